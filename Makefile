@@ -1,0 +1,54 @@
+# make run: a trained network and its curves.  make test: the fast tests.  Nothing else is needed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+.DEFAULT_GOAL := help
+
+.PHONY: help run test test-slow test-all check format clean system bench
+
+help:  ## List what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+run: $(VENV)/run  ## Install, then train configs/quickstart.yaml
+	@$(BIN)/backproplab train configs/quickstart.yaml --progress line
+	@echo && echo "to type 'backproplab' yourself:  . $(VENV)/bin/activate"
+
+test: $(VENV)/dev  ## The fast tests, under 6 minutes
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/dev system  ## The slow proofs: real TensorBoards, a browser, whole trainings
+	$(BIN)/pytest -n 2 -m slow
+
+test-all: test test-slow  ## Both
+
+check: $(VENV)/dev  ## Format, lint, strict types
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+
+format: $(VENV)/dev  ## Format the code
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+
+bench: $(VENV)/run  ## Time the training loop
+	$(BIN)/python benchmarks/loop.py
+
+clean: $(VENV)/run  ## Delete the runs, stop our TensorBoard
+	@$(BIN)/backproplab clean
+
+system:  ## Debian's Fashion-MNIST and Chromium, which the slow proofs use (root only)
+	@sh tests/system-packages.sh
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("backproplab needs Python 3.11 or newer: make PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run: $(VENV)/python pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/python pyproject.toml
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/run

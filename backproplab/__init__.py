@@ -1,0 +1,66 @@
+"""Gradient descent and backpropagation experiments on a NumPy autograd.
+
+>>> import backproplab as bpl
+>>> bpl.grad(lambda x: x**3)(2.0)
+Tensor(12., dtype=float64)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backproplab.autograd import (
+        Tensor,
+        grad,
+        gradcheck,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        ops,
+        value_and_grad,
+        vjp,
+    )
+    from backproplab.config import load
+    from backproplab.experiment import run
+    from backproplab.registry import families
+
+# name -> where it is defined; imported on first use, so that `backproplab --help` is quick
+_HOME = {
+    **dict.fromkeys(
+        ("Tensor", "grad", "gradcheck", "hessian", "hvp", "jacobian", "jvp", "ops",
+         "value_and_grad", "vjp"),
+        "backproplab.autograd",
+    ),
+    "load": "backproplab.config",
+    "run": "backproplab.experiment",
+    "families": "backproplab.registry",
+}  # fmt: skip
+
+__all__ = [
+    "Tensor",
+    "families",
+    "grad",
+    "gradcheck",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "load",
+    "ops",
+    "run",
+    "value_and_grad",
+    "vjp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'backproplab' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

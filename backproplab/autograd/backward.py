@@ -1,0 +1,97 @@
+"""The reverse sweep: from a cotangent of the root to the gradients of the targets.
+
+Iterative, so depth costs no stack. Every node is visited once, after all that use it (reverse
+topological order), and its cotangent is the *sum* over its uses: a path at a time would take
+2ⁿ visits, setting instead of adding would lose all paths but one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backproplab.autograd.ops.shapes import cast, leaf, sum_to
+from backproplab.autograd.tensor import Node, Tensor
+
+
+def backward(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients Σ seed ∂root/∂target, one for each target, zeros where root does not depend.
+
+    The gradients are part of the graph again exactly if somebody else can differentiate them: if
+    the seed, a target, or any leaf that is not a target is tracked from outside.
+    """
+    order, onward, foreign = _towards(root, targets)
+    keep = foreign or seed.tracked or any(t.node is not None for t in targets)
+    cotangents = {id(root): seed} if id(root) in onward else {}
+    for tensor in reversed(order):
+        node, g = tensor.node, cotangents.get(id(tensor))
+        if node is None or g is None:
+            continue
+        for x, contribution in _contributions(node, tensor, g, onward, keep):
+            sofar = cotangents.get(id(x))
+            cotangents[id(x)] = contribution if sofar is None else sofar + contribution
+    return [cotangents.get(id(t), Tensor(np.zeros_like(t.value))) for t in targets]
+
+
+def reaches_beyond(root: Tensor, leaves: Sequence[Tensor]) -> bool:
+    """True if a tracked leaf other than ``leaves`` is below ``root``."""
+    if not root.tracked:
+        return False
+    _, _, foreign = _towards(root, leaves)
+    return foreign or any(x.node is not None for x in leaves)
+
+
+def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set[int], bool]:
+    """(tensors between root and targets, inputs first; their ids; is another leaf tracked?)."""
+    aims = {id(t) for t in targets}
+    order: list[Tensor] = []
+    onward: set[int] = set()
+    seen: set[int] = set()
+    foreign = False
+    stack = [(root, False)]
+    while stack:
+        tensor, inputs_done = stack.pop()
+        key = id(tensor)
+        below = _inputs(tensor, key in aims)
+        if inputs_done:
+            if key in aims or any(id(x) in onward for x in below):
+                onward.add(key)
+                order.append(tensor)
+        elif key not in seen:
+            seen.add(key)
+            foreign = foreign or (tensor.node is None and tensor.tracked and key not in aims)
+            stack.append((tensor, True))
+            stack.extend((x, False) for x in below if id(x) not in seen)
+    return order, onward, foreign
+
+
+def _inputs(tensor: Tensor, is_target: bool) -> Sequence[Tensor]:
+    """What to walk on to: tracked inputs, and nothing below a transform's own leaf."""
+    node = tensor.node
+    if node is None or (is_target and node.op is leaf):
+        return ()
+    return [x for x in node.inputs if x.tracked]
+
+
+def _contributions(
+    node: Node, result: Tensor, g: Tensor, onward: set[int], keep: bool
+) -> list[tuple[Tensor, Tensor]]:
+    """(input, its part of the cotangent) for each input that leads to a target."""
+    inputs = node.inputs if keep else tuple(Tensor(x.value) for x in node.inputs)
+    y = result if keep else Tensor(result.value)
+    parts = []
+    for position, x in enumerate(node.inputs):
+        rule = node.op.rule(position) if id(x) in onward else None
+        if rule is not None:
+            parts.append((x, _fit(rule(g, y, *inputs, **node.settings), x)))
+    return parts
+
+
+def _fit(contribution: Tensor, x: Tensor) -> Tensor:
+    """Undo, once and here, the broadcasting and the type promotion of the forward pass."""
+    if contribution.shape != x.shape:
+        contribution = sum_to(contribution, shape=x.shape)
+    if contribution.dtype != x.dtype:
+        contribution = cast(contribution, dtype=x.dtype)
+    return contribution

@@ -1,0 +1,32 @@
+"""The differentiable functions, by NumPy's names and with NumPy's meanings.
+
+Nothing is listed here: a file of this folder declares its ops and compositions, and they are
+found by name, ``ops.tanh``. Inside the package they are imported from the file they stand in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
+    activations,
+    elementwise,
+    fused,
+    linalg,
+    random,
+    reductions,
+    shapes,
+)
+from backproplab.autograd.primitive import FUNCTIONS
+from backproplab.errors import did_you_mean
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    if name not in FUNCTIONS:
+        raise AttributeError(f"no op {name!r}; {did_you_mean(name, FUNCTIONS)}")
+    return FUNCTIONS[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(FUNCTIONS)

@@ -1,0 +1,72 @@
+"""Losses on logits, fused because the separate steps overflow: speed and stability only.
+
+Their rules are still written in ops, so they differentiate to any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops.activations import sigmoid
+from backproplab.autograd.ops.reductions import logsumexp_array, softmax
+from backproplab.autograd.ops.shapes import expand_dims
+from backproplab.autograd.primitive import Array, into, primitive
+from backproplab.autograd.samples import sample
+from backproplab.autograd.tensor import Tensor
+
+
+def _one_hot(labels: Array, classes: int, dtype: Any) -> Array:
+    hit: Array = labels[..., None] == np.arange(classes)
+    return hit.astype(dtype)
+
+
+def _cross_entropy(logits: Array, labels: Array) -> Array:
+    """logits (…, n, classes), labels (…, n) -> (…, n)."""
+    lead = np.broadcast_shapes(logits.shape[:-1], labels.shape)
+    chosen = np.take_along_axis(
+        np.broadcast_to(logits, (*lead, logits.shape[-1])),
+        np.broadcast_to(labels, lead)[..., None],
+        axis=-1,
+    )
+    loss: Array = logsumexp_array(logits, (-1,), keepdims=False) - chosen[..., 0]
+    return loss
+
+
+def _slope(logits: Tensor, labels: Tensor) -> Tensor:
+    target = one_hot(labels, classes=logits.shape[-1], dtype=logits.dtype)
+    return softmax(logits, axis=-1) - target
+
+
+one_hot = primitive(
+    "one_hot",
+    into(_one_hot),
+    vjp=[None],
+    samples=sample(lambda rng: (rng.integers(0, 4, 5),), classes=4, dtype=np.float64),
+    doc="Rows with a 1 at the label and 0 elsewhere, (…, classes).",
+)
+softmax_cross_entropy = primitive(
+    "softmax_cross_entropy",
+    into(_cross_entropy),
+    vjp=[lambda g, y, logits, labels: expand_dims(g, axis=-1) * _slope(logits, labels), None],
+    samples=sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),
+    doc="-ln softmax(logits)[label], one number an example; gradient softmax - one_hot.",
+)
+
+
+def _binary_cross_entropy(x: Array, z: Array) -> Array:
+    loss: Array = np.maximum(x, 0) - x * z + np.log1p(np.exp(-np.abs(x)))
+    return loss
+
+
+sigmoid_cross_entropy = primitive(
+    "sigmoid_cross_entropy",
+    into(_binary_cross_entropy),
+    vjp=[
+        lambda g, y, x, z: g * (sigmoid(x) - z),
+        lambda g, y, x, z: -g * x,
+    ],
+    samples=sample(lambda rng: (rng.standard_normal((5, 4)), rng.random((5, 4)))),
+    doc="-z ln σ(x) - (1-z) ln(1-σ(x)) = max(x, 0) - x z + ln(1 + exp(-|x|)).",
+)

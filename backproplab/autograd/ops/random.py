@@ -1,0 +1,22 @@
+"""Random arrays as ops, so that a recorded step can draw them afresh."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproplab.autograd.primitive import Array, into, primitive
+from backproplab.autograd.samples import reals
+
+
+def _dropout_mask(x: Array, rate: float, generator: np.random.Generator) -> Array:
+    kept = generator.random(x.shape, dtype=np.float32) >= rate
+    return np.multiply(kept, 1 / (1 - rate), dtype=x.dtype)
+
+
+dropout_mask = primitive(
+    "dropout_mask",
+    into(_dropout_mask),
+    vjp=[None],
+    samples=reals((3, 4), rate=0.5, generator=np.random.default_rng(0)),
+    doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x.",
+)

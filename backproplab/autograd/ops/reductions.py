@@ -1,0 +1,145 @@
+"""Sums, means, extremes and the stable log-sum-exp over axes that are counted from the right.
+
+Convention at ties: the first of equal maxima gets the whole gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
+from backproplab.autograd.primitive import Array, Op, into, primitive, shape_of
+from backproplab.autograd.samples import distinct, reals
+from backproplab.autograd.tensor import Tensor
+
+Axis = int | tuple[int, ...] | None
+
+
+def _reduction(x: Any, axis: Axis = None, keepdims: bool = False) -> dict[str, Any]:
+    return {"axis": axes_from_right(axis, len(shape_of(x))), "keepdims": keepdims}
+
+
+def _softmax_axis(x: Any, axis: Axis = -1) -> dict[str, Any]:
+    return {"axis": axes_from_right(axis, len(shape_of(x)))}
+
+
+def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
+    """A reduction's cotangent, back in the shape of its input."""
+    return broadcast_to(g if keepdims else expand_dims(g, axis=axis), shape=x.shape)
+
+
+def _count(x: Tensor, axis: tuple[int, ...]) -> int:
+    return int(np.prod([x.shape[a] for a in axis]))
+
+
+def _first_extreme(x: Array, y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """A mask, true at the first entry along ``axis`` that equals the extreme ``y``."""
+    hit = x == (y if keepdims else np.expand_dims(y, axis))
+    front = np.moveaxis(hit, axis, range(-len(axis), 0))
+    flat = front.reshape(*front.shape[: front.ndim - len(axis)], -1)
+    first = (np.cumsum(flat, axis=-1) == 1) & flat
+    return np.moveaxis(first.reshape(front.shape), range(-len(axis), 0), axis)
+
+
+ROWS = [reals((3, 4)), reals((3, 4), axis=-1), reals((2, 3, 4), axis=(-3, -1), keepdims=True)]
+RANKED = [
+    distinct((3, 4)),
+    distinct((3, 4), axis=-1),
+    distinct((2, 3, 4), axis=(-3, -1), keepdims=True),
+]
+
+sum = primitive(
+    "sum",
+    np.add.reduce,
+    vjp=[lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims)],
+    samples=ROWS,
+    settings=_reduction,
+    doc="Σ x over ``axis`` (all axes by default).",
+)
+mean = primitive(
+    "mean",
+    np.mean,
+    vjp=[lambda g, y, x, axis, keepdims: spread(g / _count(x, axis), x, axis, keepdims)],
+    samples=ROWS,
+    settings=_reduction,
+    doc="The mean of x over ``axis`` (all axes by default).",
+)
+first_extreme = primitive(
+    "first_extreme",
+    into(_first_extreme),
+    vjp=[None, None],
+    samples=distinct((3, 4), (3, 1), axis=(-1,), keepdims=True),
+    doc="Where x first equals the extreme y along ``axis``; a constant to a gradient.",
+)
+
+
+def _extreme(name: str, function: Any) -> Op:
+    return primitive(
+        name,
+        function,
+        vjp=[
+            lambda g, y, x, axis, keepdims: (
+                spread(g, x, axis, keepdims) * first_extreme(x, y, axis=axis, keepdims=keepdims)
+            )
+        ],
+        samples=RANKED,
+        settings=_reduction,
+        doc=f"The {name}imum of x over ``axis``; the first of equals gets the gradient.",
+    )
+
+
+max = _extreme("max", np.maximum.reduce)
+min = _extreme("min", np.minimum.reduce)
+
+
+def _shifted_exp(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
+    top = np.max(x, axis=axis, keepdims=True)
+    shift = np.where(np.isneginf(top), 0, top)  # all -inf: exp(-inf), not exp(nan)
+    return np.exp(np.subtract(x, shift, out=out), out=out)
+
+
+def _softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
+    e = _shifted_exp(x, axis, out)
+    return np.divide(e, np.sum(e, axis=axis, keepdims=True), out=out)
+
+
+def logsumexp_array(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    top = np.max(x, axis=axis, keepdims=True)
+    total = np.sum(_shifted_exp(x, axis), axis=axis, keepdims=True)
+    with np.errstate(divide="ignore"):  # ln 0 of an all -inf row is the right -inf
+        y = np.log(total) + np.where(np.isneginf(top), 0, top)
+    return y if keepdims else np.squeeze(y, axis)
+
+
+def _log_softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
+    return np.subtract(x, logsumexp_array(x, axis, keepdims=True), out=out)
+
+
+softmax: Op = primitive(
+    "softmax",
+    _softmax,
+    vjp=[lambda g, y, x, axis: y * (g - sum(g * y, axis=axis, keepdims=True))],
+    samples=[reals((3, 4)), reals((2, 3, 4), axis=-2)],
+    settings=_softmax_axis,
+    doc="eˣ / Σ eˣ over ``axis``, shifted by the maximum so that nothing overflows.",
+)
+log_softmax = primitive(
+    "log_softmax",
+    _log_softmax,
+    vjp=[lambda g, y, x, axis: g - softmax(x, axis=axis) * sum(g, axis=axis, keepdims=True)],
+    samples=[reals((3, 4)), reals((2, 3, 4), axis=-2)],
+    settings=_softmax_axis,
+    doc="ln softmax(x), without ln 0.",
+)
+logsumexp = primitive(
+    "logsumexp",
+    into(logsumexp_array),
+    vjp=[
+        lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis),
+    ],
+    samples=ROWS,
+    settings=_reduction,
+    doc="ln Σ eˣ over ``axis``; of a row of -inf it is -inf.",
+)

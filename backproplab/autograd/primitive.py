@@ -1,0 +1,143 @@
+"""Op, primitive() and apply(): the single door that every array of a step goes through.
+
+An op is one declaration: its forward function on NumPy arrays, one vector-Jacobian rule an
+argument, and samples to check them with. Everything else (any order of derivative, gradient
+checks, the graph) follows from it.
+
+    tanh = primitive("tanh", np.tanh, vjp=[lambda g, y, x: g * (1 - y * y)], samples=reals((3, 4)))
+
+The conventions, everywhere: positional arguments are arrays, keywords are settings. In a rule
+``g`` is the cotangent of the result ``y``, then come the inputs, then the settings as keywords.
+A rule is written with ops, so a gradient can be differentiated again. It may return a result that
+is still broadcast: the reverse sweep sums it back. Axes are counted from the right, so that an
+array may carry more leading axes (a population) through the same call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.samples import Sample
+from backproplab.autograd.tensor import Node, Tensor
+from backproplab.errors import GraphError
+
+Array = np.ndarray[Any, Any]
+Rule = Callable[..., Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """A differentiable function of arrays, as data; calling it applies it.
+
+    forward: ``(*arrays, out=None, **settings) -> array``; never mutates an input.
+    vjp: one rule an argument (None: not differentiable), or, for any number of arguments,
+        a function from the argument's position to its rule.
+    settings: from the arrays and the user's keywords to the canonical settings that the forward
+        function and the rules get, such as axes counted from the right.
+    view: the result may share memory with the first input.
+    """
+
+    name: str
+    forward: Callable[..., Array]
+    vjp: tuple[Rule | None, ...] | Callable[[int], Rule]
+    samples: tuple[Sample, ...]
+    doc: str
+    settings: Callable[..., dict[str, Any]] | None = None
+    view: bool = False
+
+    def rule(self, position: int) -> Rule | None:
+        """The vector-Jacobian rule of the argument at ``position``."""
+        return self.vjp(position) if callable(self.vjp) else self.vjp[position]
+
+    @cached_property
+    def differentiable(self) -> bool:
+        return callable(self.vjp) or any(self.vjp)
+
+    def canonical(self, *arrays: Any, **keywords: Any) -> dict[str, Any]:
+        """The settings as the forward function takes them."""
+        return self.settings(*arrays, **keywords) if self.settings else keywords
+
+    def __call__(self, *arrays: Any, **keywords: Any) -> Tensor:
+        if not callable(self.vjp) and len(arrays) != len(self.vjp):
+            raise GraphError(
+                f"{self.name} takes {len(self.vjp)} arrays, got {len(arrays)}: "
+                "settings such as axis and shape are keywords"
+            )
+        return apply(self, *arrays, **self.canonical(*arrays, **keywords))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}: {self.doc}>"
+
+
+OPS: dict[str, Op] = {}
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the ops and their compositions, by name
+
+
+def primitive(
+    name: str,
+    forward: Callable[..., Any],
+    *,
+    vjp: Sequence[Rule | None] | Callable[[int], Rule],
+    samples: Sample | Sequence[Sample],
+    doc: str,
+    settings: Callable[..., dict[str, Any]] | None = None,
+    view: bool = False,
+) -> Op:
+    """Declare an op; its fields are explained at :class:`Op`."""
+    if name in OPS:
+        raise ValueError(f"the op {name!r} is declared twice")
+    rules = vjp if callable(vjp) else tuple(vjp)
+    tests = (samples,) if isinstance(samples, Sample) else tuple(samples)
+    op = OPS[name] = FUNCTIONS[name] = Op(name, forward, rules, tests, doc, settings, view)
+    return op
+
+
+def composition(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Declare a function that is made of ops: it needs no rule of its own."""
+    FUNCTIONS[function.__name__] = function
+    return function
+
+
+def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
+    """Compute ``op`` and remember how, if any input is tracked."""
+    inputs = lift(*arrays)
+    value = op.forward(*[x.value for x in inputs], **settings)
+    if op.differentiable and any(x.tracked for x in inputs):
+        return Tensor(value, Node(op, inputs, settings), True)
+    return Tensor(value)
+
+
+def lift(*arrays: Any) -> tuple[Tensor, ...]:
+    """Tensors of the arguments. A Python number takes the type of its neighbors, as in NumPy."""
+    if all(type(x) is Tensor for x in arrays):
+        return arrays
+    kinds = [x.dtype if isinstance(x, Tensor) else x for x in arrays]
+    number = [type(x) in (bool, int, float) for x in arrays]
+    common = np.result_type(*kinds) if any(number) else None
+    return tuple(
+        x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype=common if weak else None))
+        for x, weak in zip(arrays, number, strict=True)
+    )
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a tensor or of anything NumPy can measure."""
+    return x.shape if isinstance(x, Tensor | np.ndarray) else np.shape(x)
+
+
+def into(function: Callable[..., Any]) -> Callable[..., Array]:
+    """Give a function that always allocates the ``out=`` that a forward function has."""
+
+    def forward(*arrays: Array, out: Array | None = None, **settings: Any) -> Array:
+        result = function(*arrays, **settings)
+        if out is None:
+            return np.asarray(result)
+        np.copyto(out, result)
+        return out
+
+    return forward

@@ -1,0 +1,122 @@
+"""Tensor: a value, the node that computed it, and whether anyone differentiates through it.
+
+A graph of tensors is plain data: no closures, no ``.grad``, no mathematics. Whoever walks it
+(the reverse sweep, a printer, a recorder) reads the same record. This file must not know the ops.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproplab.errors import GraphError
+
+if TYPE_CHECKING:
+    from backproplab.autograd.primitive import Op
+
+
+class Node:
+    """How a tensor was computed: ``op(*inputs, **settings)``."""
+
+    __slots__ = ("inputs", "op", "settings")
+
+    def __init__(self, op: Op, inputs: tuple[Tensor, ...], settings: dict[str, Any]) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.settings = settings
+
+    def __repr__(self) -> str:
+        words = [f"{x.dtype}{list(x.shape)}" for x in self.inputs]
+        words += [f"{key}={value!r}" for key, value in self.settings.items()]
+        return f"{self.op.name}({', '.join(words)})"
+
+
+class Tensor:
+    """An array that may be part of a graph.
+
+    value: the NumPy array.
+    node: how it was computed; None for a leaf, and for a value that nobody tracks.
+    tracked: True if a derivative with respect to something below it may be asked for.
+    """
+
+    __slots__ = ("__weakref__", "node", "tracked", "value")
+    __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__
+    __hash__ = object.__hash__
+
+    value: np.ndarray[Any, Any]
+    node: Node | None
+    tracked: bool
+
+    def __init__(self, value: Any, node: Node | None = None, tracked: bool = False) -> None:
+        self.value = value if isinstance(value, np.ndarray) else np.asarray(value)
+        self.node = node
+        self.tracked = tracked
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+    def item(self) -> Any:
+        """The one number that it holds, as a Python scalar."""
+        return self.value.item()
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value.item())
+
+    def __int__(self) -> int:
+        return int(self.value.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if self.tracked:
+            raise GraphError(
+                "a NumPy function was given a tracked tensor and would lose its graph: "
+                "use backproplab.ops, or tensor.value for the bare numbers"
+            )
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.value, separator=", ", prefix="Tensor(")
+        return f"Tensor({body}, dtype={self.dtype}{', tracked' if self.tracked else ''})"
+
+    if TYPE_CHECKING:  # operators.py binds these to the ops
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        @property
+        def T(self) -> Tensor: ...

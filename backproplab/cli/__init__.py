@@ -1,0 +1,111 @@
+"""The command line: its table of contents, and the one place where an error becomes an exit code.
+
+A command is a file of this folder, imported when it is called for; ``--help`` imports none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import typer
+
+from backproplab.errors import BackpropLabError, ConfigError, MachineError
+
+CONTENTS = {
+    "train": "Train the experiments of one or more configs.",
+    "tensorboard": "Show the logs in TensorBoard.",
+    "runs": "List the runs, newest first.",
+    "show": "Show one run: its config, how it ended, what it measured.",
+    "config": "Write, show and describe configs.",
+    "clean": "Delete our logs and stop our TensorBoard.",
+}
+EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
+
+
+def main() -> None:
+    """The console script. Exit codes: see errors.py."""
+    words = [word for word in sys.argv[1:] if word != "--debug"]
+    debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
+    try:
+        build(words)(args=words, prog_name="backproplab")
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        if debug:
+            traceback.print_exc()
+        sys.exit(_tell(error))
+
+
+def build(words: list[str]) -> typer.Typer:
+    """The app, with the real command that ``words`` call for and the others by name only."""
+    asked = os.environ.get("COMP_WORDS", "").split()[1:] or words  # the shell completes a command
+    chosen = next((word for word in asked if not word.startswith("-")), None)
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # rich doubles the time of --help
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(epilog=EPILOG)(_root)
+    for name, summary in CONTENTS.items():
+        if name != chosen:
+            app.command(name, help=summary)(_unloaded)
+            continue
+        module = import_module(f"backproplab.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=summary)
+        else:
+            app.command(name, help=summary)(module.command)
+    return app
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"backproplab {version('backproplab')}")
+        raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Show the version.", callback=_version, is_eager=True
+    ),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Gradient descent and backpropagation experiments, seen in TensorBoard."""
+
+
+def _unloaded() -> None:
+    """A command that was not called for: known by name only."""
+
+
+def _tell(error: BaseException) -> int:
+    """Say on stderr what went wrong, in our words; the exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, BrokenPipeError):  # the reader of our output went away: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, MemoryError):
+        error = MachineError("out of memory: make the model, the batch or the data smaller")
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        error = MachineError(f"{where}{(error.strerror or str(error)).lower()}")
+    if not isinstance(error, BackpropLabError):
+        _say(f"a bug in backproplab: {type(error).__name__}: {error}")
+        _say("run it again with --debug for the traceback, and please report it")
+        return 1
+    for line in str(error).splitlines():
+        _say(line)
+    if isinstance(error, ConfigError):
+        count = len(error.problems)
+        _say(f"{count} problem{'s' if count > 1 else ''}; nothing was written")
+    return error.exit_code
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"backproplab: {line}\n")

@@ -1,0 +1,72 @@
+"""backproplab config: a first config, a resolved one, and the schema for an editor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+TEMPLATE = """\
+# backproplab train {name}
+name: {stem}
+seed: 42
+
+data:
+  name: digits               # digits iris wine breast_cancer diabetes fashion_mnist mnist
+                             # circle xor gauss spiral plane bumps moons sine linear
+  validation_split: 0.2
+  standardize: true
+
+model:
+  hidden: [32]               # widths of the hidden layers; or layers: [{{dense: 32}}, relu, …]
+  activation: relu           # relu leaky_relu elu selu gelu silu softplus softsign tanh sigmoid
+  initializer: glorot_uniform
+
+loss: auto                   # softmax_cross_entropy, binary_cross_entropy or mse, from the data
+optimizer: adam              # sgd momentum nesterov adam; or {{name: adam, beta_1: 0.9}}
+learning_rate: 0.001
+batch_mode: minibatch        # batch | stochastic | minibatch
+batch_size: 32
+epochs: 10
+
+# early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
+tensorboard:
+  histograms: 1              # every so many epochs; 0 for never
+"""
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.yaml"),
+) -> None:
+    """Write a commented config to start from. An existing file is left alone."""
+    from backproplab.errors import RefusedError
+    from backproplab.files import write_atomic
+
+    if path.exists() or path.is_symlink():
+        raise RefusedError(f"{path} exists already; choose another name")
+    write_atomic(path, TEMPLATE.format(name=path, stem=path.stem))
+    typer.echo(f"wrote {path}; train it with: backproplab train {path}")
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+) -> None:
+    """Print the resolved config: every key with the value that a run would use."""
+    from backproplab import config
+
+    typer.echo(config.to_yaml(config.load(path, *(overrides or []))), nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a config, for completion and checks in an editor."""
+    from backproplab.config import Experiment
+
+    typer.echo(json.dumps(Experiment.model_json_schema(), indent=2))

@@ -1,0 +1,164 @@
+"""What the commands print: headers to stderr, results to stdout. The owner of rich's tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from backproplab.experiment import Parts, Result
+    from backproplab.runs import Outcome, Plan, RunInfo
+
+PLAIN_WIDTH = 160  # of a table that goes to a file or a pipe
+
+
+def console() -> Console:
+    """Standard output; not squeezed to 80 columns where there is no terminal."""
+    return Console(
+        highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
+    )
+
+
+def header(parts: Parts) -> None:
+    """What is about to be trained, in five lines."""
+    e, splits = parts.experiment, parts.splits
+    sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = " / ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)
+    updates = _count(parts.updates_per_epoch, "update")
+    of = f" of {parts.batch_length:,}" if e.batch_mode == "minibatch" else ""
+    rows = {
+        "model": f"{parts.network}, {len(parts.parameters):,} parameters, {e.dtype}",
+        "data": f"{e.data.name}, {splits.task}: {counts}",
+        "training": f"{e.optimizer.name}, learning rate {e.rate:g}, {parts.loss.name}",
+        "steps": f"{e.batch_mode}{of}, {updates} an epoch, {_count(e.epochs, 'epoch')}",
+        "seed": str(e.seed),
+    }
+    lines = [Text(e.name, style="bold")]
+    lines += [Text(f"  {key:<9}{value}") for key, value in rows.items()]
+    Console(stderr=True, highlight=False, soft_wrap=True).print(*lines, sep="\n")
+
+
+def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
+    """How each experiment ended, and what to type next."""
+    from backproplab.train.progress import row_text
+    from backproplab.train.recording import split_row
+
+    out = console()
+    for result in results:
+        state = result.state
+        style = "green" if state.status == "completed" else "red"
+        out.print(
+            Text.assemble(
+                ("\n" + result.folder.name, "bold"), "  ", (state.status, style),
+                f" ({state.stop_reason}) after {state.epoch} epochs, {state.step:,} updates, "
+                f"{state.seconds:.2f} s",
+            )
+        )  # fmt: skip
+        if result.message:
+            out.print(Text(f"  {result.message}", style="red"))
+        if state.best:
+            best = {k: v for k, v in state.best.items() if k != "epoch"}
+            out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {row_text(best)}"))
+        if result.restored_epoch:
+            out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
+        if test := split_row(state.metrics, "test"):
+            out.print(Text(f"  test  {row_text(test)}"))
+    where = "" if log_dir == Path("runs") else f" --log-dir {log_dir}"
+    out.print(Text(f"\nlogs      {session}"))
+    out.print(Text(f"see them  backproplab tensorboard {session}"))
+    out.print(Text(f"list      backproplab runs{where}"))
+    out.print(Text(f"repeat    backproplab train {results[-1].folder / 'config.yaml'}"))
+
+
+def runs_table(runs: Sequence[RunInfo]) -> None:
+    """The runs, newest first, with the numbers that they ended with."""
+    names = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("#", "run", "status", "epochs", "seconds", *names):
+        table.add_column(column, justify="left" if column in ("run", "status") else "right")
+    for index, run in enumerate(runs, start=1):
+        style = {"completed": "green", "running": "yellow"}.get(run.status, "red")
+        values = [f"{run.metrics[n]:.4f}" if n in run.metrics else "" for n in names]
+        table.add_row(
+            str(index), f"{run.session}/{run.name}", Text(run.status, style=style),
+            str(run.epochs), f"{run.seconds:.2f}", *values,
+        )  # fmt: skip
+    console().print(table)
+
+
+def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> None:
+    """One run: status, the last rows of its metrics, its config."""
+    out = console()
+    reason = f" ({run.stop_reason})" if run.stop_reason else ""
+    out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
+    out.print(Text(f"  {run.epochs} epochs, {run.seconds:.2f} s, started {run.started}"))
+    out.print(Text(f"  {run.folder}\n"))
+    if rows:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in rows[0]:
+            table.add_column(column, justify="left" if column == "split" else "right")
+        shown = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
+        for row in shown:
+            table.add_row(*[_short(key, value) for key, value in row.items()])
+        out.print(table)
+    out.print(Text(f"\n{config.rstrip()}"))
+
+
+def _short(column: str, value: str) -> str:
+    return value if column in ("epoch", "split") else f"{float(value):.4f}"
+
+
+def cleaning(plan: Plan) -> None:
+    """What a clean would delete and stop, what stays, and why."""
+    out = console()
+    runs = sum(item.runs for item in plan.doomed)
+    size = human_size(sum(item.size for item in plan.doomed))
+    if plan.doomed:
+        sessions = _count(len(plan.doomed), "session")
+        out.print(Text(f"to delete in {plan.root}: {sessions}, {_count(runs, 'run')}, {size}"))
+        for item in plan.doomed:
+            what = f"{_count(item.runs, 'run')}, {human_size(item.size)}"
+            out.print(Text(f"  {printable(item.name)}  {what}"))
+    for board in plan.boards:
+        out.print(Text(f"to stop: TensorBoard pid {board.pid}, port {board.port}"))
+    for word, items in (("kept", plan.kept), ("kept, in use", plan.active)):
+        for item in items:
+            out.print(Text(f"{word}: {printable(item.name)}"))
+    for left in plan.foreign:
+        out.print(Text(f"left alone: {printable(left.name)} ({left.reason})", style="dim"))
+    if not plan.doomed and not plan.boards:
+        out.print(Text(f"nothing of ours to delete or stop in {plan.root}"))
+
+
+def cleaned(outcome: Outcome) -> None:
+    """What a clean did."""
+    out = console()
+    for board in outcome.stopped:
+        out.print(Text(f"stopped TensorBoard pid {board.pid}, port {board.port}"))
+    out.print(Text(f"deleted {_count(len(outcome.deleted), 'session')}"))
+    for left in outcome.left:
+        out.print(Text(f"left: {printable(left.name)} ({left.reason})", style="yellow"))
+
+
+def human_size(size: float) -> str:
+    """Bytes as people read them: 6.2 MB."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def printable(name: str) -> str:
+    """A file's name that can neither break the line nor speak to the terminal."""
+    return name if name.isprintable() else ascii(name)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,52 @@
+"""backproplab tensorboard: the one TensorBoard of our log root, and a link that opens well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backproplab.cli.options import RUNS, LogDir
+
+
+def command(
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[LOGDIR]",
+            help="A log directory, or one session in it.",
+            show_default="the log directory",
+        ),
+    ] = None,
+    log_dir: LogDir = RUNS,
+    port: Annotated[
+        int | None, typer.Option(help="The port; a free one from 6006 on if not given.")
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Show the logs in TensorBoard on 127.0.0.1: start it, or find the one that runs."""
+    from backproplab import runs
+
+    root, session = _root_and_session(place or log_dir)
+    running = runs.find(root)
+    board = running or runs.start(root, port)
+    if port not in (None, board.port):
+        board = runs.start(root, port)  # says which port it runs on
+    link = runs.url(board, session)
+    word = "runs already" if running else "started"
+    typer.echo(f"TensorBoard {word}: pid {board.pid}, port {board.port}, logs {root}")
+    typer.echo(link)
+    typer.echo("stop it, and delete the logs, with: backproplab clean")
+    if open_browser:
+        typer.launch(link)
+
+
+def _root_and_session(place: Path) -> tuple[Path, str]:
+    """A session stands for its log root, with only its own runs shown."""
+    from backproplab.errors import RunError
+    from backproplab.runs.folders import read_marker
+
+    if not place.is_dir():
+        raise RunError(f"{place} is no log directory; train first, or give the right one")
+    return (place.parent, place.name) if read_marker(place) else (place, "")

@@ -1,0 +1,114 @@
+"""From the place that pydantic names to the place in the file, walking schema and tree together.
+
+They differ where a family's member is written short: pydantic says ``optimizer.beta_1``, the file
+may hold ``optimizer: {adam: {beta_1: 2}}``. This file knows annotations and no messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from backproplab.config.wording import TreePath
+from backproplab.spec import Family
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """One value: its path in the file, what stands there, and what the schema says of it."""
+
+    path: TreePath
+    node: Any
+    annotation: Any
+    constraints: tuple[Any, ...] = ()
+
+    def follow(self, location: Iterable[str | int]) -> Cursor:
+        """The value at a pydantic location below this one."""
+        cursor = self
+        for step in location:
+            cursor = cursor._child(step)
+        return cursor
+
+    def member(self) -> Cursor:
+        """Inside a family's spelling: the member and its fields; elsewhere this cursor itself."""
+        family = self.annotation
+        if not is_family(family):
+            return self
+        try:
+            name, fields, key = family._split(self.node)
+        except PydanticCustomError:
+            return self
+        if name not in family.members:
+            return self
+        if key in ("", "name"):
+            return Cursor(self.path, fields, family.members[name])
+        return Cursor((*self.path, name), self.node[name], family.members[name])
+
+    def below(self, step: str | int) -> TreePath:
+        """The path of a key or item in here; the bare 64 of ``{dense: 64}`` stands for its field."""
+        return self.path if self.is_bare() else (*self.path, step)
+
+    def is_bare(self) -> bool:
+        """Whether one value stands here in place of a member's fields."""
+        return _is_model(self.annotation) and not isinstance(self.node, dict | NoneType)
+
+    def _child(self, step: str | int) -> Cursor:
+        inside = self.member()
+        declared = _declared(inside.annotation, step)
+        held = _held(inside.node, step)
+        if declared is None and not held:  # a label of pydantic's own, such as a union's branch
+            return self
+        node = inside.node if inside.is_bare() else held[0] if held else None
+        return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
+
+
+def is_family(annotation: Any) -> TypeGuard[type[Family]]:
+    """Whether a name is expected here, not a plain mapping."""
+    return _is_model(annotation) and issubclass(annotation, Family) and annotation.is_family()
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _declared(annotation: Any, step: str | int) -> tuple[Any, tuple[Any, ...]] | None:
+    """(annotation, constraints) of a field or an item; None if the schema has none there."""
+    if _is_model(annotation):
+        field = annotation.model_fields.get(str(step))
+        return (field.annotation, tuple(field.metadata)) if field else None
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        return arguments[1], ()
+    if get_origin(annotation) not in (list, tuple) or not isinstance(step, int):
+        return None
+    repeated = len(arguments) == 1 or arguments[-1] is Ellipsis
+    return (arguments[0] if repeated else arguments[min(step, len(arguments) - 1)]), ()
+
+
+def _held(node: Any, step: str | int) -> tuple[Any, ...]:
+    """What the file has at this key or index: one value, or nothing."""
+    if isinstance(node, dict) and step in node:
+        return (node[str(step)],)
+    inside = isinstance(node, list) and isinstance(step, int) and step < len(node)
+    return (node[step],) if inside else ()
+
+
+def _unwrap(annotation: Any, constraints: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """``Annotated[int, Field(ge=1)] | None`` -> (int, (Ge(1),))."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _unwrap(arguments[0], (*constraints, *_flat(arguments[1:])))
+    if origin in (Union, UnionType) and NoneType in arguments and len(arguments) == 2:
+        return _unwrap(next(a for a in arguments if a is not NoneType), constraints)
+    return annotation, constraints
+
+
+def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
+    for item in metadata:
+        yield from item.metadata if isinstance(item, FieldInfo) else (item,)

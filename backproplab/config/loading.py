@@ -1,0 +1,86 @@
+"""YAML ⇄ Experiment: a file and command-line words in, a checked experiment out, and back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from backproplab.config.experiment import Experiment
+from backproplab.config.overrides import apply_overrides
+from backproplab.config.problems import problems_of
+from backproplab.config.yaml_source import Document, read_yaml
+from backproplab.errors import ConfigError, Problem
+
+
+def load(path: Path | str, *overrides: str) -> Experiment:
+    """The experiment of a YAML file, with ``key.path=value`` words put over it.
+
+    Raises ConfigError with every problem at once, each with file, line and what is valid.
+    """
+    return read(path, *overrides)[0]
+
+
+def read(path: Path | str, *overrides: str) -> tuple[Experiment, Document]:
+    """``load`` together with the document, which knows where each value stands."""
+    document = apply_overrides(read_yaml(Path(path)), overrides)
+    fields = {"name": _name_of(Path(path)), **document.tree}
+    try:
+        return Experiment.model_validate(fields), document
+    except ValidationError as error:
+        raise ConfigError(*problems_of(error, document, Experiment)) from None
+
+
+def located(error: ConfigError, document: Document) -> ConfigError:
+    """The problems that were found while building, with the lines that they come from.
+
+    Such a problem starts with the dotted key that it is about.
+    """
+    return ConfigError(*[_placed(problem, document) for problem in error.problems])
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The resolved config: every key, in the order of the docs; loading it gives it back."""
+    tree = experiment.model_dump(mode="json", exclude_none=True)
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _placed(problem: Problem, document: Document) -> Problem:
+    key = re.match(r"[a-z_][a-z0-9_.]*(?=:)", problem.what)
+    if problem.where or not key:
+        return problem
+    where = document.where(tuple(key[0].split(".")))
+    return Problem(where, problem.what, problem.hint)
+
+
+def _name_of(path: Path) -> str:
+    """A run's name from its config's: ``exp 1.yaml`` is exp-1; a saved config keeps its own."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")
+    return slug[:80] or "experiment"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style for mappings, one line for lists of numbers, quotes where text looks odd."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    plain = re.fullmatch(r"[A-Za-z_/][A-Za-z0-9_./-]*", text) and not re.fullmatch(
+        r"(?i)yes|no|on|off|y|n|true|false|null|nan|inf", text
+    )
+    style = None if plain else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
+    flat = not any(isinstance(item, dict) for item in items)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(list, _list)

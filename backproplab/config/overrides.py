@@ -1,0 +1,158 @@
+"""Command-line words ``key.path=value``, put over a document.
+
+Values are read by the rules of the file: ``learning_rate=1e-3``, ``model.hidden=[64, 32]``,
+``optimizer={name: adam, beta_1: 0.8}``. The order of the words means nothing: a parent is set
+before what is inside it. This file knows no keys; the schema judges them later.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from backproplab.config.composer import compose
+from backproplab.config.wording import TreePath, command_line, dotted, quoted, shown
+from backproplab.config.yaml_source import Document
+from backproplab.errors import ConfigError, Problem
+
+QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|' + r"'[^']*'")
+DECIMAL_COMMA = re.compile(r"([-+]?[0-9]+),([0-9]+)")
+
+
+def apply_overrides(document: Document, words: Sequence[str]) -> Document:
+    """A new document with the words applied. Raises ConfigError with the problems of all words."""
+    problems: list[Problem] = []
+    settings: dict[TreePath, tuple[str, Any]] = {}
+    for word in words:
+        try:
+            path, value = _parse(word)
+            _refuse_contradiction(word, path, value, settings)
+            settings[path] = word, value
+        except ConfigError as error:
+            problems.extend(error.problems)
+    changed = _copy(document)
+    for path, (word, value) in sorted(settings.items(), key=lambda item: len(item[0])):
+        try:
+            _put(changed, path, word, value)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(*problems)
+    return changed
+
+
+def _copy(document: Document) -> Document:
+    return replace(
+        document,
+        tree=copy.deepcopy(document.tree),
+        positions=dict(document.positions),
+        keys=dict(document.keys),
+        words=dict(document.words),
+    )
+
+
+def _fault(word: str, what: str, hint: str) -> ConfigError:
+    return ConfigError(Problem(command_line(word), what, hint))
+
+
+def _parse(word: str) -> tuple[TreePath, Any]:
+    """The path and the value of one word."""
+    key, equals, text = word.partition("=")
+    path = tuple(key.split("."))
+    if not equals:
+        raise _fault(word, "is not key=value", "write a setting like epochs=10, without spaces")
+    if not all(path):
+        raise _fault(word, "the key is empty", "write a setting like optimizer.beta_1=0.8")
+    if not text.strip():
+        raise _fault(
+            word, f"{dotted(path)}: no value", "write null for none, '\"\"' for empty text"
+        )
+    _refuse_unbracketed(word, path, text)
+    return path, compose(text, lambda _: command_line(word), path).value
+
+
+def _refuse_unbracketed(word: str, path: TreePath, text: str) -> None:
+    """No comma and no comment outside quotes and brackets: their meaning would be a guess."""
+    depth = 0
+    for character in (outside := QUOTED.sub("''", text)):
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth <= 0:
+            raise _fault(word, f"{dotted(path)}: several values, {quoted(text)}", _comma_hint(text))
+    if re.search(r"(^|\s)#", outside):
+        raise _fault(word, f"{dotted(path)}: '#' would start a comment", "put the text in quotes")
+
+
+def _comma_hint(text: str) -> str:
+    sweep = "looks like a sweep; use 'backproplab sweep'"
+    if decimal := DECIMAL_COMMA.fullmatch(text.strip()):
+        return f"{sweep}, or write {decimal[1]}.{decimal[2]} if you mean a decimal comma"
+    return f"{sweep}, or put a list in brackets and text in quotes"
+
+
+def _refuse_contradiction(
+    word: str, path: TreePath, value: Any, settings: dict[TreePath, tuple[str, Any]]
+) -> None:
+    if path in settings and repr(settings[path][1]) != repr(value):
+        first = quoted(settings[path][0])
+        raise _fault(word, f"{dotted(path)}: given twice, first as {first}", "keep one of them")
+
+
+def _put(document: Document, path: TreePath, word: str, value: Any) -> None:
+    """Set the value, with the parents that it needs."""
+    parent: Any = document.tree
+    real: TreePath = ()
+    for step in path[:-1]:
+        real = (*real, _step(parent, real, step, word))
+        _open(document, parent, real, word)
+        parent = parent[real[-1]]
+    real = (*real, _step(parent, real, path[-1], word))
+    _forget(document, real)
+    parent[real[-1]] = value
+    document.words[real] = word
+
+
+def _step(parent: Any, path: TreePath, step: str | int, word: str) -> str | int:
+    """The key, or the index if the parent is a list."""
+    if not isinstance(parent, list):
+        return step
+    indexes = {str(index): index for index in range(len(parent))}
+    if step not in indexes:
+        valid = f"an index from 0 to {len(parent) - 1}" if parent else "no index: it is empty"
+        what = f"{dotted(path)} is a list and takes {valid}, got {quoted(str(step))}"
+        raise _fault(word, what, f"or set the whole list: {dotted(path)}=[…]")
+    return indexes[str(step)]
+
+
+def _open(document: Document, parent: Any, path: TreePath, word: str) -> None:
+    """Make sure that a value can hold keys: ``adam`` becomes ``{name: adam}``, nothing ``{}``."""
+    step = path[-1]
+    value = parent.get(step) if isinstance(parent, dict) else parent[step]
+    if isinstance(value, dict | list):
+        return
+    if value is not None and not isinstance(value, str):
+        what = f"{dotted(path)} is {shown(value)}, which has no keys"
+        raise _fault(word, what, f"set it as a whole: {dotted(path)}=…")
+    if isinstance(value, str):
+        _inherit(document, path)
+    parent[step] = {} if value is None else {"name": value}
+    document.words[path] = word
+
+
+def _inherit(document: Document, path: TreePath) -> None:
+    """The name stands where the short form stood."""
+    place = document.place(path)
+    if isinstance(place, str):
+        document.words[*path, "name"] = place
+    else:
+        document.positions[*path, "name"] = place
+
+
+def _forget(document: Document, path: TreePath) -> None:
+    """Drop the places of what is being replaced."""
+    places: tuple[dict[TreePath, Any], ...] = (document.positions, document.keys, document.words)
+    for table in places:
+        for old in [known for known in table if known[: len(path)] == path]:
+            del table[old]

@@ -1,0 +1,127 @@
+"""A config file as a Document: its plain tree, and where in the file each value stands.
+
+What is read is a regular UTF-8 file of at most 1 MiB, looked at before it is opened.
+This file knows no keys: what they mean is the schema's business.
+"""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from backproplab.config.composer import Spot, compose, spot_of
+from backproplab.config.wording import TreePath, command_line, quoted, shown
+from backproplab.errors import ConfigError, Problem
+
+LIMIT = 2**20
+
+
+@dataclass(frozen=True)
+class Document:
+    """A config before the schema: the tree, and the place of every value.
+
+    name: the file, as it was typed. positions, keys: (line, column) from 1 of values and keys.
+    words: the command-line words that set a value, by its path.
+    """
+
+    tree: dict[str, Any]
+    name: str
+    positions: dict[TreePath, Spot]
+    keys: dict[TreePath, Spot]
+    words: dict[TreePath, str] = field(default_factory=dict)
+
+    def where(self, path: TreePath, key: bool = False) -> str:
+        """``config.yaml:7:3``, or the word that set it; key: the place of its key, not its value.
+
+        A path that the config does not have stands at the nearest one around it.
+        """
+        place = self.place(path, key)
+        if isinstance(place, str):
+            return command_line(place)
+        return f"{self.name}:{place[0]}:{place[1]}"
+
+    def place(self, path: TreePath, key: bool = False) -> Spot | str:
+        """(line, column), or the command-line word."""
+        for end in range(len(path), -1, -1):
+            near = path[:end]
+            if near in self.words:
+                return self.words[near]
+            spot = (self.keys.get(near) if key else None) or self.positions.get(near)
+            if spot:
+                return spot
+        return 1, 1
+
+
+def read_yaml(path: Path) -> Document:
+    """The document in a file. Raises ConfigError with every problem found."""
+    name = str(path)
+    try:
+        _look_at(path)
+        with path.open("rb") as file:
+            data = file.read(LIMIT + 1)
+    except FileNotFoundError:
+        raise ConfigError(Problem(name, "no such file", _nearest(path))) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        hint = "check the path and its permissions"
+        raise ConfigError(Problem(name, f"cannot be read: {reason}", hint)) from None
+    except ValueError:  # a NUL, or what the file system's encoding cannot write
+        raise ConfigError(Problem(quoted(name), "is no file name", "name a YAML file")) from None
+    return parse_yaml(data, name)
+
+
+def parse_yaml(text: str | bytes, name: str) -> Document:
+    """The document in ``text``. Raises ConfigError with every problem found."""
+    text = text.removeprefix("\ufeff") if isinstance(text, str) else _decode(text, name)
+    if len(text) > LIMIT:
+        raise _too_large(name)
+    composed = compose(text, lambda spot: f"{name}:{spot[0]}:{spot[1]}")
+    if composed.value is None:
+        hint = "write lines such as 'epochs: 10'"
+        raise ConfigError(Problem(name, "the config is empty; a mapping is expected", hint))
+    if not isinstance(composed.value, dict):
+        what = f"the top level must be a mapping, got {shown(composed.value)}"
+        where = "{}:{}:{}".format(name, *composed.positions[()])
+        raise ConfigError(Problem(where, what, "write lines such as 'epochs: 10'"))
+    return Document(composed.value, name, composed.positions, composed.keys)
+
+
+def _look_at(path: Path) -> None:
+    """Refuse what should not even be opened: a pipe would hang, ``/dev/zero`` never ends."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = "is a directory" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
+        raise ConfigError(Problem(str(path), kind, "name a YAML file"))
+    if status.st_size > LIMIT:
+        raise _too_large(str(path))
+
+
+def _decode(data: bytes, name: str) -> str:
+    if len(data) > LIMIT:
+        raise _too_large(name)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        line, column = spot_of(before, len(before))
+        what = f"not UTF-8 at byte {error.start}"
+        raise ConfigError(
+            Problem(f"{name}:{line}:{column}", what, "save the file as UTF-8")
+        ) from None
+
+
+def _too_large(name: str) -> ConfigError:
+    return ConfigError(Problem(name, "larger than 1 MiB", "put data in a data file"))
+
+
+def _nearest(path: Path) -> str:
+    """The names in that folder that are most like the one asked for."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return f"there is no folder {path.parent}"
+    near = get_close_matches(path.name, sorted(names), n=3, cutoff=0.6)
+    return f"nearest names: {', '.join(near)}" if near else f"nothing like it in {path.parent}"

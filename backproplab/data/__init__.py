@@ -1,0 +1,26 @@
+"""Data sets, their splits and scaling, and the order in which examples are visited.
+
+Importing this room registers every data set in ``Dataset.members``.
+"""
+
+from backproplab.data import bundled, images, synthetic  # noqa: F401  # registers their members
+from backproplab.data.batching import BatchMode, batch_length, batches, updates_per_epoch
+from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source, Splits
+from backproplab.data.loading import load
+from backproplab.data.playground import expand
+from backproplab.task import Task
+
+__all__ = [
+    "BatchMode",
+    "Dataset",
+    "Examples",
+    "RegressionDataset",
+    "Source",
+    "Splits",
+    "Task",
+    "batch_length",
+    "batches",
+    "expand",
+    "load",
+    "updates_per_epoch",
+]

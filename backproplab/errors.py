@@ -1,0 +1,103 @@
+"""Every error that a user can meet, and the exit code that it ends the program with.
+
+BackpropLabError            1   failed: a check, a trial, a bug
+├── GraphError              1   the autograd was asked for something it cannot do
+├── ConfigError             2   a config or command line that cannot be run (nothing was written)
+├── DivergedError           3   training left the finite numbers
+├── DataError               4   a data file that cannot be used
+├── RunError                5   a run or checkpoint that is unusable, locked or of another run
+├── MachineError            6   the machine's limit: disk, permission, memory
+├── RefusedError            7   refused for safety
+└── StoppedError          130   stopped by a signal (143 for SIGTERM); a checkpoint is written
+
+This file imports nothing of the house.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+
+class BackpropLabError(Exception):
+    """An error told in one line: what is wrong, where, and what to do next."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class GraphError(BackpropLabError):
+    """The autograd was asked for something it cannot do."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input.
+
+    where: ``file:line:column``, a file, or a command-line word; may be empty.
+    what: the fault, with the valid values.
+    hint: what to do next; may be empty.
+    """
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} — {self.hint}" if self.hint else text
+
+
+class ConfigError(BackpropLabError):
+    """A config or command line that cannot be run; holds every problem found, not the first."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(Problem("", p) if isinstance(p, str) else p for p in problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class DivergedError(BackpropLabError):
+    """The loss, a gradient or a weight stopped being a finite number."""
+
+    exit_code = 3
+
+
+class DataError(BackpropLabError):
+    """A data file is missing, damaged, or does not hold what it promises."""
+
+    exit_code = 4
+
+
+class RunError(BackpropLabError):
+    """A run or checkpoint is unusable, locked, or belongs to another run."""
+
+    exit_code = 5
+
+
+class MachineError(BackpropLabError):
+    """The machine cannot: disk full, no permission, out of memory."""
+
+    exit_code = 6
+
+
+class RefusedError(BackpropLabError):
+    """The command could destroy something that is not ours, so it does nothing."""
+
+    exit_code = 7
+
+
+class StoppedError(BackpropLabError):
+    """A signal stopped the run; its state is saved."""
+
+    def __init__(self, message: str, signal_number: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number  # type: ignore[misc]  # per signal, not per class
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """``did you mean 'adam'?`` for the nearest valid name, or an empty string."""
+    near = get_close_matches(word.strip().lower().replace("-", "_"), sorted(valid), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,5 @@
+"""How weights are found."""
+
+from backproplab.learners.backprop import Backprop
+
+__all__ = ["Backprop"]

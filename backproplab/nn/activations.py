@@ -1,0 +1,95 @@
+"""Activations: the nonlinearities, each a layer of its own and a value for ``activation:``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backproplab.autograd import Tensor
+from backproplab.autograd.ops import activations as functions
+from backproplab.nn.layer import Layer
+from backproplab.spec import NonNegative
+
+
+class Activation(Layer, family=True):
+    """An elementwise function of the tensor before it."""
+
+    function: ClassVar[Any]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return type(self).function(x, **self.model_dump())
+
+    def apply(
+        self, weights: Mapping[str, Tensor], x: Tensor, generator: np.random.Generator | None
+    ) -> Tensor:
+        return self(x)
+
+
+class Linear(Activation, name="linear"):
+    """x."""
+
+    function = staticmethod(lambda x: x)
+
+
+class Relu(Activation, name="relu"):
+    """max(x, 0), with derivative 0 at 0."""
+
+    function = functions.relu
+
+
+class LeakyRelu(Activation, name="leaky_relu"):
+    """x where x > 0, else alpha x."""
+
+    alpha: NonNegative = 0.3
+    function = staticmethod(functions.leaky_relu)
+
+
+class Elu(Activation, name="elu"):
+    """x where x > 0, else alpha (eˣ - 1)."""
+
+    alpha: NonNegative = 1.0
+    function = staticmethod(functions.elu)
+
+
+class Selu(Activation, name="selu"):
+    """1.0507 elu(x, 1.6733): keeps zero mean and unit variance with lecun_normal."""
+
+    function = staticmethod(functions.selu)
+
+
+class Gelu(Activation, name="gelu"):
+    """x Φ(x), with Φ the normal distribution function."""
+
+    function = staticmethod(functions.gelu)
+
+
+class Silu(Activation, name="silu"):
+    """x sigmoid(x), also called swish."""
+
+    function = staticmethod(functions.silu)
+
+
+class Softplus(Activation, name="softplus"):
+    """ln(1 + eˣ)."""
+
+    function = functions.softplus
+
+
+class Softsign(Activation, name="softsign"):
+    """x / (1 + |x|)."""
+
+    function = staticmethod(functions.softsign)
+
+
+class Tanh(Activation, name="tanh"):
+    """tanh x."""
+
+    function = functions.tanh
+
+
+class Sigmoid(Activation, name="sigmoid"):
+    """1 / (1 + e⁻ˣ)."""
+
+    function = functions.sigmoid

@@ -1,0 +1,139 @@
+"""Initializers: how the weights of a layer begin.
+
+A weight of shape (units_in, units_out) has fan_in = units_in and fan_out = units_out.
+"""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backproplab.spec import Family, Positive
+
+Array = np.ndarray[Any, Any]
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan_in, fan_out): how many weights a unit sums over, and how many units it feeds.
+
+    For a convolution (…, kernel, channels_in, channels_out) the kernel counts in both.
+    """
+    if len(shape) < 2:
+        return (prod(shape), prod(shape))
+    field = prod(shape[:-2])
+    return field * shape[-2], field * shape[-1]
+
+
+class Initializer(Family):
+    """A distribution of first weights: ``draw(generator, shape)`` in float64."""
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        raise NotImplementedError
+
+
+class Zeros(Initializer, name="zeros"):
+    """All zeros. Units of a layer then stay equal: right for biases, wrong for weights."""
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape)
+
+
+class Normal(Initializer, name="normal"):
+    """N(0, stddev²)."""
+
+    stddev: Positive = 0.05
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return self.stddev * generator.standard_normal(shape)
+
+
+class Uniform(Initializer, name="uniform"):
+    """U(-limit, limit)."""
+
+    limit: Positive = 0.05
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return generator.uniform(-self.limit, self.limit, shape)
+
+
+class Scaled(Initializer):
+    """Zero mean and variance scale / n, n counted from the fans."""
+
+    scale: ClassVar[float]
+
+    def count(self, fan_in: int, fan_out: int) -> float:
+        return fan_in
+
+    def variance(self, shape: tuple[int, ...]) -> float:
+        return self.scale / max(1.0, self.count(*fans(shape)))
+
+
+class ScaledNormal(Scaled):
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return sqrt(self.variance(shape)) * generator.standard_normal(shape)
+
+
+class ScaledUniform(Scaled):
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        limit = sqrt(3 * self.variance(shape))  # U(-a, a) has variance a²/3
+        return generator.uniform(-limit, limit, shape)
+
+
+class Glorot(Scaled):
+    """Variance 2 / (fan_in + fan_out): Glorot and Bengio 2010, for tanh and softsign."""
+
+    scale = 1.0
+
+    def count(self, fan_in: int, fan_out: int) -> float:
+        return (fan_in + fan_out) / 2
+
+
+class GlorotUniform(Glorot, ScaledUniform, name="glorot_uniform"):
+    """U(-a, a), a = √(6 / (fan_in + fan_out)). Glorot and Bengio 2010."""
+
+
+class GlorotNormal(Glorot, ScaledNormal, name="glorot_normal"):
+    """N(0, 2 / (fan_in + fan_out)). Glorot and Bengio 2010."""
+
+
+class HeUniform(ScaledUniform, name="he_uniform"):
+    """U(-a, a), a = √(6 / fan_in): He et al. 2015, for ReLU."""
+
+    scale = 2.0
+
+
+class HeNormal(ScaledNormal, name="he_normal"):
+    """N(0, 2 / fan_in): He et al. 2015, for ReLU."""
+
+    scale = 2.0
+
+
+class LecunUniform(ScaledUniform, name="lecun_uniform"):
+    """U(-a, a), a = √(3 / fan_in): LeCun et al. 1998."""
+
+    scale = 1.0
+
+
+class LecunNormal(ScaledNormal, name="lecun_normal"):
+    """N(0, 1 / fan_in): LeCun et al. 1998; the one that SELU asks for."""
+
+    scale = 1.0
+
+
+class Orthogonal(Initializer, name="orthogonal"):
+    """gain × a random matrix with orthonormal rows or columns. Saxe et al. 2013.
+
+    The QR decomposition of a Gaussian matrix, with the signs of R's diagonal moved into Q, which
+    makes it uniform over the orthogonal matrices (Mezzadri 2007).
+    """
+
+    gain: Positive = 1.0
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        rows, columns = prod(shape[:-1]), shape[-1]
+        gaussian = generator.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(gaussian)
+        q *= np.sign(np.diag(r))
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)

@@ -1,0 +1,114 @@
+"""Losses: what training lowers. Each gives one number an example; the loop takes the mean.
+
+A loss also knows how many outputs it needs for a task, how the targets are written for it, and
+which class the outputs mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd import Tensor, ops
+from backproplab.spec import Family, Positive
+from backproplab.task import Task
+
+Array = np.ndarray[Any, Any]
+
+
+class Loss(Family):
+    """A function of outputs (…, batch, units) and targets, to (…, batch)."""
+
+    def problem(self, task: Task) -> str:
+        """Why this loss cannot serve the task; empty if it can."""
+        return ""
+
+    def resolve(self, task: Task) -> Loss:
+        """The loss to use for the task: itself, unless it is ``auto``."""
+        return self
+
+    def units(self, task: Task) -> int:
+        """How many outputs the network needs."""
+        return task.outputs
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        """The targets as the loss takes them: classes become one-hot rows."""
+        if task.kind == "regression":
+            return targets.astype(dtype, copy=False)
+        return np.equal(targets[:, None], np.arange(task.outputs)).astype(dtype)
+
+    def decide(self, outputs: Array) -> Array:
+        """The class that the outputs mean, (…, batch)."""
+        return np.argmax(outputs, axis=-1)
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Auto(Loss, name="auto"):
+    """From the task: softmax cross-entropy, binary cross-entropy for two classes, mse."""
+
+    def resolve(self, task: Task) -> Loss:
+        if task.kind == "regression":
+            return MeanSquaredError()
+        return BinaryCrossEntropy() if task.outputs == 2 else SoftmaxCrossEntropy()
+
+
+class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
+    """-ln softmax(z)[label], on logits: stable for any z."""
+
+    def problem(self, task: Task) -> str:
+        return "needs classes, the data are a regression" if task.kind == "regression" else ""
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        return targets
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return ops.softmax_cross_entropy(outputs, targets)
+
+
+class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
+    """-t ln σ(z) - (1 - t) ln(1 - σ(z)) on one logit: stable for any z."""
+
+    def problem(self, task: Task) -> str:
+        if task.kind == "classification" and task.outputs == 2:
+            return ""
+        return f"needs two classes, the data are {task}; use softmax_cross_entropy"
+
+    def units(self, task: Task) -> int:
+        return 1
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        return targets[:, None].astype(dtype)
+
+    def decide(self, outputs: Array) -> Array:
+        return (outputs[..., 0] > 0).astype(np.int64)
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
+
+
+class MeanSquaredError(Loss, name="mse"):
+    """Mean over the outputs of (y - t)²."""
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return ops.mean(ops.square(outputs - targets), axis=-1)
+
+
+class MeanAbsoluteError(Loss, name="mae"):
+    """Mean over the outputs of |y - t|."""
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return ops.mean(ops.absolute(outputs - targets), axis=-1)
+
+
+class Huber(Loss, name="huber"):
+    """e²/2 where |e| ≤ delta, else delta (|e| - delta/2); mean over the outputs. Huber 1964."""
+
+    delta: Positive = 1.0
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        size = ops.absolute(outputs - targets)
+        near = ops.minimum(size, self.delta)  # e²/2 and delta|e| - delta²/2 in one formula
+        return ops.mean(near * (size - 0.5 * near), axis=-1)

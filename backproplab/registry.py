@@ -1,0 +1,22 @@
+"""families(): everything that a config can name, by family and name."""
+
+from __future__ import annotations
+
+from backproplab.data import Dataset
+from backproplab.nn import Activation, Initializer, Layer, Loss
+from backproplab.optim import Optimizer
+from backproplab.spec import Family
+
+FAMILIES: dict[str, type[Family]] = {
+    "data": Dataset,
+    "layer": Layer,
+    "activation": Activation,
+    "initializer": Initializer,
+    "loss": Loss,
+    "optimizer": Optimizer,
+}
+
+
+def families() -> dict[str, dict[str, type[Family]]]:
+    """Every optimizer, layer, loss, …: ``families()["optimizer"]["adam"]`` is its class."""
+    return {key: dict(sorted(family.members.items())) for key, family in FAMILIES.items()}

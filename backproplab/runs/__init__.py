@@ -1,0 +1,35 @@
+"""Log roots: make, list, read and clean them; the TensorBoard process that shows them.
+
+This room must not know how runs are made, nor how anything looks in a terminal.
+"""
+
+from backproplab.runs.board import Board, find, find_all, start, stop, url
+from backproplab.runs.cleaning import Item, Left, Outcome, Plan, clean, plan_cleaning
+from backproplab.runs.folders import create_session, experiment_folder, open_log_root
+from backproplab.runs.listing import RunInfo, find_run, list_runs, read_metrics, read_run
+from backproplab.runs.locking import is_active, lock_session
+
+__all__ = [
+    "Board",
+    "Item",
+    "Left",
+    "Outcome",
+    "Plan",
+    "RunInfo",
+    "clean",
+    "create_session",
+    "experiment_folder",
+    "find",
+    "find_all",
+    "find_run",
+    "is_active",
+    "list_runs",
+    "lock_session",
+    "open_log_root",
+    "plan_cleaning",
+    "read_metrics",
+    "read_run",
+    "start",
+    "stop",
+    "url",
+]

@@ -1,0 +1,220 @@
+"""TensorBoard's process: find, start and stop the one that shows exactly one log root.
+
+A server is known by what the system says of its process (owner, command line, start time), never
+by a name, a port or a file alone: several TensorBoards may run here, and process ids come back.
+Where there is no /proc the server itself is asked which directory it shows. This file must not
+know what is logged.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from backproplab.errors import MachineError, RefusedError
+from backproplab.files import machine_limits, write_atomic
+from backproplab.runs import server
+from backproplab.runs.folders import open_log_root, read_json
+
+RECORD = ".backproplab-tensorboard.json"
+LOG = ".backproplab-tensorboard.log"
+PORTS = range(6006, 6106)
+PATIENCE = 60.0  # seconds from the start to the first answer; 1.4 is usual
+
+
+@dataclass(frozen=True)
+class Board:
+    """A live TensorBoard that shows ``root``.
+
+    location: the log directory as its command line has it. born: its process's start time in
+    clock ticks since boot ("" without /proc). ours: we started it.
+    """
+
+    root: Path
+    pid: int
+    port: int
+    location: str
+    born: str
+    ours: bool
+    prefix: str = ""
+
+
+def find(root: Path) -> Board | None:
+    """The TensorBoard that shows ``root``: ours, or one that the user started by hand."""
+    return next(iter(find_all(root)), None)
+
+
+def find_all(root: Path) -> tuple[Board, ...]:
+    """Every TensorBoard of this user that shows exactly ``root``, ours first."""
+    boards: dict[int, Board] = {}
+    for board in (*_recorded(root.resolve()), *_registered(root.resolve())):
+        if _is_live(board):
+            boards.setdefault(board.pid, board)
+    return tuple(boards.values())
+
+
+def start(root: Path, port: int | None = None) -> Board:
+    """A TensorBoard for ``root``, ready to answer: the live one, or a new one on 127.0.0.1.
+
+    port: None for the first free one of 6006 to 6105. Raises MachineError for a port that is
+    taken or a server that does not come up, RefusedError when one runs on another port already.
+    """
+    root = open_log_root(root).resolve()
+    if board := find(root):
+        if port in (None, board.port):
+            return board
+        raise RefusedError(f"TensorBoard shows {root} on port {board.port} already — stop it first")
+    for candidate in PORTS if port is None else (port,):
+        if not (trouble := server.trouble(candidate)):
+            try:
+                return _launch(root, candidate)
+            except MachineError:
+                if port is not None or not server.trouble(candidate):
+                    raise  # else another process was quicker at taking this port
+    if port is None:
+        raise MachineError(f"no free port from {PORTS[0]} to {PORTS[-1]} — give one with --port")
+    raise MachineError(f"port {port}: {trouble} — leave --port out to get a free one")
+
+
+def stop(board: Board, patience: float = 5.0) -> bool:
+    """Ask the server to end (SIGTERM) and wait up to ``patience`` seconds; True when it is gone.
+
+    Does nothing to a process that is not, or no longer, the TensorBoard of ``board.root``.
+    """
+    deadline = time.monotonic() + patience
+    waiting = _terminate(board)
+    while waiting and _remains(board):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    if read_json(board.root / RECORD).get("pid") == board.pid:
+        with machine_limits(board.root):
+            for name in (RECORD, LOG):
+                (board.root / name).unlink(missing_ok=True)
+    return True
+
+
+def url(
+    board: Board, session: str = "", tags: Sequence[str] = ("epoch_loss", "epoch_accuracy")
+) -> str:
+    """A link to the Time Series page: ``tags`` pinned, unsmoothed, the runs of one session only."""
+    escaped = re.sub(r"([\\^$.|?*+(){}\[\]])", r"\\\1", session)
+    query = {
+        "pinnedCards": json.dumps([{"plugin": "scalars", "tag": tag} for tag in tags]),
+        "smoothing": 0,
+        "runFilter": (f"^{escaped}/.*" if session else "") + "/(train|validation)$",
+    }
+    place = f"http://{server.HOST}:{board.port}{board.prefix}/"
+    return f"{place}?{urlencode(query, quote_via=quote)}#timeseries"
+
+
+def _recorded(root: Path) -> Iterator[Board]:
+    """What our record says. A process id that came back has another start time."""
+    record = read_json(root / RECORD)
+    pid, port, born = record.get("pid"), record.get("port"), record.get("born")
+    if isinstance(pid, int) and isinstance(port, int) and pid > 0 and born == server.born(pid):
+        yield Board(root, pid, port, str(root), born, ours=True)
+
+
+def _registered(root: Path) -> Iterator[Board]:
+    """What TensorBoard's own registry says: a directory that anyone may write, so only hints."""
+    from tensorboard import manager
+
+    try:
+        infos = manager.get_all()
+    except (OSError, ValueError):  # an entry vanished while it was read, or is no text
+        return
+    for info in infos:
+        try:
+            typed_in = json.loads(base64.b64decode(info.cache_key))["working_directory"]
+            shown = server.directory(typed_in, info.logdir)
+        except (ValueError, LookupError, TypeError):
+            continue
+        if shown == root and info.pid > 0:
+            born = server.born(info.pid)
+            yield Board(root, info.pid, info.port, info.logdir, born, False, info.path_prefix)
+
+
+def _is_live(board: Board) -> bool:
+    if not server.has_proc():
+        return server.answer(board.port, board.prefix) == board.location
+    return server.born(board.pid) == board.born and server.serves(board.pid) == board.root
+
+
+def _remains(board: Board) -> bool:
+    """Until the process is gone: a dying one has lost its command line before its start time."""
+    return server.born(board.pid) == board.born if server.has_proc() else _is_live(board)
+
+
+def _launch(root: Path, port: int) -> Board:
+    # -P: no module of the user's working directory; -W: a warning made an error would end it
+    argv = [sys.executable, "-P", "-W", "ignore", "-m", "tensorboard.main"]
+    argv += ["--logdir", str(root), "--host", server.HOST, "--port", str(port)]
+    process = _spawn(argv, root / LOG)
+    try:
+        _wait_for_answer(process, root, port)
+        board = Board(root, process.pid, port, str(root), server.born(process.pid), ours=True)
+        record = {"pid": board.pid, "born": board.born, "port": port, "argv": argv}
+        write_atomic(root / RECORD, json.dumps(record))
+        (root / RECORD).chmod(0o600)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    threading.Thread(target=process.wait, daemon=True).start()  # no zombie if it ends before us
+    return board
+
+
+def _spawn(argv: list[str], log: Path) -> subprocess.Popen[bytes]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with machine_limits(log), os.fdopen(os.open(log, flags, 0o600), "wb") as output:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+
+def _wait_for_answer(process: subprocess.Popen[bytes], root: Path, port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while server.answer(port) != str(root):
+        ended = process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            lines = (root / LOG).read_text(errors="replace").split("\n")
+            said = "; ".join([line.strip() for line in lines if line.strip()][-3:])
+            what = "ended at once" if ended else f"gave no answer in {PATIENCE:.0f} s"
+            raise MachineError(f"TensorBoard on port {port} {what}: {said} — see {root / LOG}")
+        time.sleep(0.05)
+
+
+def _terminate(board: Board) -> bool:
+    """SIGTERM, through a descriptor where there is one: it never comes to mean another process.
+
+    False when there is nothing to end.
+    """
+    try:
+        handle = os.pidfd_open(board.pid) if hasattr(os, "pidfd_open") else None
+    except OSError:
+        handle = None
+    try:
+        if not _is_live(board):
+            return False
+        if handle is None:
+            os.kill(board.pid, signal.SIGTERM)
+        else:
+            signal.pidfd_send_signal(handle, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return True

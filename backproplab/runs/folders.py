@@ -1,0 +1,144 @@
+"""The log root, its sessions and experiments: their names, their markers, their creation.
+
+    runs/.backproplab                     a log root
+    runs/20191003-153452/.backproplab     a session: one invocation; binds its name to its inode
+    runs/20191003-153452/exp1/            an experiment of it
+
+A directory comes into being by an exclusive ``mkdir``, so no two processes ever share one. This
+file must not know what an experiment writes, nor how anything is deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from backproplab.errors import ConfigError, MachineError, Problem
+from backproplab.files import machine_limits, sync_directory, write_atomic
+
+TOOL = "backproplab"
+MARKER = ".backproplab"
+SESSION = re.compile(r"([0-9]{8}-[0-9]{6})(?:-([0-9]{1,9}))?")
+EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LIMIT = 2**20  # bytes of the largest JSON file that is read
+
+Folder = Path | int  # a path, or the descriptor of an open directory
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What a session's marker says: the name and inode of the directory that it was made for."""
+
+    directory: str
+    inode: int
+    tool: str = TOOL
+
+
+def open_log_root(path: Path) -> Path:
+    """The log root ``path``, made and marked where it is not yet; what is in it stays as it is.
+
+    Raises ConfigError for a session, MachineError for a file or where nothing can be written.
+    """
+    if read_marker(path) is not None:
+        raise ConfigError(f"{path} is a session, not a log root — give {path.parent} instead")
+    with machine_limits(path):
+        if path.exists() and not path.is_dir():
+            raise MachineError(f"{path}: cannot write: it is a file — choose another --log-dir")
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(path / MARKER):
+            write_atomic(path / MARKER, json.dumps({"tool": TOOL}))
+    return path
+
+
+def create_session(root: Path, now: datetime | None = None) -> Path:
+    """A new directory ``%Y%m%d-%H%M%S`` (local time) in ``root``; ``-1``, ``-2`` … when taken.
+
+    Raises MachineError and leaves nothing behind.
+    """
+    stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+    with machine_limits(root):
+        session = _make_first_free(root, stamp)
+        try:
+            marker = Marker(session.name, session.stat().st_ino)
+            write_atomic(session / MARKER, json.dumps(asdict(marker)))
+            sync_directory(root)
+        except BaseException:
+            (session / MARKER).unlink(missing_ok=True)
+            session.rmdir()
+            raise
+    return session
+
+
+def _make_first_free(root: Path, stamp: str) -> Path:
+    for number in count():
+        session = root / (f"{stamp}-{number}" if number else stamp)
+        try:
+            session.mkdir()
+        except FileExistsError:
+            continue
+        return session
+    raise AssertionError("count() does not end")
+
+
+def experiment_folder(session: Path, name: str) -> Path:
+    """A new directory for the experiment ``name``.
+
+    Raises ConfigError for a name that is not a plain file name or that the session already has.
+    """
+    if not EXPERIMENT.fullmatch(name) or ".." in name:
+        raise ConfigError(
+            Problem(
+                "name",
+                f"{name[:100]!r} cannot be a directory's name",
+                "use 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first, no '..'",
+            )
+        )
+    folder = session / name
+    with machine_limits(folder):
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            problem = Problem("name", f"two experiments are called {name!r}", "rename one")
+            raise ConfigError(problem) from None
+    return folder
+
+
+def marker_place(folder: Folder) -> tuple[Path | str, int | None]:
+    """The marker of ``folder`` as the (path, dir_fd) of an ``os`` call."""
+    return (MARKER, folder) if isinstance(folder, int) else (folder / MARKER, None)
+
+
+def read_marker(folder: Folder) -> Marker | None:
+    """The marker of the session ``folder``; None when it has none that is whole."""
+    found = read_json(*marker_place(folder))
+    directory, inode = found.get("directory"), found.get("inode")
+    if found.get("tool") == TOOL and isinstance(directory, str) and isinstance(inode, int):
+        return Marker(directory, inode)
+    return None
+
+
+def session_order(name: str) -> tuple[str, int]:
+    """Sorts session names by age, ``-10`` after ``-9``; what is no session's name comes first."""
+    match = SESSION.fullmatch(name)
+    return (match[1], int(match[2] or 0)) if match else ("", 0)
+
+
+def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:
+    """The object in a small regular file; empty for a missing, linked, damaged or odd one."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+        try:
+            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            found = json.loads(os.read(descriptor, LIMIT)) if regular else {}
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,84 @@
+"""Who is training in a session: a lock on its marker, which the kernel frees even after kill -9.
+
+This file must not know what is done under the lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backproplab.errors import RunError
+from backproplab.files import machine_limits
+from backproplab.runs.folders import Folder, marker_place
+
+PATIENCE = 1.0  # seconds; ``is_active`` holds the lock for microseconds
+
+
+@contextmanager
+def lock_session(session: Folder) -> Iterator[None]:
+    """Hold the session for as long as the block runs: one process at a time, and no ``clean``.
+
+    Raises RunError when another process holds it or it is no session (any more), MachineError
+    where the file system cannot lock.
+    """
+    path, directory = marker_place(session)
+    with machine_limits(path):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(f"{path}: there is no session here") from None
+    try:
+        with machine_limits(path):
+            if not _acquired(descriptor):
+                raise RunError(f"{path}: another process uses this session — wait until it ends")
+        if not _still_there(session, descriptor):
+            raise RunError(f"{path}: the session was deleted")
+        yield
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for the copies that forked children hold
+    finally:
+        os.close(descriptor)
+
+
+def is_active(session: Folder) -> bool:
+    """True while a process holds the session; True also where that cannot be found out."""
+    path, directory = marker_place(session)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _acquired(descriptor: int) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
+
+
+def _still_there(session: Folder, descriptor: int) -> bool:
+    """``clean`` may have taken the session away between our opening and our locking of it."""
+    path, directory = marker_place(session)
+    try:
+        found = os.stat(path, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False
+    return os.path.samestat(found, os.fstat(descriptor))

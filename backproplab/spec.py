@@ -1,0 +1,144 @@
+"""Spec: a frozen, strict description that *is* the behaviour. Family: specs known by name.
+
+An optimizer, a layer or a data set is a small pydantic class. Its fields are at once the YAML
+keys, the checked ranges, the documentation, the sweep space and the saved config; its methods
+are the behaviour. ``class Adam(Optimizer, name="adam")`` is the whole registration.
+
+A member may be written in three ways, wherever its family is expected:
+
+    adam                                 its name: every field at its default
+    {name: adam, beta_1: 0.8}            its name and fields
+    {adam: {beta_1: 0.8}}, {dense: 64}   its name as the key; a bare value sets the first field
+
+This file knows pydantic and no mathematics.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from backproplab.errors import did_you_mean
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class Spec(BaseModel):
+    """A frozen description: unknown keys, wrong types, NaN and infinity are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class Family(Spec):
+    """Specs known by name.
+
+    A direct subclass is a family (``class Optimizer(Family)``); a class below it that gives a
+    ``name`` is a member, of that family and of every family between: a ReLU is an Activation and
+    so a Layer. A class below without a name only shares code.
+    """
+
+    name: ClassVar[str]
+    members: ClassVar[dict[str, type[Self]]]
+
+    def __init_subclass__(cls, name: str = "", family: bool = False, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        if family or Family in cls.__bases__:
+            cls.members = {}
+        elif name:
+            cls.name = name
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, name: str = "", **settings: Any) -> None:
+        for ancestor in cls.__mro__[1:] if name else ():
+            if "members" in vars(ancestor):
+                ancestor.members[name] = cls  # type: ignore[attr-defined]
+
+    @classmethod
+    def is_family(cls) -> bool:
+        """True for the family itself, False for its members."""
+        return "members" in vars(cls)
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """The member that ``value`` (in any of the three spellings) describes.
+
+        Raises pydantic errors, placed at the field where they belong.
+        """
+        if isinstance(value, cls):
+            return value
+        name, fields, key = cls._split(value)
+        member = cls.members.get(name)
+        if member is None:
+            raise PydanticCustomError(
+                "unknown_member",
+                "'{name}' is not known; one of {valid}",
+                {"name": str(name)[:80], "valid": ", ".join(sorted(cls.members)), "key": key,
+                 "hint": did_you_mean(str(name)[:80], cls.members)},
+            )  # fmt: skip
+        return member.model_validate(fields)
+
+    @classmethod
+    def _split(cls, value: Any) -> tuple[str, dict[str, Any], str]:
+        """(member's name, its fields, the YAML key the name stood at)."""
+        if isinstance(value, str):
+            return value, {}, ""
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            return value["name"], {k: v for k, v in value.items() if k != "name"}, "name"
+        if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+            (name, inner), *_ = value.items()
+            member = cls.members.get(name)
+            if inner is None or isinstance(inner, dict) or member is None:
+                return name, inner if isinstance(inner, dict) else {}, name
+            first = member._first_field()
+            return name, {first: inner} if first else {name: inner}, name
+        raise PydanticCustomError(
+            "member_form",
+            "must be a name ({valid}) or a mapping with a name",
+            {"valid": ", ".join(sorted(cls.members))},
+        )
+
+    @classmethod
+    def _first_field(cls) -> str | None:
+        """The field that a bare value sets: the first of its own, else an inherited one."""
+        own = (field for level in cls.__mro__ for field in vars(level).get("__annotations__", ()))
+        return next((field for field in own if field in cls.model_fields), None)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        if not cls.is_family():
+            return handler(source)
+        return core_schema.no_info_plain_validator_function(
+            cls.parse,
+            serialization=core_schema.plain_serializer_function_ser_schema(Family.describe),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        if not cls.is_family():
+            return handler(schema)
+        members = [member for _, member in sorted(cls.members.items())]
+        return {"anyOf": [{"enum": sorted(cls.members)}, *(m._json_forms() for m in members)]}
+
+    @classmethod
+    def _json_forms(cls) -> dict[str, Any]:
+        """The JSON schema of ``{name: …, fields}`` and of ``{<name>: …}``."""
+        schema = cls.model_json_schema()
+        fields = {"name": {"const": cls.name}, **schema.get("properties", {})}
+        required = ["name", *schema.get("required", [])]
+        named = schema | {"properties": fields, "required": required}
+        keyed = {"type": "object", "properties": {cls.name: {}}, "required": [cls.name]}
+        return {"anyOf": [named, keyed | {"maxProperties": 1}]}
+
+    def describe(self) -> str | dict[str, Any]:
+        """What a saved config holds: ``{name: …, every field}``, the bare name if it has none."""
+        fields = self.model_dump()
+        return {"name": self.name, **fields} if fields else self.name

@@ -1,0 +1,1 @@
+"""Training: the loop, what attaches to it, and what it writes down."""

@@ -1,0 +1,123 @@
+"""A checkpoint: arrays and a JSON state in one file, which is whole or absent.
+
+The file is safetensors, so it never runs code and other tools can read its arrays. The state sits
+in the metadata, with a digest of everything, because safetensors notices a cut file but not a
+flipped bit. This file must not know what the arrays are, nor when a checkpoint is due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproplab.errors import RunError
+from backproplab.files import write_atomic
+
+FORMAT = 1
+KEY = "backproplab"  # one metadata key: safetensors writes several in a random order
+HINT = "resume from another checkpoint or start the run again"
+
+
+@dataclass(frozen=True, eq=False)  # == of arrays is not a truth value
+class Checkpoint:
+    """All that a run needs to go on as if it had not stopped.
+
+    arrays: name to array of bool, integer or float, of any shape; loaded ones are writable copies.
+    state: strict JSON: text keys, lists, no tuples, NaN or infinities; whole numbers of any size.
+    """
+
+    arrays: dict[str, np.ndarray]
+    state: dict[str, Any]
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write ``checkpoint``; a crash leaves the old file or the new one. The same gives same bytes.
+
+    Raises ValueError for a state or array that would not load as it was saved (nothing is
+    written), MachineError for a full disk or no permission.
+    """
+    write_atomic(path, _encode(checkpoint))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read what ``save`` wrote.
+
+    Raises RunError, never returns a wrong state, when the file is missing, cut, changed in any
+    bit, not a checkpoint, or of another format version.
+    """
+    try:
+        return _decode(path.read_bytes())
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        raise RunError(f"{path}: cannot read the checkpoint: {cause} — {HINT}") from error
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from error
+
+
+def _encode(checkpoint: Checkpoint) -> bytes:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save as to_bytes
+
+    # safetensors copies memory as it lies: C order and little-endian (asarray keeps 0-d arrays)
+    arrays = {
+        name: np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+        for name, array in checkpoint.arrays.items()
+    }
+    state = _strict_json(checkpoint.state)
+    record = {"format": FORMAT, "sha256": _digest(arrays, state), "state": checkpoint.state}
+    try:
+        return to_bytes(arrays, {KEY: json.dumps(record)})
+    except SafetensorError as error:
+        raise ValueError(f"an array cannot be stored: {error}") from error
+
+
+def _decode(content: bytes) -> Checkpoint:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as from_bytes
+
+    try:
+        record = _record(content)
+        if record["format"] != FORMAT:
+            raise RunError(
+                f"checkpoint of format {record['format']}, this backproplab reads {FORMAT} — "
+                "use the version that wrote it"
+            )
+        arrays = from_bytes(content)
+        intact = record["sha256"] == _digest(arrays, json.dumps(record["state"]))
+    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise RunError(f"damaged, or not a checkpoint of backproplab — {HINT}") from error
+    if not intact:
+        raise RunError(f"damaged: its content does not match its SHA-256 — {HINT}")
+    return Checkpoint(arrays, record["state"])
+
+
+def _record(content: bytes) -> dict[str, Any]:
+    """Our metadata. A safetensors file starts with the header's length, uint64, and its JSON."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    record: dict[str, Any] = json.loads(header["__metadata__"][KEY])
+    return record
+
+
+def _strict_json(state: dict[str, Any]) -> str:
+    try:
+        text = json.dumps(state, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the state is not strict JSON: {error}") from error
+    if json.loads(text) != state:
+        raise ValueError("the state would not load as it was saved: a tuple, or a key not a text")
+    return text
+
+
+def _digest(arrays: dict[str, np.ndarray], state: str) -> str:
+    """SHA-256 of the state's JSON and, by name, of each array's name, dtype, shape and bytes."""
+    digest = hashlib.sha256(state.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.ravel().data)
+    return digest.hexdigest()

@@ -1,0 +1,157 @@
+"""Trainer: the training loop. Everything that is not training attaches as a callback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproplab.errors import DivergedError
+from backproplab.learners import Backprop
+from backproplab.nn import Metric, ParameterVector
+from backproplab.optim import Optimizer
+from backproplab.train.callbacks import Callback
+from backproplab.train.evaluation import evaluate
+from backproplab.train.state import RunState
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split as the loop needs it: inputs, targets, and targets as the loss takes them."""
+
+    inputs: Array
+    targets: Array
+    encoded: Array
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Trainer:
+    """One training run: take a batch, get its gradient, update; once an epoch, evaluate.
+
+    learner: fills the gradient.  optimizer, learning_rate: the update.
+    order: one epoch's index arrays.  epochs, steps: where it ends, whichever comes first.
+    train, validation: the splits.  metrics: measured once an epoch on whole splits, with the
+        weights as they stand then, so that train and validation, and every batch mode, compare.
+    """
+
+    def __init__(
+        self,
+        learner: Backprop,
+        optimizer: Optimizer,
+        learning_rate: float,
+        order: Callable[[], Iterator[Array]],
+        train: Split,
+        validation: Split | None,
+        metrics: tuple[Metric, ...],
+        epochs: int,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.learner = learner
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.order = order
+        self.train = train
+        self.validation = validation
+        self.metrics = metrics
+        self.epochs = epochs
+        self.steps = steps
+        self.callbacks = callbacks
+        self.state = RunState()
+        self.slots = {name: self.parameters.twin() for name in optimizer.slots}
+        self.restored_epoch = 0
+
+    @property
+    def parameters(self) -> ParameterVector:
+        return self.learner.parameters
+
+    @property
+    def gradient(self) -> ParameterVector:
+        return self.learner.gradient
+
+    def fit(self) -> RunState:
+        """Train to the end. Raises DivergedError, after the callbacks have finished."""
+        started = time.perf_counter()
+        self._tell("start")
+        try:
+            with np.errstate(all="ignore"):  # every step is checked for NaN and infinity
+                while not self.state.stop_reason:
+                    self._epoch(started)
+            self.state.status = "interrupted" if self.state.signal else "completed"
+        except DivergedError:
+            self.state.status, self.state.stop_reason = "diverged", "non_finite"
+            raise
+        except BaseException:
+            self.state.status, self.state.stop_reason = "failed", "error"
+            raise
+        finally:
+            self.state.seconds = time.perf_counter() - started
+            self._tell("finish")
+        return self.state
+
+    def measure(self, split: Split) -> dict[str, float]:
+        """Loss and metrics of a split with the weights as they stand."""
+        learner = self.learner
+        return evaluate(
+            learner.network,
+            self.parameters,
+            learner.loss,
+            self.metrics,
+            split.inputs,
+            split.targets,
+            split.encoded,
+        )
+
+    def _epoch(self, started: float) -> None:
+        """Every batch once, then the evaluation; a signal ends it after the step under way."""
+        for indices in self.order():
+            self._step(indices)
+            if self.steps is not None and self.state.step >= self.steps:
+                self.state.request_stop("max_steps")
+            if self.state.stop_reason:
+                break
+        if self.state.signal:
+            return
+        self.state.epoch += 1
+        self.state.metrics = self.measure(self.train)
+        if self.validation:
+            measured = self.measure(self.validation)
+            self.state.metrics |= {f"val_{name}": value for name, value in measured.items()}
+        self.state.seconds = time.perf_counter() - started
+        self._tell("epoch")
+        if not np.isfinite(self.state.metrics["loss"]):
+            raise DivergedError(self._divergence(self.train.inputs, self.train.encoded))
+        if self.state.epoch >= self.epochs:
+            self.state.request_stop("max_epochs")
+
+    def _step(self, indices: Array) -> None:
+        inputs, targets = self.train.inputs[indices], self.train.encoded[indices]
+        loss = self.learner(inputs, targets)
+        if not (np.isfinite(loss) and np.isfinite(self.gradient.flat).all()):
+            raise DivergedError(self._divergence(inputs, targets))
+        self.state.step += 1
+        slots = {name: vector.flat for name, vector in self.slots.items()}
+        self.optimizer.step(
+            self.parameters.flat, self.gradient.flat, self.learning_rate, self.state.step, slots
+        )
+        self.state.examples += len(indices)
+        self._tell("step")
+
+    def _divergence(self, inputs: Array, targets: Array) -> str:
+        culprit = self.learner.first_nonfinite(inputs, targets) or "the gradient"
+        return (
+            f"diverged at epoch {self.state.epoch + 1}, step {self.state.step + 1}: "
+            f"{culprit} stopped being finite — try a smaller learning_rate "
+            f"(now {self.learning_rate:g})"
+        )
+
+    def _tell(self, moment: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, moment)(self)

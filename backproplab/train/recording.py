@@ -1,0 +1,128 @@
+"""The callbacks that write a run down: its metrics, its events, its weights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backproplab.files import machine_limits
+from backproplab.train.callbacks import Best, Callback
+from backproplab.train.checkpoint import Checkpoint, save
+from backproplab.train.state import Row
+
+if TYPE_CHECKING:
+    from backproplab.train.loop import Trainer
+    from backproplab.train.tensorboard import EventWriter
+
+SPLITS = {"train": "", "validation": "val_", "test": "test_"}
+CHECKPOINT_SECONDS = 30.0  # of training that a crash may cost; a short run saves at its end only
+
+
+def split_row(metrics: Row, split: str) -> Row:
+    """The part of a row that is of one split, by plain names: ``loss``, ``accuracy``."""
+    prefix = SPLITS[split]
+    others = tuple(p for p in SPLITS.values() if p)
+    return {
+        name.removeprefix(prefix): value
+        for name, value in metrics.items()
+        if (name.startswith(prefix) if prefix else not name.startswith(others))
+    }
+
+
+class MetricsTable(Callback):
+    """``metrics.csv``: a row for each epoch and split, every digit of every number."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def epoch(self, trainer: Trainer) -> None:
+        for split in ("train", "validation"):
+            self.append(trainer.state.epoch, split, split_row(trainer.state.metrics, split))
+
+    def append(self, epoch: int, split: str, values: Row) -> None:
+        """One row; the header comes with the first. Flushed at once: a kill loses nothing."""
+        if not values:
+            return
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        if not self.path.exists():
+            table.writerow(["epoch", "split", *values])
+        table.writerow([epoch, split, *map(repr, values.values())])
+        with machine_limits(self.path), self.path.open("a", newline="") as file:
+            file.write(text.getvalue())
+
+
+class EventLog(Callback):
+    """TensorBoard's event files, with the tags and the steps (epochs from 0) of Keras.
+
+    histograms: every so many epochs the weights, the biases and the gradients of the last batch
+    are written as histograms; 0 for never.
+    """
+
+    def __init__(self, folder: Path, histograms: int) -> None:
+        self.folder = folder
+        self.histograms = histograms
+        self.writers: dict[str, EventWriter] = {}
+
+    def start(self, trainer: Trainer) -> None:
+        from backproplab.train.tensorboard import EventWriter
+
+        splits = ["train", "validation"] if trainer.validation else ["train"]
+        self.writers = {split: EventWriter(self.folder / split) for split in splits}
+
+    def epoch(self, trainer: Trainer) -> None:
+        step = trainer.state.epoch - 1
+        for split, writer in self.writers.items():
+            row = split_row(trainer.state.metrics, split)
+            scalars = {f"epoch_{name}": value for name, value in row.items()}
+            if split == "train":
+                scalars["epoch_learning_rate"] = trainer.learning_rate
+            writer.scalars(step, scalars)
+        if self.histograms and step % self.histograms == 0:
+            weights = {f"weights/{k}": v for k, v in trainer.parameters.views.items()}
+            gradients = {f"gradients/{k}": v for k, v in trainer.gradient.views.items()}
+            self.writers["train"].histograms(step, weights | gradients)
+
+    def finish(self, trainer: Trainer) -> None:
+        for writer in self.writers.values():
+            writer.close()
+
+
+class Checkpoints(Callback):
+    """``checkpoints/last`` and ``checkpoints/best``: weights, optimizer slots and the position."""
+
+    def __init__(self, folder: Path, best: Best, identity: dict[str, Any]) -> None:
+        self.folder = folder
+        self.best = best
+        self.identity = identity
+        self.saved = time.monotonic()
+
+    def epoch(self, trainer: Trainer) -> None:
+        if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+            self.save(trainer)
+
+    def finish(self, trainer: Trainer) -> None:
+        if trainer.state.status != "failed":
+            self.save(trainer)
+
+    def save(self, trainer: Trainer) -> None:
+        state = trainer.state
+        with machine_limits(self.folder):
+            self.folder.mkdir(exist_ok=True)
+        place = {"epoch": state.epoch, "step": state.step, **self.identity}
+        slots = {
+            f"slot/{slot}/{name}": view
+            for slot, vector in trainer.slots.items()
+            for name, view in vector.views.items()
+        }
+        arrays = dict(trainer.parameters.views) | slots
+        save(self.folder / "last.safetensors", Checkpoint(arrays, place))
+        if self.best.weights is not None:
+            kept = trainer.parameters.twin()
+            kept.flat[...] = self.best.weights
+            place = {"epoch": int(state.best["epoch"]), **self.identity}
+            save(self.folder / "best.safetensors", Checkpoint(dict(kept.views), place))
+        self.saved = time.monotonic()

@@ -1,0 +1,180 @@
+"""Layers and activations, as families, and the network that they make."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backproplab.autograd import Tensor, gradcheck
+from backproplab.errors import ConfigError
+from backproplab.nn import Activation, Layer, Model, Network
+from backproplab.nn.initializers import GlorotUniform
+from backproplab.nn.layers import Dense, Dropout
+
+EXAMPLES = {"dense": Dense(units=4), "dropout": Dropout(rate=0.5)}
+LAYERS = {name: EXAMPLES.get(name) or member() for name, member in Layer.members.items()}
+ACTIVATIONS = {name: member() for name, member in Activation.members.items()}
+SHAPE = (3,)
+
+
+def weights_of(layer, rng, population=()):
+    return {
+        name: rng.standard_normal((*population, *weight.shape))
+        for name, weight in layer.weights(SHAPE).items()
+    }
+
+
+def apply(layer, weights, x, generator=None):
+    return layer.apply({k: Tensor(v) for k, v in weights.items()}, Tensor(x), generator)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_shapes_are_as_promised(name):
+    layer, rng = LAYERS[name], np.random.default_rng(0)
+    y = apply(layer, weights_of(layer, rng), rng.standard_normal((5, *SHAPE)))
+    assert y.shape == (5, *layer.output_shape(SHAPE))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_by_weights_and_input(name):
+    layer, rng = LAYERS[name], np.random.default_rng(0)
+    weights = weights_of(layer, rng)
+    x = rng.uniform(0.1, 2, (5, *SHAPE)) * rng.choice([-1, 1], (5, *SHAPE))
+
+    def function(x, *ws):
+        return layer.apply(dict(zip(weights, ws, strict=True)), x, None)
+
+    gradcheck(function, x, *weights.values())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_population_is_its_members(name):
+    layer, rng = LAYERS[name], np.random.default_rng(0)
+    weights, x = weights_of(layer, rng, (3,)), rng.standard_normal((3, 5, *SHAPE))
+    together = apply(layer, weights, x).value
+    for p in range(3):
+        alone = apply(layer, {k: v[p] for k, v in weights.items()}, x[p]).value
+        np.testing.assert_allclose(together[p], alone, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_float32_stays_float32(name):
+    layer, rng = LAYERS[name], np.random.default_rng(0)
+    weights = {k: v.astype(np.float32) for k, v in weights_of(layer, rng).items()}
+    y = apply(layer, weights, rng.standard_normal((5, *SHAPE)).astype(np.float32), rng)
+    assert y.dtype == np.float32
+
+
+# slope of each activation far on either side: what saturates, what is kept
+LIMITS = {
+    "linear": (1, 1), "relu": (0, 1), "leaky_relu": (0.3, 1), "elu": (0, 1), "selu": (0, 1.0507009873554805),
+    "gelu": (0, 1), "silu": (0, 1), "softplus": (0, 1), "softsign": (0, 0), "tanh": (0, 0), "sigmoid": (0, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_slopes_far_from_zero(name):
+    from backproplab import grad
+
+    slopes = [grad(ACTIVATIONS[name])(x).item() for x in (-50.0, 50.0)]
+    np.testing.assert_allclose(slopes, LIMITS[name], atol=1e-3)
+
+
+def test_dense_is_x_w_plus_b():
+    rng = np.random.default_rng(0)
+    x, w, b = rng.standard_normal((5, 3)), rng.standard_normal((3, 4)), rng.standard_normal(4)
+    layer = Dense(units=4, activation=ACTIVATIONS["tanh"])
+    y = apply(layer, {"kernel": w, "bias": b}, x).value
+    np.testing.assert_allclose(y, np.tanh(x @ w + b), rtol=1e-14)
+    assert set(Dense(units=4, bias=False).weights(SHAPE)) == {"kernel"}
+
+
+def test_dropout():
+    # cs231n assignment 2: the share of zeros within 0.01 of the rate, the mean kept within 0.5 %
+    x, rng = np.full((500, 500), 10.0), np.random.default_rng(0)
+    for rate in (0.3, 0.6, 0.75):
+        y = apply(Dropout(rate=rate), {}, x, rng).value
+        assert abs((y == 0).mean() - rate) < 0.01
+        assert abs(y.mean() - 10) < 0.05
+        np.testing.assert_array_equal(apply(Dropout(rate=rate), {}, x).value, x)
+    np.testing.assert_array_equal(apply(Dropout(rate=0.0), {}, x, rng).value, x)
+
+
+def test_dropout_uses_one_mask_forward_and_backward():
+    from backproplab import vjp
+
+    x = np.ones((50, 3))
+    y, pullback = vjp(lambda x: Dropout(rate=0.5).apply({}, x, np.random.default_rng(1)), x)
+    np.testing.assert_array_equal(pullback(np.ones_like(x))[0].value, y.value)
+
+
+def model(**fields):
+    return Model.model_validate(fields)
+
+
+def test_the_short_form_adds_the_output_layer():
+    network = model(hidden=[128, 64], activation="tanh").network((784,), 10)
+    assert [p.name for p in network.places] == ["dense_1", "dense_2", "dense_3"]
+    assert [p.parameters for p in network.places] == [784 * 128 + 128, 128 * 64 + 64, 64 * 10 + 10]
+    assert str(network) == "784-128-64-10 tanh"
+    assert str(model(hidden=[]).network((784,), 10)) == "784-10"
+    assert str(model().network((2,), 1)) == "2-32-1 relu"
+
+
+def test_the_long_form_in_every_spelling():
+    layers = [{"dense": 8}, "relu", {"dropout": 0.2}, {"dense": {"units": 3, "activation": "tanh"}},
+              {"name": "dense", "units": 2, "initializer": {"normal": 0.1}}]  # fmt: skip
+    network = model(layers=layers).network((4,), 2)
+    assert [p.name for p in network.places] == [
+        "dense_1",
+        "relu_1",
+        "dropout_1",
+        "dense_2",
+        "dense_3",
+    ]
+    assert str(network) == "4-8-3-2 tanh relu dropout"
+
+
+def test_a_wrong_last_layer_is_told():
+    with pytest.raises(ConfigError, match="the model gives 10 outputs, the data and loss need 3"):
+        model(layers=[{"dense": 10}]).network((4,), 3)
+
+
+def test_first_weights():
+    network = model(hidden=[5], initializer="he_normal").network((4,), 2)
+    parameters = network.parameters(np.float32)
+    network.initialize(parameters, np.random.default_rng(0))
+    assert not parameters.views["dense_1/bias"].any()
+    assert parameters.views["dense_1/kernel"].all()
+    again = network.parameters(np.float64)
+    network.initialize(again, np.random.default_rng(0))
+    np.testing.assert_array_equal(parameters.flat, again.flat.astype(np.float32))
+
+
+def test_a_network_of_a_population_is_its_members():
+    network = Network.chain(
+        (Dense(units=5, activation=ACTIVATIONS["tanh"]), Dense(units=2)), (4,), GlorotUniform()
+    )
+    many = network.parameters(np.float64, (3,))
+    network.initialize(many, np.random.default_rng(0))
+    x = np.random.default_rng(1).standard_normal((7, 4))
+    together = network(many.tensors(), Tensor(x)).value
+    one = network.parameters(np.float64)
+    for p in range(3):
+        one.flat[...] = many.flat[p]
+        np.testing.assert_allclose(network(one.tensors(), Tensor(x)).value, together[p], rtol=1e-13)
+
+
+@given(st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=4), st.integers(0, 2))
+def test_views_and_flat_are_the_same_memory(shapes, members):
+    from backproplab.nn import ParameterVector
+
+    population = (members,) if members else ()
+    vector = ParameterVector(
+        {f"w{i}": tuple(s) for i, s in enumerate(shapes)}, np.float64, population
+    )
+    for i, view in enumerate(vector.views.values()):
+        view[...] = i + 1
+    parts = [np.full((*population, int(np.prod(s))), i + 1.0) for i, s in enumerate(shapes)]
+    np.testing.assert_array_equal(vector.flat, np.concatenate(parts, axis=-1))
+    assert vector.twin().flat.shape == vector.flat.shape

@@ -1,0 +1,310 @@
+"""Real TensorBoards; the registry in the temporary folder is this test's own (conftest)."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from backproplab.errors import ConfigError, MachineError, RefusedError
+from backproplab.runs import (
+    Board,
+    clean,
+    create_session,
+    find,
+    find_all,
+    open_log_root,
+    plan_cleaning,
+    start,
+    stop,
+    url,
+)
+from backproplab.runs.board import LOG, RECORD
+from backproplab.runs.server import answer, born, trouble
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that calls itself tensorboard and is none."""
+    with subprocess.Popen(["tensorboard", "600"], executable="/bin/sleep") as process:
+        yield process
+        assert process.poll() is None, "a stranger was ended"
+        process.kill()
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., Board]]:
+    """``start``, and an end for what a failed test leaves running."""
+    with ExitStack() as stack:
+
+        def start_one(root: Path, port: int | None = None) -> Board:
+            board = start(root, port)
+            stack.callback(stop, board)
+            return board
+
+        yield start_one
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _by_hand(
+    logdir: str | Path, *options: str, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A TensorBoard as a user starts it, answering and registered."""
+    port = _free_port()
+    command = [str(Path(sys.executable).with_name("tensorboard")), "--logdir", str(logdir)]
+    command += ["--host", "127.0.0.1", "--port", str(port), *options]
+    with subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(" at http://" in line for line in process.stderr)
+        prefix = options[options.index("--path_prefix") + 1] if options else ""
+        assert answer(port, prefix)  # it registers itself before its first answer
+        yield process
+        process.kill()
+
+
+def _plant(pid: int, logdir: Path, port: int) -> None:
+    """An entry in TensorBoard's registry, as a process of anyone could write it."""
+    from tensorboard import manager, version
+
+    key = manager.cache_key("/", ["--logdir", str(logdir)], {})
+    info = manager.TensorBoardInfo(version.VERSION, 0, pid, port, "", str(logdir), "", key)
+    folder = Path(tempfile.gettempdir(), ".tensorboard-info")
+    folder.mkdir(exist_ok=True)
+    (folder / f"pid-{pid}.info").write_text(manager._info_to_string(info))
+
+
+def _record(root: Path, **record: object) -> None:
+    (root / RECORD).write_text(json.dumps(record))
+
+
+def test_a_quiet_root_has_no_board(root: Path) -> None:
+    assert find(root) is None
+    assert find_all(root / "missing") == ()
+
+
+def test_the_link_pins_the_curves_of_one_session(root: Path) -> None:
+    board = Board(root, 1, 6007, str(root), "", ours=True, prefix="/tb")
+    parts = urlsplit(url(board, "20191003-153452"))
+    assert (parts.netloc, parts.path, parts.fragment) == ("127.0.0.1:6007", "/tb/", "timeseries")
+    query = parse_qs(parts.query)
+    assert query["smoothing"] == ["0"]
+    assert query["runFilter"] == ["^20191003-153452/.*/(train|validation)$"]
+    pinned = json.loads(query["pinnedCards"][0])
+    assert [card["tag"] for card in pinned] == ["epoch_loss", "epoch_accuracy"]
+    assert {card["plugin"] for card in pinned} == {"scalars"}
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [("", "/(train|validation)$"), ("a.b (1)", r"^a\.b \(1\)/.*/(train|validation)$")],
+)
+def test_the_link_filters_by_a_regular_expression(root: Path, session: str, expected: str) -> None:
+    link = url(Board(root, 1, 6006, str(root), "", ours=True), session, tags=["epoch_mae"])
+    assert parse_qs(urlsplit(link).query)["runFilter"] == [expected]
+    assert "epoch_mae" in link
+    assert " " not in link
+
+
+@pytest.mark.parametrize("right_time", [True, False])
+def test_a_process_id_that_came_back_is_not_our_board(
+    root: Path, sleeper: subprocess.Popen[bytes], right_time: bool
+) -> None:
+    time = born(sleeper.pid) if right_time else "1"
+    _record(root, pid=sleeper.pid, port=6006, born=time)
+    assert find(root) is None
+    assert stop(Board(root, sleeper.pid, 6006, str(root), time, ours=True))
+    assert _names(root) == {".backproplab"}  # the stale record is gone
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"pid": "1"}, {"pid": -1, "port": 1, "born": ""}, {"pid": 10**30, "port": 1}]
+)
+def test_a_damaged_record_is_none(root: Path, record: dict[str, object]) -> None:
+    _record(root, **record)
+    assert find(root) is None
+
+
+def test_a_planted_entry_ends_nobody(root: Path, sleeper: subprocess.Popen[bytes]) -> None:
+    _plant(sleeper.pid, root, 6006)
+    _plant(os.getpid(), root, 6006)
+    _plant(2**22 + 1, root, 6006)
+    Path(tempfile.gettempdir(), ".tensorboard-info", "pid-1.info").write_bytes(b"{\xff")
+    assert find_all(root) == ()
+    assert plan_cleaning(root).boards == ()
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_a_port_that_is_none_is_named(root: Path, port: int) -> None:
+    with pytest.raises(MachineError, match=f"port {port}: not between 1 and 65535"):
+        start(root, port)
+
+
+def test_a_port_that_is_taken_is_named(root: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(MachineError, match=f"port {port}: address already in use — leave"):
+            start(root, port)
+    assert trouble(port) == ""
+    assert _names(root) == {".backproplab"}
+
+
+def test_a_session_has_no_board_of_its_own(root: Path) -> None:
+    with pytest.raises(ConfigError, match="is a session, not a log root"):
+        start(create_session(root))
+
+
+def test_a_server_that_does_not_come_up_says_why(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "__init__.py").write_text("raise SystemExit('no luck today')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(MachineError, match="ended at once: no luck today — see ") as caught:
+        start(root)
+    assert "\n" not in str(caught.value)
+    assert not (root / RECORD).exists()
+
+
+def test_the_log_is_not_written_through_a_link(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("years of work")
+    (root / LOG).symlink_to(tmp_path / "precious")
+    with pytest.raises(MachineError, match="cannot write"):
+        start(root)
+    assert (tmp_path / "precious").read_text() == "years of work"
+
+
+@pytest.mark.slow
+def test_a_board_is_started_found_reused_and_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., Board]
+) -> None:
+    (tmp_path / "tensorboard.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    board = started(Path("my runs"))
+    root = tmp_path / "my runs"
+    assert board.root == root
+    assert answer(board.port) == str(root)
+    assert stat.S_IMODE((root / RECORD).stat().st_mode) == 0o600
+    assert find(Path("my runs")) == find(root) == board
+    assert start(root) == start(root, board.port) == board
+    with pytest.raises(RefusedError, match=f"on port {board.port} already — stop it first"):
+        start(root, 1)
+    other = started(tmp_path / "other")
+    assert other.port != board.port
+    children = Path(f"/proc/{board.pid}/task/{board.pid}/children")
+    data_servers = [os.pidfd_open(int(pid)) for pid in children.read_text().split()]
+    assert stop(board)
+    assert stop(board)
+    assert born(board.pid) == ""
+    for server in data_servers:  # readable once it has ended, by itself
+        assert select.select([server], [], [], 30)[0] == [server]
+        os.close(server)
+    assert find(root) is None
+    assert _names(root) == {".backproplab"}
+    assert find(tmp_path / "other") == other
+
+
+@pytest.mark.slow
+def test_clean_stops_ours_only_and_deletes_ours_only(
+    root: Path, tmp_path: Path, started: Callable[..., Board]
+) -> None:
+    session, notes = create_session(root), tmp_path / "notes"
+    notes.mkdir()
+    ours = started(root)
+    (tmp_path / "link").symlink_to(root)
+    with (
+        _by_hand("runs", "--path_prefix", "/tb", cwd=tmp_path) as same,
+        _by_hand(tmp_path) as above,
+        _by_hand(session) as below,
+        _by_hand(notes) as elsewhere,
+    ):
+        first, second = find_all(tmp_path / "link")
+        assert first == ours
+        assert (second.pid, second.ours, second.prefix) == (same.pid, False, "/tb")
+        assert answer(second.port, second.prefix) == second.location == "runs"
+        plan = plan_cleaning(root)
+        assert plan.boards == (first, second)
+        outcome = clean(plan)
+        assert outcome.stopped == plan.boards
+        assert outcome.cleared
+        assert same.wait() == 0
+        assert [above.poll(), below.poll(), elsewhere.poll()] == [None] * 3
+    assert notes.is_dir()
+    assert _names(root) == set()
+
+
+@pytest.mark.slow
+def test_a_board_on_kept_sessions_stays(root: Path, started: Callable[..., Board]) -> None:
+    create_session(root)
+    board = started(root)
+    assert plan_cleaning(root, keep=1).boards == ()
+    clean(plan_cleaning(root, keep=1))
+    assert find(root) == board
+
+
+@pytest.mark.slow
+def test_a_board_that_does_not_want_to_end_is_told(
+    root: Path, started: Callable[..., Board]
+) -> None:
+    board = started(root)
+    os.kill(board.pid, signal.SIGSTOP)
+    try:
+        assert not stop(board, patience=0.1)
+        assert find(root) == board
+        plan = plan_cleaning(root)
+    finally:
+        os.kill(board.pid, signal.SIGCONT)
+    assert stop(board)
+    assert clean(plan).cleared
+
+
+@pytest.mark.slow
+def test_a_killed_board_is_gone(root: Path, started: Callable[..., Board]) -> None:
+    board = started(root)
+    os.kill(board.pid, signal.SIGKILL)
+    assert stop(board)
+    assert find(root) is None
+
+
+@pytest.mark.slow
+def test_without_proc_the_server_is_asked(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., Board]
+) -> None:
+    """As on macOS: no start times, no command lines, no pidfd."""
+    monkeypatch.setattr("backproplab.runs.server.has_proc", lambda: False)
+    monkeypatch.setattr("backproplab.runs.server.born", lambda pid: "")
+    monkeypatch.delattr(os, "pidfd_open")
+    board = started(root)
+    assert find(root) == replace(board, born="")
+    other = open_log_root(tmp_path / "other")
+    _record(other, pid=board.pid, port=board.port, born="")
+    assert find(other) is None
+    with _by_hand("other", cwd=tmp_path) as by_hand:
+        found = find(other)
+        assert found is not None
+        assert found.pid == by_hand.pid
+    assert stop(board)
+    assert find(root) is None
+
+
+def _names(root: Path) -> set[str]:
+    return {path.name for path in root.iterdir()}

@@ -1,0 +1,166 @@
+"""The walls of the house: layer order, who may import what, the README's map, sizes, pure imports."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "backproplab"
+FILES = sorted(PACKAGE.rglob("*.py"))
+NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
+
+# Lowest first. A room may import rooms on lower levels only: nothing upward, no siblings.
+LEVELS = [
+    {"errors"},
+    {"autograd", "spec", "streams", "files", "task"},
+    {"nn", "optim", "data"},
+    {"learners"},
+    {"train"},
+    {"config", "runs", "environment"},
+    {"experiment", "registry"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+
+# Who may import a heavy or foreign package; everything else may not.
+WALLS = {
+    "tensorboardX": {"train/tensorboard.py"},
+    "tensorboard": {"runs/board.py", "runs/server.py"},
+    "rich": {"train/progress.py", "cli/render.py"},
+    "typer": {"cli"},
+    "yaml": {"config"},
+    "sklearn": {"data/bundled.py"},
+    "scipy": {"autograd/ops/activations.py"},
+    "safetensors": {"train/checkpoint.py"},
+    "threadpoolctl": {"experiment.py"},
+    "google_crc32c": {"train/tensorboard.py"},
+    "optuna": set(),
+    "matplotlib": set(),
+}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """Every module that the file imports anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "backproplab":
+                yield from (f"backproplab.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_nothing_imports_upward_or_sideways(path):
+    room = room_of(path)
+    if room == "__init__":  # the public names, imported on use
+        return
+    for module in imports(path):
+        parts = module.split(".")
+        if parts[0] == "backproplab" and len(parts) > 1 and parts[1] != room:
+            assert LEVEL[parts[1]] < LEVEL[room], f"{room} must not import {module}"
+
+
+def test_every_room_has_a_level():
+    assert {room_of(path) for path in FILES} - {"__init__"} <= LEVEL.keys()
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_walls_around_foreign_packages(path):
+    name = str(path.relative_to(PACKAGE))
+    for module in imports(path):
+        allowed = WALLS.get(module.split(".")[0])
+        if allowed is not None:
+            assert name in allowed or room_of(path) in allowed, f"{name} must not import {module}"
+
+
+@pytest.mark.parametrize("path", [f for f in FILES if "autograd" in f.parts], ids=str)
+def test_the_autograd_knows_numpy_only(path):
+    own = {"backproplab", "numpy", "scipy", *sys.stdlib_module_names}
+    assert {module.split(".")[0] for module in imports(path)} <= own
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_rooms_are_small_and_say_what_they_are(path):
+    text = path.read_text()
+    assert text.count("\n") <= 350
+    assert ast.get_docstring(ast.parse(text)), "a module says what it is"
+
+
+def test_the_readme_s_map_is_the_house():
+    readme = (PACKAGE.parent / "README.md").read_text()
+    block = re.search(r"```\nbackproplab/\n(.*?)```", readme, re.DOTALL)[1]
+    drawn = set(re.findall(r"^  (\w+)(?:\.py|/)", block, re.MULTILINE))
+    real = {room_of(path) for path in FILES} - {"__init__", "__main__"}
+    assert drawn == real
+
+
+HEAVY = (  # pydantic is not among them: Typer itself uses it
+    "numpy",
+    "yaml",
+    "tensorboardX",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "optuna",
+    "tensorboard",
+)
+# What a command's start may load. "config" reads YAML but neither trains nor logs.
+LIGHT = {
+    "--help": (),
+    "--version": (),
+    "runs --help": (),
+    "clean --help": (),
+    "train --help": (),
+    "runs": (),
+    "clean --dry-run": ("tensorboard",),
+    "config show CONFIG": ("numpy", "yaml"),
+}
+
+
+@pytest.mark.parametrize("words", LIGHT)
+def test_no_command_imports_what_it_does_not_use(words, tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("data: circle\n")
+    program = (
+        "import sys; sys.argv = ['backproplab', *sys.argv[1:]]\n"
+        "from backproplab.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"print('LOADED', *[m for m in {HEAVY} if m in sys.modules])"
+    )
+    arguments = [str(config) if w == "CONFIG" else w for w in words.split()]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True, text=True, cwd=tmp_path, check=True,
+    )  # fmt: skip
+    loaded = done.stdout.splitlines()[-1].split()[1:]
+    assert set(loaded) <= set(LIGHT[words])
+
+
+def test_importing_the_package_is_pure(tmp_path):
+    program = (
+        "import sys, backproplab; print([m for m in ('numpy', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_public_name_can_be_had():
+    import backproplab
+
+    for name in backproplab.__all__:
+        assert getattr(backproplab, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        backproplab.nothing  # noqa: B018

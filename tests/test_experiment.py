@@ -1,0 +1,255 @@
+"""Experiments as the library runs them: reproducible, right in their counts, honest at the end."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from backproplab.config import Experiment, to_yaml
+from backproplab.config.loading import load
+from backproplab.errors import ConfigError
+from backproplab.experiment import build, run
+from backproplab.train import checkpoint
+from backproplab.train.callbacks import Callback
+
+
+def experiment(**fields):
+    return Experiment.model_validate(
+        {
+            "name": "exp",
+            "data": {"name": "circle", "samples": 160},
+            "model": {"hidden": [4]},
+            "epochs": 3,
+        }
+        | fields
+    )
+
+
+def folder(tmp_path, name="exp"):
+    path = tmp_path / name
+    path.mkdir()
+    return path
+
+
+def rows(path):
+    with (path / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def record(path):
+    return json.loads((path / "run.json").read_text())
+
+
+class Gradients(Callback):
+    """Keeps the gradient of every update."""
+
+    def __init__(self):
+        self.seen = []
+
+    def step(self, trainer):
+        self.seen.append(trainer.gradient.flat.copy())
+
+
+@pytest.mark.parametrize(("mode", "updates"), [("batch", 1), ("stochastic", 128), ("minibatch", 4)])
+def test_batch_modes_make_exactly_so_many_updates(tmp_path, mode, updates):
+    e = experiment(batch_mode=mode, batch_size=32, epochs=2, dtype="float64")  # 160 · 0.8 = 128
+    assert build(e).updates_per_epoch == updates
+    result = run(e, folder(tmp_path))
+    assert result.state.step == 2 * updates
+    assert result.state.examples == 256
+
+
+def test_the_batch_gradient_is_the_mean_of_the_minibatches(tmp_path):
+    # at a learning rate that moves nothing, four minibatches see the weights that the batch sees
+    kept = {}
+    for mode in ("batch", "minibatch", "stochastic"):
+        kept[mode] = Gradients()
+        e = experiment(
+            batch_mode=mode, epochs=1, dtype="float64", optimizer="sgd", learning_rate=1e-300
+        )
+        run(e, folder(tmp_path, mode), [kept[mode]])
+    (batch,) = kept["batch"].seen
+    for mode in ("minibatch", "stochastic"):
+        np.testing.assert_allclose(np.mean(kept[mode].seen, axis=0), batch, atol=1e-15)
+
+
+def test_the_same_config_gives_the_same_bytes(tmp_path):
+    e = experiment(model={"layers": [{"dense": 8}, "tanh", {"dropout": 0.3}, {"dense": 1}]})
+    paths = [folder(tmp_path, name) for name in ("one", "two")]
+    for path in paths:
+        run(e, path)
+    one, two = paths
+    assert (one / "metrics.csv").read_bytes() == (two / "metrics.csv").read_bytes()
+    assert record(one)["hashes"] == record(two)["hashes"]
+    for name in ("last", "best"):
+        left, right = (p / "checkpoints" / f"{name}.safetensors" for p in paths)
+        assert left.read_bytes() == right.read_bytes()
+    assert events(one / "train") == events(two / "train")
+
+
+def events(path):
+    log = EventAccumulator(str(path), {"scalars": 0, "histograms": 0}).Reload()
+    tags = log.Tags()
+    scalars = {tag: [(e.step, e.value) for e in log.Scalars(tag)] for tag in tags["scalars"]}
+    return scalars, {
+        tag: [(e.step, e.histogram_value) for e in log.Histograms(tag)]
+        for tag in tags["histograms"]
+    }
+
+
+def test_a_saved_config_repeats_the_run(tmp_path):
+    e = experiment(
+        optimizer={"adam": {"beta_1": 0.8}}, early_stopping={"monitor": "val_loss", "patience": 1}
+    )
+    first, again = folder(tmp_path, "first"), folder(tmp_path, "again")
+    run(e, first)
+    repeated = load(first / "config.yaml")
+    assert repeated == e
+    run(repeated, again)
+    assert (first / "metrics.csv").read_bytes() == (again / "metrics.csv").read_bytes()
+    assert (first / "config.yaml").read_bytes() == (again / "config.yaml").read_bytes()
+
+
+def test_one_knob_leaves_the_other_streams_alone():
+    base = build(experiment())
+    other = build(experiment(model={"hidden": [4], "initializer": "orthogonal"}))
+    assert other.splits.fingerprint == base.splits.fingerprint
+    assert other.parameters.fingerprint() != base.parameters.fingerprint()
+    assert build(experiment(batch_size=8)).parameters.fingerprint() == base.parameters.fingerprint()
+    assert build(experiment(seed=1)).splits.fingerprint != base.splits.fingerprint
+
+
+def test_what_a_run_leaves_behind(tmp_path):
+    e = experiment(data={"name": "iris", "test_split": 0.2}, epochs=4)
+    path = folder(tmp_path)
+    result = run(e, path)
+    written = {
+        str(p.relative_to(path))
+        for p in path.rglob("*")
+        if p.is_file() and "tfevents" not in p.name
+    }
+    assert written == {
+        "config.yaml",
+        "run.json",
+        "metrics.csv",
+        "checkpoints/last.safetensors",
+        "checkpoints/best.safetensors",
+    }
+    assert (path / "config.yaml").read_text() == to_yaml(e)
+    table = rows(path)
+    assert [(r["epoch"], r["split"]) for r in table[:2]] == [("1", "train"), ("1", "validation")]
+    assert (table[-1]["epoch"], table[-1]["split"]) == ("4", "test")
+    assert float(table[-1]["accuracy"]) == result.metrics["test_accuracy"]
+    saved = record(path)
+    assert saved["status"] == "completed"
+    assert saved["stop_reason"] == "max_epochs"
+    assert saved["metrics"] == result.metrics
+    assert saved["best"]["epoch"] in range(1, 5)
+    last = checkpoint.load(path / "checkpoints" / "last.safetensors")
+    assert set(last.arrays) >= {"dense_1/kernel", "dense_1/bias", "slot/mean/dense_2/kernel"}
+    assert last.state["epoch"] == 4
+
+
+def test_events_carry_keras_tags_and_steps(tmp_path):
+    path = folder(tmp_path)
+    run(experiment(tensorboard={"histograms": 2}, epochs=3), path)
+    scalars, histograms = events(path / "train")
+    assert set(scalars) == {"epoch_loss", "epoch_accuracy", "epoch_learning_rate"}
+    assert set(events(path / "validation")[0]) == {"epoch_loss", "epoch_accuracy"}
+    assert [step for step, _ in scalars["epoch_loss"]] == [0, 1, 2]
+    losses = [float(r["loss"]) for r in rows(path) if r["split"] == "train"]
+    np.testing.assert_allclose([v for _, v in scalars["epoch_loss"]], losses, rtol=1e-6)
+    parameters = [f"dense_{i}/{w}" for i in (1, 2) for w in ("kernel", "bias")]
+    assert set(histograms) == {
+        f"{kind}/{p}" for kind in ("weights", "gradients") for p in parameters
+    }
+    assert [step for step, _ in histograms["weights/dense_1/kernel"]] == [0, 2]
+
+
+def test_the_test_split_sees_the_restored_weights(tmp_path):
+    e = experiment(
+        data={"name": "iris", "test_split": 0.2}, epochs=60, learning_rate=0.3, dtype="float64",
+        early_stopping={"patience": 5, "restore_best_weights": True},
+    )  # fmt: skip
+    path = folder(tmp_path)
+    result = run(e, path)
+    assert result.state.stop_reason == "patience_exhausted"
+    assert result.restored_epoch == result.state.best["epoch"] < result.state.epoch
+    assert rows(path)[-1]["epoch"] == str(result.restored_epoch)
+    parts = build(e)
+    parts.parameters.flat[...] = np.concatenate(
+        [
+            checkpoint.load(path / "checkpoints/best.safetensors").arrays[n].ravel()
+            for n in parts.parameters.views
+        ]
+    )
+    outputs = parts.network(
+        parts.parameters.tensors(), __import__("backproplab").Tensor(parts.splits.test.inputs)
+    )
+    accuracy = np.mean(parts.loss.decide(outputs.value) == parts.splits.test.targets)
+    assert accuracy == result.metrics["test_accuracy"]
+
+
+def test_steps_end_a_run_in_the_middle_of_an_epoch(tmp_path):
+    result = run(experiment(batch_size=32, steps=6, epochs=100), folder(tmp_path))
+    assert (result.state.step, result.state.epoch, result.state.stop_reason) == (6, 2, "max_steps")
+
+
+def test_divergence_is_a_result_that_names_step_and_tensor(tmp_path):
+    path = folder(tmp_path)
+    e = experiment(
+        data="linear",
+        loss="mse",
+        optimizer="sgd",
+        learning_rate=1e4,
+        model={"hidden": [8], "activation": "linear"},
+    )
+    result = run(e, path)
+    assert result.status == record(path)["status"] == "diverged"
+    assert "diverged at epoch 1, step" in result.message
+    assert "the output of dense_" in result.message or "the loss" in result.message
+    assert "try a smaller learning_rate" in result.message
+    json.loads(
+        (path / "run.json").read_text(), parse_constant=lambda c: pytest.fail(f"{c} is no JSON")
+    )
+
+
+def test_a_bug_leaves_a_failed_run_behind(tmp_path):
+    class Broken(Callback):
+        def epoch(self, trainer):
+            raise RuntimeError("broken")
+
+    path = folder(tmp_path)
+    with pytest.raises(RuntimeError, match="broken"):
+        run(experiment(), path, [Broken()])
+    assert record(path)["status"] == "failed"
+
+
+@pytest.mark.parametrize(("fields", "problem"), [
+    ({"batch_size": 512}, "batch_size: 512 is larger than the 128 training examples"),
+    ({"early_stopping": {"monitor": "val_acc"}}, "did you mean 'val_accuracy'"),
+    ({"early_stopping": {}, "data": {"name": "circle", "validation_split": 0.0}}, "'val_loss' is not measured"),
+    ({"loss": "binary_cross_entropy", "data": "iris"}, "needs two classes"),
+    ({"loss": "softmax_cross_entropy", "data": "diabetes"}, "needs classes"),
+    ({"model": {"layers": [{"dense": 10}]}}, "gives 10 outputs"),
+    ({"model": {"hidden": [10**9, 10**9]}}, "make the layers smaller"),
+])  # fmt: skip
+def test_what_cannot_work_is_told_before_anything_is_written(fields, problem):
+    with pytest.raises(ConfigError, match=problem):
+        build(experiment(**fields))
+
+
+def test_all_losses_and_modes_learn_something(tmp_path):
+    for loss in ("auto", "softmax_cross_entropy", "mse", "mae", "huber"):
+        for mode in ("batch", "stochastic", "minibatch"):
+            e = experiment(
+                loss=loss,
+                batch_mode=mode,
+                epochs=40,
+                learning_rate=0.02,
+                data={"name": "gauss", "samples": 100},
+            )
+            result = run(e, folder(tmp_path, f"{loss}-{mode}"))
+            assert result.metrics["val_accuracy"] >= 0.9, (loss, mode)

@@ -1,0 +1,76 @@
+"""EarlyStopping is Keras', row by row: the table of anchors/learners.md 8.3, from Keras 3's source
+and traces of keras.callbacks.EarlyStopping."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from backproplab.errors import ConfigError
+from backproplab.train.callbacks import EarlyStopping, Patience, goal_of
+from backproplab.train.state import RunState
+
+NAN = float("nan")
+FIRST = [10, 9, 8, 9, 8.9, 8.8, 8.7, 8.6, 8.5]
+SLOW = [1, 0.95, 0.94, 0.935, 0.934, 0.933, 0.932]
+UP = [0.9, 0.8, 0.7, 0.71, 0.72, 0.73, 0.74]
+# losses, settings, epochs run, stopped_epoch (0: never), epoch restored (None: not looked at)
+ROWS = [
+    (FIRST, {"patience": 0}, 4, 3, None),
+    (FIRST, {"patience": 1}, 4, 3, None),
+    (FIRST, {"patience": 2}, 5, 4, None),
+    (FIRST, {"patience": 3}, 6, 5, None),
+    (SLOW, {"patience": 2}, 7, 0, 6),
+    (SLOW, {"patience": 2, "min_delta": 0.01}, 6, 5, 3),
+    (SLOW, {"patience": 2, "min_delta": 0.05}, 5, 4, 2),
+    (UP, {"patience": 5, "baseline": 0.5}, 5, 4, 2),
+    (UP, {"patience": 2, "baseline": 0.75}, 5, 4, 2),
+    ([0.9, 0.85, 0.8, 0.78, 0.76, 0.74], {"patience": 2, "baseline": 0.75}, 6, 0, 5),
+    ([1, 5, 4, 3, 3.1, 3.2, 3.3], {"patience": 2}, 3, 2, 0),
+    ([1, 5, 4, 3, 3.1, 3.2, 3.3], {"patience": 2, "start_from_epoch": 2}, 6, 5, 3),
+    ([3, 2, 1, 1.5], {"patience": 5}, 4, 0, 2),
+    ([1, NAN, NAN, 0.5], {"patience": 2}, 3, 2, 0),
+    ([1, 1, 1, 1], {"patience": 2}, 3, 2, None),
+]
+
+
+def watch(values, settings, goal="min", monitor="val_loss"):
+    """Feed the values, one an epoch; the weights are the epoch's number."""
+    patience = Patience(EarlyStopping(restore_best_weights=True, monitor=monitor, **settings), goal)
+    trainer = SimpleNamespace(
+        state=RunState(), parameters=SimpleNamespace(flat=np.zeros(1)), restored_epoch=0
+    )
+    for epoch, value in enumerate(values):
+        trainer.parameters.flat[...] = epoch
+        trainer.state.epoch, trainer.state.metrics = epoch + 1, {monitor: value}
+        patience.epoch(trainer)
+        if trainer.state.stop_reason:
+            break
+    trainer.state.status = "completed"
+    patience.finish(trainer)
+    return trainer, patience
+
+
+@pytest.mark.parametrize(("losses", "settings", "epochs", "stopped", "restored"), ROWS)
+def test_the_table(losses, settings, epochs, stopped, restored):
+    trainer, patience = watch(losses, settings)
+    assert trainer.state.epoch == epochs
+    assert patience.stopped_epoch == stopped
+    assert (trainer.state.stop_reason == "patience_exhausted") == (stopped > 0)
+    if restored is not None:
+        assert trainer.parameters.flat == restored
+        assert trainer.restored_epoch == restored + 1
+
+
+def test_a_metric_that_should_rise():
+    trainer, _ = watch([0.5, 0.6, 0.7, 0.65, 0.66], {"patience": 2}, "max", "val_accuracy")
+    assert trainer.parameters.flat == 2
+    trainer, _ = watch([0.5, 0.6, 0.7], {"patience": 1, "mode": "min"}, "max", "val_accuracy")
+    assert trainer.state.epoch == 2  # the mode that is given rules
+
+
+def test_what_is_not_measured_cannot_be_monitored():
+    with pytest.raises(
+        ConfigError, match=r"'val_los' is not measured; one of .*did you mean 'val_loss'"
+    ):
+        goal_of("val_los", {"loss": "min", "val_loss": "min"})
