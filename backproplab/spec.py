@@ -73,7 +73,7 @@ class Family(Spec):
         """
         if isinstance(value, cls):
             return value
-        name, fields, key = cls._split(value)
+        name, fields, key = cls.split(value)
         member = cls.members.get(name)
         if member is None:
             raise PydanticCustomError(
@@ -85,7 +85,7 @@ class Family(Spec):
         return member.model_validate(fields)
 
     @classmethod
-    def _split(cls, value: Any) -> tuple[str, dict[str, Any], str]:
+    def split(cls, value: Any) -> tuple[str, dict[str, Any], str]:
         """(member's name, its fields, the YAML key the name stood at)."""
         if isinstance(value, str):
             return value, {}, ""

@@ -60,8 +60,6 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
                 f"{state.seconds:.2f} s",
             )
         )  # fmt: skip
-        if result.message:
-            out.print(Text(f"  {result.message}", style="red"))
         if state.best:
             best = {k: v for k, v in state.best.items() if k != "epoch"}
             out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {row_text(best)}"))

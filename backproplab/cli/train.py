@@ -39,7 +39,7 @@ def command(
     """Train the experiments of one or more configs into one new log directory."""
     from backproplab import config
     from backproplab.cli import render
-    from backproplab.errors import ConfigError, StoppedError
+    from backproplab.errors import ConfigError, DivergedError, StoppedError
 
     files, overrides = _split(words)
     given = {"name": name, "seed": seed, "epochs": epochs}
@@ -73,8 +73,9 @@ def command(
     render.summary(results, session, log_dir)
     if results[-1].state.signal:
         raise StoppedError("stopped; the weights so far are saved", results[-1].state.signal)
-    if any(result.status == "diverged" for result in results):
-        raise typer.Exit(3)
+    diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status == "diverged"]
+    if diverged:
+        raise DivergedError("\n".join(diverged))
 
 
 def _split(words: list[str]) -> tuple[list[Path], list[str]]:

@@ -32,26 +32,28 @@ UNPRINTABLE = re.compile(
 
 @dataclass
 class Composed:
-    """value: None for an empty text. positions, keys: where each value and each key starts."""
+    """value: None for an empty text. positions, keys: where each value and each key starts.
+
+    faults: what is wrong with single values, which stand as None in ``value``.
+    """
 
     value: Any = None
     positions: dict[TreePath, Spot] = field(default_factory=dict)
     keys: dict[TreePath, Spot] = field(default_factory=dict)
+    faults: list[Problem] = field(default_factory=list)
 
 
 def compose(text: str, where: Callable[[Spot], str], base: TreePath = ()) -> Composed:
-    """The one value that ``text`` holds, standing at ``base`` in its config.
+    """The one value that ``text`` holds, standing at ``base`` in its config, and its faults.
 
-    Raises ConfigError with every fault; after one of syntax the rest cannot be read.
+    Raises ConfigError at a fault of syntax, with those before it: the rest cannot be read.
     where: the place of a problem, as a message says it.
     """
     composer = _Composer(text, where)
     try:
         composer.document(base)
     except ConfigError as error:
-        raise ConfigError(*composer.faults, *error.problems) from None
-    if composer.faults:
-        raise ConfigError(*composer.faults)
+        raise ConfigError(*composer.composed.faults, *error.problems) from None
     return composer.composed
 
 
@@ -72,7 +74,6 @@ class _Composer:
     def __init__(self, text: str, where: Callable[[Spot], str]) -> None:
         self.text, self.where = text, where
         self.composed = Composed()
-        self.faults: list[Problem] = []
         self.values = 0
 
     def document(self, base: TreePath) -> None:
@@ -94,11 +95,8 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             mark, what, hint = explain(error)
         except (ValueError, OverflowError):  # "\U99999999", or a version of 5000 digits
-            mark, what, hint = (
-                self.loader.get_mark(),
-                "a number out of range",
-                "check this escape or directive",
-            )
+            what, hint = "a number out of range", "check this escape or directive"
+            mark = self.loader.get_mark()
         raise self.stop((mark.line + 1, mark.column + 1) if mark else (1, 1), what, hint)
 
     def value(self, event: Any, path: TreePath) -> Any:
@@ -174,7 +172,7 @@ class _Composer:
 
     def fault(self, event: Any, path: TreePath, what: str, hint: str) -> None:
         what = f"{dotted(path)}: {what}" if path else what
-        self.faults.append(Problem(self.where(start(event)), what, hint))
+        self.composed.faults.append(Problem(self.where(start(event)), what, hint))
 
     def stop(self, at: Spot, what: str, hint: str) -> ConfigError:
         return ConfigError(Problem(self.where(at), what, hint))

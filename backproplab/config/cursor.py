@@ -41,7 +41,7 @@ class Cursor:
         if not is_family(family):
             return self
         try:
-            name, fields, key = family._split(self.node)
+            name, fields, key = family.split(self.node)
         except PydanticCustomError:
             return self
         if name not in family.members:
@@ -51,7 +51,7 @@ class Cursor:
         return Cursor((*self.path, name), self.node[name], family.members[name])
 
     def below(self, step: str | int) -> TreePath:
-        """The path of a key or item in here; the bare 64 of ``{dense: 64}`` stands for its field."""
+        """The path of a key or item in here; a bare value, ``{dense: 64}``, is its own field."""
         return self.path if self.is_bare() else (*self.path, step)
 
     def is_bare(self) -> bool:

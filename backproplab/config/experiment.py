@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backproplab.data import BatchMode, Dataset
@@ -15,10 +17,23 @@ from backproplab.optim.rules import Adam
 from backproplab.spec import Count, Spec
 from backproplab.train.callbacks import EarlyStopping
 
-Name = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80),
-]
+
+def _plain_name(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) and ".." not in name:
+        return name
+    raise PydanticCustomError(
+        "name",
+        "it names a folder: at most 80 letters, digits, '.', '_' or '-', no '..', "
+        "and a letter or digit first",
+    )
+
+
+def _no_sweep(value: Any) -> Any:
+    if value is not None:
+        raise PydanticCustomError("sweep", "a sweep cannot be trained; use 'backproplab sweep'")
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
 LearningRate = Annotated[float, Field(gt=0, le=1e4)]
 
 
@@ -56,15 +71,7 @@ class Experiment(Spec):
     steps: Count | None = None
     early_stopping: EarlyStopping | None = None
     tensorboard: TensorBoard = TensorBoard()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_sweep(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and "sweep" in fields:
-            raise PydanticCustomError(
-                "sweep", "a sweep cannot be trained; use 'backproplab sweep'", {"path": "sweep"}
-            )
-        return fields
+    sweep: Annotated[SkipJsonSchema[None], BeforeValidator(_no_sweep)] = None
 
     @model_validator(mode="before")
     @classmethod

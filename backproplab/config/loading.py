@@ -26,12 +26,22 @@ def load(path: Path | str, *overrides: str) -> Experiment:
 
 def read(path: Path | str, *overrides: str) -> tuple[Experiment, Document]:
     """``load`` together with the document, which knows where each value stands."""
-    document = apply_overrides(read_yaml(Path(path)), overrides)
+    document = read_yaml(Path(path))
+    problems = list(document.faults)
+    try:
+        document = apply_overrides(document, overrides)
+    except ConfigError as error:
+        problems += error.problems
     fields = {"name": _name_of(Path(path)), **document.tree}
     try:
-        return Experiment.model_validate(fields), document
+        experiment = Experiment.model_validate(fields)
     except ValidationError as error:
-        raise ConfigError(*problems_of(error, document, Experiment)) from None
+        told = {problem.where for problem in problems}
+        found = problems_of(error, document, Experiment)
+        problems += [problem for problem in found if problem.where not in told]
+    if problems:
+        raise ConfigError(*sorted(problems, key=_line))
+    return experiment, document
 
 
 def located(error: ConfigError, document: Document) -> ConfigError:
@@ -52,8 +62,15 @@ def _placed(problem: Problem, document: Document) -> Problem:
     key = re.match(r"[a-z_][a-z0-9_.]*(?=:)", problem.what)
     if problem.where or not key:
         return problem
-    where = document.where(tuple(key[0].split(".")))
+    steps = (int(step) if step.isdigit() else step for step in key[0].split("."))
+    where = document.where(tuple(steps))
     return Problem(where, problem.what, problem.hint)
+
+
+def _line(problem: Problem) -> tuple[bool, int, int]:
+    """The order of the file; what stands on the command line comes last."""
+    place = re.search(r":(\d+):(\d+)$", problem.where)
+    return (False, int(place[1]), int(place[2])) if place else (True, 0, 0)
 
 
 def _name_of(path: Path) -> str:

@@ -71,7 +71,10 @@ def _parse(word: str) -> tuple[TreePath, Any]:
             word, f"{dotted(path)}: no value", "write null for none, '\"\"' for empty text"
         )
     _refuse_unbracketed(word, path, text)
-    return path, compose(text, lambda _: command_line(word), path).value
+    composed = compose(text, lambda _: command_line(word), path)
+    if composed.faults:
+        raise ConfigError(*composed.faults)
+    return path, composed.value
 
 
 def _refuse_unbracketed(word: str, path: TreePath, text: str) -> None:
@@ -86,10 +89,9 @@ def _refuse_unbracketed(word: str, path: TreePath, text: str) -> None:
 
 
 def _comma_hint(text: str) -> str:
-    sweep = "looks like a sweep; use 'backproplab sweep'"
-    if decimal := DECIMAL_COMMA.fullmatch(text.strip()):
-        return f"{sweep}, or write {decimal[1]}.{decimal[2]} if you mean a decimal comma"
-    return f"{sweep}, or put a list in brackets and text in quotes"
+    decimal = DECIMAL_COMMA.fullmatch(text.strip())
+    other = f"write {decimal[1]}.{decimal[2]} for a decimal comma" if decimal else "quote text"
+    return f"looks like a sweep; use 'backproplab sweep', or put a list in brackets, or {other}"
 
 
 def _refuse_contradiction(

@@ -107,9 +107,11 @@ def _member_form(error: Error, root: Cursor) -> Finding:
 
 
 def _owner(family: Any, fields: Any) -> str:
-    """For ``{beta_1: 0.8}``: the member that was meant but not named."""
+    """For ``{beta_1: 0.8}`` or ``{dense: 8, bias: false}``: how to name the member meant."""
     if not is_family(family) or not isinstance(fields, dict) or not fields:
         return ""
+    if named := [key for key in fields if key in family.members]:
+        return f"put the other keys inside '{named[0]}', or write 'name: {named[0]}'"
     owners = [n for n, m in sorted(family.members.items()) if fields.keys() <= set(m.model_fields)]
     return f"keys of {', '.join(owners)}: add 'name: {owners[0]}'" if owners else ""
 

@@ -25,6 +25,7 @@ class Document:
 
     name: the file, as it was typed. positions, keys: (line, column) from 1 of values and keys.
     words: the command-line words that set a value, by its path.
+    faults: values that could not be read; they are None in the tree.
     """
 
     tree: dict[str, Any]
@@ -32,6 +33,7 @@ class Document:
     positions: dict[TreePath, Spot]
     keys: dict[TreePath, Spot]
     words: dict[TreePath, str] = field(default_factory=dict)
+    faults: tuple[Problem, ...] = ()
 
     def where(self, path: TreePath, key: bool = False) -> str:
         """``config.yaml:7:3``, or the word that set it; key: the place of its key, not its value.
@@ -56,7 +58,7 @@ class Document:
 
 
 def read_yaml(path: Path) -> Document:
-    """The document in a file. Raises ConfigError with every problem found."""
+    """The document in a file. Raises ConfigError for a file or a syntax that cannot be read."""
     name = str(path)
     try:
         _look_at(path)
@@ -74,19 +76,22 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse_yaml(text: str | bytes, name: str) -> Document:
-    """The document in ``text``. Raises ConfigError with every problem found."""
+    """The document in ``text``. Raises ConfigError for a syntax that cannot be read."""
     text = text.removeprefix("\ufeff") if isinstance(text, str) else _decode(text, name)
     if len(text) > LIMIT:
         raise _too_large(name)
     composed = compose(text, lambda spot: f"{name}:{spot[0]}:{spot[1]}")
-    if composed.value is None:
+    if composed.value is None and not composed.faults:
         hint = "write lines such as 'epochs: 10'"
         raise ConfigError(Problem(name, "the config is empty; a mapping is expected", hint))
+    if composed.value is None:
+        raise ConfigError(*composed.faults)
     if not isinstance(composed.value, dict):
         what = f"the top level must be a mapping, got {shown(composed.value)}"
         where = "{}:{}:{}".format(name, *composed.positions[()])
         raise ConfigError(Problem(where, what, "write lines such as 'epochs: 10'"))
-    return Document(composed.value, name, composed.positions, composed.keys)
+    found = composed.value, name, composed.positions, composed.keys
+    return Document(*found, faults=tuple(composed.faults))
 
 
 def _look_at(path: Path) -> None:

@@ -133,23 +133,24 @@ class Model(Spec):
 
     hidden: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
     layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)] | None = None
-    activation: Activation = Relu()
+    activation: Activation | None = None
     initializer: Initializer = GlorotUniform()
 
     @model_validator(mode="before")
     @classmethod
-    def _one_hidden_layer(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and not {"hidden", "layers"} & fields.keys():
-            return {"hidden": (32,), **fields}
+    def _short_form(cls, fields: Any) -> Any:
+        """Without ``layers``: one hidden layer, and ReLU, unless the config says otherwise."""
+        if isinstance(fields, dict) and fields.get("layers") is None:
+            return {"hidden": (32,), "activation": Relu(), **fields}
         return fields
 
     @model_validator(mode="after")
     def _one_form(self) -> Model:
-        if self.hidden is not None and self.layers is not None:
+        if self.layers is not None and self.hidden is not None:
             raise PydanticCustomError(
                 "two_forms", "give 'hidden' or 'layers', not both", {"path": "layers"}
             )
-        if self.layers is not None and "activation" in self.model_fields_set:
+        if self.layers is not None and self.activation is not None:
             raise PydanticCustomError(
                 "unused_activation",
                 "'activation' belongs to 'hidden'; with 'layers' each layer says its own",
@@ -160,8 +161,8 @@ class Model(Spec):
     def network(self, input_shape: Shape, outputs: int) -> Network:
         """The network for such inputs and so many outputs. ConfigError if they do not fit."""
         if self.layers is None:
-            widths = self.hidden or ()
-            inner = [Dense(units=units, activation=self.activation) for units in widths]
+            activation = self.activation or Relu()
+            inner = [Dense(units=units, activation=activation) for units in self.hidden or ()]
             return Network.chain((*inner, Dense(units=outputs)), input_shape, self.initializer)
         network = Network.chain(self.layers, input_shape, self.initializer)
         if network.output_shape != (outputs,):

@@ -98,7 +98,8 @@ def stop(board: Board, patience: float = 5.0) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
-    if read_json(board.root / RECORD).get("pid") == board.pid:
+    record = read_json(board.root / RECORD)
+    if (record.get("pid"), record.get("born")) == (board.pid, board.born):
         with machine_limits(board.root):
             for name in (RECORD, LOG):
                 (board.root / name).unlink(missing_ok=True)

@@ -40,9 +40,11 @@ from backproplab.runs.server import answer, born, trouble
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """A process that calls itself tensorboard and is none."""
     with subprocess.Popen(["tensorboard", "600"], executable="/bin/sleep") as process:
-        yield process
-        assert process.poll() is None, "a stranger was ended"
-        process.kill()
+        try:
+            yield process
+            assert process.poll() is None, "a stranger was ended"
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -73,12 +75,14 @@ def _by_hand(
     command = [str(Path(sys.executable).with_name("tensorboard")), "--logdir", str(logdir)]
     command += ["--host", "127.0.0.1", "--port", str(port), *options]
     with subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert any(" at http://" in line for line in process.stderr)
-        prefix = options[options.index("--path_prefix") + 1] if options else ""
-        assert answer(port, prefix)  # it registers itself before its first answer
-        yield process
-        process.kill()
+        try:
+            assert process.stderr is not None
+            assert any(" at http://" in line for line in process.stderr)
+            prefix = options[options.index("--path_prefix") + 1] if options else ""
+            assert answer(port, prefix)  # it registers itself before its first answer
+            yield process
+        finally:
+            process.kill()
 
 
 def _plant(pid: int, logdir: Path, port: int) -> None:
@@ -150,6 +154,15 @@ def test_a_planted_entry_ends_nobody(root: Path, sleeper: subprocess.Popen[bytes
     Path(tempfile.gettempdir(), ".tensorboard-info", "pid-1.info").write_bytes(b"{\xff")
     assert find_all(root) == ()
     assert plan_cleaning(root).boards == ()
+
+
+def test_another_program_on_the_same_directory_is_no_board(root: Path) -> None:
+    command = ["train.py", "-c", "input()", "--logdir", str(root)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, executable=sys.executable, stdin=pipe, stderr=pipe) as training:
+        _plant(training.pid, root, 6006)
+        _record(root, pid=training.pid, port=6006, born=born(training.pid))
+        assert find_all(root) == ()
 
 
 @pytest.mark.parametrize("port", [-1, 0, 65536])
@@ -263,18 +276,33 @@ def test_a_board_on_kept_sessions_stays(root: Path, started: Callable[..., Board
 
 @pytest.mark.slow
 def test_a_board_that_does_not_want_to_end_is_told(
-    root: Path, started: Callable[..., Board]
+    root: Path, monkeypatch: pytest.MonkeyPatch, started: Callable[..., Board]
 ) -> None:
+    monkeypatch.setattr("backproplab.runs.cleaning.stop", lambda board: stop(board, 0.1))
     board = started(root)
     os.kill(board.pid, signal.SIGSTOP)
     try:
         assert not stop(board, patience=0.1)
         assert find(root) == board
-        plan = plan_cleaning(root)
+        outcome = clean(plan_cleaning(root))
+        assert (outcome.stopped, outcome.cleared) == ((), False)
+        assert (root / RECORD).exists()
     finally:
         os.kill(board.pid, signal.SIGCONT)
     assert stop(board)
-    assert clean(plan).cleared
+    assert clean(plan_cleaning(root)).cleared
+
+
+@pytest.mark.slow
+def test_a_record_with_another_start_time_is_not_believed(
+    root: Path, started: Callable[..., Board]
+) -> None:
+    board = started(root)
+    stale = replace(board, born="1")
+    assert stop(stale)  # nothing to end: the process that is meant is gone
+    assert find(root) == board
+    _record(root, pid=board.pid, port=1, born="1")
+    assert find(root) == replace(board, ours=False)  # by TensorBoard's registry
 
 
 @pytest.mark.slow

@@ -352,6 +352,38 @@ def _swap(session: Path, precious: Path, ended: threading.Event) -> None:
             return
 
 
+def test_a_session_swapped_just_before_its_rename(
+    root: Path, new_session: Make, precious: Path
+) -> None:
+    session = new_session()
+    plan = plan_cleaning(root)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _swap_at_rename(session, precious)
+        os.write(writing, clean(plan).left[0].reason.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with open(reading) as said:  # noqa: PTH123
+        assert said.read() == "cannot be deleted: it was replaced meanwhile"
+    assert session.is_symlink()
+    assert (root / "aside" / "exp1" / "run.json").exists()
+
+
+def _swap_at_rename(session: Path, precious: Path) -> None:
+    """Do in this process, at the last moment, what another process could."""
+    done: list[str] = []
+
+    def swap(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.rename" and not done:
+            done.append(event)
+            session.rename(session.with_name("aside"))
+            session.symlink_to(precious)
+
+    sys.addaudithook(swap)
+
+
 def test_a_clean_killed_at_any_step_is_finished_by_the_next(
     root: Path, new_session: Make, precious: Path
 ) -> None:

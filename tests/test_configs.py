@@ -1,0 +1,24 @@
+"""Every config that we ship is valid and trains."""
+
+from pathlib import Path
+
+import pytest
+
+from backproplab.config import load
+from backproplab.experiment import run
+
+ROOT = Path(__file__).parent.parent / "configs"
+CONFIGS = sorted(ROOT.rglob("*.yaml"))
+IDX = Path("/usr/share/datasets/fashion-mnist")
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) >= 10
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[str(p.relative_to(ROOT)) for p in CONFIGS])
+def test_it_is_valid_and_takes_a_step(path, tmp_path):
+    experiment = load(path, "epochs=1", "steps=2")
+    if experiment.data.name == "fashion_mnist" and not IDX.is_dir():
+        pytest.skip("Debian's dataset-fashion-mnist is not installed")
+    assert run(experiment, tmp_path).state.step >= 1

@@ -1,0 +1,100 @@
+"""What whole trainings must reach, on real data; acceptance lines of anchors/learners.md 14, 15."""
+
+import statistics
+from pathlib import Path
+
+import pytest
+
+from backproplab.config import load
+from backproplab.experiment import build, run
+from backproplab.train.callbacks import Callback
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+IDX = Path("/usr/share/datasets/fashion-mnist")
+needs_fashion_mnist = pytest.mark.skipif(
+    not IDX.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"
+)
+
+
+def test_the_quickstart_reaches_95_percent_on_validation(tmp_path):
+    assert run(load(CONFIGS / "quickstart.yaml"), tmp_path).metrics["val_accuracy"] >= 0.95
+
+
+class OnTest(Callback):
+    """The test accuracy after every epoch, which a run itself looks at only once."""
+
+    def __init__(self, experiment):
+        self.parts = build(experiment)
+        self.accuracies = []
+
+    def epoch(self, trainer):
+        self.accuracies.append(trainer.measure(self.parts.split(self.parts.splits.test))["accuracy"])
+
+
+# file -> published accuracy (arXiv 1708.07747 table 3), tolerance, least final accuracy
+ROWS = {
+    "relu_100": (0.871, 0.01, 0.865),
+    "relu_100_10": (0.870, 0.01, 0.865),
+    "tanh_100": (0.868, 0.01, 0.858),
+    "tanh_100_10": (0.863, 0.01, 0.853),
+    "relu_10_10": (0.850, 0.015, 0.83),
+    "relu_10": (0.848, 0.015, 0.83),
+    "tanh_10_10": (0.841, 0.015, 0.826),
+    "tanh_10": (0.840, 0.015, 0.825),
+}
+
+
+@pytest.mark.slow
+@needs_fashion_mnist
+@pytest.mark.parametrize("name", ROWS)
+def test_the_published_fashion_mnist_table(tmp_path, name):
+    published, tolerance, final = ROWS[name]
+    experiment = load(CONFIGS / "fashion_mnist_table" / f"{name}.yaml")
+    on_test = OnTest(experiment)
+    result = run(experiment, tmp_path, [on_test])
+    assert max(on_test.accuracies) >= published - tolerance
+    assert result.metrics["test_accuracy"] >= final
+    if name == "relu_100":
+        assert max(on_test.accuracies[:8]) >= published
+
+
+@pytest.mark.slow
+@needs_fashion_mnist
+def test_the_fashion_mnist_config_reaches_the_published_accuracy(tmp_path):
+    assert run(load(CONFIGS / "fashion_mnist.yaml"), tmp_path).metrics["test_accuracy"] >= 0.871
+
+
+@pytest.mark.slow
+@needs_fashion_mnist
+def test_softmax_regression_on_fashion_mnist(tmp_path):
+    experiment = load(CONFIGS / "fashion_mnist_table" / "relu_10.yaml", "model.hidden=[]", "epochs=5", "name=s")
+    assert run(experiment, tmp_path).metrics["test_accuracy"] >= 0.835
+
+
+def playground(tmp_path, name, *words):
+    """Final validation loss and accuracy for five seeds."""
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"data: {{name: {name}, validation_split: 0.5}}\nmodel: {{hidden: [4, 2], activation: tanh}}\n"
+        "optimizer: sgd\nlearning_rate: 0.1\nbatch_size: 10\nepochs: 100\ntensorboard: {histograms: 0}\n"
+    )
+    results = []
+    for seed in range(5):
+        folder = tmp_path / f"{name}-{seed}"
+        folder.mkdir()
+        results.append(run(load(config, f"seed={seed}", *words), folder).metrics)
+    return results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "accuracy"), [("circle", 0.97), ("gauss", 0.99), ("xor", 0.95)])
+def test_the_playground_sets_are_learned(tmp_path, name, accuracy):
+    results = playground(tmp_path, name)
+    assert statistics.median(r["val_accuracy"] for r in results) >= accuracy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["circle", "xor"])
+def test_a_linear_model_cannot(tmp_path, name):
+    results = playground(tmp_path, name, "model.hidden=[]", "epochs=30")
+    assert statistics.median(r["val_accuracy"] for r in results) <= 0.70
