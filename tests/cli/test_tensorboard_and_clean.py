@@ -1,0 +1,178 @@
+"""The whole round with real TensorBoards and a real browser: train, look, clean."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+pytestmark = pytest.mark.slow
+
+CONFIG = "data: {name: circle, samples: 100}\nmodel: {hidden: [4]}\nepochs: 3\n"
+TAGS = {
+    "train": {"epoch_loss", "epoch_accuracy", "epoch_learning_rate"},
+    "validation": {"epoch_loss", "epoch_accuracy"},
+}
+EXACTLY = {f"{experiment}/{split}" for experiment in ("exp1", "exp2") for split in TAGS}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder to work in; TensorBoards register in it, not among those of other tests."""
+    (tmp_path / "info").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "info"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    work = tmp_path / "work"
+    work.mkdir()
+    for name in ("exp1", "exp2"):
+        (work / f"{name}.yaml").write_text(CONFIG)
+    return work
+
+
+def backproplab(place, words, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "backproplab", *words.split()], cwd=place, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def ask(port, path):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def until(question, seconds=30):
+    """The first true answer to a question that is asked again and again."""
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < end, "no answer in time"
+        time.sleep(0.1)
+    return answer
+
+
+def by_hand(folder):
+    """A TensorBoard that somebody else started: (process, port)."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", "0"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:
+        if port := re.search(r"http://[^:]+:(\d+)", line):
+            return process, int(port[1])
+    raise AssertionError("TensorBoard did not start")
+
+
+def test_the_event_files_by_tensorboard_s_own_reader(place):
+    backproplab(place, "train exp1.yaml exp2.yaml --progress none")
+    (session,) = [p for p in (place / "runs").iterdir() if p.is_dir()]
+    found = {str(p.parent.relative_to(session)) for p in session.rglob("events.out.tfevents.*")}
+    assert found == EXACTLY
+    for run in EXACTLY:
+        log = EventAccumulator(str(session / run), {"scalars": 0, "histograms": 0}).Reload()
+        assert set(log.Tags()["scalars"]) == TAGS[run.split("/")[1]]
+        assert [event.step for event in log.Scalars("epoch_loss")] == [0, 1, 2]
+
+
+def test_train_look_clean(place):
+    backproplab(place, "train exp1.yaml exp2.yaml --progress none")
+    (session,) = [p for p in (place / "runs").iterdir() if p.is_dir()]
+    other = place / "other"
+    shutil.copytree(session, other)
+    precious = place / "precious"
+    precious.mkdir()
+    (precious / "thesis.tex").write_text("years of work")
+    (session / "exp1" / "link").symlink_to(precious)
+    foreign, foreign_port = by_hand(other)
+    try:
+        # a TensorBoard by hand on one session shows exactly the course's four runs
+        until(lambda: set(ask(foreign_port, "data/runs")) == EXACTLY)
+        tags = ask(foreign_port, "data/plugin/scalars/tags")
+        assert {run: set(found) for run, found in tags.items()} == {
+            run: TAGS[run.split("/")[1]] for run in EXACTLY
+        }
+
+        started = backproplab(place, "tensorboard")
+        pid, port = (int(x) for x in re.search(r"pid (\d+), port (\d+)", started).groups())
+        assert "smoothing=0" in started
+        until(lambda: set(ask(port, "data/runs")) == {f"{session.name}/{run}" for run in EXACTLY})
+        assert f"runs already: pid {pid}" in backproplab(place, f"tensorboard runs/{session.name}")
+
+        shown = backproplab(place, "clean --dry-run")
+        assert f"TensorBoard pid {pid}, port {port}" in shown
+        assert session.exists()
+        backproplab(place, "clean", code=1)  # nobody to ask
+        assert session.exists()
+
+        done = backproplab(place, "clean --yes")
+        assert f"stopped TensorBoard pid {pid}" in done
+        assert not session.exists()
+        assert not Path(f"/proc/{pid}").exists()
+        assert (precious / "thesis.tex").read_text() == "years of work"
+        assert set(ask(foreign_port, "data/runs")) == EXACTLY
+        assert foreign.poll() is None
+        assert len(list(other.rglob("events.out.tfevents.*"))) == 4
+        assert "nothing of ours" in backproplab(place, "clean --yes")
+    finally:
+        foreign.terminate()
+        foreign.communicate()
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Debian's chromium is not installed")
+def test_the_link_opens_in_a_browser(place):
+    backproplab(place, "train exp1.yaml --progress none")
+    link = re.search(r"http://\S+", backproplab(place, "tensorboard"))[0]
+    try:
+        pages = {name: look(place, address, name) for name, address in {
+            "timeseries": link, "histograms": re.sub(r"\?.*", "#histograms", link)}.items()}  # fmt: skip
+    finally:
+        backproplab(place, "clean --yes")
+    assert "epoch_loss" in pages["timeseries"]
+    assert "exp1/validation" in pages["timeseries"]
+    assert "gradients/dense_1/kernel" in pages["histograms"]
+
+
+def look(place, address, name):
+    """The page as Chromium has it after its scripts ran."""
+    profile = place / f"chromium-{name}"
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+    done = subprocess.run(
+        ["chromium", *flags.split(), f"--user-data-dir={profile}", "--window-size=1500,1000",
+         "--virtual-time-budget=20000", "--timeout=30000", "--dump-dom", address],
+        capture_output=True, text=True, timeout=120, check=True, env=os.environ | {"HOME": str(place)},
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_the_hash_of_a_run_does_not_depend_on_the_machine_s_mood(place):
+    """The same config in another folder, time zone, hash seed and BLAS setting: the same bytes."""
+    digests = set()
+    for number, env in enumerate(
+        [
+            {},
+            {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"},
+            {"OPENBLAS_NUM_THREADS": "2", "LANG": "C"},
+        ]
+    ):
+        work = place / str(number)
+        work.mkdir()
+        subprocess.run(
+            [sys.executable, "-m", "backproplab", "train", "../exp1.yaml", "model.hidden=[64]", "--progress", "none"],
+            cwd=work, check=True, capture_output=True, env=os.environ | env,
+        )  # fmt: skip
+        (run,) = work.glob("runs/*/exp1")
+        content = (run / "metrics.csv").read_bytes() + (
+            run / "checkpoints" / "last.safetensors"
+        ).read_bytes()
+        digests.add(hashlib.sha256(content).hexdigest())
+    assert len(digests) == 1
