@@ -28,7 +28,9 @@ class OnTest(Callback):
         self.accuracies = []
 
     def epoch(self, trainer):
-        self.accuracies.append(trainer.measure(self.parts.split(self.parts.splits.test))["accuracy"])
+        self.accuracies.append(
+            trainer.measure(self.parts.split(self.parts.splits.test))["accuracy"]
+        )
 
 
 # file -> published accuracy (arXiv 1708.07747 table 3), tolerance, least final accuracy
@@ -67,7 +69,9 @@ def test_the_fashion_mnist_config_reaches_the_published_accuracy(tmp_path):
 @pytest.mark.slow
 @needs_fashion_mnist
 def test_softmax_regression_on_fashion_mnist(tmp_path):
-    experiment = load(CONFIGS / "fashion_mnist_table" / "relu_10.yaml", "model.hidden=[]", "epochs=5", "name=s")
+    experiment = load(
+        CONFIGS / "fashion_mnist_table" / "relu_10.yaml", "model.hidden=[]", "epochs=5", "name=s"
+    )
     assert run(experiment, tmp_path).metrics["test_accuracy"] >= 0.835
 
 
