@@ -3,7 +3,8 @@
     make bench
 
 The hand-written step has no graph, no names and no layers: it is what NumPy can do at best
-without preallocated buffers. Both see the same data and first weights, and must reach the same loss.
+without preallocated buffers. Both see the same data and first weights, and must reach the same
+loss.
 """
 
 from __future__ import annotations

@@ -18,6 +18,11 @@ from backproplab.data.idx import read_idx
 from backproplab.errors import DataError
 
 
+def gzipped(data: bytes) -> bytes:
+    """Gzip without a time in it: the names of the tests are the same in every process."""
+    return gzip.compress(data, mtime=0)
+
+
 def idx(*sizes: int, magic: bytes = b"\0\0\x08", data: bytes | None = None) -> bytes:
     """A file of the given sizes, filled with 0, 1, 2 …, or with ``data``."""
     filling = bytes(i % 256 for i in range(math.prod(sizes))) if data is None else data
@@ -25,8 +30,8 @@ def idx(*sizes: int, magic: bytes = b"\0\0\x08", data: bytes | None = None) -> b
 
 
 GOOD = idx(4, 2, 3)
-PACKED = gzip.compress(GOOD, mtime=0)
-BOMB = gzip.compress(idx(1, 2, 3, data=bytes(30_000_000)))
+PACKED = gzipped(GOOD)
+BOMB = gzipped(idx(1, 2, 3, data=bytes(30_000_000)))
 
 
 @pytest.mark.parametrize("content", [GOOD, PACKED], ids=["plain", "gzip"])
@@ -65,10 +70,10 @@ def test_plain_and_gzip_are_told_apart_by_content(tmp_path, content, name) -> No
         (PACKED[:14] + b"\xff\xff\xff" + PACKED[17:], "damaged gzip"),
         (PACKED + b"junk", "damaged gzip"),
         (PACKED + PACKED, "promises 24 bytes of data, it has more"),
-        (gzip.compress(PACKED), "gzip within gzip"),
-        (gzip.compress(GOOD[:-1]), "promises 24 bytes of data, it has 23"),
-        (gzip.compress(b""), "too short for an IDX header"),
-        (gzip.compress(idx(2**32 - 1, 28, 28, data=b"")), "of data, it has 0"),
+        (gzipped(PACKED), "gzip within gzip"),
+        (gzipped(GOOD[:-1]), "promises 24 bytes of data, it has 23"),
+        (gzipped(b""), "too short for an IDX header"),
+        (gzipped(idx(2**32 - 1, 28, 28, data=b"")), "of data, it has 0"),
         (BOMB, "promises 6 bytes of data, it has more"),
     ],
 )  # fmt: skip
@@ -83,7 +88,7 @@ def test_a_lying_or_broken_file_is_named_and_explained(tmp_path, content, fault)
 
 @pytest.mark.parametrize(
     "content",
-    [BOMB, idx(2**32 - 1, 28, 28, data=b""), gzip.compress(idx(2**20, 28, 28, data=bytes(100)))],
+    [BOMB, idx(2**32 - 1, 28, 28, data=b""), gzipped(idx(2**20, 28, 28, data=bytes(100)))],
     ids=["bomb", "header alone", "header and a little"],
 )
 def test_memory_follows_the_file_not_the_header(tmp_path, content) -> None:
@@ -106,7 +111,7 @@ def folder(tmp_path_factory) -> Path:
 def test_any_bytes_give_an_array_or_a_data_error(folder, tail, headed, packed) -> None:
     content = (b"\0\0\x08\x01\0\0\0\x08" if headed else b"") + tail
     path = folder / "any"
-    path.write_bytes(gzip.compress(content) if packed else content)
+    path.write_bytes(gzipped(content) if packed else content)
     with suppress(DataError):
         assert read_idx(path, 1).nbytes == int.from_bytes(content[4:8]) == len(content) - 8
 
@@ -154,7 +159,7 @@ def test_an_unreadable_file(tmp_path) -> None:
 
 def test_a_file_that_changes_while_it_is_read(tmp_path) -> None:
     path, done = tmp_path / "images", threading.Event()
-    path.write_bytes(gzip.compress(idx(10_000, 50, 50, data=bytes(25_000_000)), 1))
+    path.write_bytes(gzipped(idx(10_000, 50, 50, data=bytes(25_000_000))))
 
     def touch() -> None:
         time = 0
