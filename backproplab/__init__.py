@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backproplab.autograd import (
         Tensor,
+        checkpoint,
+        custom_vjp,
+        fixed_point,
+        ggnvp,
         grad,
         gradcheck,
         hessian,
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
         jacobian,
         jvp,
         ops,
+        root,
+        stop_gradient,
         value_and_grad,
         vjp,
     )
@@ -30,8 +36,8 @@ if TYPE_CHECKING:
 # name -> where it is defined; imported on first use, so that `backproplab --help` is quick
 _HOME = {
     **dict.fromkeys(
-        ("Tensor", "grad", "gradcheck", "hessian", "hvp", "jacobian", "jvp", "ops",
-         "value_and_grad", "vjp"),
+        ("Tensor", "checkpoint", "custom_vjp", "fixed_point", "ggnvp", "grad", "gradcheck",
+         "hessian", "hvp", "jacobian", "jvp", "ops", "root", "stop_gradient", "value_and_grad", "vjp"),
         "backproplab.autograd",
     ),
     "load": "backproplab.config",
@@ -41,7 +47,11 @@ _HOME = {
 
 __all__ = [
     "Tensor",
+    "checkpoint",
+    "custom_vjp",
     "families",
+    "fixed_point",
+    "ggnvp",
     "grad",
     "gradcheck",
     "hessian",
@@ -50,7 +60,9 @@ __all__ = [
     "jvp",
     "load",
     "ops",
+    "root",
     "run",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
 ]

@@ -1,6 +1,6 @@
 """A NumPy autograd: the graph is data, rules are written in ops, any order of derivative.
 
-It knows nothing of networks. NumPy only, and SciPy's special functions where they are called.
+It knows nothing of networks. NumPy only, and SciPy (erf, GMRES) where it is called.
 """
 
 from backproplab.autograd import (
@@ -8,10 +8,13 @@ from backproplab.autograd import (
     ops,
 )
 from backproplab.autograd.backward import backward
+from backproplab.autograd.custom import checkpoint, custom_vjp, stop_gradient
 from backproplab.autograd.gradcheck import GradcheckError, central_difference, gradcheck
+from backproplab.autograd.implicit import fixed_point, linear_solve, root
 from backproplab.autograd.primitive import OPS, Op, apply, primitive
 from backproplab.autograd.tensor import Node, Tensor
 from backproplab.autograd.transforms import (
+    ggnvp,
     grad,
     hessian,
     hvp,
@@ -30,15 +33,22 @@ __all__ = [
     "apply",
     "backward",
     "central_difference",
+    "checkpoint",
+    "custom_vjp",
+    "fixed_point",
+    "ggnvp",
     "grad",
     "gradcheck",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "linear_solve",
     "operators",
     "ops",
     "primitive",
+    "root",
+    "stop_gradient",
     "value_and_grad",
     "vjp",
 ]

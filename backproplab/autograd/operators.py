@@ -1,11 +1,18 @@
-"""Python's operators, bound onto Tensor: the one place where ``a + b`` becomes ``add(a, b)``."""
+"""Python's operators and NumPy's protocols, bound onto Tensor in one visible place.
+
+``a + b`` becomes ``add(a, b)``, ``np.sin(a)`` becomes ``sin(a)``. In-place operators are not bound:
+``a += b`` makes a new tensor, and ``a[0] = 1`` is refused, for a graph remembers its values.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from backproplab.autograd import ops
+from backproplab.autograd.numpy_dispatch import array_function, array_ufunc
 from backproplab.autograd.tensor import Tensor
 
 
@@ -44,3 +51,19 @@ for _name, _function in {"neg": ops.negative, "abs": ops.absolute}.items():
 
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]
 Tensor.T = property(lambda x: ops.transpose(x))  # type: ignore[assignment,method-assign]  # noqa: PLW0108
+# The methods of an array that say what NumPy's function of that name says.
+METHODS = ["sum", "mean", "prod", "max", "min", "var", "std", "ptp", "argmax", "argmin", "cumsum", "cumprod", "ravel", "transpose", "squeeze", "swapaxes", "repeat", "dot", "trace", "diagonal", "clip", "round"]
+
+
+def _method(name: str) -> Callable[..., Any]:
+    function = getattr(np, name)
+    return lambda x, *words, **settings: array_function(x, function, (), (x, *words), settings)
+
+
+for _name in METHODS:
+    setattr(Tensor, _name, _method(_name))
+
+Tensor.flatten = lambda x: ops.ravel(x)  # type: ignore[attr-defined]  # noqa: PLW0108
+Tensor.reshape = lambda x, *n: ops.reshape(x, shape=n[0] if len(n) == 1 else n)  # type: ignore[attr-defined]
+Tensor.__array_ufunc__ = array_ufunc
+Tensor.__array_function__ = array_function  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -74,6 +74,8 @@ class Op:
         return f"<op {self.name}: {self.doc}>"
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the ops and their compositions, by name
 
@@ -97,8 +99,11 @@ def primitive(
     return op
 
 
-def composition(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Declare a function that is made of ops: it needs no rule of its own."""
+def composition(function: F) -> F:
+    """Declare a function that is made of ops: it needs no rule of its own.
+
+    As everywhere, its positional arguments are arrays and its settings are keyword-only.
+    """
     FUNCTIONS[function.__name__] = function
     return function
 

@@ -41,7 +41,7 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "node", "tracked", "value")
-    __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__
+    __array_ufunc__: Any = None  # NumPy asks it what to do: bound in operators.py
     __hash__ = object.__hash__
 
     value: np.ndarray[Any, Any]
@@ -92,6 +92,12 @@ class Tensor:
                 "use backproplab.ops, or tensor.value for the bare numbers"
             )
         return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise GraphError(
+            "a tensor cannot be changed in place, its graph remembers the value: "
+            "use ops.where, or build it with ops.concatenate"
+        )
 
     def __repr__(self) -> str:
         body = np.array2string(self.value, separator=", ", prefix="Tensor(")

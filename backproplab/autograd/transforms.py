@@ -1,19 +1,23 @@
 """Functions of functions: gradients, products with Jacobians, Jacobians, Hessians.
 
 Each is a few lines on backward(). There are no forward-mode rules: a vjp is linear in its
-cotangent, so the vjp *of that vjp* is the jvp. All nest, to any order.
+cotangent, so the vjp *of that vjp* is the jvp. All nest, to any order. Arguments and results may
+be containers of arrays (trees.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from backproplab.autograd import ops
 from backproplab.autograd.backward import backward, reaches_beyond
+from backproplab.autograd.ops.indexing import concatenate, stack
+from backproplab.autograd.ops.reductions import sum as add_up
+from backproplab.autograd.ops.shapes import leaf, reshape, transpose
 from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.trees import is_container, leaves, mapped, rebuild, tensors
 from backproplab.errors import GraphError
 
 Function = Callable[..., Any]
@@ -23,35 +27,33 @@ def fresh_leaf(x: Any) -> Tensor:
     """x as a leaf to differentiate by: of whole numbers floats are made (the course's notes
     step an int array by 1e-4 and get 10000)."""
     if isinstance(x, Tensor) and x.tracked:
-        return ops.leaf(x)
+        return leaf(x)
     value = np.asarray(x.value if isinstance(x, Tensor) else x)
     if value.dtype.kind not in "fiub":
         raise GraphError(f"cannot differentiate by an array of {value.dtype}: real numbers only")
     return Tensor(value if value.dtype.kind == "f" else value.astype(np.float64), None, True)
 
 
-def settle(result: Tensor, own: Sequence[Tensor]) -> Tensor:
+def settle(result: Any, own: Sequence[Tensor]) -> Any:
     """The result, free of a graph that only leads to the transform's own leaves."""
-    return result if reaches_beyond(result, own) else Tensor(result.value)
+    return mapped(lambda y: y if reaches_beyond(y, own) else Tensor(y.value), _as_tensors(result))
 
 
 def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     """``(f(*xs), ∂f/∂x)`` for a function with one number as its result.
 
-    argnums: the position of x, or several; then the gradients come as a tuple.
-    Raises GraphError if the result is not a single number.
+    argnums: the position of x, or several; then the gradients come as a tuple. A container of
+    arrays has a container of gradients. Raises GraphError if the result is not a single number.
     """
 
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
         positions = [argnums] if isinstance(argnums, int) else list(argnums)
-        leaves = {p % len(xs): fresh_leaf(xs[p]) for p in positions}
-        y = _tensor(function(*[leaves.get(i, x) for i, x in enumerate(xs)], **settings))
-        if y.size != 1:
-            raise GraphError(
-                f"a gradient needs one number as result, got shape {y.shape}: use vjp or jacobian"
-            )
-        own = [leaves[p % len(xs)] for p in positions]
-        gradients = backward(y, Tensor(np.ones_like(y.value)), own)
+        trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
+        y = _one_number(function(*[trees.get(i, x) for i, x in enumerate(xs)], **settings))
+        chosen = [trees[p % len(xs)] for p in positions]
+        own = [x for tree in chosen for x in leaves(tree)]
+        found = iter(backward(y, Tensor(np.ones_like(y.value)), own))
+        gradients = [rebuild(tree, found) for tree in chosen]
         return settle(y, own), gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
     return wrapped
@@ -63,44 +65,57 @@ def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     return lambda *xs, **settings: both(*xs, **settings)[1]
 
 
-def vjp(function: Function, *xs: Any) -> tuple[Tensor, Callable[[Any], tuple[Tensor, ...]]]:
+def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """``(y, pullback)``: pullback(u) gives uᵀ ∂y/∂x for each x, in one backward pass."""
-    leaves = [fresh_leaf(x) for x in xs]
-    y = _tensor(function(*leaves))
+    trees = [mapped(fresh_leaf, x) for x in xs]
+    own = [x for tree in trees for x in leaves(tree)]
+    y = _as_tensors(function(*trees))
 
-    def pullback(cotangent: Any) -> tuple[Tensor, ...]:
-        return tuple(backward(y, _like(cotangent, y, "cotangent"), leaves))
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        ys = tensors(y)
+        us = [_like(u, part, "cotangent") for u, part in _paired(cotangent, y, ys)]
+        if len(ys) == 1:
+            found = iter(backward(ys[0], us[0], own))
+        else:
+            total = _sum_of_products(us, ys)
+            found = iter(backward(total, Tensor(np.ones_like(total.value)), own))
+        return tuple(rebuild(tree, found) for tree in trees)
 
-    return settle(y, leaves), pullback
+    return settle(y, own), pullback
 
 
-def jvp(
-    function: Function, primals: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[Tensor, Tensor]:
+def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """``(y, ∂y/∂x · v)``: the derivative of y along the tangents v, by the vjp of the vjp."""
-    leaves = [fresh_leaf(x) for x in primals]
-    y = _tensor(function(*leaves))
-    u = Tensor(np.zeros_like(y.value), None, True)
-    pulled = backward(y, u, leaves)
-    directions = [_like(v, x, "tangent") for v, x in zip(tangents, leaves, strict=True)]
-    along = ops.leaf(0.0)
-    for part, v in zip(pulled, directions, strict=True):
-        along = along + ops.sum(part * v)
-    (tangent,) = backward(along, Tensor(np.ones_like(along.value)), [u])
-    own = [*leaves, u]
-    return settle(y, leaves), settle(tangent, own)
+    trees = [mapped(fresh_leaf, x) for x in primals]
+    own = [x for tree in trees for x in leaves(tree)]
+    y = _as_tensors(function(*trees))
+    ys = tensors(y)
+    us = [Tensor(np.zeros_like(part.value), None, True) for part in ys]
+    pulled = backward(_sum_of_products(us, ys), Tensor(np.ones(())), own)
+    vs = [v for tangent, tree in zip(tangents, trees, strict=True) for v in _vectors(tangent, tree)]
+    along = _sum_of_products(pulled, vs)
+    rates = backward(along, Tensor(np.ones_like(along.value)), us)
+    return settle(y, own), settle(rebuild(y, iter(rates)), [*own, *us])
 
 
 def jacobian(function: Function, argnums: int = 0) -> Function:
-    """∂y/∂x of shape ``y.shape + x.shape``, one backward pass for each entry of y."""
+    """∂y/∂x of shape ``y.shape + x.shape``, a pass for each entry of y or of x, the fewer."""
 
     def wrapped(*xs: Any) -> Tensor:
-        leaf = fresh_leaf(xs[argnums])
-        y = _tensor(function(*[leaf if i == argnums % len(xs) else x for i, x in enumerate(xs)]))
-        rows = [backward(y, Tensor(seed), [leaf])[0] for seed in _unit_seeds(y)]
+        at = argnums % len(xs)
+        x = fresh_leaf(xs[at])
+
+        def only(x: Tensor) -> Tensor:
+            (y,) = tensors(_as_tensors(function(*[x if i == at else v for i, v in enumerate(xs)])))
+            return y
+
+        y = only(x)
+        if x.size < y.size:
+            return _by_columns(only, x, y)
+        rows = [backward(y, Tensor(seed), [x])[0] for seed in _unit_vectors(y)]
         if not rows:
-            return Tensor(np.zeros(y.shape + leaf.shape, leaf.dtype))
-        return ops.reshape(ops.stack(*rows), shape=y.shape + leaf.shape)
+            return Tensor(np.zeros(y.shape + x.shape, x.dtype))
+        return reshape(stack(*rows), shape=y.shape + x.shape)
 
     return wrapped
 
@@ -110,21 +125,68 @@ def hessian(function: Function, argnums: int = 0) -> Function:
     return jacobian(grad(function, argnums), argnums)
 
 
-def hvp(function: Function, x: Any, v: Any) -> Tensor:
+def hvp(function: Function, x: Any, v: Any) -> Any:
     """H v without H: by symmetry the vjp of the gradient."""
     _, pullback = vjp(grad(function), x)
     return pullback(v)[0]
 
 
-def _unit_seeds(y: Tensor) -> Any:
+def ggnvp(function: Function, loss: Function, x: Any, v: Any) -> Any:
+    """Jᵀ H J v of ``loss(function(x))``: the generalized Gauss-Newton matrix times v.
+
+    J is the Jacobian of ``function``, H the Hessian of ``loss`` at its result. It is positive
+    semidefinite where the loss is convex. Schraudolph 2002.
+    """
+    y, along = jvp(function, [x], [v])
+    _, pullback = vjp(function, x)
+    return pullback(hvp(loss, y, along))[0]
+
+
+def _by_columns(function: Function, x: Tensor, y: Tensor) -> Tensor:
+    if not x.size:
+        return Tensor(np.zeros(y.shape + x.shape, y.dtype))
+    columns = [jvp(function, [x], [seed])[1] for seed in _unit_vectors(x)]
+    flat = concatenate(*[reshape(c, shape=(1, y.size)) for c in columns], axis=0)
+    return reshape(transpose(flat), shape=y.shape + x.shape)
+
+
+def _unit_vectors(y: Tensor) -> Iterator[Any]:
     for position in range(y.size):
         seed = np.zeros(y.size, y.dtype)
         seed[position] = 1
         yield seed.reshape(y.shape)
 
 
-def _tensor(y: Any) -> Tensor:
-    return y if isinstance(y, Tensor) else Tensor(np.asarray(y))
+def _sum_of_products(us: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
+    """Σ <u, y> over all pairs, as one number."""
+    total = leaf(0.0)
+    for u, y in zip(us, ys, strict=True):
+        total = total + add_up(u * y)
+    return total
+
+
+def _as_tensors(y: Any) -> Any:
+    return mapped(lambda part: part if isinstance(part, Tensor) else Tensor(np.asarray(part)), y)
+
+
+def _one_number(y: Any) -> Tensor:
+    parts = tensors(_as_tensors(y))
+    if len(parts) == 1 and parts[0].size == 1:
+        return parts[0]
+    got = f"shape {parts[0].shape}" if len(parts) == 1 else f"{len(parts)} arrays"
+    raise GraphError(f"a gradient needs one number as result, got {got}: use vjp or jacobian")
+
+
+def _vectors(tangent: Any, tree: Any) -> list[Tensor]:
+    return [_like(v, x, "tangent") for v, x in _paired(tangent, tree, leaves(tree))]
+
+
+def _paired(given: Any, tree: Any, parts: list[Tensor]) -> list[tuple[Any, Tensor]]:
+    """What is given for each part of a tree; one array stands for itself."""
+    entries = leaves(given) if is_container(tree) else [given]
+    if len(entries) != len(parts):
+        raise GraphError(f"{len(entries)} arrays given for {len(parts)}")
+    return list(zip(entries, parts, strict=True))
 
 
 def _like(v: Any, x: Tensor, what: str) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 
 from backproplab.autograd import Tensor
 from backproplab.autograd.ops import activations as functions
+from backproplab.autograd.ops import trigonometric
 from backproplab.nn.layer import Layer
 from backproplab.spec import NonNegative
 
@@ -86,7 +87,7 @@ class Softsign(Activation, name="softsign"):
 class Tanh(Activation, name="tanh"):
     """tanh x."""
 
-    function = functions.tanh
+    function = trigonometric.tanh
 
 
 class Sigmoid(Activation, name="sigmoid"):

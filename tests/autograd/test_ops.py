@@ -58,7 +58,7 @@ def test_a_leading_axis_gives_the_stacked_results(op, k):
     settings = op.canonical(*members[0], **op.samples[k].settings)
     alone = [apply(op, *m, **settings).value for m in members]
     ndim = max(x.ndim for x in members[0])
-    aligned = op.name not in ("softmax_cross_entropy", "scatter", "first_extreme")
+    aligned = op.name not in ("softmax_cross_entropy", "scatter", "first_extreme", "einsum")
     stacked = [
         np.stack([_aligned(m[i], ndim if aligned and len(m) > 1 else 0) for m in members])
         for i in range(len(members[0]))
@@ -80,7 +80,7 @@ def test_float32_stays_float32_and_inputs_stay_whole(op, k):
         key: np.float32 if key == "dtype" else v for key, v in op.samples[k].settings.items()
     }
     y = op(*arrays, **settings)
-    assert y.dtype in (np.float32, np.bool_)
+    assert y.dtype in (np.float32, np.bool_) or op.name.startswith("arg")  # places
     for x, old in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(x, old)
 

@@ -11,12 +11,18 @@ from typing import Any
 
 from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     activations,
+    einsum,
     elementwise,
+    exponential,
     fused,
+    indexing,
     linalg,
     random,
     reductions,
     shapes,
+    sorting,
+    statistics,
+    trigonometric,
 )
 from backproplab.autograd.primitive import FUNCTIONS
 from backproplab.errors import did_you_mean

@@ -9,15 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.ops.elementwise import (
-    absolute,
-    exp,
-    expm1,
-    greater,
-    minimum,
-    square,
-    where,
-)
+from backproplab.autograd.ops.elementwise import absolute, clip, greater, minimum, sign, where
+from backproplab.autograd.ops.exponential import exp, expm1, log, square
+from backproplab.autograd.ops.trigonometric import tanh
 from backproplab.autograd.primitive import Array, composition, primitive
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
@@ -29,6 +23,13 @@ def _sigmoid(x: Array, out: Array | None = None) -> Array:
     return np.reciprocal(np.add(y, 1, out=out), out=out)
 
 
+def _erfc(x: Array, out: Array | None = None) -> Array:
+    from scipy.special import erfc
+
+    result: Array = erfc(x, out=out)
+    return result
+
+
 def _erf(x: Array, out: Array | None = None) -> Array:
     from scipy.special import erf
 
@@ -36,9 +37,6 @@ def _erf(x: Array, out: Array | None = None) -> Array:
     return result
 
 
-tanh = primitive(
-    "tanh", np.tanh, vjp=[lambda g, y, x: g * (1 - y * y)], samples=reals((3, 4)), doc="tanh x."
-)
 sigmoid = primitive(
     "sigmoid",
     _sigmoid,
@@ -69,14 +67,23 @@ erf = primitive(
 )
 
 
+erfc = primitive(
+    "erfc",
+    _erfc,
+    vjp=[lambda g, y, x: g * (-2 / np.sqrt(np.pi).item() * exp(-square(x)))],
+    samples=reals((3, 4)),
+    doc="1 - erf(x), exact for large x.",
+)
+
+
 @composition
-def leaky_relu(x: Any, alpha: float = 0.3) -> Tensor:
+def leaky_relu(x: Any, *, alpha: float = 0.3) -> Tensor:
     """x where x > 0, else α x."""
     return where(greater(x, 0), x, alpha * x)
 
 
 @composition
-def elu(x: Any, alpha: float = 1.0) -> Tensor:
+def elu(x: Any, *, alpha: float = 1.0) -> Tensor:
     """x where x > 0, else α (eˣ - 1). Clevert et al. 2015, arXiv 1511.07289."""
     return where(greater(x, 0), x, alpha * expm1(minimum(x, 0)))
 
@@ -87,7 +94,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 @composition
 def selu(x: Any) -> Tensor:
     """λ elu(x, α) with the fixed-point constants of Klambauer et al. 2017, arXiv 1706.02515."""
-    return SELU_SCALE * elu(x, SELU_ALPHA)
+    return SELU_SCALE * elu(x, alpha=SELU_ALPHA)
 
 
 @composition
@@ -106,3 +113,69 @@ def silu(x: Any) -> Tensor:
 def softsign(x: Any) -> Tensor:
     """x / (1 + |x|)."""
     return x / (1 + absolute(x))
+
+
+@composition
+def log_sigmoid(x: Any) -> Tensor:
+    """ln sigmoid(x), without ln 0."""
+    return -softplus(-x)
+
+
+@composition
+def logit(p: Any) -> Tensor:
+    """ln(p / (1 - p)): the inverse of sigmoid."""
+    return log(p) - log(1 - p)
+
+
+@composition
+def celu(x: Any, *, alpha: float = 1.0) -> Tensor:
+    """x where x > 0, else α (exp(x/α) - 1). Barron 2017, arXiv 1704.07483."""
+    return where(greater(x, 0), x, alpha * expm1(minimum(x, 0) / alpha))
+
+
+@composition
+def mish(x: Any) -> Tensor:
+    """x tanh(softplus(x)). Misra 2019, arXiv 1908.08681."""
+    return x * tanh(softplus(x))
+
+
+@composition
+def relu6(x: Any) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return minimum(relu(x), 6)
+
+
+@composition
+def hard_tanh(x: Any) -> Tensor:
+    """x between -1 and 1, the bound beyond."""
+    return clip(x, -1, 1)
+
+
+@composition
+def hard_sigmoid(x: Any) -> Tensor:
+    """(x + 3) / 6 between 0 and 1, the bound beyond."""
+    return clip(x / 6 + 0.5, 0, 1)
+
+
+@composition
+def hard_silu(x: Any) -> Tensor:
+    """x hard_sigmoid(x). Howard et al. 2019, arXiv 1905.02244."""
+    return x * hard_sigmoid(x)
+
+
+@composition
+def soft_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
+    """x moved towards 0 by the threshold, 0 within it."""
+    return sign(x) * relu(absolute(x) - threshold)
+
+
+@composition
+def hard_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
+    """x beyond the threshold, 0 within it."""
+    return where(greater(absolute(x), threshold), x, 0.0)
+
+
+@composition
+def tanh_shrink(x: Any) -> Tensor:
+    """x - tanh x."""
+    return x - tanh(x)

@@ -1,4 +1,4 @@
-"""Elementwise arithmetic, exponentials, comparisons and choices.
+"""Elementwise arithmetic, rounding, comparisons and choices.
 
 Conventions at kinks and ties: |x|' = 0 at 0; of two equal arguments of maximum or minimum the
 first gets the whole gradient.
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Op, into, primitive
-from backproplab.autograd.samples import positives, reals, sample, uniform
+from backproplab.autograd.primitive import Op, composition, into, primitive
+from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
 
 PAIR = [reals((3, 4), (3, 4)), reals((3, 4), (1, 4)), reals((2, 3, 1), (2, 1, 4))]
@@ -47,54 +47,28 @@ divide = primitive(
 negative = primitive(
     "negative", np.negative, vjp=[lambda g, y, x: -g], samples=reals((3, 4)), doc="-x."
 )
-square = primitive(
-    "square", np.square, vjp=[lambda g, y, x: g * (2 * x)], samples=reals((3, 4)), doc="x²."
-)
-sqrt = primitive(
-    "sqrt", np.sqrt, vjp=[lambda g, y, x: 0.5 * g / y], samples=positives((3, 4)), doc="√x."
-)
-exp = primitive("exp", np.exp, vjp=[lambda g, y, x: g * y], samples=reals((3, 4)), doc="eˣ.")
-expm1 = primitive(
-    "expm1",
-    np.expm1,
-    vjp=[lambda g, y, x: g * (y + 1)],
-    samples=reals((3, 4)),
-    doc="eˣ - 1, exact for small x.",
-)
-log = primitive("log", np.log, vjp=[lambda g, y, x: g / x], samples=positives((3, 4)), doc="ln x.")
-log1p = primitive(
-    "log1p",
-    np.log1p,
-    vjp=[lambda g, y, x: g / (1 + x)],
-    samples=uniform((3, 4), low=-0.8, high=2.0),
-    doc="ln(1 + x), exact for small x.",
-)
-sign: Op = primitive(
-    "sign", np.sign, vjp=[None], samples=reals((3, 4)), doc="-1, 0 or 1; a constant to a gradient."
-)
+
+
+def flat(name: str, ufunc: Any, doc: str) -> Op:
+    """A step function: its derivative is 0 wherever it has one."""
+    return primitive(name, ufunc, vjp=[None], samples=reals((3, 4)), doc=doc)
+
+
+sign = flat("sign", np.sign, "-1, 0 or 1; a constant to a gradient.")
+floor = flat("floor", np.floor, "The largest whole number ≤ x; a constant to a gradient.")
+ceil = flat("ceil", np.ceil, "The smallest whole number ≥ x; a constant to a gradient.")
+rint = flat("rint", np.rint, "The nearest whole number, halves to even; a constant to a gradient.")
+trunc = flat("trunc", np.trunc, "x without its fraction; a constant to a gradient.")
+isfinite = flat("isfinite", np.isfinite, "Where x is neither infinite nor NaN.")
+isnan = flat("isnan", np.isnan, "Where x is NaN.")
+isinf = flat("isinf", np.isinf, "Where x is infinite.")
+logical_not = flat("logical_not", np.logical_not, "Where x is zero or false.")
 absolute = primitive(
     "absolute",
     np.absolute,
     vjp=[lambda g, y, x: g * sign(x)],
     samples=reals((3, 4)),
     doc="|x|; derivative 0 at 0.",
-)
-
-
-def _log_where_positive(a: Tensor) -> Tensor:
-    positive = greater(a, 0)
-    return where(positive, log(where(positive, a, 1.0)), 0.0)
-
-
-power: Op = primitive(
-    "power",
-    np.power,
-    vjp=[
-        lambda g, y, a, b: g * b * power(a, where(equal(b, 0), 1.0, b - 1)),
-        lambda g, y, a, b: g * y * _log_where_positive(a),
-    ],
-    samples=[positives((3, 4), (3, 4)), positives((3, 4), (1, 4))],
-    doc="aᵇ; the derivative by b is 0 where a ≤ 0.",
 )
 
 
@@ -111,6 +85,16 @@ less = compare("less", np.less, "<")
 less_equal = compare("less_equal", np.less_equal, "≤")
 equal: Op = compare("equal", np.equal, "=")
 not_equal = compare("not_equal", np.not_equal, "≠")
+logical_and = compare("logical_and", np.logical_and, "and")
+logical_or = compare("logical_or", np.logical_or, "or")
+logical_xor = compare("logical_xor", np.logical_xor, "xor")
+remainder = primitive(
+    "remainder",
+    np.remainder,
+    vjp=[lambda g, y, a, b: g, lambda g, y, a, b: -g * floor(a / b)],
+    samples=uniform((3, 4), (1, 4), low=1.1, high=1.9),
+    doc="a - b ⌊a / b⌋: the rest of a division, with the sign of b.",
+)
 
 where: Op = primitive(
     "where",
@@ -146,3 +130,29 @@ def _two_distinct(rng: np.random.Generator) -> tuple[Any, Any]:
 
 maximum = extremum("maximum", np.maximum, greater_equal, greater, "larger")
 minimum = extremum("minimum", np.minimum, less_equal, less, "smaller")
+
+
+@composition
+def clip(x: Any, a_min: Any, a_max: Any) -> Tensor:
+    """x, but not below a_min nor above a_max (None: no bound); at a bound x gets the gradient."""
+    x = x if a_min is None else maximum(x, a_min)
+    return x if a_max is None else minimum(x, a_max)
+
+
+@composition
+def positive(x: Any) -> Tensor:
+    """x itself."""
+    return multiply(x, 1)
+
+
+@composition
+def round(x: Any, *, decimals: int = 0) -> Tensor:
+    """x to so many decimals, halves to even; a constant to a gradient."""
+    scale = 10.0**decimals
+    return rint(multiply(x, scale)) / scale if decimals else rint(x)
+
+
+@composition
+def nan_to_num(x: Any, *, nan: float = 0.0) -> Tensor:
+    """x with ``nan`` in the place of each NaN; infinities stay."""
+    return where(isnan(x), nan, x)

@@ -1,4 +1,4 @@
-"""Products of matrices, batched over leading axes."""
+"""Products, solutions and decompositions of matrices, batched over leading axes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,35 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.ops.shapes import reshape, swapaxes
-from backproplab.autograd.primitive import composition, primitive, shape_of
-from backproplab.autograd.samples import reals
+from backproplab.autograd.ops.elementwise import where
+from backproplab.autograd.ops.indexing import take
+from backproplab.autograd.ops.reductions import sum
+from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, transpose
+from backproplab.autograd.primitive import Op, composition, into, lift, primitive, shape_of
+from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
 
 
-def _flip(x: Tensor) -> Tensor:
+def flipped(x: Any) -> Tensor:
+    """The transposed matrices."""
     return swapaxes(x, first=-1, second=-2)
+
+
+def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
+    """A matrix far from singular (positive definite if symmetric), and further arrays."""
+
+    def draw(rng: np.random.Generator) -> tuple[Any, ...]:
+        a = rng.standard_normal((2, 3, 3))
+        matrix = a @ a.swapaxes(-1, -2) + 2 * np.eye(3) if symmetric else a + 4 * np.eye(3)
+        return (matrix, *[rng.standard_normal(shape) for shape in more])
+
+    return sample(draw)
 
 
 matrix_product = primitive(
     "matrix_product",
     np.matmul,
-    vjp=[lambda g, y, a, b: g @ _flip(b), lambda g, y, a, b: _flip(a) @ g],
+    vjp=[lambda g, y, a, b: g @ flipped(b), lambda g, y, a, b: flipped(a) @ g],
     samples=[
         reals((3, 4), (4, 2)),
         reals((2, 3, 4), (2, 4, 2)),
@@ -27,6 +42,81 @@ matrix_product = primitive(
         reals((5, 1, 3, 4), (2, 4, 2)),
     ],
     doc="a b for matrices (…, n, k) and (…, k, m); leading axes broadcast.",
+)
+inv: Op = primitive(
+    "inv",
+    into(np.linalg.inv),
+    vjp=[lambda g, y, x: -(flipped(y) @ g @ flipped(y))],
+    samples=well_conditioned(),
+    doc="The inverse matrices.",
+)
+solve_matrix: Op = primitive(
+    "solve_matrix",
+    into(np.linalg.solve),
+    vjp=[
+        lambda g, y, a, b: -(solve_matrix(flipped(a), g) @ flipped(y)),
+        lambda g, y, a, b: solve_matrix(flipped(a), g),
+    ],
+    samples=well_conditioned((2, 3, 4)),
+    doc="The matrix x with a x = b.",
+)
+det: Op = primitive(
+    "det",
+    into(np.linalg.det),
+    vjp=[lambda g, y, x: expand_dims(g * y, axis=(-1, -2)) * flipped(inv(x))],
+    samples=well_conditioned(),
+    doc="The determinant.",
+)
+log_abs_det = primitive(
+    "log_abs_det",
+    into(lambda x: np.linalg.slogdet(x)[1]),
+    vjp=[lambda g, y, x: expand_dims(g, axis=(-1, -2)) * flipped(inv(x))],
+    samples=well_conditioned(),
+    doc="ln |det x|, without overflow.",
+)
+sign_of_det = primitive(
+    "sign_of_det",
+    into(lambda x: np.linalg.slogdet(x)[0]),
+    vjp=[None],
+    samples=well_conditioned(),
+    doc="The sign of det x; a constant to a gradient.",
+)
+
+
+tril: Op = primitive(
+    "tril",
+    into(np.tril),
+    vjp=[lambda g, y, x, k: tril(g, k=k)],
+    samples=[reals((3, 4)), reals((4, 3), k=1)],
+    settings=lambda x, k=0: {"k": k},
+    doc="x with zeros above its diagonal number ``k``.",
+)
+triu: Op = primitive(
+    "triu",
+    into(np.triu),
+    vjp=[lambda g, y, x, k: triu(g, k=k)],
+    samples=[reals((3, 4)), reals((4, 3), k=1)],
+    settings=lambda x, k=0: {"k": k},
+    doc="x with zeros below its diagonal number ``k``.",
+)
+
+
+def _cholesky_rule(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Murray 2016, arXiv 1602.07527, section 3.2: L⁻ᵀ Φ(Lᵀ g) L⁻¹, made symmetric."""
+    middle = tril(flipped(y) @ g)
+    n = y.shape[-1]
+    halved = where(np.eye(n, dtype=bool), 0.5 * middle, middle)
+    left = solve_matrix(flipped(y), halved)
+    whole = flipped(solve_matrix(flipped(y), flipped(left)))
+    return 0.5 * (whole + flipped(whole))
+
+
+cholesky = primitive(
+    "cholesky",
+    into(lambda x: np.linalg.cholesky((x + x.swapaxes(-1, -2)) / 2)),
+    vjp=[_cholesky_rule],
+    samples=well_conditioned(symmetric=True),
+    doc="The lower triangular L with L Lᵀ = x, of the symmetric part of x, positive definite.",
 )
 
 
@@ -42,3 +132,115 @@ def matmul(a: Any, b: Any) -> Tensor:
     rows = () if len(left) == 1 else product.shape[-2:-1]
     columns = () if len(right) == 1 else product.shape[-1:]
     return reshape(product, shape=(*product.shape[:-2], *rows, *columns))
+
+
+@composition
+def dot(a: Any, b: Any) -> Tensor:
+    """np.dot: sums over the last axis of a and the last but one (or only) axis of b."""
+    left, right = shape_of(a), shape_of(b)
+    if not left or not right:
+        return a * b
+    if len(left) <= 2 and len(right) <= 2:
+        return matmul(a, b)
+    rows = reshape(a, shape=(-1, left[-1]))
+    front = (len(right) - 2,) if len(right) > 1 else (0,)
+    order = (*front, *[axis for axis in range(len(right)) if axis not in front])
+    columns = reshape(transpose(b, axes=order), shape=(left[-1], -1))
+    rest = tuple(right[axis] for axis in order[1:])
+    return reshape(matrix_product(rows, columns), shape=(*left[:-1], *rest))
+
+
+@composition
+def vdot(a: Any, b: Any) -> Tensor:
+    """Σ a b over all entries."""
+    return sum(reshape(a, shape=-1) * reshape(b, shape=-1))
+
+
+@composition
+def inner(a: Any, b: Any) -> Tensor:
+    """The sums of products over the last axes."""
+    left, right = shape_of(a), shape_of(b)
+    if not left or not right:
+        return a * b
+    rows, columns = reshape(a, shape=(-1, left[-1])), reshape(b, shape=(-1, right[-1]))
+    return reshape(rows @ flipped(columns), shape=(*left[:-1], *right[:-1]))
+
+
+@composition
+def outer(a: Any, b: Any) -> Tensor:
+    """aᵢ bⱼ of the raveled a and b."""
+    return reshape(a, shape=(-1, 1)) * reshape(b, shape=(1, -1))
+
+
+@composition
+def kron(a: Any, b: Any) -> Tensor:
+    """The Kronecker product of two matrices."""
+    (m, n), (p, q) = shape_of(a), shape_of(b)
+    blocks = reshape(a, shape=(m, 1, n, 1)) * reshape(b, shape=(1, p, 1, q))
+    return reshape(blocks, shape=(m * p, n * q))
+
+
+@composition
+def cross(a: Any, b: Any) -> Tensor:
+    """The vector product over the last axis, of length 3."""
+    one, two = [1, 2, 0], [2, 0, 1]
+    a1, a2, b1, b2 = (take(x, index=(Ellipsis, i)) for x in (a, b) for i in (one, two))
+    return a1 * b2 - a2 * b1
+
+
+@composition
+def tensordot(a: Any, b: Any, *, axes: int = 2) -> Tensor:
+    """The sums of products over the last ``axes`` axes of a and the first of b."""
+    left, right = shape_of(a), shape_of(b)
+    summed = int(np.prod(right[:axes]))
+    rows, columns = reshape(a, shape=(-1, summed)), reshape(b, shape=(summed, -1))
+    return reshape(rows @ columns, shape=(*left[: len(left) - axes], *right[axes:]))
+
+
+@composition
+def solve(a: Any, b: Any) -> Tensor:
+    """x with a x = b; b is a matrix (…, n, k), or one vector (n,)."""
+    if len(shape_of(b)) > 1:
+        return solve_matrix(a, b)
+    return reshape(solve_matrix(a, expand_dims(b, axis=-1)), shape=shape_of(a)[:-1])
+
+
+@composition
+def slogdet(x: Any) -> tuple[Tensor, Tensor]:
+    """(sign, ln |det|): the determinant without overflow."""
+    return sign_of_det(x), log_abs_det(x)
+
+
+@composition
+def diagonal(x: Any) -> Tensor:
+    """The main diagonal of the last two axes."""
+    places = np.arange(np.min(shape_of(x)[-2:]))
+    return take(x, index=(Ellipsis, places, places))
+
+
+@composition
+def trace(x: Any) -> Tensor:
+    """The sum of the main diagonal."""
+    return sum(diagonal(x), axis=-1)
+
+
+@composition
+def diag(x: Any) -> Tensor:
+    """A vector as the diagonal of a matrix; of a matrix its diagonal."""
+    shape = shape_of(x)
+    if len(shape) > 1:
+        return diagonal(x)
+    return where(np.eye(*shape, dtype=bool), expand_dims(x, axis=-1), 0.0)
+
+
+@composition
+def matrix_power(x: Any, *, n: int) -> Tensor:
+    """x x … x, n factors; for negative n of the inverse."""
+    if n < 0:
+        return matrix_power(inv(x), n=-n)
+    (result,) = lift(x)
+    if n == 0:
+        return Tensor(np.broadcast_to(np.eye(result.shape[-1], dtype=result.dtype), result.shape))
+    for _ in range(n - 1):
+        result = matrix_product(result, x)
+    return result

@@ -1,4 +1,4 @@
-"""Ops that move numbers and change none: shapes, broadcasting, indexing, joining.
+"""Ops that move numbers and change none: shapes, orders of axes, broadcasting.
 
 The settings count axes from the right and name how many trailing axes they speak of, so that an
 array with more leading axes (a population) goes through the same call.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Op, Rule, composition, into, primitive, shape_of
+from backproplab.autograd.primitive import Array, Op, composition, into, primitive, shape_of
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
 
@@ -152,88 +152,6 @@ sum_to: Op = primitive(
 )
 
 
-def _index_settings(x: Any, index: Any) -> dict[str, Any]:
-    """The index of every trailing axis, behind an Ellipsis that keeps leading axes free."""
-    items = [_plain(i) for i in (index if isinstance(index, tuple) else (index,))]
-    ndim = len(shape_of(x))
-    used = sum(_axes_used(i) for i in items)
-    if Ellipsis not in [i for i in items if not isinstance(i, np.ndarray)]:
-        items.append(Ellipsis)
-    where = next(k for k, i in enumerate(items) if i is Ellipsis)
-    filled = items[:where] + [slice(None)] * (ndim - used) + items[where + 1 :]
-    return {"index": (Ellipsis, *filled)}
-
-
-def _plain(item: Any) -> Any:
-    if isinstance(item, Tensor):
-        return item.value
-    return np.asarray(item) if isinstance(item, list) else item
-
-
-def _axes_used(item: Any) -> int:
-    if item is None or item is Ellipsis:
-        return 0
-    return item.ndim if isinstance(item, np.ndarray) and item.dtype == bool else 1
-
-
-def _scatter(
-    g: Array, index: Any, shape: tuple[int, ...], trailing: int, out: Array | None = None
-) -> Array:
-    lead = _lead(g, trailing)
-    result = np.zeros(lead + shape, g.dtype) if out is None else out
-    result[...] = 0
-    np.add.at(result, index, g)  # repeated indices add up
-    return result
-
-
-take: Op = primitive(
-    "take",
-    into(lambda x, index: x[index]),
-    vjp=[lambda g, y, x, index: scatter(g, index=index, shape=x.shape, trailing=y.ndim)],
-    samples=[
-        reals((3, 4), index=1),
-        reals((3, 4), index=(slice(None, None, 2), slice(1, 3))),
-        reals((3, 4), index=np.array([0, 2, 2, 0])),
-        reals((3, 4), index=(np.array([0, 1, 1]), np.array([3, 2, 2]))),
-        reals((3, 4), index=(None, Ellipsis, -1)),
-    ],
-    settings=_index_settings,
-    doc="x[index], basic or advanced; the gradients of repeated indices add up.",
-)
-scatter: Op = primitive(
-    "scatter",
-    _scatter,
-    vjp=[lambda g, y, x, index, shape, trailing: take(g, index=index[1:])],
-    samples=reals((4,), index=(Ellipsis, np.array([0, 2, 2, 5])), shape=(6,), trailing=1),
-    doc="Zeros of ``shape`` with x added at ``index``: the transpose of indexing.",
-)
-
-
-def _join_rule(position: int) -> Rule:
-    def rule(g: Tensor, y: Tensor, *xs: Tensor, axis: int) -> Tensor:
-        start = sum(x.shape[axis] for x in xs[:position])
-        piece = slice(start, start + xs[position].shape[axis])
-        return take(g, index=(Ellipsis, piece, *[slice(None)] * (-axis - 1)))
-
-    return rule
-
-
-concatenate = primitive(
-    "concatenate",
-    lambda *xs, axis, out=None: np.concatenate(xs, axis=axis, out=out),
-    vjp=_join_rule,
-    samples=[reals((2, 3), (4, 3), axis=0), reals((2, 3), (2, 1), (2, 2), axis=-1)],
-    settings=lambda *xs, axis=0: {"axis": axes_from_right(axis, len(shape_of(xs[0])))[0]},
-    doc="The arrays joined along an existing ``axis``.",
-)
-
-
-@composition
-def stack(*arrays: Any, axis: int = 0) -> Tensor:
-    """The arrays joined along a new ``axis``."""
-    return concatenate(*[expand_dims(x, axis=axis) for x in arrays], axis=axis)
-
-
 leaf = primitive(
     "leaf",
     lambda x, out=None: x,
@@ -249,3 +167,57 @@ cast: Op = primitive(
     samples=reals((3, 4), dtype=np.float64),
     doc="x in another number type.",
 )
+
+
+@composition
+def ravel(x: Any) -> Tensor:
+    """x in one row."""
+    return reshape(x, shape=-1)
+
+
+@composition
+def squeeze(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
+    """x without its axes of length 1, or without those named."""
+    shape = shape_of(x)
+    ones = [a for a, n in enumerate(shape, -len(shape)) if n == 1]
+    gone = ones if axis is None else axes_from_right(axis, len(shape))
+    if not set(gone) <= set(ones):
+        raise ValueError(f"cannot squeeze axes {tuple(gone)} of shape {shape}: not of length 1")
+    kept = [n for a, n in enumerate(shape, -len(shape)) if a not in gone]
+    return reshape(x, shape=tuple(kept))
+
+
+@composition
+def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """x with the axes ``source`` moved to the places ``destination``."""
+    ndim = len(shape_of(x))
+    listed = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
+    start, end = ([a % ndim for a in axes] for axes in listed)
+    order = [a for a in range(ndim) if a not in start]
+    for place, axis in sorted(zip(end, start, strict=True)):
+        order.insert(place, axis)
+    return transpose(x, axes=order)
+
+
+@composition
+def tile(x: Any, *, reps: int | Sequence[int]) -> Tensor:
+    """x repeated ``reps`` times along each axis, as a whole."""
+    times = (reps,) if isinstance(reps, int) else tuple(reps)
+    shape = shape_of(x)
+    times = (1,) * (len(shape) - len(times)) + times
+    shape = (1,) * (len(times) - len(shape)) + shape
+    apart = reshape(x, shape=[n for size in shape for n in (1, size)])
+    spread = broadcast_to(apart, shape=[n for pair in zip(times, shape, strict=True) for n in pair])
+    return reshape(spread, shape=[t * n for t, n in zip(times, shape, strict=True)])
+
+
+@composition
+def repeat(x: Any, *, repeats: int, axis: int | None = None) -> Tensor:
+    """Each entry ``repeats`` times in a row, along ``axis`` (None: of the raveled x)."""
+    if axis is None:
+        return repeat(ravel(x), repeats=repeats, axis=0)
+    shape = shape_of(x)
+    at = axis % len(shape)
+    apart = expand_dims(x, axis=at + 1)
+    spread = broadcast_to(apart, shape=(*shape[: at + 1], repeats, *shape[at + 1 :]))
+    return reshape(spread, shape=(*shape[:at], shape[at] * repeats, *shape[at + 1 :]))

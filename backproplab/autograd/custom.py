@@ -1,0 +1,95 @@
+"""Functions with a say in their own derivative: stop_gradient, custom_vjp, checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.primitive import Array, Op, Rule, apply, primitive
+from backproplab.autograd.samples import reals
+from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.transforms import vjp
+from backproplab.errors import GraphError
+
+stop_gradient = primitive(
+    "stop_gradient",
+    lambda x, out=None: x,
+    vjp=[None],
+    samples=reals((3, 4)),
+    doc="x itself, but a constant to every gradient.",
+    view=True,
+)
+
+
+def custom_vjp(function: Callable[..., Any], vjp: Sequence[Rule | None]) -> Callable[..., Tensor]:
+    """``function`` with rules of your own instead of those of its ops.
+
+    vjp: one rule an argument, ``rule(g, y, *inputs)``, written with ops; None for a constant.
+
+    >>> from backproplab.autograd import grad, ops
+    >>> gentle = custom_vjp(lambda x: x * 1.0, [lambda g, y, x: ops.clip(g, -1, 1)])
+    >>> grad(lambda x: 100 * gentle(x))(2.0)
+    Tensor(1., dtype=float64)
+    """
+    op = Op(_name(function), _forward(function), tuple(vjp), (), "a function with its own rules")
+    return wraps(function)(op.__call__)
+
+
+def checkpoint(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """``function`` whose inner values are computed again in the backward pass, not kept.
+
+    The graph holds its inputs and its result only: a chain of n checkpointed pieces needs the
+    memory of one piece and n results, for one more forward pass. Chen et al. 2016, 1604.06174.
+    Arrays to differentiate by must be arguments; a captured one raises GraphError.
+    """
+    again = _Recomputation(function)
+    op = Op(_name(function), _forward(function), again.rule, (), "recomputed when needed")
+    return wraps(function)(lambda *inputs: apply(op, *inputs))
+
+
+class _Recomputation:
+    """All cotangents of one backward visit at once: the rules are asked one by one."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.visit: tuple[Any, ...] = ()
+        self.cotangents: tuple[Tensor, ...] = ()
+
+    def rule(self, position: int) -> Rule:
+        def pull(g: Tensor, y: Tensor, *inputs: Tensor) -> Tensor:
+            if len(self.visit) != len(inputs) + 1 or any(
+                a is not b for a, b in zip(self.visit, (g, *inputs), strict=True)
+            ):
+                self.visit = (g, *inputs)
+                self.cotangents = vjp(self.function, *inputs)[1](g)
+            cotangent = self.cotangents[position]
+            if position == len(inputs) - 1:
+                self.visit, self.cotangents = (), ()
+            return cotangent
+
+        return pull
+
+
+def _forward(function: Callable[..., Any]) -> Callable[..., Array]:
+    """The function on bare arrays: no graph is made, and none may come in by the back door."""
+
+    def forward(*arrays: Array, out: Array | None = None) -> Array:
+        y = function(*[Tensor(x) for x in arrays])
+        if isinstance(y, Tensor) and y.tracked:
+            raise GraphError(
+                f"{_name(function)} uses a tracked tensor that is not an argument: pass it in"
+            )
+        value = y.value if isinstance(y, Tensor) else np.asarray(y)
+        if out is None:
+            return value
+        np.copyto(out, value)
+        return out
+
+    return forward
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", "function").strip("<>")

@@ -1,0 +1,77 @@
+"""einsum: any sum of products, by the names of its axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops.shapes import broadcast_to, expand_dims
+from backproplab.autograd.primitive import Array, Op, Rule, primitive, shape_of
+from backproplab.autograd.samples import reals
+from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
+
+
+def _settings(*arrays: Any, subscripts: str) -> dict[str, Any]:
+    """``...ij,...jk->...ik``: every operand and the result keep leading axes free."""
+    terms, arrow, result = subscripts.replace(" ", "").partition("->")
+    operands = [term.replace("...", "") for term in terms.split(",")]
+    if len(operands) != len(arrays):
+        raise GraphError(f"einsum {subscripts!r} names {len(operands)} arrays, got {len(arrays)}")
+    for term, array in zip(operands, arrays, strict=True):
+        if len(set(term)) < len(term):
+            raise GraphError(f"einsum {term!r}: an axis twice in one array; use diagonal or trace")
+        if len(term) > len(shape_of(array)):
+            raise GraphError(f"einsum {term!r}: the array has shape {shape_of(array)}")
+    letters = "".join(operands)
+    if not arrow:
+        result = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
+    left = ",".join(f"...{term}" for term in operands)
+    return {"subscripts": f"{left}->...{result.replace('...', '')}"}
+
+
+def _einsum(*arrays: Array, subscripts: str, out: Array | None = None) -> Array:
+    result = np.einsum(subscripts, *arrays, out=out, optimize=len(arrays) > 1)
+    return np.asarray(result)
+
+
+def _rule(position: int) -> Rule:
+    """The cotangent and the other operands, summed to the axes of this one.
+
+    An axis that only this operand has was summed away: its cotangent is the same all along it.
+    """
+
+    def rule(g: Tensor, y: Tensor, *xs: Tensor, subscripts: str) -> Tensor:
+        left, _, result = subscripts.replace("...", "").partition("->")
+        terms = left.split(",")
+        own, others = terms[position], terms[:position] + terms[position + 1 :]
+        known = set(result).union(*others)
+        kept = "".join(letter for letter in own if letter in known)
+        factors = [x for i, x in enumerate(xs) if i != position]
+        part = einsum(g, *factors, subscripts=f"{','.join([result, *others])}->{kept}")
+        lost = tuple(i - len(own) for i, letter in enumerate(own) if letter not in known)
+        return _spread(part, lost, xs[position].shape) if lost else part
+
+    return rule
+
+
+def _spread(part: Tensor, axes: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+    part = expand_dims(part, axis=axes)
+    wanted = [shape[a] if a in axes else n for a, n in enumerate(part.shape, -part.ndim)]
+    return broadcast_to(part, shape=wanted)
+
+
+einsum: Op = primitive(
+    "einsum",
+    _einsum,
+    vjp=_rule,
+    samples=[
+        reals((3, 4), (4, 2), subscripts="ij,jk->ik"),
+        reals((3, 4), subscripts="ij->j"),
+        reals((2, 3), (3,), (2,), subscripts="ij,j,i"),
+        reals((2, 3, 4), (2, 4, 3), subscripts="...ij,...ji->..."),
+    ],
+    settings=_settings,
+    doc="The sum of products that ``subscripts`` names, such as 'ij,jk->ik'.",
+)

@@ -1,0 +1,64 @@
+"""Sorting and the places of extremes. Places are whole numbers: constants to a gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops.indexing import part, take_along_axis
+from backproplab.autograd.ops.reductions import mean
+from backproplab.autograd.ops.shapes import axes_from_right, ravel
+from backproplab.autograd.primitive import Op, composition, into, primitive, shape_of
+from backproplab.autograd.samples import distinct
+from backproplab.autograd.tensor import Tensor
+
+
+def _place(name: str, function: Any, doc: str) -> Op:
+    return primitive(
+        name,
+        into(function),
+        vjp=[None],
+        samples=[distinct((3, 4), axis=-1), distinct((3, 4), axis=0)],
+        settings=lambda x, axis=-1: {"axis": axes_from_right(axis, len(shape_of(x)))[0]},
+        doc=doc,
+    )
+
+
+argsort = _place(
+    "argsort",
+    lambda x, axis: np.argsort(x, axis=axis, kind="stable"),
+    "The order that sorts x along ``axis``; equals stay in order.",
+)
+_argmax_along = _place("argmax_along", np.argmax, "The place of the first maximum along ``axis``.")
+_argmin_along = _place("argmin_along", np.argmin, "The place of the first minimum along ``axis``.")
+
+
+@composition
+def argmax(x: Any, *, axis: int | None = None) -> Tensor:
+    """The place of the first maximum along ``axis`` (None: in the raveled x)."""
+    return _argmax_along(ravel(x) if axis is None else x, axis=-1 if axis is None else axis)
+
+
+@composition
+def argmin(x: Any, *, axis: int | None = None) -> Tensor:
+    """The place of the first minimum along ``axis`` (None: in the raveled x)."""
+    return _argmin_along(ravel(x) if axis is None else x, axis=-1 if axis is None else axis)
+
+
+@composition
+def sort(x: Any, *, axis: int = -1) -> Tensor:
+    """x in ascending order along ``axis``; each gradient goes back to where its entry came from."""
+    return take_along_axis(x, argsort(x, axis=axis), axis=axis)
+
+
+@composition
+def median(x: Any, *, axis: int | None = None) -> Tensor:
+    """The middle entry along ``axis``, the mean of the two middle ones of an even number."""
+    rows = ravel(x) if axis is None else x
+    (at,) = axes_from_right(
+        -1 if axis is None else axis, rows.ndim if axis is None else len(shape_of(x))
+    )
+    ordered = sort(rows, axis=at)
+    n = ordered.shape[at]
+    return mean(part(ordered, at, slice((n - 1) // 2, n // 2 + 1)), axis=at)

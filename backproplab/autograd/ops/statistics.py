@@ -1,0 +1,122 @@
+"""Products, running sums, spreads and norms, made of simpler ops.
+
+A product is a tree of multiplications and a running product a scan of them: exact derivatives
+of any order, at zeros too, where dividing the product by its factors would give NaN.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops.elementwise import absolute, equal, multiply, where
+from backproplab.autograd.ops.exponential import sqrt, square
+from backproplab.autograd.ops.indexing import concatenate, flip, part
+from backproplab.autograd.ops.reductions import Axis, max, mean, min, sum
+from backproplab.autograd.ops.shapes import axes_from_right, moveaxis, reshape
+from backproplab.autograd.primitive import Op, composition, lift, primitive, shape_of
+from backproplab.autograd.samples import reals
+from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
+
+cumsum: Op = primitive(
+    "cumsum",
+    np.add.accumulate,
+    vjp=[lambda g, y, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis)],
+    samples=[reals((3, 4), axis=-1), reals((3, 4), axis=0)],
+    settings=lambda x, axis: {"axis": axes_from_right(axis, len(shape_of(x)))[0]},
+    doc="The running sum of x along ``axis``.",
+)
+
+
+@composition
+def cumprod(x: Any, *, axis: int) -> Tensor:
+    """The running product of x along ``axis``, by doubling: log₂ n multiplications."""
+    (x,) = lift(x)
+    (at,) = axes_from_right(axis, x.ndim)
+    step = 1
+    while step < x.shape[at]:
+        start, rest = part(x, at, slice(0, step)), part(x, at, slice(step, None))
+        x = concatenate(start, rest * part(x, at, slice(0, -step)), axis=at)
+        step *= 2
+    return x
+
+
+@composition
+def prod(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Π x over ``axis`` (None: all axes)."""
+    (x,) = lift(x)
+    axes = axes_from_right(axis, x.ndim)
+    kept = [1 if a in axes else n for a, n in enumerate(x.shape, -x.ndim)]
+    front = moveaxis(x, source=axes, destination=tuple(range(len(axes)))) if axes else x
+    rest = front.shape[len(axes) :]
+    y = reshape(front, shape=(int(np.prod(front.shape[: len(axes)])), *rest))
+    if y.shape[0] == 0:
+        return Tensor(np.ones(kept if keepdims else rest, x.dtype))
+    while (n := y.shape[0]) > 1:
+        odd = [y[n - 1 :]] if n % 2 else []
+        y = concatenate(multiply(y[: n // 2], y[n // 2 : n - n % 2]), *odd, axis=0)
+    return reshape(y, shape=kept if keepdims else rest)
+
+
+@composition
+def var(x: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    """Σ (x - x̄)² / (n - ddof) over ``axis``, in two passes."""
+    shape = shape_of(x)
+    n = int(np.prod([shape[a] for a in axes_from_right(axis, len(shape))]))
+    squares = square(x - mean(x, axis=axis, keepdims=True))
+    return sum(squares, axis=axis, keepdims=keepdims) / (n - ddof)
+
+
+@composition
+def std(x: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
+    """√var(x); its derivative is 0 where all are equal."""
+    return _safe_sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+
+
+@composition
+def ptp(x: Any, *, axis: Axis = None) -> Tensor:
+    """The largest minus the smallest entry over ``axis``."""
+    return max(x, axis=axis) - min(x, axis=axis)
+
+
+@composition
+def norm(
+    x: Any, *, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False
+) -> Tensor:
+    """The 2-norm over ``axis``; for ord 1 or inf Σ|x| or the largest |x|. Derivative 0 at 0."""
+    if ord not in (None, 1, 2, inf, "fro"):
+        raise GraphError(f"norm: ord must be 1, 2, inf or None, got {ord!r}")
+    if ord == 2 and len(axes_from_right(axis, len(shape_of(x)))) > 1:
+        raise GraphError("norm: the largest singular value has no rule here; ord=None sums squares")
+    if ord == 1:
+        return sum(absolute(x), axis=axis, keepdims=keepdims)
+    if ord == inf:
+        return max(absolute(x), axis=axis, keepdims=keepdims)
+    return _safe_sqrt(sum(square(x), axis=axis, keepdims=keepdims))
+
+
+@composition
+def all(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether every entry over ``axis`` is nonzero; a constant to a gradient."""
+    return equal(min(where(x, 1.0, 0.0), axis=axis, keepdims=keepdims), 1)
+
+
+@composition
+def any(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether some entry over ``axis`` is nonzero; a constant to a gradient."""
+    return equal(max(where(x, 1.0, 0.0), axis=axis, keepdims=keepdims), 1)
+
+
+@composition
+def count_nonzero(x: Any, *, axis: Axis = None) -> Tensor:
+    """How many entries over ``axis`` are not 0; a constant to a gradient."""
+    return sum(where(x, 1, 0), axis=axis)
+
+
+def _safe_sqrt(x: Tensor) -> Tensor:
+    """√x with derivative 0 at 0, where √ has none."""
+    at_zero = equal(x, 0)
+    return where(at_zero, 0.0, sqrt(where(at_zero, 1.0, x)))

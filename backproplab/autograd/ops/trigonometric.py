@@ -1,0 +1,119 @@
+"""Circular and hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops.elementwise import equal, where
+from backproplab.autograd.ops.exponential import sqrt, square
+from backproplab.autograd.primitive import Op, composition, primitive
+from backproplab.autograd.samples import reals, uniform
+from backproplab.autograd.tensor import Tensor
+
+WITHIN_1 = uniform((3, 4), low=-0.9, high=0.9)
+ABOVE_1 = uniform((3, 4), low=1.1, high=3.0)
+
+sin: Op = primitive(
+    "sin", np.sin, vjp=[lambda g, y, x: g * cos(x)], samples=reals((3, 4)), doc="sin x."
+)
+cos: Op = primitive(
+    "cos", np.cos, vjp=[lambda g, y, x: -g * sin(x)], samples=reals((3, 4)), doc="cos x."
+)
+tan = primitive(
+    "tan",
+    np.tan,
+    vjp=[lambda g, y, x: g * (1 + square(y))],
+    samples=uniform((3, 4), low=-1.2, high=1.2),
+    doc="tan x.",
+)
+arcsin = primitive(
+    "arcsin",
+    np.arcsin,
+    vjp=[lambda g, y, x: g / sqrt(1 - square(x))],
+    samples=WITHIN_1,
+    doc="The angle in [-π/2, π/2] whose sine is x.",
+)
+arccos = primitive(
+    "arccos",
+    np.arccos,
+    vjp=[lambda g, y, x: -g / sqrt(1 - square(x))],
+    samples=WITHIN_1,
+    doc="The angle in [0, π] whose cosine is x.",
+)
+arctan = primitive(
+    "arctan",
+    np.arctan,
+    vjp=[lambda g, y, x: g / (1 + square(x))],
+    samples=reals((3, 4)),
+    doc="The angle in (-π/2, π/2) whose tangent is x.",
+)
+arctan2 = primitive(
+    "arctan2",
+    np.arctan2,
+    vjp=[
+        lambda g, y, a, b: g * b / (square(a) + square(b)),
+        lambda g, y, a, b: -g * a / (square(a) + square(b)),
+    ],
+    samples=[reals((3, 4), (3, 4)), reals((3, 4), (1, 4))],
+    doc="The angle of the point (b, a), in (-π, π].",
+)
+hypot = primitive(
+    "hypot",
+    np.hypot,
+    vjp=[lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * b / y],
+    samples=[reals((3, 4), (3, 4)), reals((3, 4), (1, 4))],
+    doc="√(a² + b²), without overflow.",
+)
+sinh: Op = primitive(
+    "sinh", np.sinh, vjp=[lambda g, y, x: g * cosh(x)], samples=reals((3, 4)), doc="sinh x."
+)
+cosh: Op = primitive(
+    "cosh", np.cosh, vjp=[lambda g, y, x: g * sinh(x)], samples=reals((3, 4)), doc="cosh x."
+)
+tanh = primitive(
+    "tanh", np.tanh, vjp=[lambda g, y, x: g * (1 - y * y)], samples=reals((3, 4)), doc="tanh x."
+)
+arcsinh = primitive(
+    "arcsinh",
+    np.arcsinh,
+    vjp=[lambda g, y, x: g / sqrt(1 + square(x))],
+    samples=reals((3, 4)),
+    doc="The number whose sinh is x.",
+)
+arccosh = primitive(
+    "arccosh",
+    np.arccosh,
+    vjp=[lambda g, y, x: g / sqrt(square(x) - 1)],
+    samples=ABOVE_1,
+    doc="The number ≥ 0 whose cosh is x.",
+)
+arctanh = primitive(
+    "arctanh",
+    np.arctanh,
+    vjp=[lambda g, y, x: g / (1 - square(x))],
+    samples=WITHIN_1,
+    doc="The number whose tanh is x.",
+)
+
+
+@composition
+def deg2rad(x: Any) -> Tensor:
+    """Degrees as radians."""
+    return x * (pi / 180)
+
+
+@composition
+def rad2deg(x: Any) -> Tensor:
+    """Radians as degrees."""
+    return x * (180 / pi)
+
+
+@composition
+def sinc(x: Any) -> Tensor:
+    """sin(πx) / (πx), 1 at 0."""
+    at_zero = equal(x, 0)
+    t = where(at_zero, 1.0, pi * x)
+    return where(at_zero, 1.0, sin(t) / t)

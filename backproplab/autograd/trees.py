@@ -1,0 +1,55 @@
+"""Nested containers of arrays: dicts, lists and tuples, taken apart and put together again.
+
+A list or tuple of plain numbers is an array, as NumPy reads it; one that holds anything else is a
+container. Dicts keep their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from backproplab.autograd.tensor import Tensor
+
+NUMBERS = (bool, int, float, complex)
+
+
+def is_container(x: Any) -> bool:
+    """Whether x is taken apart rather than made an array."""
+    if isinstance(x, dict):
+        return True
+    return isinstance(x, list | tuple) and not all(_is_numeric(entry) for entry in x)
+
+
+def _is_numeric(x: Any) -> bool:
+    return isinstance(x, NUMBERS) or (
+        isinstance(x, list | tuple) and all(_is_numeric(entry) for entry in x)
+    )
+
+
+def leaves(tree: Any) -> list[Any]:
+    """What stands at the ends of the tree, in order."""
+    if not is_container(tree):
+        return [tree]
+    entries = tree.values() if isinstance(tree, dict) else tree
+    return [leaf for entry in entries for leaf in leaves(entry)]
+
+
+def rebuild(tree: Any, new: Iterator[Any]) -> Any:
+    """The same tree with its leaves taken from ``new``."""
+    if not is_container(tree):
+        return next(new)
+    if isinstance(tree, dict):
+        return {key: rebuild(entry, new) for key, entry in tree.items()}
+    entries = [rebuild(entry, new) for entry in tree]
+    return type(tree)(*entries) if hasattr(tree, "_fields") else type(tree)(entries)
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The tree with ``function`` applied to each leaf."""
+    return rebuild(tree, iter([function(leaf) for leaf in leaves(tree)]))
+
+
+def tensors(tree: Any) -> list[Tensor]:
+    """The leaves of a tree of tensors."""
+    return [leaf if isinstance(leaf, Tensor) else Tensor(leaf) for leaf in leaves(tree)]
