@@ -36,14 +36,30 @@ if TYPE_CHECKING:
 # name -> where it is defined; imported on first use, so that `backproplab --help` is quick
 _HOME = {
     **dict.fromkeys(
-        ("Tensor", "checkpoint", "custom_vjp", "fixed_point", "ggnvp", "grad", "gradcheck",
-         "hessian", "hvp", "jacobian", "jvp", "ops", "root", "stop_gradient", "value_and_grad", "vjp"),
+        [
+            "Tensor",
+            "checkpoint",
+            "custom_vjp",
+            "fixed_point",
+            "ggnvp",
+            "grad",
+            "gradcheck",
+            "hessian",
+            "hvp",
+            "jacobian",
+            "jvp",
+            "ops",
+            "root",
+            "stop_gradient",
+            "value_and_grad",
+            "vjp",
+        ],
         "backproplab.autograd",
     ),
     "load": "backproplab.config",
     "run": "backproplab.experiment",
     "families": "backproplab.registry",
-}  # fmt: skip
+}
 
 __all__ = [
     "Tensor",

@@ -7,13 +7,14 @@ import platform
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-PACKAGES = ("backproplab", "numpy", "scipy", "tensorboardX")
+PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
 
 def describe() -> dict[str, Any]:
-    """Versions of Python and of what computes, the machine, and git's commit if there is one."""
+    """Versions of Python and of what computes, the machine, and the commit of our code."""
     return {
         "python": platform.python_version(),
         "versions": {package: metadata.version(package) for package in PACKAGES},
@@ -24,7 +25,7 @@ def describe() -> dict[str, Any]:
 
 
 def _git() -> dict[str, Any] | None:
-    """Commit and whether files differ from it; None outside a repository or without git."""
+    """Our own commit and whether files differ from it; None for an installed package."""
     try:
         commit = _ask("rev-parse", "HEAD")
         return {"commit": commit, "dirty": bool(_ask("status", "--porcelain", "-uno"))}
@@ -33,5 +34,9 @@ def _git() -> dict[str, Any] | None:
 
 
 def _ask(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=2, check=True)
+    here = Path(__file__).parent
+    if not (here.parent / ".git").exists():
+        raise FileNotFoundError("no repository of ours")
+    command = ["git", "-C", str(here), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2, check=True)
     return done.stdout.strip()

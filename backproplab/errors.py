@@ -97,7 +97,27 @@ class StoppedError(BackpropLabError):
         self.exit_code = 128 + signal_number  # type: ignore[misc]  # per signal, not per class
 
 
+# what people type who come from elsewhere
+SYNONYMS = {
+    "lr": "learning_rate",
+    "batch": "batch_size",
+    "opt": "optimizer",
+    "init": "initializer",
+    "xavier": "glorot_uniform",
+    "he": "he_normal",
+    "swish": "silu",
+    "identity": "linear",
+    "mean_squared_error": "mse",
+    "cross_entropy": "softmax_cross_entropy",
+    "full": "batch",
+    "mini": "minibatch",
+    "online": "stochastic",
+}
+
+
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """``did you mean 'adam'?`` for the nearest valid name, or an empty string."""
+    if SYNONYMS.get(word) in set(valid):
+        return f"did you mean '{SYNONYMS[word]}'?"
     near = get_close_matches(word.strip().lower().replace("-", "_"), sorted(valid), n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else ""

@@ -21,11 +21,20 @@ from threadpoolctl import threadpool_limits
 
 from backproplab import environment
 from backproplab.config import Experiment, to_yaml
-from backproplab.data import Examples, Splits, batch_length, batches, load, updates_per_epoch
-from backproplab.errors import ConfigError, DivergedError
-from backproplab.files import write_atomic
+from backproplab.data import (
+    BatchMode,
+    Examples,
+    Splits,
+    batch_length,
+    batches,
+    load,
+    updates_per_epoch,
+)
+from backproplab.errors import ConfigError, DivergedError, Problem, RunError
+from backproplab.files import machine_limits, write_atomic
 from backproplab.learners import Backprop
 from backproplab.nn import Loss, Metric, Network, ParameterVector, metrics_of
+from backproplab.runs.listing import FORMAT
 from backproplab.streams import stream
 from backproplab.train.callbacks import Best, Callback, Patience, goal_of
 from backproplab.train.loop import Split, Trainer
@@ -33,7 +42,7 @@ from backproplab.train.recording import Checkpoints, EventLog, MetricsTable
 from backproplab.train.signals import stopping_on_signals
 from backproplab.train.state import Row, RunState
 
-RUN_FORMAT = 1
+BATCH_SIZE = 32  # where a config gives none, and the data have so many
 
 
 @dataclass(frozen=True)
@@ -49,21 +58,17 @@ class Parts:
 
     @property
     def updates_per_epoch(self) -> int:
-        e = self.experiment
-        return updates_per_epoch(e.batch_mode, len(self.splits.train), e.batch_size)
+        return updates_per_epoch(*self.batching)
 
     @property
     def batch_length(self) -> int:
-        e = self.experiment
-        return batch_length(e.batch_mode, len(self.splits.train), e.batch_size)
+        return batch_length(*self.batching)
 
     @property
-    def goals(self) -> dict[str, Literal["min", "max"]]:
-        """What is measured each epoch, and which way each value is better."""
-        own: dict[str, Literal["min", "max"]] = {"loss": "min"}
-        own |= {metric.name: metric.goal for metric in self.metrics}
-        validation = {f"val_{name}": goal for name, goal in own.items()}
-        return own | (validation if self.splits.validation else {})
+    def batching(self) -> tuple[BatchMode, int, int]:
+        """(mode, training examples, batch size)."""
+        size = self.experiment.batch_size or BATCH_SIZE
+        return self.experiment.batch_mode, len(self.splits.train), size
 
     @property
     def monitor(self) -> str:
@@ -102,26 +107,39 @@ def build(experiment: Experiment) -> Parts:
 
     Raises ConfigError with every combination that cannot work, and DataError. Writes nothing.
     """
-    splits = load(experiment.data, experiment.seed, np.dtype(experiment.dtype))
+    dtype = np.dtype(experiment.dtype)
+    splits = load(experiment.data, experiment.seed, dtype)
     loss = experiment.loss.resolve(splits.task)
-    if problem := loss.problem(splits.task):
-        raise ConfigError(f"loss: {loss.name} {problem}")
-    network = experiment.model.network(splits.input_shape, loss.units(splits.task))
-    _check_size(network)
-    parameters = network.parameters(np.dtype(experiment.dtype))
+    problems = [*_loss_problems(loss, splits), *_size_problems(experiment, splits)]
+    if experiment.batch_size is None:
+        size = min(BATCH_SIZE, len(splits.train))
+        experiment = experiment.model_copy(update={"batch_size": size})
+    network = None
+    try:
+        network = experiment.model.network(splits.input_shape, loss.units(splits.task))
+        _check_memory(network, experiment)
+    except ConfigError as error:
+        problems += error.problems
+    if problems or network is None:
+        raise ConfigError(*problems)
+    parameters = network.parameters(dtype)
     network.initialize(parameters, stream(experiment.seed, "init"))
-    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), parameters)
-    _check_combinations(parts)
-    return parts
+    return Parts(experiment, splits, network, loss, metrics_of(splits.task), parameters)
 
 
-def run(experiment: Experiment, folder: Path, callbacks: Sequence[Callback] = ()) -> Result:
-    """Train the experiment and write everything about it into ``folder``, which exists.
+def run(experiment: Experiment, folder: Path | str, callbacks: Sequence[Callback] = ()) -> Result:
+    """Train the experiment and write everything about it into ``folder``, made if it is missing.
 
     A run that diverged or was stopped by a signal is a result, told by its status; anything else
     that goes wrong is raised, with run.json saying ``failed``.
     """
+    folder = Path(folder)
+    with machine_limits(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "run.json").exists():
+        raise RunError(f"{folder} holds a run already; give each run a folder of its own")
     parts = build(experiment)
+    experiment = parts.experiment
     order_digest = hashlib.sha256()
     table = MetricsTable(folder / "metrics.csv")
     trainer = _trainer(parts, folder, order_digest, [table, *callbacks])
@@ -136,6 +154,9 @@ def run(experiment: Experiment, folder: Path, callbacks: Sequence[Callback] = ()
             _test(parts, trainer, table)
     except DivergedError as error:
         message = str(error)
+    except BaseException:
+        trainer.state.status, trainer.state.stop_reason = "failed", "error"
+        raise
     finally:
         hashes = record["hashes"] | {
             "batch_order": order_digest.hexdigest(),
@@ -148,14 +169,12 @@ def run(experiment: Experiment, folder: Path, callbacks: Sequence[Callback] = ()
 def _trainer(parts: Parts, folder: Path, digest: Any, callbacks: list[Callback]) -> Trainer:
     """The trainer with its callbacks, in the order in which they are told."""
     experiment, splits = parts.experiment, parts.splits
-    goal = goal_of(parts.monitor, parts.goals)
-    best = Best(parts.monitor, goal)
-    stopping = experiment.early_stopping
+    best, patience = _watchers(parts)
     shuffle = stream(experiment.seed, "shuffle")
 
     def order() -> Iterator[np.ndarray[Any, Any]]:
-        mode, size = experiment.batch_mode, experiment.batch_size
-        for indices in batches(mode, len(splits.train), size, shuffle):
+        for indices in batches(*parts.batching, shuffle):
+            digest.update(len(indices).to_bytes(8, "little"))
             digest.update(indices.tobytes())
             yield indices
 
@@ -172,12 +191,23 @@ def _trainer(parts: Parts, folder: Path, digest: Any, callbacks: list[Callback])
         experiment.steps,
         [
             best,
-            *([Patience(stopping, goal)] if stopping else []),
-            EventLog(folder, experiment.tensorboard.histograms),
             Checkpoints(folder / "checkpoints", best, identity),
+            EventLog(folder, experiment.tensorboard.histograms),
             *callbacks,
+            *patience,  # finishes last: what is saved as "last" is not yet the restored best
         ],
     )
+
+
+def _watchers(parts: Parts) -> tuple[Best, list[Callback]]:
+    """Who remembers the best epoch, and who stops early by it."""
+    stopping = parts.experiment.early_stopping
+    goal = goal_of(parts.monitor, goals(parts.splits))
+    if stopping is None:
+        return Best(parts.monitor, goal), []
+    goal = goal if stopping.mode == "auto" else stopping.mode
+    best = Best(parts.monitor, goal, stopping.min_delta, stopping.start_from_epoch)
+    return best, [Patience(stopping, best)]
 
 
 def _test(parts: Parts, trainer: Trainer, table: MetricsTable) -> None:
@@ -189,25 +219,30 @@ def _test(parts: Parts, trainer: Trainer, table: MetricsTable) -> None:
     table.append(trainer.restored_epoch or trainer.state.epoch, "test", measured)
 
 
-def _check_combinations(parts: Parts) -> None:
-    """Raise one ConfigError with everything that fits no data set of this size or kind."""
-    experiment, problems = parts.experiment, []
-    rows = len(parts.splits.train)
-    if experiment.batch_mode == "minibatch" and experiment.batch_size > rows:
-        size = experiment.batch_size
-        problems.append(f"batch_size: {size} is larger than the {rows} training examples")
+def _loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
+    problem = loss.problem(splits.task)
+    return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+
+
+def _size_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
+    """What fits no data set of this size or kind."""
+    problems, rows, size = [], len(splits.train), experiment.batch_size
+    if experiment.batch_mode == "minibatch" and size is not None and size > rows:
+        what = f"batch_size: {size} is larger than the {rows} training examples"
+        problems.append(Problem("", what))
     if experiment.early_stopping:
         try:
-            goal_of(parts.monitor, parts.goals)
+            goal_of(experiment.early_stopping.monitor, goals(splits))
         except ConfigError as error:
-            problems.extend(p.what for p in error.problems)
-    if problems:
-        raise ConfigError(*problems)
+            problems += error.problems
+    return problems
 
 
-def _check_size(network: Network) -> None:
-    """Refuse a network whose weights, gradient and optimizer slots outgrow the machine's memory."""
-    needed = 4 * 4 * sum(place.parameters for place in network.places)
+def _check_memory(network: Network, experiment: Experiment) -> None:
+    """Refuse a network that outgrows the machine: weights, best weights, gradient, slots."""
+    vectors = 3 + len(experiment.optimizer.slots)
+    parameters = sum(place.parameters for place in network.places)
+    needed = np.dtype(experiment.dtype).itemsize * vectors * parameters
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
         raise ConfigError(
@@ -216,9 +251,17 @@ def _check_size(network: Network) -> None:
         )
 
 
+def goals(splits: Splits) -> dict[str, Literal["min", "max"]]:
+    """What is measured each epoch, and which way each value is better."""
+    own: dict[str, Literal["min", "max"]] = {"loss": "min"}
+    own |= {metric.name: metric.goal for metric in metrics_of(splits.task)}
+    validation = {f"val_{name}": goal for name, goal in own.items()}
+    return own | (validation if splits.validation else {})
+
+
 def _first_record(parts: Parts) -> dict[str, Any]:
     return {
-        "format": RUN_FORMAT,
+        "format": FORMAT,
         "name": parts.experiment.name,
         "status": "running",
         "stop_reason": "",

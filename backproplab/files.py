@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,13 @@ LIMITS = {
     errno.EFBIG: "the file would exceed the allowed size",
     errno.ENAMETOOLONG: "the path is too long",
     errno.ENOTDIR: "a parent of it is a file",
+    errno.ENOENT: "there is no such folder",
 }
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a run may be called so: a folder's name on any system, and a readable one."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name)) and ".." not in name
 
 
 @contextmanager
@@ -31,7 +38,7 @@ def machine_limits(path: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         cause = LIMITS.get(error.errno or 0, (error.strerror or str(error)).lower())
-        raise MachineError(f"{error.filename or path}: cannot write: {cause}") from error
+        raise MachineError(f"{path}: cannot write: {cause}") from error
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

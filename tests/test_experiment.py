@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from backproplab.config import Experiment, to_yaml
 from backproplab.config.loading import load
-from backproplab.errors import ConfigError
+from backproplab.errors import ConfigError, RunError
 from backproplab.experiment import build, run
 from backproplab.train import checkpoint
 from backproplab.train.callbacks import Callback
@@ -101,6 +101,7 @@ def events(path):
 
 def test_a_saved_config_repeats_the_run(tmp_path):
     e = experiment(
+        batch_size=16,
         optimizer={"adam": {"beta_1": 0.8}}, early_stopping={"monitor": "val_loss", "patience": 1}
     )
     first, again = folder(tmp_path, "first"), folder(tmp_path, "again")
@@ -122,7 +123,7 @@ def test_one_knob_leaves_the_other_streams_alone():
 
 
 def test_what_a_run_leaves_behind(tmp_path):
-    e = experiment(data={"name": "iris", "test_split": 0.2}, epochs=4)
+    e = experiment(data={"name": "iris", "test_split": 0.2}, epochs=4, batch_size=32)
     path = folder(tmp_path)
     result = run(e, path)
     written = {
@@ -253,3 +254,81 @@ def test_all_losses_and_modes_learn_something(tmp_path):
             )
             result = run(e, folder(tmp_path, f"{loss}-{mode}"))
             assert result.metrics["val_accuracy"] >= 0.9, (loss, mode)
+
+
+@pytest.mark.parametrize("moment", ["start", "step", "epoch", "finish"])
+def test_whatever_breaks_the_run_is_failed_and_every_callback_finishes(tmp_path, moment):
+    class Broken(Callback):
+        pass
+
+    class Last(Callback):
+        finished = 0
+
+        def finish(self, trainer):
+            self.finished += 1
+
+    def broken(self, trainer):
+        raise RuntimeError("broken")
+
+    setattr(Broken, moment, broken)
+    path, last = folder(tmp_path), Last()
+    with pytest.raises(RuntimeError, match="broken"):
+        run(experiment(), path, [Broken(), last])
+    assert record(path)["status"] == "failed"
+    assert last.finished == 1
+
+
+def test_after_a_restore_the_row_is_that_of_the_weights_kept(tmp_path):
+    e = experiment(
+        data={"name": "iris", "test_split": 0.2}, epochs=60, learning_rate=0.3,
+        early_stopping={"patience": 5, "restore_best_weights": True},
+    )  # fmt: skip
+    path = folder(tmp_path)
+    result = run(e, path)
+    kept = [
+        r
+        for r in rows(path)
+        if r["epoch"] == str(result.restored_epoch) and r["split"] == "validation"
+    ]
+    assert result.metrics["val_loss"] == float(kept[0]["loss"]) == result.state.best["val_loss"]
+    last, best = (
+        checkpoint.load(path / "checkpoints" / f"{n}.safetensors") for n in ("last", "best")
+    )
+    assert (last.state["epoch"], best.state["epoch"]) == (result.state.epoch, result.restored_epoch)
+    assert not np.array_equal(last.arrays["dense_1/kernel"], best.arrays["dense_1/kernel"])
+
+
+def test_a_folder_is_for_one_run(tmp_path):
+    run(experiment(), tmp_path / "new" / "exp")
+    with pytest.raises(RunError, match="holds a run already"):
+        run(experiment(), str(tmp_path / "new" / "exp"))
+
+
+def test_the_batch_order_hash_sees_the_batches(tmp_path):
+    sizes = {
+        size: run(experiment(batch_size=size), tmp_path / str(size)).folder for size in (8, 16)
+    }
+    assert len({record(path)["hashes"]["batch_order"] for path in sizes.values()}) == 2
+
+
+def test_every_problem_of_a_combination_is_told(tmp_path):
+    with pytest.raises(ConfigError) as raised:
+        build(experiment(
+            loss="binary_cross_entropy", data="iris", batch_size=500, early_stopping={"monitor": "x"},
+            model={"layers": [{"dense": 7}]},
+        ))  # fmt: skip
+    assert len(raised.value.problems) == 4
+
+
+def test_a_batch_size_that_nobody_gave_fits_the_data(tmp_path):
+    parts = build(experiment(data={"name": "linear", "samples": 20}))
+    assert parts.batch_length == parts.experiment.batch_size == 16
+
+
+@pytest.mark.parametrize(
+    "model", [{"hidden": None}, {"activation": None}, {"layers": None}, {"hidden": []}]
+)
+def test_null_means_the_default_and_is_saved_so(model, tmp_path):
+    e = experiment(model=model)
+    (tmp_path / "c.yaml").write_text(to_yaml(e))
+    assert load(tmp_path / "c.yaml") == e

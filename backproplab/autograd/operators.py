@@ -52,7 +52,11 @@ for _name, _function in {"neg": ops.negative, "abs": ops.absolute}.items():
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]
 Tensor.T = property(lambda x: ops.transpose(x))  # type: ignore[assignment,method-assign]  # noqa: PLW0108
 # The methods of an array that say what NumPy's function of that name says.
-METHODS = ["sum", "mean", "prod", "max", "min", "var", "std", "ptp", "argmax", "argmin", "cumsum", "cumprod", "ravel", "transpose", "squeeze", "swapaxes", "repeat", "dot", "trace", "diagonal", "clip", "round"]
+METHODS = (
+    "sum", "mean", "prod", "max", "min", "var", "std", "ptp", "argmax", "argmin",
+    "cumsum", "cumprod", "ravel", "transpose", "squeeze", "swapaxes", "repeat",
+    "dot", "trace", "diagonal", "clip", "round",
+)  # fmt: skip
 
 
 def _method(name: str) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,6 @@ app = typer.Typer(no_args_is_help=True)
 
 TEMPLATE = """\
 # backproplab train {name}
-name: {stem}
 seed: 42
 
 data:
@@ -49,8 +49,8 @@ def init(
 
     if path.exists() or path.is_symlink():
         raise RefusedError(f"{path} exists already; choose another name")
-    write_atomic(path, TEMPLATE.format(name=path, stem=path.stem))
-    typer.echo(f"wrote {path}; train it with: backproplab train {path}")
+    write_atomic(path, TEMPLATE.format(name=shlex.quote(str(path))))
+    typer.echo(f"wrote {path}; train it with: backproplab train {shlex.quote(str(path))}")
 
 
 @app.command()

@@ -5,17 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import quote
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from backproplab import text
+from backproplab.text import counted
+
 if TYPE_CHECKING:
     from backproplab.experiment import Parts, Result
     from backproplab.runs import Outcome, Plan, RunInfo
 
-PLAIN_WIDTH = 160  # of a table that goes to a file or a pipe
+PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
+LISTED = ("loss", "val_loss", "val_accuracy", "val_r2", "test_accuracy", "test_r2")
 
 
 def console() -> Console:
@@ -30,13 +35,14 @@ def header(parts: Parts) -> None:
     e, splits = parts.experiment, parts.splits
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = " / ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)
-    updates = _count(parts.updates_per_epoch, "update")
+    steps = f", at most {counted(e.steps, 'update')}" if e.steps else ""
+    updates = counted(parts.updates_per_epoch, "update")
     of = f" of {parts.batch_length:,}" if e.batch_mode == "minibatch" else ""
     rows = {
         "model": f"{parts.network}, {len(parts.parameters):,} parameters, {e.dtype}",
         "data": f"{e.data.name}, {splits.task}: {counts}",
         "training": f"{e.optimizer.name}, learning rate {e.rate:g}, {parts.loss.name}",
-        "steps": f"{e.batch_mode}{of}, {updates} an epoch, {_count(e.epochs, 'epoch')}",
+        "steps": f"{e.batch_mode}{of}, {updates} an epoch, {counted(e.epochs, 'epoch')}{steps}",
         "seed": str(e.seed),
     }
     lines = [Text(e.name, style="bold")]
@@ -46,7 +52,6 @@ def header(parts: Parts) -> None:
 
 def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     """How each experiment ended, and what to type next."""
-    from backproplab.train.progress import row_text
     from backproplab.train.recording import split_row
 
     out = console()
@@ -56,35 +61,38 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
         out.print(
             Text.assemble(
                 ("\n" + result.folder.name, "bold"), "  ", (state.status, style),
-                f" ({state.stop_reason}) after {state.epoch} epochs, {state.step:,} updates, "
+                f" ({state.stop_reason}) after {counted(state.epoch, 'epoch')}, "
+                f"{counted(state.step, 'update')}, "
                 f"{state.seconds:.2f} s",
             )
         )  # fmt: skip
         if state.best:
             best = {k: v for k, v in state.best.items() if k != "epoch"}
-            out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {row_text(best)}"))
+            out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {text.row(best)}"))
         if result.restored_epoch:
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := split_row(state.metrics, "test"):
-            out.print(Text(f"  test  {row_text(test)}"))
-    where = "" if log_dir == Path("runs") else f" --log-dir {log_dir}"
+            out.print(Text(f"  test  {text.row(test)}"))
+    where = "" if log_dir == Path("runs") else f" --log-dir {quote(str(log_dir))}"
+    repeat = quote(str(results[-1].folder / "config.yaml"))
     out.print(Text(f"\nlogs      {session}"))
-    out.print(Text(f"see them  backproplab tensorboard {session}"))
+    out.print(Text(f"see them  backproplab tensorboard {quote(str(session))}"))
     out.print(Text(f"list      backproplab runs{where}"))
-    out.print(Text(f"repeat    backproplab train {results[-1].folder / 'config.yaml'}"))
+    out.print(Text(f"repeat    backproplab train {repeat}"))
 
 
 def runs_table(runs: Sequence[RunInfo]) -> None:
     """The runs, newest first, with the numbers that they ended with."""
-    names = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    names = [name for name in LISTED if any(name in run.metrics for run in runs)]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("#", "run", "status", "epochs", "seconds", *names):
-        table.add_column(column, justify="left" if column in ("run", "status") else "right")
+        side: Literal["left", "right"] = "left" if column in ("run", "status") else "right"
+        table.add_column(Text(column), justify=side, no_wrap=column == "run")
     for index, run in enumerate(runs, start=1):
         style = {"completed": "green", "running": "yellow"}.get(run.status, "red")
-        values = [f"{run.metrics[n]:.4f}" if n in run.metrics else "" for n in names]
+        values = [text.number(run.metrics[n]) if n in run.metrics else "" for n in names]
         table.add_row(
-            str(index), f"{run.session}/{run.name}", Text(run.status, style=style),
+            str(index), Text(printable(f"{run.session}/{run.name}")), Text(run.status, style=style),
             str(run.epochs), f"{run.seconds:.2f}", *values,
         )  # fmt: skip
     console().print(table)
@@ -95,21 +103,25 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out = console()
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
-    out.print(Text(f"  {run.epochs} epochs, {run.seconds:.2f} s, started {run.started}"))
+    spent = f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s"
+    out.print(Text(f"  {spent}, started {run.started}"))
     out.print(Text(f"  {run.folder}\n"))
     if rows:
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in rows[0]:
-            table.add_column(column, justify="left" if column == "split" else "right")
+            table.add_column(Text(column), justify="left" if column == "split" else "right")
         shown = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
         for row in shown:
-            table.add_row(*[_short(key, value) for key, value in row.items()])
+            table.add_row(*[Text(_short(key, value)) for key, value in row.items()])
         out.print(table)
     out.print(Text(f"\n{config.rstrip()}"))
 
 
 def _short(column: str, value: str) -> str:
-    return value if column in ("epoch", "split") else f"{float(value):.4f}"
+    try:
+        return value if column in ("epoch", "split") else text.number(float(value))
+    except ValueError:
+        return printable(value)
 
 
 def cleaning(plan: Plan) -> None:
@@ -118,10 +130,10 @@ def cleaning(plan: Plan) -> None:
     runs = sum(item.runs for item in plan.doomed)
     size = human_size(sum(item.size for item in plan.doomed))
     if plan.doomed:
-        sessions = _count(len(plan.doomed), "session")
-        out.print(Text(f"to delete in {plan.root}: {sessions}, {_count(runs, 'run')}, {size}"))
+        sessions = counted(len(plan.doomed), "session")
+        out.print(Text(f"to delete in {plan.root}: {sessions}, {counted(runs, 'run')}, {size}"))
         for item in plan.doomed:
-            what = f"{_count(item.runs, 'run')}, {human_size(item.size)}"
+            what = f"{counted(item.runs, 'run')}, {human_size(item.size)}"
             out.print(Text(f"  {printable(item.name)}  {what}"))
     for board in plan.boards:
         out.print(Text(f"to stop: TensorBoard pid {board.pid}, port {board.port}"))
@@ -139,7 +151,7 @@ def cleaned(outcome: Outcome) -> None:
     out = console()
     for board in outcome.stopped:
         out.print(Text(f"stopped TensorBoard pid {board.pid}, port {board.port}"))
-    out.print(Text(f"deleted {_count(len(outcome.deleted), 'session')}"))
+    out.print(Text(f"deleted {counted(len(outcome.deleted), 'session')}"))
     for left in outcome.left:
         out.print(Text(f"left: {printable(left.name)} ({left.reason})", style="yellow"))
 
@@ -156,7 +168,3 @@ def human_size(size: float) -> str:
 def printable(name: str) -> str:
     """A file's name that can neither break the line nor speak to the terminal."""
     return name if name.isprintable() else ascii(name)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

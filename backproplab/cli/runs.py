@@ -16,4 +16,6 @@ def command(log_dir: LogDir = RUNS) -> None:
     if runs:
         render.runs_table(runs)
     else:
-        typer.echo(f"no runs in {log_dir}; make one: backproplab train configs/quickstart.yaml")
+        typer.echo(f"no runs in {log_dir}; make one:")
+        typer.echo("  backproplab config init config.yaml")
+        typer.echo("  backproplab train config.yaml")

@@ -22,6 +22,5 @@ def command(
 
     found = find_run(log_dir, run)
     config = found.folder / "config.yaml"
-    text = config.read_text(encoding="utf-8") if config.is_file() else ""
-    table = found.folder / "metrics.csv"
-    render.run_details(found, read_metrics(found.folder) if table.is_file() else [], text)
+    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
+    render.run_details(found, read_metrics(found.folder), text)

@@ -24,11 +24,14 @@ def command(
         int | None, typer.Option(help="The port; a free one from 6006 on if not given.")
     ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop it; the logs stay.")] = False,
 ) -> None:
     """Show the logs in TensorBoard on 127.0.0.1: start it, or find the one that runs."""
     from backproplab import runs
 
     root, session = _root_and_session(place or log_dir)
+    if stop:
+        return _stop(root)
     running = runs.find(root)
     board = running or runs.start(root, port)
     if port not in (None, board.port):
@@ -37,9 +40,20 @@ def command(
     word = "runs already" if running else "started"
     typer.echo(f"TensorBoard {word}: pid {board.pid}, port {board.port}, logs {root}")
     typer.echo(link)
-    typer.echo("stop it, and delete the logs, with: backproplab clean")
+    typer.echo("stop it with: backproplab tensorboard --stop")
     if open_browser:
         typer.launch(link)
+
+
+def _stop(root: Path) -> None:
+    from backproplab import runs
+
+    boards = runs.find_all(root)
+    for board in boards:
+        gone = runs.stop(board)
+        typer.echo(f"{'stopped' if gone else 'still ending:'} TensorBoard pid {board.pid}")
+    if not boards:
+        typer.echo(f"no TensorBoard shows {root}")
 
 
 def _root_and_session(place: Path) -> tuple[Path, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -36,19 +37,23 @@ def command(
         Literal["auto", "bar", "line", "none"], typer.Option(help="How to show progress.")
     ] = "auto",
 ) -> None:
-    """Train the experiments of one or more configs into one new log directory."""
+    """Train the experiments of one or more configs into one new log directory.
+
+    Overrides hold for every config. A run is named as its config says, or as its file is called.
+    """
     from backproplab import config
     from backproplab.cli import render
     from backproplab.errors import ConfigError, DivergedError, StoppedError
 
     files, overrides = _split(words)
-    given = {"name": name, "seed": seed, "epochs": epochs}
+    quoted = None if name is None else "'" + name.replace("'", "''") + "'"
+    given = {"name": quoted, "seed": seed, "epochs": epochs}
     overrides += [f"{key}={value}" for key, value in given.items() if value is not None]
-    experiments = _read_all(files, overrides)
     if print_config:
-        for experiment in experiments:
-            typer.echo(config.to_yaml(experiment), nl=False)
+        resolved = [config.to_yaml(config.load(file, *overrides)) for file in files]
+        typer.echo("---\n".join(resolved), nl=False)
         return
+    experiments = _read_all(files, overrides)
     twice = [n for n, count in Counter(e.name for e in experiments).items() if count > 1]
     if twice:
         raise ConfigError(
@@ -71,17 +76,27 @@ def command(
             if results[-1].state.signal:
                 break
     render.summary(results, session, log_dir)
-    if results[-1].state.signal:
-        raise StoppedError("stopped; the weights so far are saved", results[-1].state.signal)
+    signal = results[-1].state.signal
+    if signal and (results[-1].status == "interrupted" or len(results) < len(experiments)):
+        rest = ", ".join(experiment.name for experiment in experiments[len(results) :])
+        untrained = f"; not trained: {rest}" if rest else ""
+        raise StoppedError(f"stopped; the weights so far are saved{untrained}", signal)
     diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status == "diverged"]
     if diverged:
         raise DivergedError("\n".join(diverged))
 
 
 def _split(words: list[str]) -> tuple[list[Path], list[str]]:
-    """Files are what has no ``=``, or exists; the rest overrides."""
-    files = [Path(word) for word in words if "=" not in word or Path(word).exists()]
-    return files, [word for word in words if Path(word) not in files]
+    """``key.path=…`` overrides, and so does a word with ``=`` that is no file; files the rest."""
+    files, overrides = [], []
+    for word in words:
+        key, equals, _ = word.partition("=")
+        plain = re.fullmatch(r"[A-Za-z_][\w.]*|", key)
+        if equals and (plain or not Path(word).is_file()):
+            overrides.append(word)
+        else:
+            files.append(Path(word))
+    return files, overrides
 
 
 def _read_all(files: list[Path], overrides: list[str]) -> list[Experiment]:

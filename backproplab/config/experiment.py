@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -10,6 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backproplab.data import BatchMode, Dataset
+from backproplab.files import is_plain_name
 from backproplab.nn import Loss, Model
 from backproplab.nn.losses import Auto
 from backproplab.optim import Optimizer
@@ -19,7 +19,7 @@ from backproplab.train.callbacks import EarlyStopping
 
 
 def _plain_name(name: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name) and ".." not in name:
+    if is_plain_name(name):
         return name
     raise PydanticCustomError(
         "name",
@@ -53,7 +53,7 @@ class Experiment(Spec):
     seed: the root of every random stream.
     learning_rate: by default the optimizer's own.
     batch_mode: ``batch`` (all examples an update), ``stochastic`` (one), ``minibatch``.
-    batch_size: read in minibatch mode only.
+    batch_size: read in minibatch mode only; by default 32, or all examples if they are fewer.
     epochs, steps: where training ends, whichever comes first.
     """
 
@@ -66,7 +66,7 @@ class Experiment(Spec):
     optimizer: Optimizer = Adam()
     learning_rate: LearningRate | None = None
     batch_mode: BatchMode = "minibatch"
-    batch_size: Count = 32
+    batch_size: Count | None = None
     epochs: Count = 10
     steps: Count | None = None
     early_stopping: EarlyStopping | None = None

@@ -76,6 +76,7 @@ def _line(problem: Problem) -> tuple[bool, int, int]:
 def _name_of(path: Path) -> str:
     """A run's name from its config's: ``exp 1.yaml`` is exp-1; a saved config keeps its own."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")
+    slug = re.sub(r"\.{2,}", ".", slug)
     return slug[:80] or "experiment"
 
 

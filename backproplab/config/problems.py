@@ -89,8 +89,17 @@ def _unknown_key(error: Error, root: Cursor) -> Finding:
     path, valid = parent.below(key), parent.annotation.model_fields
     what = f"unknown key {quoted(key)}"
     hint = f"valid keys: {', '.join(valid)}" if valid else "it takes no keys"
-    hint = did_you_mean(cut(key), valid) or hint
+    hint = did_you_mean(cut(key), valid) or _further_down(key, parent) or hint
     return Finding(path, _at(path, what) if parent.path else what, hint, at_key=True)
+
+
+def _further_down(key: str, parent: Cursor) -> str:
+    """``activation`` at the top: it belongs into ``model``."""
+    for name, field in parent.annotation.model_fields.items():
+        inner = getattr(field.annotation, "model_fields", {})
+        if key in inner:
+            return f"did you mean '{dotted(parent.below(name))}.{key}'?"
+    return ""
 
 
 def _unknown_member(error: Error, root: Cursor) -> Finding:

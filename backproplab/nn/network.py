@@ -140,9 +140,10 @@ class Model(Spec):
     @classmethod
     def _short_form(cls, fields: Any) -> Any:
         """Without ``layers``: one hidden layer, and ReLU, unless the config says otherwise."""
-        if isinstance(fields, dict) and fields.get("layers") is None:
-            return {"hidden": (32,), "activation": Relu(), **fields}
-        return fields
+        if not isinstance(fields, dict):
+            return fields
+        said = {key: value for key, value in fields.items() if value is not None}
+        return said if "layers" in said else {"hidden": (32,), "activation": Relu(), **said}
 
     @model_validator(mode="after")
     def _one_form(self) -> Model:

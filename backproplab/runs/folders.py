@@ -21,12 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.errors import ConfigError, MachineError, Problem
-from backproplab.files import machine_limits, sync_directory, write_atomic
+from backproplab.files import is_plain_name, machine_limits, sync_directory, write_atomic
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
 SESSION = re.compile(r"([0-9]{8}-[0-9]{6})(?:-([0-9]{1,9}))?")
-EXPERIMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LIMIT = 2**20  # bytes of the largest JSON file that is read
 
 Folder = Path | int  # a path, or the descriptor of an open directory
@@ -46,6 +45,8 @@ def open_log_root(path: Path) -> Path:
 
     Raises ConfigError for a session, MachineError for a file or where nothing can be written.
     """
+    if path.resolve() in (Path.cwd(), Path.home(), Path(path.anchor or "/")):
+        raise ConfigError(f"{path} cannot be a log directory: 'clean' would never touch it")
     if read_marker(path) is not None:
         raise ConfigError(f"{path} is a session, not a log root — give {path.parent} instead")
     with machine_limits(path):
@@ -92,7 +93,7 @@ def experiment_folder(session: Path, name: str) -> Path:
 
     Raises ConfigError for a name that is not a plain file name or that the session already has.
     """
-    if not EXPERIMENT.fullmatch(name) or ".." in name:
+    if not is_plain_name(name):
         raise ConfigError(
             Problem(
                 "name",

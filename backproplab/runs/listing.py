@@ -87,7 +87,8 @@ def find_run(root: Path, selector: str) -> RunInfo:
     """The one run that ``selector`` means.
 
     ``latest``; a number, 1 being the newest; a session with one run; ``session/name``; the
-    beginning of just one ``session/name``; or the path of a run or of a session with one run.
+    beginning of just one ``session/name``; a name, its newest run; or the path of a run or of a
+    session with one run.
     An exact name goes before a number, a number before a beginning, a path comes last.
 
     Raises RunError that names the nearest runs, or the newest.
@@ -100,6 +101,7 @@ def find_run(root: Path, selector: str) -> RunInfo:
         lambda: [run for run in runs if selector in (run.selector, run.session)],
         lambda: runs[index - 1 : index] if index else [],
         lambda: [run for run in runs if selector and run.selector.startswith(selector)],
+        lambda: [run for run in runs if selector == run.name][:1],
         lambda: _runs_at(Path(selector)) if selector else [],
     )
     found = next(filter(None, (way() for way in ways)), [])

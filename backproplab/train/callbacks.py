@@ -13,6 +13,7 @@ from pydantic import Field
 
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.spec import NonNegative, Spec
+from backproplab.train.state import Row
 
 if TYPE_CHECKING:
     from backproplab.train.loop import Trainer
@@ -59,15 +60,54 @@ class EarlyStopping(Spec):
     start_from_epoch: int = Field(default=0, ge=0)
 
 
-class Patience(Callback):
-    """EarlyStopping at work. ``stopped_epoch`` counts from 0, as Keras does."""
+class Best(Callback):
+    """The best epoch so far: its row, for the summary, and its weights.
 
-    def __init__(self, settings: EarlyStopping, goal: Literal["min", "max"]) -> None:
+    An epoch is better if it improves the monitored value by more than ``min_delta``; the first
+    one that counts is the best until then. A row with a loss that is not finite never is.
+    """
+
+    def __init__(
+        self,
+        monitor: str,
+        goal: Literal["min", "max"],
+        min_delta: float = 0.0,
+        start_from_epoch: int = 0,
+    ) -> None:
+        self.monitor = monitor
+        self.sign = 1.0 if goal == "min" else -1.0
+        self.min_delta = min_delta
+        self.start_from_epoch = start_from_epoch
+        self.value = np.inf  # of sign · monitored, so that less is always better
+        self.improved = False
+        self.row: Row = {}
+        self.weights: np.ndarray | None = None
+
+    def epoch(self, trainer: Trainer) -> None:
+        state = trainer.state
+        counts = state.epoch - 1 >= self.start_from_epoch and np.isfinite(state.metrics["loss"])
+        value = self.sign * state.metrics[self.monitor]
+        self.improved = bool(counts and self.beats(value, self.value))
+        if self.improved:
+            self.value = value
+        if self.improved or (counts and self.weights is None):
+            self.weights, self.row = trainer.parameters.flat.copy(), dict(state.metrics)
+            state.best = {"epoch": state.epoch, **state.metrics}
+
+    def beats(self, value: float, reference: float) -> bool:
+        """Whether the value is better by more than min_delta; False for NaN."""
+        return value + self.min_delta < reference
+
+
+class Patience(Callback):
+    """EarlyStopping at work, beside ``Best``, which it must follow in the list of callbacks.
+
+    ``stopped_epoch`` counts from 0, as Keras does.
+    """
+
+    def __init__(self, settings: EarlyStopping, best: Best) -> None:
         self.settings = settings
-        self.sign = 1.0 if (settings.mode if settings.mode != "auto" else goal) == "min" else -1.0
-        self.best = np.inf  # of sign · value, so that less is always better
-        self.best_epoch = 0
-        self.best_weights: np.ndarray | None = None
+        self.best = best
         self.wait = 0
         self.stopped_epoch = 0
 
@@ -75,48 +115,24 @@ class Patience(Callback):
         epoch = trainer.state.epoch - 1
         if epoch < self.settings.start_from_epoch:
             return
-        value = self.sign * trainer.state.metrics[self.settings.monitor]
-        weights = trainer.parameters.flat
-        if self.settings.restore_best_weights and self.best_weights is None:
-            self.best_weights, self.best_epoch = weights.copy(), epoch
         self.wait += 1
-        if self._improves(value, self.best):
-            self.best, self.best_epoch = value, epoch
-            if self.settings.restore_best_weights:
-                self.best_weights = weights.copy()
-            if self.settings.baseline is None or self._improves(
-                value, self.sign * self.settings.baseline
-            ):
+        baseline = self.settings.baseline
+        if self.best.improved:
+            if baseline is None or self.best.beats(self.best.value, self.best.sign * baseline):
                 self.wait = 0
-            return
-        if self.wait >= self.settings.patience and epoch > 0:
+        elif self.wait >= self.settings.patience and epoch > 0:
             self.stopped_epoch = epoch
             trainer.state.request_stop("patience_exhausted")
 
     def finish(self, trainer: Trainer) -> None:
-        if self.best_weights is not None and trainer.state.status == "completed":
-            trainer.parameters.flat[...] = self.best_weights
-            trainer.restored_epoch = self.best_epoch + 1
-
-    def _improves(self, value: float, reference: float) -> bool:
-        return value + self.settings.min_delta < reference  # False for NaN
-
-
-class Best(Callback):
-    """Remember the best epoch's row, and its weights, for the summary and the checkpoint."""
-
-    def __init__(self, monitor: str, goal: Literal["min", "max"]) -> None:
-        self.monitor = monitor
-        self.sign = 1.0 if goal == "min" else -1.0
-        self.value = np.inf
-        self.weights: np.ndarray | None = None
-
-    def epoch(self, trainer: Trainer) -> None:
-        value = self.sign * trainer.state.metrics[self.monitor]
-        if value < self.value:
-            self.value = value
-            self.weights = trainer.parameters.flat.copy()
-            trainer.state.best = {"epoch": trainer.state.epoch, **trainer.state.metrics}
+        if (
+            self.settings.restore_best_weights
+            and self.best.weights is not None
+            and trainer.state.status == "completed"
+        ):
+            trainer.parameters.flat[...] = self.best.weights
+            trainer.state.metrics = dict(self.best.row)
+            trainer.restored_epoch = int(trainer.state.best["epoch"])
 
 
 def goal_of(monitor: str, goals: dict[str, Literal["min", "max"]]) -> Literal["min", "max"]:

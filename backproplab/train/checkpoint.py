@@ -20,12 +20,12 @@ from backproplab.files import write_atomic
 
 FORMAT = 1
 KEY = "backproplab"  # one metadata key: safetensors writes several in a random order
-HINT = "resume from another checkpoint or start the run again"
+HINT = "use another checkpoint, or train again from the run's config.yaml"
 
 
 @dataclass(frozen=True, eq=False)  # == of arrays is not a truth value
 class Checkpoint:
-    """All that a run needs to go on as if it had not stopped.
+    """Arrays and where the run stood when they were taken.
 
     arrays: name to array of bool, integer or float, of any shape; loaded ones are writable copies.
     state: strict JSON: text keys, lists, no tuples, NaN or infinities; whole numbers of any size.

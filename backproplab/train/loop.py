@@ -66,6 +66,7 @@ class Trainer:
         self.callbacks = callbacks
         self.state = RunState()
         self.slots = {name: self.parameters.twin() for name in optimizer.slots}
+        self.started = 0.0
         self.restored_epoch = 0
 
     @property
@@ -78,23 +79,37 @@ class Trainer:
 
     def fit(self) -> RunState:
         """Train to the end. Raises DivergedError, after the callbacks have finished."""
-        started = time.perf_counter()
-        self._tell("start")
         try:
+            self._tell("start")
+            self.started = time.perf_counter()
             with np.errstate(all="ignore"):  # every step is checked for NaN and infinity
                 while not self.state.stop_reason:
-                    self._epoch(started)
-            self.state.status = "interrupted" if self.state.signal else "completed"
+                    self._epoch()
+            interrupted = self.state.stop_reason == "signal"
+            self.state.status = "interrupted" if interrupted else "completed"
         except DivergedError:
             self.state.status, self.state.stop_reason = "diverged", "non_finite"
             raise
+        except KeyboardInterrupt:  # the second signal, maybe in the middle of an update
+            self.state.status, self.state.stop_reason = "interrupted", "second_signal"
         except BaseException:
             self.state.status, self.state.stop_reason = "failed", "error"
             raise
         finally:
-            self.state.seconds = time.perf_counter() - started
-            self._tell("finish")
+            self._finish()
         return self.state
+
+    def _finish(self) -> None:
+        """Every callback finishes, whatever another one does; the first error is raised then."""
+        errors = []
+        for callback in self.callbacks:
+            try:
+                callback.finish(self)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            self.state.status, self.state.stop_reason = "failed", "error"
+            raise errors[0]
 
     def measure(self, split: Split) -> dict[str, float]:
         """Loss and metrics of a split with the weights as they stand."""
@@ -109,7 +124,7 @@ class Trainer:
             split.encoded,
         )
 
-    def _epoch(self, started: float) -> None:
+    def _epoch(self) -> None:
         """Every batch once, then the evaluation; a signal ends it after the step under way."""
         for indices in self.order():
             self._step(indices)
@@ -117,17 +132,18 @@ class Trainer:
                 self.state.request_stop("max_steps")
             if self.state.stop_reason:
                 break
-        if self.state.signal:
+        if self.state.stop_reason == "signal":
             return
         self.state.epoch += 1
         self.state.metrics = self.measure(self.train)
         if self.validation:
             measured = self.measure(self.validation)
             self.state.metrics |= {f"val_{name}": value for name, value in measured.items()}
-        self.state.seconds = time.perf_counter() - started
+        self.state.seconds = time.perf_counter() - self.started
         self._tell("epoch")
         if not np.isfinite(self.state.metrics["loss"]):
-            raise DivergedError(self._divergence(self.train.inputs, self.train.encoded))
+            culprit = self.learner.first_nonfinite(self.train.inputs, self.train.encoded)
+            raise self._divergence(f"in the evaluation after epoch {self.state.epoch}", culprit)
         if self.state.epoch >= self.epochs:
             self.state.request_stop("max_epochs")
 
@@ -135,7 +151,8 @@ class Trainer:
         inputs, targets = self.train.inputs[indices], self.train.encoded[indices]
         loss = self.learner(inputs, targets)
         if not (np.isfinite(loss) and np.isfinite(self.gradient.flat).all()):
-            raise DivergedError(self._divergence(inputs, targets))
+            place = f"at epoch {self.state.epoch + 1}, step {self.state.step + 1}"
+            raise self._divergence(place, self.learner.first_nonfinite(inputs, targets))
         self.state.step += 1
         slots = {name: vector.flat for name, vector in self.slots.items()}
         self.optimizer.step(
@@ -144,12 +161,10 @@ class Trainer:
         self.state.examples += len(indices)
         self._tell("step")
 
-    def _divergence(self, inputs: Array, targets: Array) -> str:
-        culprit = self.learner.first_nonfinite(inputs, targets) or "the gradient"
-        return (
-            f"diverged at epoch {self.state.epoch + 1}, step {self.state.step + 1}: "
-            f"{culprit} stopped being finite — try a smaller learning_rate "
-            f"(now {self.learning_rate:g})"
+    def _divergence(self, place: str, culprit: str) -> DivergedError:
+        return DivergedError(
+            f"diverged {place}: {culprit or 'the loss'} stopped being finite — "
+            f"try a smaller learning_rate (now {self.learning_rate:g})"
         )
 
     def _tell(self, moment: str) -> None:

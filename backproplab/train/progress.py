@@ -6,8 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Literal
 
+from backproplab import text
 from backproplab.train.callbacks import Callback
-from backproplab.train.state import Row
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -18,26 +18,13 @@ Style = Literal["auto", "bar", "line", "none"]
 REFRESH = 0.1  # seconds between two looks of the bar
 
 
-def number(value: float) -> str:
-    """Four decimals; ``1.2340e-05`` where four decimals would show nothing. As Keras prints."""
-    return f"{value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{value:.4e}"
-
-
-def row_text(row: Row) -> str:
-    """``loss 0.1234  accuracy 0.9531  val_loss 0.1500``."""
-    return "  ".join(f"{name} {number(value)}" for name, value in row.items())
-
-
 def progress(style: Style, name: str) -> Callback:
     """The callback that shows a run in this style; ``auto`` looks whether stderr is a terminal."""
     if style == "auto":
         style = "bar" if sys.stderr.isatty() else "line"
-    return {"bar": Bar, "line": Lines, "none": _Silent}[style](name)
-
-
-class _Silent(Callback):
-    def __init__(self, name: str) -> None:
-        self.name = name
+    if style == "none":
+        return Callback()
+    return Bar(name) if style == "bar" else Lines(name)
 
 
 class Lines(Callback):
@@ -49,7 +36,7 @@ class Lines(Callback):
     def epoch(self, trainer: Trainer) -> None:
         width = len(str(trainer.epochs))
         place = f"epoch {trainer.state.epoch:>{width}}/{trainer.epochs}"
-        measured = row_text(trainer.state.metrics)
+        measured = text.row(trainer.state.metrics)
         line = f"{self.name}  {place}  {measured}  {trainer.state.seconds:.2f}s\n"
         sys.stderr.write(line)
         sys.stderr.flush()
@@ -67,14 +54,17 @@ class Bar(Callback):
     def start(self, trainer: Trainer) -> None:
         from rich import progress as rich_progress
         from rich.console import Console
+        from rich.table import Column
 
+        fixed, rest = Column(no_wrap=True), Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self.bar = rich_progress.Progress(
-            rich_progress.TextColumn("[bold]{task.description}"),
-            rich_progress.BarColumn(bar_width=24),
-            rich_progress.TextColumn("{task.fields[place]}"),
-            rich_progress.TextColumn("{task.fields[measured]}", style="cyan"),
-            rich_progress.TimeRemainingColumn(compact=True),
+            rich_progress.TextColumn("[bold]{task.description}", table_column=fixed),
+            rich_progress.TextColumn("{task.fields[place]}", table_column=fixed.copy()),
+            rich_progress.BarColumn(bar_width=16, table_column=fixed.copy()),
+            rich_progress.TimeRemainingColumn(compact=True, table_column=fixed.copy()),
+            rich_progress.TextColumn("{task.fields[measured]}", style="cyan", table_column=rest),
             console=Console(stderr=True),
+            expand=True,
         )
         place = f"epoch 0/{trainer.epochs}"
         self.task = self.bar.add_task(self.name, total=trainer.epochs, place=place, measured="")
@@ -99,5 +89,5 @@ class Bar(Callback):
         if self.bar is None or self.task is None:
             return
         place = f"epoch {trainer.state.epoch}/{trainer.epochs}"
-        measured = row_text(trainer.state.metrics)
+        measured = text.row(trainer.state.metrics)
         self.bar.update(self.task, completed=done, place=place, measured=measured)

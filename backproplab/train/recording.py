@@ -37,6 +37,7 @@ class MetricsTable(Callback):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.columns: list[str] = []
 
     def epoch(self, trainer: Trainer) -> None:
         for split in ("train", "validation"):
@@ -48,8 +49,9 @@ class MetricsTable(Callback):
             return
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        if not self.path.exists():
-            table.writerow(["epoch", "split", *values])
+        if not self.columns:
+            self.columns = ["epoch", "split", *values]
+            table.writerow(self.columns)
         table.writerow([epoch, split, *map(repr, values.values())])
         with machine_limits(self.path), self.path.open("a", newline="") as file:
             file.write(text.getvalue())
@@ -105,8 +107,8 @@ class Checkpoints(Callback):
             self.save(trainer)
 
     def finish(self, trainer: Trainer) -> None:
-        if trainer.state.status != "failed":
-            self.save(trainer)
+        if trainer.state.status != "failed" and trainer.state.stop_reason != "second_signal":
+            self.save(trainer)  # else the weights may be in the middle of an update
 
     def save(self, trainer: Trainer) -> None:
         state = trainer.state

@@ -13,9 +13,10 @@ Row = dict[str, float]
 class RunState:
     """The position of a run and what was measured there.
 
-    epoch: finished epochs. step: finished updates. examples: examples seen.
+    epoch: epochs evaluated, one that ``steps`` cut short included. step: finished updates.
+    examples: examples seen.
     metrics: the newest row, by Keras' names: ``loss``, ``accuracy``, ``val_loss``, …
-    seconds: time spent in training, evaluation included.
+    seconds: from the first step to the newest evaluation, with what callbacks do in between.
     best: the row (with its ``epoch``) where the monitored value was best.
     signal: the number of the signal that asked for the end, 0 if none did.
     """

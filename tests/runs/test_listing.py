@@ -142,7 +142,7 @@ def test_a_run_is_found_by_path(
         ),
         ("2", "20191003-153452/exp2"),
         ("20", "means 3 runs"),
-        ("exp1", "no run 'exp1' among the 3 in .* — near: 20200101-000000/exp1, 20191003"),
+        ("expp1", "no run 'expp1' among the 3 in .* — newest: 20200101-000000/exp1, "),
         ("4", "no run '4' among the 3 in .* near"),
         ("zebra", "no run 'zebra' among the 3 in .* — newest: 20200101-000000/exp1, "),
         ("", "no run ''"),
@@ -161,6 +161,10 @@ def test_what_is_not_one_run_is_named(
     with pytest.raises(RunError, match=message) as caught:
         find_run(root, selector)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_means_its_newest_run(root: Path, three: list[str]) -> None:
+    assert find_run(root, "exp1").selector == "20200101-000000/exp1"
 
 
 def test_the_numbered_twin_of_a_session_is_another(root: Path, write_run: Write) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backproplab.errors import ConfigError
-from backproplab.train.callbacks import EarlyStopping, Patience, goal_of
+from backproplab.train.callbacks import Best, EarlyStopping, Patience, goal_of
 from backproplab.train.state import RunState
 
 NAN = float("nan")
@@ -36,13 +36,16 @@ ROWS = [
 
 def watch(values, settings, goal="min", monitor="val_loss"):
     """Feed the values, one an epoch; the weights are the epoch's number."""
-    patience = Patience(EarlyStopping(restore_best_weights=True, monitor=monitor, **settings), goal)
+    stopping = EarlyStopping(restore_best_weights=True, monitor=monitor, **settings)
+    best = Best(monitor, goal, stopping.min_delta, stopping.start_from_epoch)
+    patience = Patience(stopping, best)
     trainer = SimpleNamespace(
         state=RunState(), parameters=SimpleNamespace(flat=np.zeros(1)), restored_epoch=0
     )
     for epoch, value in enumerate(values):
         trainer.parameters.flat[...] = epoch
-        trainer.state.epoch, trainer.state.metrics = epoch + 1, {monitor: value}
+        trainer.state.epoch, trainer.state.metrics = epoch + 1, {"loss": 1.0, monitor: value}
+        best.epoch(trainer)
         patience.epoch(trainer)
         if trainer.state.stop_reason:
             break
@@ -65,8 +68,7 @@ def test_the_table(losses, settings, epochs, stopped, restored):
 def test_a_metric_that_should_rise():
     trainer, _ = watch([0.5, 0.6, 0.7, 0.65, 0.66], {"patience": 2}, "max", "val_accuracy")
     assert trainer.parameters.flat == 2
-    trainer, _ = watch([0.5, 0.6, 0.7], {"patience": 1, "mode": "min"}, "max", "val_accuracy")
-    assert trainer.state.epoch == 2  # the mode that is given rules
+    assert trainer.state.metrics["val_accuracy"] == 0.7  # the row of the weights that are kept
 
 
 def test_what_is_not_measured_cannot_be_monitored():

@@ -1,0 +1,69 @@
+"""Which functions an expression may call: the differentiable elementwise ones, by their op's name.
+
+Nothing is listed. A function of the registry is tried on a few numbers: it belongs here if it
+takes one or two of them, treats each entry by itself, and keeps the graph. So a new op can be
+called as soon as it is declared.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd import Tensor
+from backproplab.autograd.primitive import FUNCTIONS, Op
+
+SPELLINGS = {"abs": "absolute", "ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
+TRIAL = np.array([[-7.5, -2.5, -0.6, 0.3], [0.9, 1.7, 3.2, 7.5]])
+
+
+def find(name: str) -> Callable[..., Tensor] | None:
+    """The function that an expression calls by ``name``; None if there is none."""
+    function = FUNCTIONS.get(SPELLINGS.get(name, name))
+    return function if function and arity(function) else None
+
+
+def known() -> list[str]:
+    """Every name that can be called."""
+    return sorted(name for name in {*FUNCTIONS, *SPELLINGS} if find(name))
+
+
+@cache
+def arity(function: Callable[..., Any]) -> int:
+    """How many numbers the function takes: 1 or 2, or 0 if it is not of this kind."""
+    count = _arrays_taken(function)
+    return count if count in (1, 2) and _elementwise(function, count) else 0
+
+
+def _arrays_taken(function: Callable[..., Any]) -> int:
+    if isinstance(function, Op):
+        return 0 if callable(function.vjp) else len(function.vjp)
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return 0
+    return sum(p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty for p in parameters)
+
+
+def _elementwise(function: Callable[..., Any], count: int) -> bool:
+    """True if the result has the graph, changes something, and is the results of the entries."""
+    arrays = [TRIAL, TRIAL[::-1, ::-1] + 0.2][:count]
+    try:
+        with np.errstate(all="ignore"):
+            whole = function(*[Tensor(x, None, True) for x in arrays])
+            entries = [
+                function(*[Tensor(x[index], None, True) for x in arrays])
+                for index in np.ndindex(TRIAL.shape)
+            ]
+    except Exception:  # it asks for settings, for matrices, for whole numbers: not for numbers
+        return False
+    if not all(isinstance(y, Tensor) and y.tracked for y in (whole, *entries)):
+        return False
+    if whole.shape != TRIAL.shape or any(y.shape for y in entries):
+        return False
+    alone = np.reshape([y.item() for y in entries], TRIAL.shape)
+    same = np.allclose(whole.value, alone, rtol=1e-12, atol=0, equal_nan=True)
+    return same and not np.array_equal(whole.value, TRIAL)

@@ -1,0 +1,212 @@
+"""Expressions: text to a list of steps, by ``ast`` and a whitelist; nothing is ever evaluated by Python.
+
+Equal subexpressions are one step: ``(a + b) * (a + b)`` adds once and squares by a product. This
+file knows no derivatives. Sizes are limited before any work is done, so that a hostile text costs
+nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, NoReturn
+
+import numpy as np
+
+from backproplab.autograd import Tensor
+from backproplab.errors import ConfigError, Problem, did_you_mean
+from backproplab.explain import functions
+
+LENGTH, DEPTH, STEPS = 2_000, 100, 500
+CONSTANTS = {"pi": math.pi, "e": math.e}
+OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+}
+ALLOWED = "write numbers, names, + - * / **, brackets and functions such as sin(x)"
+COMMON = "sin, cos, tan, exp, log, sqrt, tanh, sigmoid, relu"
+KINDS = {
+    ast.BinOp: "this operator",
+    ast.UnaryOp: "this operator",
+    ast.Constant: "this constant",
+    ast.Call: "a named argument",
+}
+
+
+class Step(NamedTuple):
+    """One value of an expression: a variable, a constant, or a function of earlier steps."""
+
+    kind: Literal["variable", "constant", "call"]
+    word: str
+    value: float = 0.0
+    inputs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A parsed text: its steps, inputs first, the result last, and the column of each."""
+
+    text: str
+    steps: tuple[Step, ...]
+    columns: tuple[int, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names that need a value, in the order in which they appear."""
+        return tuple(step.word for step in self.steps if step.kind == "variable")
+
+    def evaluate(self, values: Mapping[str, Any]) -> list[Tensor]:
+        """The tensor of each step, with a tracked leaf for each variable. It may not be finite."""
+        results: list[Tensor] = []
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                results.append(self._compute(step, results, values))
+        return results
+
+    @staticmethod
+    def _compute(step: Step, results: Sequence[Tensor], values: Mapping[str, Any]) -> Tensor:
+        if step.kind == "constant":
+            return Tensor(np.float64(step.value))
+        if step.kind == "variable":
+            return Tensor(np.float64(values[step.word]), None, True)
+        function = functions.find(step.word)
+        assert function is not None, "the parser lets no other name through"
+        return function(*[results[i] for i in step.inputs])
+
+
+def parse(text: str, where: str = "expression") -> Expression:
+    """The expression that ``text`` writes.
+
+    ``where`` names the text in errors. Raises ConfigError with the column of what is not allowed.
+    """
+    text = text.strip()
+    _check_size(text, where)
+    reader = _Reader(text, where)
+    reader.read(_syntax(text, where), 1)
+    return Expression(text, tuple(reader.index), tuple(reader.columns))
+
+
+def _check_size(text: str, where: str) -> None:
+    """Refuse what is too long, nested too deep or no formula, before Python's parser sees it."""
+    if not text:
+        _refuse(where, 1, "empty", "write a formula, such as (a + b) * (b + 1)")
+    if len(text) > LENGTH:
+        _refuse(where, LENGTH, f"longer than {LENGTH:,} characters ({len(text):,})")
+    depth = 0
+    for column, letter in enumerate(text, start=1):
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth > DEPTH:
+            _refuse(where, column, f"nested deeper than {DEPTH}")
+        if not letter.isprintable() or letter in "\"'`#\\":
+            _refuse(where, column, f"{letter!a} is not allowed", ALLOWED)
+
+
+def _syntax(text: str, where: str) -> ast.expr:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's advice on how to write numbers
+            return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        _refuse(where, max(1, error.offset or 1), error.msg.partition(".")[0], ALLOWED)
+    except (RecursionError, MemoryError):
+        _refuse(where, 1, f"nested deeper than {DEPTH}")
+
+
+def _refuse(where: str, column: int, what: str, hint: str = "") -> NoReturn:
+    raise ConfigError(Problem(f"{where}, column {column}", what, hint)) from None
+
+
+class _Reader:
+    """Turns a syntax tree into steps; a step that is there already is used again."""
+
+    def __init__(self, text: str, where: str) -> None:
+        self.text = text
+        self.where = where
+        self.index: dict[Step, int] = {}
+        self.columns: list[int] = []
+
+    def read(self, node: ast.expr, depth: int) -> int:
+        """The number of the step that computes ``node``."""
+        if depth > DEPTH:
+            hint = "a long sum nests too: put brackets around its halves"
+            self.refuse(node, f"nested deeper than {DEPTH}", hint)
+        match node:
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                return self.constant(node, value)
+            case ast.Name(id=name):
+                return self.name(node, name)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self.call(node, "negative", [operand], depth)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand, depth + 1)
+            case ast.BinOp(op=op, left=left, right=right) if type(op) in OPERATORS:
+                return self.call(node, OPERATORS[type(op)], [left, right], depth)
+            case ast.BinOp(op=ast.BitXor()):
+                self.refuse(node, "^ is not allowed", "write ** for a power")
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return self.function(node, name, arguments, depth)
+            case ast.Call(func=ast.Attribute() as attribute):
+                node = attribute
+        self.refuse(node, f"{_kind(node)} is not allowed", ALLOWED)
+
+    def constant(self, node: ast.expr, value: int | float) -> int:
+        try:
+            real = float(value)
+        except OverflowError:
+            real = math.inf
+        if math.isinf(real):
+            self.refuse(node, "the number is too large")
+        return self.add(Step("constant", "", real), node)
+
+    def name(self, node: ast.expr, name: str) -> int:
+        if name in CONSTANTS:
+            return self.add(Step("constant", name, CONSTANTS[name]), node)
+        if functions.find(name):
+            self.refuse(node, f"{name} is a function", f"give it an argument: {name}(x)")
+        return self.add(Step("variable", name), node)
+
+    def function(self, node: ast.expr, name: str, arguments: list[ast.expr], depth: int) -> int:
+        function = functions.find(name)
+        if function is None:
+            hint = (
+                did_you_mean(name, functions.known())
+                or f"{COMMON} and the other elementwise ops are"
+            )
+            self.refuse(node, f"{name[:40]!r} is no function that can be differentiated", hint)
+        wanted = functions.arity(function)
+        if len(arguments) != wanted:
+            numbers = "one number" if wanted == 1 else "two numbers"
+            self.refuse(node, f"{name} takes {numbers}, got {len(arguments)}")
+        return self.call(node, name, arguments, depth)
+
+    def call(self, node: ast.expr, name: str, arguments: list[ast.expr], depth: int) -> int:
+        inputs = tuple([self.read(argument, depth + 1) for argument in arguments])
+        return self.add(Step("call", name, 0.0, inputs), node)
+
+    def add(self, step: Step, node: ast.expr) -> int:
+        if step not in self.index:
+            if len(self.index) == STEPS:
+                self.refuse(node, f"more than {STEPS} steps")
+            self.index[step] = len(self.index)
+            self.columns.append(self.column(node))
+        return self.index[step]
+
+    def column(self, node: ast.expr) -> int:
+        """ast counts bytes of UTF-8, people count characters."""
+        return len(self.text.encode()[: node.col_offset].decode()) + 1
+
+    def refuse(self, node: ast.expr, what: str, hint: str = "") -> NoReturn:
+        _refuse(self.where, self.column(node), what, hint)
+
+
+def _kind(node: ast.expr) -> str:
+    """What the user wrote, in words: ``attribute``, ``list comp``, ``this operator``."""
+    plain = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
+    return KINDS.get(type(node), plain)

@@ -1,0 +1,21 @@
+"""How numbers and counts are written, wherever people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def number(value: float) -> str:
+    """Four decimals; ``1.2340e-05`` where they would show nothing or too much. As Keras prints."""
+    plain = value == 0 or 1e-3 < abs(value) < 1e6 or value != value
+    return f"{value:.4f}" if plain else f"{value:.4e}"
+
+
+def row(values: Mapping[str, float]) -> str:
+    """``loss 0.1234  accuracy 0.9531  val_loss 0.1500``."""
+    return "  ".join(f"{name} {number(value)}" for name, value in values.items())
+
+
+def counted(amount: int, word: str) -> str:
+    """``1 epoch``, ``2,700 epochs``."""
+    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
