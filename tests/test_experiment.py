@@ -102,7 +102,8 @@ def events(path):
 def test_a_saved_config_repeats_the_run(tmp_path):
     e = experiment(
         batch_size=16,
-        optimizer={"adam": {"beta_1": 0.8}}, early_stopping={"monitor": "val_loss", "patience": 1}
+        optimizer={"adam": {"beta_1": 0.8}},
+        early_stopping={"monitor": "val_loss", "patience": 1},
     )
     first, again = folder(tmp_path, "first"), folder(tmp_path, "again")
     run(e, first)

@@ -35,7 +35,7 @@ def custom_vjp(function: Callable[..., Any], vjp: Sequence[Rule | None]) -> Call
     Tensor(1., dtype=float64)
     """
     op = Op(_name(function), _forward(function), tuple(vjp), (), "a function with its own rules")
-    return wraps(function)(op.__call__)
+    return wraps(function)(lambda *inputs: op(*inputs))  # noqa: PLW0108  # a method cannot be wrapped
 
 
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Tensor]:

@@ -133,7 +133,10 @@ def _newton_step(
     if solver == "gmres":
         return _gmres(lambda v: _value(jvp(lambda x: equation(x, *values), [x], [v])[1]), residual)
     matrix = jacobian(lambda x: equation(x, *values))(x).value.reshape(x.size, x.size)
-    return np.linalg.solve(matrix, residual.ravel()).reshape(x.shape)
+    try:
+        return np.linalg.solve(matrix, residual.ravel()).reshape(x.shape)
+    except np.linalg.LinAlgError:
+        raise GraphError("Newton's method met a singular Jacobian: try another guess") from None
 
 
 def _gmres(product: Callable[[Array], Array], b: Array) -> Array:

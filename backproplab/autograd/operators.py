@@ -39,6 +39,8 @@ COMPARISONS = {
     "ge": ops.greater_equal,
     "lt": ops.less,
     "le": ops.less_equal,
+    "eq": ops.equal,
+    "ne": ops.not_equal,
 }
 
 for _name, _function in BINARY.items():

@@ -121,12 +121,14 @@ def lift(*arrays: Any) -> tuple[Tensor, ...]:
     """Tensors of the arguments. A Python number takes the type of its neighbors, as in NumPy."""
     if all(type(x) is Tensor for x in arrays):
         return arrays
-    kinds = [x.dtype if isinstance(x, Tensor) else x for x in arrays]
     number = [type(x) in (bool, int, float) for x in arrays]
+    known = [x if weak or isinstance(x, Tensor) else np.asarray(x)
+             for x, weak in zip(arrays, number, strict=True)]  # fmt: skip
+    kinds = [x if weak else x.dtype for x, weak in zip(known, number, strict=True)]
     common = np.result_type(*kinds) if any(number) else None
     return tuple(
         x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype=common if weak else None))
-        for x, weak in zip(arrays, number, strict=True)
+        for x, weak in zip(known, number, strict=True)
     )
 
 

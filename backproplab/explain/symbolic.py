@@ -65,7 +65,7 @@ def _derivative(formula: Any, name: str, values: Mapping[str, float]) -> Symboli
 
     slope = sympy.diff(formula, sympy.Symbol(name, real=True))
     point = {sympy.Symbol(k, real=True): sympy.Float(v, DIGITS) for k, v in values.items()}
-    value = slope.evalf(DIGITS, subs=point)
+    value = slope.xreplace(point).evalf(DIGITS)  # evalf's own subs takes exponential time
     return Symbolic(sympy.sstr(slope), float(value) if value.is_Float or value.is_Integer else None)
 
 

@@ -73,6 +73,11 @@ class Trace:
     names: Mapping[int, str]
 
     @property
+    def title(self) -> str:
+        """``f = (a + b) * (b + 1)``."""
+        return f"{self.result.name} = {self.text}" if self.edges else self.text
+
+    @property
     def result(self) -> Node:
         return self.nodes[-1]
 

@@ -199,6 +199,22 @@ def test_conventions_at_kinks_and_ties():
     )
 
 
+@cases(lambda op: True)
+def test_only_views_share_memory(op, k):
+    arrays = arrays_of(op, k)
+    y = op(*arrays, **op.samples[k].settings).value
+    assert op.view or not any(np.shares_memory(y, x) for x in arrays)
+
+
+def test_arguments_as_people_write_them():
+    x = Tensor(np.arange(3.0))
+    np.testing.assert_array_equal((x == 1).value, [False, True, False])
+    np.testing.assert_array_equal((x != 1).value, [True, False, True])
+    np.testing.assert_array_equal(ops.where([True, False], [1.0, 2.0], 0.0).value, [1, 0])
+    assert ops.sum(x, axis=np.int64(0)).item() == 3
+    assert x in {x}
+
+
 def test_settings_given_as_arrays_are_refused():
     with pytest.raises(GraphError, match="sum takes 1 arrays, got 2: settings such as axis"):
         ops.sum(np.ones((2, 3)), 0)
@@ -222,7 +238,7 @@ def test_matmul_means_what_numpy_means(a, b):
 INDEXES = [
     0, -1, slice(1, 3), (slice(None), 2), (Ellipsis, 1), None, (0, slice(None, None, -1)),
     [2, 0, 2], ([0, 1], [1, 1]), np.array([[0, 1], [2, 2]]), np.array([True, False, True]),
-    (slice(0, 2), [3, 3, 0]),
+    (slice(0, 2), [3, 3, 0]), [], (Ellipsis, [True, False, True, False]),
 ]  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     activations,
-    einsum,
     elementwise,
     exponential,
     fused,
@@ -22,6 +21,7 @@ from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     shapes,
     sorting,
     statistics,
+    summation,
     trigonometric,
 )
 from backproplab.autograd.primitive import FUNCTIONS

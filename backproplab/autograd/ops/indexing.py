@@ -27,9 +27,12 @@ def _index_settings(x: Any, index: Any) -> dict[str, Any]:
 
 
 def _plain(item: Any) -> Any:
+    """Lists and truth values as arrays: an empty list picks nothing, True adds an axis."""
     if isinstance(item, Tensor):
         return item.value
-    return np.asarray(item) if isinstance(item, list) else item
+    if isinstance(item, list) and not item:
+        return np.empty(0, np.intp)
+    return np.asarray(item) if isinstance(item, list | bool | np.bool_) else item
 
 
 def _axes_used(item: Any) -> int:
@@ -64,6 +67,7 @@ take: Op = primitive(
     ],
     settings=_index_settings,
     doc="x[index], basic or advanced; the gradients of repeated indices add up.",
+    view=True,
 )
 scatter: Op = primitive(
     "scatter",

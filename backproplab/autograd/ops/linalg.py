@@ -17,7 +17,7 @@ from backproplab.autograd.tensor import Tensor
 
 def flipped(x: Any) -> Tensor:
     """The transposed matrices."""
-    return swapaxes(x, first=-1, second=-2)
+    return swapaxes(x, axis1=-1, axis2=-2)
 
 
 def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:

@@ -7,6 +7,7 @@ array with more leading axes (a population) goes through the same call.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, .
     """The axes as ascending negative numbers; None means all ``ndim`` of them."""
     if axis is None:
         return tuple(range(-ndim, 0))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(axis) if isinstance(axis, Sequence) else (index(axis),)
     for a in axes:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)
@@ -85,16 +86,16 @@ transpose: Op = primitive(
 )
 swapaxes: Op = primitive(
     "swapaxes",
-    lambda x, first, second, out=None: x.swapaxes(first, second),
-    vjp=[lambda g, y, x, first, second: swapaxes(g, first=first, second=second)],
-    samples=reals((2, 3, 4), first=-1, second=-2),
-    settings=lambda x, first, second: dict(
-        zip(("first", "second"), (a - len(shape_of(x)) if a >= 0 else a for a in (first, second)),
-            strict=True)
-    ),
+    lambda x, axis1, axis2, out=None: x.swapaxes(axis1, axis2),
+    vjp=[lambda g, y, x, axis1, axis2: swapaxes(g, axis1=axis1, axis2=axis2)],
+    samples=reals((2, 3, 4), axis1=-1, axis2=-2),
+    settings=lambda x, axis1, axis2: {
+        "axis1": axes_from_right(axis1, len(shape_of(x)))[0],
+        "axis2": axes_from_right(axis2, len(shape_of(x)))[0],
+    },
     doc="x with two axes exchanged.",
     view=True,
-)  # fmt: skip
+)
 expand_dims = primitive(
     "expand_dims",
     lambda x, axis, out=None: np.expand_dims(x, axis),
@@ -149,6 +150,7 @@ sum_to: Op = primitive(
     samples=[reals((3, 4), shape=(1, 4)), reals((2, 3, 4), shape=(3, 1)), reals((3,), shape=())],
     settings=lambda x, shape: {"shape": tuple(shape), "trailing": len(shape_of(x))},
     doc="x summed down to ``shape``: the transpose of broadcasting.",
+    view=True,
 )
 
 

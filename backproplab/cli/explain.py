@@ -1,0 +1,107 @@
+"""backproplab explain: the chain rule on an expression, or on one update of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from backproplab.explain import Explanation, Report
+
+Output = Annotated[Path | None, typer.Option(metavar="FILE", show_default=False)]
+
+
+def command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPR|CONFIG",
+            help="A formula in quotes, such as '(a + b) * (b + 1)', or a YAML file.",
+        ),
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUE]...", help="The variables, or keys of the config."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the graph; - for stdout.")
+    ] = None,
+    dot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the graph for Graphviz.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown.")
+    ] = None,
+) -> None:
+    """Show forward values, the chain rule along each edge, every path, and three derivatives.
+
+    Formulas hold numbers, names, + - * / **, brackets, pi, e, and functions such as sin, exp, relu.
+    Put -- before a formula that begins with a minus.
+    """
+    from backproplab import explain
+
+    is_config = _is_file(what) or what.endswith((".yaml", ".yml"))
+    explanation = (
+        explain.config(Path(what), words or [])
+        if is_config
+        else explain.expression(what, words or [])
+    )
+    outputs = {"svg": svg, "dot": dot, "markdown": markdown}
+    _write(explanation, {form: path for form, path in outputs.items() if path})
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
+    """The report, unless another form goes to stdout; every file is checked before one is written."""
+    from backproplab.errors import ConfigError, RefusedError
+    from backproplab.files import write_atomic
+
+    to_stdout = [form for form, path in outputs.items() if str(path) == "-"]
+    if len(to_stdout) > 1:
+        raise ConfigError(f"only one form can go to stdout, not {' and '.join(to_stdout)}")
+    files = {form: path for form, path in outputs.items() if form not in to_stdout}
+    for path in files.values():
+        if path.exists() and (path.is_symlink() or not path.is_file()):
+            raise RefusedError(f"{path} is no ordinary file; choose another name")
+    texts = {form: getattr(explanation, form)() for form in outputs}
+    for form, path in files.items():
+        write_atomic(path, texts[form])
+    if to_stdout:
+        typer.echo(texts[to_stdout[0]], nl=False)
+    else:
+        _show(explanation.report)
+    for path in files.values():
+        typer.echo(f"wrote {path}", err=True)
+
+
+def _show(report: Report) -> None:
+    """The report on the terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from backproplab.cli.render import console
+
+    out = console()
+    out.print(Text(report.title, style="bold"))
+    for section in report.sections:
+        out.print(Text(f"\n{section.title}", style="bold"))
+        if isinstance(section.body, list):
+            out.print(*[Text(f"  {line}") for line in section.body], sep="\n")
+            continue
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+        for header in section.body.headers:
+            left = header in section.body.left
+            table.add_column(header, justify="left" if left else "right", overflow="fold")
+        for row in section.body.rows:
+            table.add_row(*[Text(cell) for cell in row])
+        out.print(table)

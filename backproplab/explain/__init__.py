@@ -1,0 +1,60 @@
+"""The chain rule, shown on the library's own graph: of an expression, and of a network's update.
+
+    explanation = expression("(a + b) * (b + 1)", ["a=2", "b=1"])
+
+``report`` is what is said, in sections; ``drawing`` is the graph. Formats are one file each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backproplab.errors import ConfigError
+from backproplab.explain import dot, drawing, markdown, report, svg
+from backproplab.explain.compare import compare
+from backproplab.explain.drawing import Drawing
+from backproplab.explain.parse import parse
+from backproplab.explain.report import Report, Section, Table
+from backproplab.explain.trace import trace
+from backproplab.explain.values import read_values
+
+__all__ = ["Explanation", "Report", "Section", "Table", "config", "expression"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is said and what is drawn."""
+
+    report: Report
+    drawing: Drawing
+
+    def svg(self) -> str:
+        return svg.render(self.drawing)
+
+    def dot(self) -> str:
+        return dot.render(self.drawing)
+
+    def markdown(self) -> str:
+        return markdown.render(self.report, self.drawing)
+
+
+def expression(text: str, words: Sequence[str] = ()) -> Explanation:
+    """Explain a formula at the point that ``words`` (NAME=VALUE) give. Raises ConfigError."""
+    parsed = parse(text)
+    if not parsed.variables:
+        raise ConfigError("the expression has no variable to differentiate by: try x**2 x=3")
+    values = read_values(parsed, words)
+    seen = trace(parsed, values)
+    return Explanation(
+        report.of_trace(seen, compare(parsed, values, seen)), drawing.of_trace(seen)
+    )
+
+
+def config(path: Path, overrides: Sequence[str] = ()) -> Explanation:
+    """Explain one update of a config's network by one example. Raises ConfigError, DataError."""
+    from backproplab.explain import update  # the training stack, for this alone
+
+    done = update.of_config(path, overrides)
+    return Explanation(update.report_of(done), update.drawing_of(done))

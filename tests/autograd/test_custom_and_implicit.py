@@ -1,0 +1,234 @@
+"""stop_gradient, custom_vjp, checkpoint, implicit derivatives, containers; numbers of
+anchors/learners.md section 7."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import backproplab as bpl
+from backproplab import ops
+from backproplab.autograd import Tensor, linear_solve
+from backproplab.errors import GraphError
+
+SOLVERS = pytest.mark.parametrize("solver", ["dense", "gmres"])
+
+
+def test_stop_gradient_is_a_constant():
+    assert bpl.grad(lambda x: bpl.stop_gradient(x) * x)(3.0).item() == 3
+    assert bpl.grad(bpl.grad(lambda x: bpl.stop_gradient(x) * x * x))(3.0).item() == 6
+
+
+def test_a_rule_of_one_s_own():
+    gentle = bpl.custom_vjp(lambda x: x * 1.0, [lambda g, y, x: ops.clip(g, -1, 1)])
+    assert bpl.grad(lambda x: 100 * gentle(x))(2.0).item() == 1
+    cube = bpl.custom_vjp(lambda x: x**3, [lambda g, y, x: g * 3 * x**2])
+    bpl.gradcheck(cube, np.array([0.5, 2.0]), order=3)
+    with pytest.raises(GraphError, match="uses a tracked tensor that is not an argument"):
+        bpl.grad(lambda w: bpl.custom_vjp(lambda x: x * w, [None])(2.0))(3.0)
+
+
+def test_checkpoint_changes_no_derivative():
+    layer = lambda x, w: np.tanh(x @ w)
+    kept = bpl.checkpoint(layer)
+    x, w = np.linspace(-1, 1, 6).reshape(2, 3), np.linspace(-0.5, 0.7, 9).reshape(3, 3)
+    plain = lambda x, w: ops.sum(layer(layer(x, w), w) ** 2)
+    saved = lambda x, w: ops.sum(kept(kept(x, w), w) ** 2)
+    for ours, expected in zip(
+        bpl.grad(saved, (0, 1))(x, w), bpl.grad(plain, (0, 1))(x, w), strict=True
+    ):
+        np.testing.assert_allclose(ours.value, expected.value, rtol=1e-13)
+    bpl.gradcheck(saved, x, w, order=2)
+    with pytest.raises(GraphError, match="not an argument"):
+        bpl.grad(lambda w: ops.sum(bpl.checkpoint(lambda x: x @ w)(x)))(w)
+
+
+def test_checkpoint_keeps_less():
+    def peak(wrap):
+        piece = wrap(lambda x: np.tanh(np.tanh(np.tanh(np.tanh(np.tanh(x))))))
+
+        def chain(x):
+            for _ in range(20):
+                x = piece(x)
+            return ops.sum(x)
+
+        tracemalloc.start()
+        bpl.grad(chain)(np.ones(100_000))
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    assert peak(bpl.checkpoint) < 0.45 * peak(lambda f: f)
+
+
+@SOLVERS
+def test_the_circle(solver):
+    # y² + x² = 1 at (.6, .8): dy/dx = -x/y = -.75, d²y/dx² = -1/y³ = -1.953125
+    y = lambda x: bpl.root(lambda y, x: y * y + x * x - 1, 0.7, x, solver=solver)
+    assert y(0.6).item() == pytest.approx(0.8, abs=1e-14)
+    assert bpl.grad(y)(0.6).item() == pytest.approx(-0.75, abs=1e-12)
+    assert bpl.grad(bpl.grad(y))(0.6).item() == pytest.approx(-1.953125, abs=1e-11)
+
+
+@SOLVERS
+def test_the_root_of_2_by_a_fixed_point(solver):
+    root = lambda a: bpl.fixed_point(lambda x, a: x - 0.05 * (x * x - a), 10.0, a, solver=solver)
+    assert root(2.0).item() == pytest.approx(np.sqrt(2), abs=1e-10)
+    assert bpl.grad(root)(2.0).item() == pytest.approx(0.35355339059327373, abs=1e-8)
+    assert bpl.grad(bpl.grad(root))(2.0).item() == pytest.approx(-0.08838834764831845, abs=1e-8)
+    loose = bpl.fixed_point(
+        lambda x, a: x - 0.05 * (x * x - a), 10.0, 2.0, tolerance=1e-4, solver=solver
+    )
+    assert loose.item() == pytest.approx(1.4147939385813015, abs=2e-4)
+
+
+@SOLVERS
+def test_a_system_of_equations_to_second_order(solver):
+    a = np.array([[3.0, 1], [1, 2]])
+    solution = lambda b: bpl.root(
+        lambda x, b: a @ x - b + 0.1 * x**3, np.zeros(2), b, solver=solver
+    )
+    bpl.gradcheck(solution, np.array([1.0, 2.0]), order=2, rtol=1e-5)
+
+
+def test_a_linear_system_without_its_matrix():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((5, 5)) + 5 * np.eye(5), rng.standard_normal(5)
+    x = linear_solve(lambda x, a: ops.matmul(a, x), b, a)
+    np.testing.assert_allclose(x.value, np.linalg.solve(a, b), rtol=1e-11)
+    ours = bpl.grad(
+        lambda b, a: ops.sum(linear_solve(lambda x, a: ops.matmul(a, x), b, a) ** 2), (0, 1)
+    )(b, a)
+    dense = bpl.grad(lambda b, a: ops.sum(ops.solve(a, b) ** 2), (0, 1))(b, a)
+    for mine, other in zip(ours, dense, strict=True):
+        np.testing.assert_allclose(mine.value, other.value, rtol=1e-9, atol=1e-12)
+
+
+def test_the_ridge_hypergradient():
+    # anchors/learners.md section 7: diabetes standardized, 300 train / 142 validation in file order
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True, scaled=False)
+    x = (x - x.mean(0)) / x.std(0)
+    y = y - y.mean()
+    train, held = slice(0, 300), slice(300, None)
+
+    def validation(lam):
+        h = x[train].T @ x[train] / 300 + lam * np.eye(10)
+        w = ops.solve(h, x[train].T @ y[train] / 300)
+        return 0.5 * ops.mean((ops.matmul(x[held], w) - y[held]) ** 2)
+
+    for lam, value, slope in [
+        (0.01, 1406.6588917674997, 265.15846716016296),
+        (0.1, 1395.783916547962, -113.65138880518542),
+        (1.0, 1507.7673154065872, 188.00002121824917),
+    ]:
+        v, g = bpl.value_and_grad(validation)(lam)
+        assert v.item() == pytest.approx(value, rel=1e-10)
+        assert g.item() == pytest.approx(slope, rel=1e-10)
+
+
+def test_what_does_not_converge_is_told():
+    with pytest.raises(GraphError, match="no root within 5 Newton steps"):
+        bpl.root(lambda x, a: x * x + a, 0.7, 1.0, steps=5)
+    with pytest.raises(GraphError, match="singular Jacobian"):
+        bpl.root(lambda x, a: x * x + a, 0.0, 1.0)
+    with pytest.raises(GraphError, match="no fixed point within 50"):
+        bpl.fixed_point(lambda x, a: -x + a, 1.0, 1.0, steps=50)
+
+
+def test_containers_of_arrays():
+    loss = lambda tree: tree["w"] * tree["layers"][0] ** 2 + ops.sum(tree["layers"][1])
+    g = bpl.grad(loss)({"w": 2.0, "layers": [np.array(3.0), np.ones(2)]})
+    assert g["w"].item() == 9
+    assert g["layers"][0].item() == 12
+    np.testing.assert_array_equal(g["layers"][1].value, [1, 1])
+    _, pullback = bpl.vjp(lambda x: {"double": x * 2, "sum": ops.sum(x)}, np.ones(2))
+    (cotangent,) = pullback({"double": np.ones(2), "sum": 1.0})
+    np.testing.assert_array_equal(cotangent.value, [3, 3])
+    y, along = bpl.jvp(
+        lambda t: (t["a"] * t["b"], t["a"]), [{"a": 2.0, "b": 3.0}], [{"a": 1.0, "b": 10.0}]
+    )
+    assert [part.item() for part in along] == [23, 1]
+
+
+def test_gauss_newton():
+    # for a linear map J and a quadratic loss with Hessian H it is exactly JᵀHJ
+    rng = np.random.default_rng(0)
+    j, h, v = rng.standard_normal((4, 3)), np.diag([1.0, 2, 3, 4]), rng.standard_normal(3)
+    ours = bpl.ggnvp(
+        lambda x: ops.matmul(j, x), lambda y: 0.5 * ops.sum(y * (h @ y)), np.zeros(3), v
+    )
+    np.testing.assert_allclose(ours.value, j.T @ h @ j @ v, rtol=1e-12)
+
+
+def test_the_jacobian_takes_the_cheaper_mode():
+    passes = []
+
+    def counted(g, y, x):
+        passes.append(1)
+        return g * ops.cos(x)
+
+    sine = bpl.custom_vjp(np.sin, [counted])
+    wide = lambda x: ops.concatenate(*[sine(x) * k for k in range(10)], axis=0)
+    np.testing.assert_allclose(
+        bpl.jacobian(wide)(np.array([0.5])).value, np.arange(10)[:, None] * np.cos(0.5), rtol=1e-14
+    )
+    assert len(passes) < 100  # one column, not ten rows of ten
+
+
+def test_nothing_can_be_changed_in_place():
+    x = np.ones(3)
+
+    def twice(t):
+        t += 1  # makes a new tensor
+        return np.sum(t * t)
+
+    np.testing.assert_array_equal(bpl.grad(twice)(x).value, [4, 4, 4])
+    np.testing.assert_array_equal(x, np.ones(3))
+    with pytest.raises(GraphError, match="cannot be changed in place"):
+        bpl.grad(lambda t: t.__setitem__(0, 1.0))(x)
+    with pytest.raises(GraphError, match="out= has no meaning"):
+        bpl.grad(lambda t: np.sum(np.sin(t, out=np.empty(3))))(x)
+
+
+# ---- NumPy's functions on tensors
+@pytest.mark.parametrize(("call", "message"), [
+    (np.i0, "np.i0 has no rule for tensors"),
+    (np.unwrap, "np.unwrap has no rule"),
+    (np.cumulative_sum, "did you mean 'cumsum'|no rule"),
+    (lambda t: np.add.outer(t, t), "np.add.outer has no rule"),
+    (lambda t: np.sum(t, dtype=np.float32), "dtype= has no meaning"),
+])  # fmt: skip
+def test_a_numpy_function_without_a_rule_says_so(call, message):
+    with pytest.raises(GraphError, match=message):
+        bpl.grad(lambda t: np.sum(call(t)))(np.ones(3))
+
+
+def test_plain_numpy_code_differentiates():
+    # anchors/learners.md section 7
+    assert bpl.grad(lambda x: np.sin(x**2))(3.0).item() == pytest.approx(
+        -5.466781571308061, rel=1e-14
+    )
+    second = bpl.grad(bpl.grad(lambda x: np.sin(x**2)))
+    assert second(3.0).item() == pytest.approx(-16.658525992472594, rel=1e-13)
+    assert bpl.grad(second)(3.0).item() == pytest.approx(181.96787109838695, rel=1e-12)
+    z = lambda t: t**4 + np.sin(t**2 * np.exp(t))
+    assert bpl.grad(z)(0.5).item() == pytest.approx(2.3883001501507775, rel=1e-13)
+    assert bpl.grad(bpl.grad(z))(0.5).item() == pytest.approx(7.7187120267931674, rel=1e-12)
+
+
+def test_methods_and_mixed_arithmetic():
+    x = np.array([[1.0, 2], [3, 4]])
+    np.testing.assert_array_equal(
+        bpl.grad(lambda t: (t.sum(axis=0) * t.max()).sum())(x).value, [[4, 4], [4, 14]]
+    )
+    np.testing.assert_array_equal(
+        bpl.grad(lambda t: t.reshape(4) @ np.arange(4.0))(x).value, [[0, 1], [2, 3]]
+    )
+    for y in (
+        np.ones(2) * Tensor(np.ones(2)),
+        np.float64(2) + Tensor(np.zeros(2)),
+        np.ones((2, 2)) @ Tensor(np.ones(2)),
+    ):
+        assert isinstance(y, Tensor)
