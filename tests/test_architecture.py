@@ -21,6 +21,8 @@ LEVELS = [
     {"train"},
     {"config", "runs", "environment"},
     {"experiment", "registry"},
+    {"checking"},
+    {"explain"},
     {"cli"},
     {"__main__"},
 ]
@@ -30,7 +32,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 WALLS = {
     "tensorboardX": {"train/tensorboard.py"},
     "tensorboard": {"runs/board.py", "runs/server.py"},
-    "rich": {"train/progress.py", "cli/render.py"},
+    "rich": {"train/progress.py", "cli/render.py", "cli/explain.py"},
     "typer": {"cli"},
     "yaml": {"config"},
     "sklearn": {"data/bundled.py"},
@@ -38,6 +40,7 @@ WALLS = {
     "safetensors": {"train/checkpoint.py"},
     "threadpoolctl": {"experiment.py"},
     "google_crc32c": {"train/tensorboard.py"},
+    "sympy": {"explain/symbolic.py"},
     "optuna": set(),
     "matplotlib": set(),
 }

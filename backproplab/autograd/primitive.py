@@ -58,14 +58,19 @@ class Op:
     def differentiable(self) -> bool:
         return callable(self.vjp) or any(self.vjp)
 
+    @cached_property
+    def arity(self) -> int | None:
+        """How many arrays it takes; None for any number."""
+        return None if callable(self.vjp) else len(self.vjp)
+
     def canonical(self, *arrays: Any, **keywords: Any) -> dict[str, Any]:
         """The settings as the forward function takes them."""
         return self.settings(*arrays, **keywords) if self.settings else keywords
 
     def __call__(self, *arrays: Any, **keywords: Any) -> Tensor:
-        if not callable(self.vjp) and len(arrays) != len(self.vjp):
+        if len(arrays) != self.arity is not None:
             raise GraphError(
-                f"{self.name} takes {len(self.vjp)} arrays, got {len(arrays)}: "
+                f"{self.name} takes {self.arity} arrays, got {len(arrays)}: "
                 "settings such as axis and shape are keywords"
             )
         return apply(self, *arrays, **self.canonical(*arrays, **keywords))
@@ -74,6 +79,7 @@ class Op:
         return f"<op {self.name}: {self.doc}>"
 
 
+NUMBERS = (float, int, bool)  # Python's own: they have no type of their own among arrays
 F = TypeVar("F", bound=Callable[..., Any])
 
 OPS: dict[str, Op] = {}
@@ -112,24 +118,31 @@ def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
     """Compute ``op`` and remember how, if any input is tracked."""
     inputs = lift(*arrays)
     value = op.forward(*[x.value for x in inputs], **settings)
-    if op.differentiable and any(x.tracked for x in inputs):
-        return Tensor(value, Node(op, inputs, settings), True)
+    if op.differentiable:
+        for x in inputs:
+            if x.tracked:
+                return Tensor(value, Node(op, inputs, settings), True)
     return Tensor(value)
 
 
 def lift(*arrays: Any) -> tuple[Tensor, ...]:
     """Tensors of the arguments. A Python number takes the type of its neighbors, as in NumPy."""
-    if all(type(x) is Tensor for x in arrays):
+    for x in arrays:
+        if type(x) is not Tensor:
+            break
+    else:
         return arrays
-    number = [type(x) in (bool, int, float) for x in arrays]
-    known = [x if weak or isinstance(x, Tensor) else np.asarray(x)
-             for x, weak in zip(arrays, number, strict=True)]  # fmt: skip
-    kinds = [x if weak else x.dtype for x, weak in zip(known, number, strict=True)]
-    common = np.result_type(*kinds) if any(number) else None
-    return tuple(
-        x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype=common if weak else None))
-        for x, weak in zip(known, number, strict=True)
-    )
+    known = [x if type(x) in NUMBERS or isinstance(x, Tensor) else np.asarray(x) for x in arrays]
+    types = {x.dtype for x in known if type(x) not in NUMBERS}
+    if len(types) == 1 and next(iter(types)).kind == "f":
+        (common,) = types
+    else:
+        common = np.result_type(*[x if type(x) in NUMBERS else x.dtype for x in known])
+    return tuple([x if type(x) is Tensor else _tensor(x, common) for x in known])
+
+
+def _tensor(x: Any, common: Any) -> Tensor:
+    return Tensor(np.asarray(x, dtype=common) if type(x) in NUMBERS else x)
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

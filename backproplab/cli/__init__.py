@@ -21,6 +21,7 @@ CONTENTS = {
     "show": "Show one run: its config, how it ended, what it measured.",
     "config": "Write, show and describe configs.",
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
+    "check": "Check a config: its layers, its gradients against central differences.",
     "clean": "Delete our logs and stop our TensorBoard.",
 }
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"

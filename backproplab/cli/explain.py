@@ -11,8 +11,6 @@ import typer
 if TYPE_CHECKING:
     from backproplab.explain import Explanation, Report
 
-Output = Annotated[Path | None, typer.Option(metavar="FILE", show_default=False)]
-
 
 def command(
     what: Annotated[
@@ -45,9 +43,9 @@ def command(
 
     is_config = _is_file(what) or what.endswith((".yaml", ".yml"))
     explanation = (
-        explain.config(Path(what), words or [])
+        explain.of_config(Path(what), words or [])
         if is_config
-        else explain.expression(what, words or [])
+        else explain.of_expression(what, words or [])
     )
     outputs = {"svg": svg, "dot": dot, "markdown": markdown}
     _write(explanation, {form: path for form, path in outputs.items() if path})
@@ -61,7 +59,7 @@ def _is_file(word: str) -> bool:
 
 
 def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
-    """The report, unless another form goes to stdout; every file is checked before one is written."""
+    """The report, unless another form goes to stdout; all files are checked first."""
     from backproplab.errors import ConfigError, RefusedError
     from backproplab.files import write_atomic
 
@@ -85,7 +83,6 @@ def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
 
 def _show(report: Report) -> None:
     """The report on the terminal."""
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
@@ -96,12 +93,13 @@ def _show(report: Report) -> None:
     for section in report.sections:
         out.print(Text(f"\n{section.title}", style="bold"))
         if isinstance(section.body, list):
-            out.print(*[Text(f"  {line}") for line in section.body], sep="\n")
+            for line in section.body:
+                out.print(Text(f"  {line}"))
             continue
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+        table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
         for header in section.body.headers:
             left = header in section.body.left
-            table.add_column(header, justify="left" if left else "right", overflow="fold")
+            table.add_column(header, justify="left" if left else "right")
         for row in section.body.rows:
             table.add_row(*[Text(cell) for cell in row])
         out.print(table)

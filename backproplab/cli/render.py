@@ -16,6 +16,7 @@ from backproplab import text
 from backproplab.text import counted
 
 if TYPE_CHECKING:
+    from backproplab.checking import Check
     from backproplab.experiment import Parts, Result
     from backproplab.runs import Outcome, Plan, RunInfo
 
@@ -154,6 +155,42 @@ def cleaned(outcome: Outcome) -> None:
     out.print(Text(f"deleted {counted(len(outcome.deleted), 'session')}"))
     for left in outcome.left:
         out.print(Text(f"left: {printable(left.name)} ({left.reason})", style="yellow"))
+
+
+def check(result: Check, tolerance: float) -> None:
+    """The layers, the gradients, and what the two ways of finding them cost."""
+    out = console()
+    layers = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("layer", "output", "parameters", "FLOPs / example"):
+        layers.add_column(column, justify="left" if column in ("layer", "output") else "right")
+    for layer in result.layers:
+        layers.add_row(layer.name, _shape(layer.shape), f"{layer.parameters:,}", f"{layer.flops:,}")
+    totals = (sum(layer.parameters for layer in result.layers), sum(x.flops for x in result.layers))
+    layers.add_row("in all", "", *[f"{total:,}" for total in totals], style="bold")
+    out.print(layers)
+    gradients = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("gradient of", "shape", "entries", "relative error", ""):
+        gradients.add_column(
+            column, justify="right" if column in ("entries", "relative error") else "left"
+        )
+    for row in result.gradients:
+        right = row.error <= tolerance
+        word = Text("right" if right else "wrong", style="green" if right else "red")
+        gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", f"{row.error:.1e}", word)
+    out.print("", gradients, sep="\n")
+    cost, count = result.cost, len(result.parts.parameters)
+    out.print(
+        f"\nnumeric   {cost.numeric_passes:,} forward passes for {cost.entries:,} of {count:,} "
+        f"weights, {cost.numeric_seconds:.3f} s (all of them take {2 * count:,} passes)"
+    )
+    out.print(
+        f"backprop  1 forward and 1 backward pass for all {count:,} weights, "
+        f"{cost.backprop_seconds:.3f} s"
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape)) or "1"
 
 
 def human_size(size: float) -> str:

@@ -1,6 +1,6 @@
 """The chain rule, shown on the library's own graph: of an expression, and of a network's update.
 
-    explanation = expression("(a + b) * (b + 1)", ["a=2", "b=1"])
+    explanation = of_expression("(a + b) * (b + 1)", ["a=2", "b=1"])
 
 ``report`` is what is said, in sections; ``drawing`` is the graph. Formats are one file each.
 """
@@ -20,7 +20,7 @@ from backproplab.explain.report import Report, Section, Table
 from backproplab.explain.trace import trace
 from backproplab.explain.values import read_values
 
-__all__ = ["Explanation", "Report", "Section", "Table", "config", "expression"]
+__all__ = ["Explanation", "Report", "Section", "Table", "of_config", "of_expression"]
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,19 @@ class Explanation:
         return markdown.render(self.report, self.drawing)
 
 
-def expression(text: str, words: Sequence[str] = ()) -> Explanation:
+def of_expression(text: str, words: Sequence[str] = ()) -> Explanation:
     """Explain a formula at the point that ``words`` (NAME=VALUE) give. Raises ConfigError."""
     parsed = parse(text)
     if not parsed.variables:
         raise ConfigError("the expression has no variable to differentiate by: try x**2 x=3")
     values = read_values(parsed, words)
     seen = trace(parsed, values)
-    return Explanation(
-        report.of_trace(seen, compare(parsed, values, seen)), drawing.of_trace(seen)
-    )
+    return Explanation(report.of_trace(seen, compare(parsed, values, seen)), drawing.of_trace(seen))
 
 
-def config(path: Path, overrides: Sequence[str] = ()) -> Explanation:
+def of_config(path: Path, overrides: Sequence[str] = ()) -> Explanation:
     """Explain one update of a config's network by one example. Raises ConfigError, DataError."""
-    from backproplab.explain import update  # the training stack, for this alone
+    from backproplab.explain import network, update  # the training stack, for this alone
 
     done = update.of_config(path, overrides)
-    return Explanation(update.report_of(done), update.drawing_of(done))
+    return Explanation(network.report_of(done), network.drawing_of(done))

@@ -1,7 +1,8 @@
 """Drawing: boxes and arrows with their texts, before anyone has decided where they go.
 
-SVG, DOT and the text of Markdown draw the same boxes, in the same colors. A constant gets a box of its own at each use: it has no gradient
-to add up, and a long arrow across the picture would say nothing.
+SVG, DOT and the text of Markdown draw the same boxes, in the same colors. A constant gets a box of
+its own at each use: it has no gradient to add up, and a long arrow across the picture would say
+nothing.
 """
 
 from __future__ import annotations

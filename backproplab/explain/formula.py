@@ -6,13 +6,15 @@ the local derivative. No table of derivatives is needed, and a new op explains i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 
 from backproplab.autograd import Tensor
 from backproplab.autograd.graph import is_number, nodes, number
+from backproplab.explain.expression import Expression
 
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)  # how tightly a formula holds together
 INFIX = {
@@ -22,6 +24,24 @@ INFIX = {
     "divide": ("/", PRODUCT),
     "power": ("**", POWER),
 }
+
+
+def course_names(
+    expression: Expression, tensors: Sequence[Tensor], order: Sequence[Tensor]
+) -> dict[int, str]:
+    """Leaves as they are written; steps c, d, e, … and the result f, as the course does."""
+    pairs = list(zip(expression.steps, tensors, strict=True))
+    names = {id(x): number(x.item()) for x in order if is_number(x)}
+    names |= {id(x): step.word for step, x in pairs if step.kind != "call" and step.word}
+    taken = {*names.values(), "f"}
+    result = "f" if "f" not in expression.variables else "result"
+    letters = (letter for letter in "cdeghijklmnopqrstuvwxyz" if letter not in taken)
+    numbered = (word for i in count(1) if (word := f"v{i}") not in taken)
+    free = chain(letters, numbered)
+    for x in order:
+        if x.node is not None:
+            names[id(x)] = result if x is order[-1] else next(free)
+    return names
 
 
 @dataclass(frozen=True)

@@ -9,32 +9,18 @@ This file knows sizes and places, in pixels, and no format.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, count, pairwise
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
+from backproplab.explain.columns import Slot, order, settle
 from backproplab.explain.drawing import Drawing
 
 LETTER, LINE = 7.9, 17.0  # a letter of the monospaced 13 px font, a line of text
-PAD, GAP, MARGIN = 10.0, 16.0, 24.0  # in a box, between things, around all
+PAD, MARGIN = 10.0, 24.0  # in a box, around all
 REACH = 26.0  # between columns, where arrows bend
-ROUNDS = 24
 
 Point = tuple[float, float]
-
-
-@dataclass
-class Slot:
-    """A place in a layer: of a box, or of an arrow that passes (``box`` is None)."""
-
-    layer: int
-    width: float
-    height: float
-    box: int | None = None
-    y: float = 0.0
-    left: list[Slot] = field(default_factory=list)
-    right: list[Slot] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -81,8 +67,8 @@ def arrange(drawing: Drawing) -> Layout:
         _chain(boxes[arrow.source], boxes[arrow.target], arrow.label) for arrow in drawing.arrows
     ]
     columns = _columns([*boxes, *(slot for chain in chains for slot in chain)])
-    _order(columns)
-    _heights(columns)
+    order(columns)
+    settle(columns)
     return _places(boxes, chains, columns)
 
 
@@ -96,9 +82,7 @@ def _layers(drawing: Drawing) -> list[int]:
     for arrow in drawing.arrows:
         use = layers[arrow.target] - 1
         first_use[arrow.source] = min(use, first_use.get(arrow.source, use))
-    return [
-        first_use.get(i, 0) if i not in entered else layer for i, layer in enumerate(layers)
-    ]
+    return [first_use.get(i, 0) if i not in entered else layer for i, layer in enumerate(layers)]
 
 
 def _chain(source: Slot, target: Slot, label: str) -> list[Slot]:
@@ -123,79 +107,6 @@ def _columns(slots: Sequence[Slot]) -> list[list[Slot]]:
     for slot in slots:
         columns[slot.layer].append(slot)
     return columns
-
-
-def _order(columns: list[list[Slot]]) -> None:
-    """Sort each column by the mean place of its neighbors, to and fro; keep the best found."""
-    best, fewest = [list(column) for column in columns], _crossings(columns)
-    for turn in range(ROUNDS):
-        there = columns if turn % 2 == 0 else columns[::-1]
-        for near, column in pairwise(there):
-            place = {id(slot): i for i, slot in enumerate(near)}
-            keys = [_mean([place[id(s)] for s in _towards(slot, near)], i)
-                    for i, slot in enumerate(column)]  # fmt: skip
-            column[:] = [slot for _, _, slot in sorted(zip(keys, count(), column, strict=False))]
-        crossings = _crossings(columns)
-        if crossings < fewest:
-            best, fewest = [list(column) for column in columns], crossings
-    columns[:] = best
-
-
-def _towards(slot: Slot, near: Sequence[Slot]) -> list[Slot]:
-    return slot.left if near and near[0].layer < slot.layer else slot.right
-
-
-def _mean(values: Sequence[float], otherwise: float) -> float:
-    return sum(values) / len(values) if values else otherwise
-
-
-def _crossings(columns: Sequence[Sequence[Slot]]) -> int:
-    """How many pairs of arrows cross between neighboring columns: inversions of their ends."""
-    total = 0
-    for left, right in pairwise(columns):
-        place = {id(slot): i for i, slot in enumerate(right)}
-        seen: list[int] = []
-        for slot in left:
-            ends = sorted(place[id(s)] for s in slot.right)
-            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
-            for end in ends:
-                insort(seen, end)
-    return total
-
-
-def _heights(columns: Sequence[Sequence[Slot]]) -> None:
-    """Move every slot towards the mean height of its neighbors, as far as the others allow."""
-    for column in columns:
-        _settle(column, [0.0] * len(column))
-    for turn in range(ROUNDS):
-        there = columns if turn % 2 == 0 else columns[::-1]
-        for near, column in pairwise(there):
-            wanted = [_mean([s.y for s in _towards(slot, near)], slot.y) for slot in column]
-            _settle(column, wanted)
-
-
-def _settle(column: Sequence[Slot], wanted: Sequence[float]) -> None:
-    """The heights nearest to the ``wanted`` ones that keep the order and the gaps.
-
-    Least squares under y[i+1] - y[i] ≥ distance: isotonic regression of what is wanted less the
-    distances, by pooling adjacent violators. Arrows weigh more than boxes, so long ones are straight.
-    """
-    offsets = list(accumulate((_distance(a, b) for a, b in pairwise(column)), initial=0.0))
-    pools: list[tuple[float, float, int]] = []  # (mean, weight, how many)
-    for slot, want, offset in zip(column, wanted, offsets, strict=True):
-        mean, weight, size = want - offset, 1.0 if slot.box is not None else 4.0, 1
-        while pools and pools[-1][0] > mean:
-            before, heavy, more = pools.pop()
-            mean = (mean * weight + before * heavy) / (weight + heavy)
-            weight, size = weight + heavy, size + more
-        pools.append((mean, weight, size))
-    settled = (mean for mean, _, size in pools for _ in range(size))
-    for slot, base, offset in zip(column, settled, offsets, strict=True):
-        slot.y = base + offset
-
-
-def _distance(above: Slot, below: Slot) -> float:
-    return (above.height + below.height) / 2 + GAP
 
 
 def _places(

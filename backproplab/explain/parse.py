@@ -1,4 +1,4 @@
-"""Expressions: text to a list of steps, by ``ast`` and a whitelist; nothing is ever evaluated by Python.
+"""Expressions: text to a list of steps, by ``ast`` and a whitelist; Python evaluates none of it.
 
 Equal subexpressions are one step: ``(a + b) * (a + b)`` adds once and squares by a product. This
 file knows no derivatives. Sizes are limited before any work is done, so that a hostile text costs
@@ -11,15 +11,11 @@ import ast
 import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import NoReturn
 
-import numpy as np
-
-from backproplab.autograd import Tensor
 from backproplab.errors import ConfigError, Problem, did_you_mean
 from backproplab.explain import functions
+from backproplab.explain.expression import Expression, Step
 
 LENGTH, DEPTH, STEPS = 2_000, 100, 500
 CONSTANTS = {"pi": math.pi, "e": math.e}
@@ -38,47 +34,6 @@ KINDS = {
     ast.Constant: "this constant",
     ast.Call: "a named argument",
 }
-
-
-class Step(NamedTuple):
-    """One value of an expression: a variable, a constant, or a function of earlier steps."""
-
-    kind: Literal["variable", "constant", "call"]
-    word: str
-    value: float = 0.0
-    inputs: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A parsed text: its steps, inputs first, the result last, and the column of each."""
-
-    text: str
-    steps: tuple[Step, ...]
-    columns: tuple[int, ...]
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The names that need a value, in the order in which they appear."""
-        return tuple(step.word for step in self.steps if step.kind == "variable")
-
-    def evaluate(self, values: Mapping[str, Any]) -> list[Tensor]:
-        """The tensor of each step, with a tracked leaf for each variable. It may not be finite."""
-        results: list[Tensor] = []
-        with np.errstate(all="ignore"):
-            for step in self.steps:
-                results.append(self._compute(step, results, values))
-        return results
-
-    @staticmethod
-    def _compute(step: Step, results: Sequence[Tensor], values: Mapping[str, Any]) -> Tensor:
-        if step.kind == "constant":
-            return Tensor(np.float64(step.value))
-        if step.kind == "variable":
-            return Tensor(np.float64(values[step.word]), None, True)
-        function = functions.find(step.word)
-        assert function is not None, "the parser lets no other name through"
-        return function(*[results[i] for i in step.inputs])
 
 
 def parse(text: str, where: str = "expression") -> Expression:

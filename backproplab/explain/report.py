@@ -10,6 +10,7 @@ from itertools import islice
 
 from backproplab.autograd.graph import number
 from backproplab.explain.compare import Comparison, relative_difference
+from backproplab.explain.drawing import short
 from backproplab.explain.trace import PATHS, Edge, Trace, product
 
 FORMULA = 150  # characters of a symbolic derivative that are still read
@@ -44,7 +45,9 @@ def of_trace(trace: Trace, comparisons: list[Comparison]) -> Report:
         trace.title,
         [
             Section("Forward: the value of each node", forward(trace)),
-            Section(f"Backward: from d{f}/d{f} = 1 along each edge", backward(trace)),
+            Section(
+                f"Backward: from d{f}/d{f} = 1, by the chain rule along each edge", backward(trace)
+            ),
             Section("Paths: a product along each, their sum is the derivative", paths(trace)),
             Section("Three ways to the same derivative", three_ways(trace, comparisons)),
             Section("Symbolic derivatives", formulas(trace, comparisons)),
@@ -64,18 +67,17 @@ def forward(trace: Trace) -> list[str]:
 
 def backward(trace: Trace) -> Table:
     """Each edge with its rule, its local derivative, and the gradient that flows along it."""
-    f = trace.result.name
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for edge in sorted(trace.edges, key=lambda edge: -edge.target):  # from the result down
         if edge.gradient is None:
             continue
         source, target = trace.nodes[edge.source], trace.nodes[edge.target]
-        local = number(edge.local)
+        local = short(edge.local)
         written = f"{edge.formula} = {local}" if edge.formula != local else local
-        flow = f"{number(target.gradient)} * {local} = {number(edge.gradient)}"
+        flow = f"{short(target.gradient)} * {local} = {short(edge.gradient)}"
         slope = f"d{target.name}/d{source.name}"
         rows.append((f"{target.name} -> {source.name}", edge.rule, f"{slope} = {written}", flow))
-    headers = ("edge", "rule", "local derivative", f"d{f}/d(node) * local derivative")
+    headers = ("edge", "rule", "local derivative", "gradient that it passes on")
     return Table(headers, rows, headers)
 
 
@@ -86,7 +88,9 @@ def paths(trace: Trace) -> list[str]:
         node, count = trace.nodes[i], trace.path_counts[i]
         slope = f"d{trace.result.name}/d{node.name}"
         if count > PATHS:
-            lines.append(f"{node.name}: {count:,} paths, their sum {slope} = {rounded(node.gradient)}")
+            lines.append(
+                f"{node.name}: {count:,} paths, their sum {slope} = {rounded(node.gradient)}"
+            )
             continue
         found = list(islice(trace.paths(i), PATHS))
         products = [product(path) for path in found]
@@ -111,12 +115,12 @@ def _term(value: float) -> str:
 
 
 def three_ways(trace: Trace, comparisons: list[Comparison]) -> Table:
-    """Numeric, symbolic and backprop, with the relative differences of the first two to the last."""
-    headers = ("derivative", "numeric", "difference", "symbolic", "difference", "backprop")
-    rows = []
+    """Numeric, symbolic, backprop, and how far the first two are off the last, relatively."""
+    headers = ("derivative", "numeric", "off by", "symbolic", "off by", "backprop")
+    rows: list[tuple[str, ...]] = []
     for c in comparisons:
         exact = c.symbolic.value
-        numeric = number(c.numeric), _difference(c.numeric, c.backprop)
+        numeric = f"{c.numeric:.10g}", _difference(c.numeric, c.backprop)
         symbolic = ("-", "-") if exact is None else (number(exact), _difference(exact, c.backprop))
         slope = f"d{trace.result.name}/d{c.variable}"
         rows.append((slope, *numeric, *symbolic, number(c.backprop)))

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count
 from math import prod
 from typing import Literal
 
 import numpy as np
 
 from backproplab.autograd import Tensor, backward
-from backproplab.autograd.graph import inputs_of, is_number, nodes, number
+from backproplab.autograd.graph import inputs_of, nodes, number
 from backproplab.errors import ConfigError, Problem
-from backproplab.explain.formula import local_derivative, write_step
-from backproplab.explain.parse import Expression
+from backproplab.explain.expression import Expression
+from backproplab.explain.formula import course_names, local_derivative, write_step
 
 PATHS = 64  # the most that are written out
 RULES = {
@@ -128,7 +127,7 @@ def trace(expression: Expression, values: Mapping[str, float]) -> Trace:
     tensors = expression.evaluate(values)
     _check_values(expression, tensors, values)
     root, order = tensors[-1], nodes(tensors[-1])
-    names = _names(expression, tensors, order)
+    names = course_names(expression, tensors, order)
     with np.errstate(all="ignore"):
         gradients = backward(root, Tensor(np.float64(1)), order)
     found = [
@@ -144,24 +143,6 @@ def _kind(x: Tensor) -> Literal["variable", "constant", "step"]:
     if x.node is not None:
         return "step"
     return "variable" if x.tracked else "constant"
-
-
-def _names(
-    expression: Expression, tensors: Sequence[Tensor], order: Sequence[Tensor]
-) -> dict[int, str]:
-    """Leaves as they are written; steps c, d, e, … and the result f, as the course does."""
-    pairs = list(zip(expression.steps, tensors, strict=True))
-    names = {id(x): number(x.item()) for x in order if is_number(x)}
-    names |= {id(x): step.word for step, x in pairs if step.kind != "call" and step.word}
-    taken = {*names.values(), "f"}
-    result = "f" if "f" not in expression.variables else "result"
-    letters = (letter for letter in "cdeghijklmnopqrstuvwxyz" if letter not in taken)
-    numbered = (word for i in count(1) if (word := f"v{i}") not in taken)
-    free = chain(letters, numbered)
-    for x in order:
-        if x.node is not None:
-            names[id(x)] = result if x is order[-1] else next(free)
-    return names
 
 
 def _edges(

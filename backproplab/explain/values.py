@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from backproplab.errors import ConfigError, Problem, did_you_mean
-from backproplab.explain.parse import CONSTANTS, Expression, parse
+from backproplab.explain.expression import Expression
+from backproplab.explain.parse import CONSTANTS, parse
 
 
 def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float]:
@@ -32,7 +33,9 @@ def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float
     missing = [name for name in expression.variables if name not in values]
     if missing:
         point = " ".join(f"{name}=1" for name in missing)
-        problems.append(Problem("", f"no value for {', '.join(missing)}", f"add for example {point}"))
+        problems.append(
+            Problem("", f"no value for {', '.join(missing)}", f"add for example {point}")
+        )
     if problems:
         raise ConfigError(*problems)
     return values

@@ -42,7 +42,8 @@ class Backprop:
         weights = self.parameters.tensors(tracked=True)
         outputs = self.network(weights, Tensor(inputs), self.generator)
         loss = ops.mean(self.loss(outputs, Tensor(targets)), axis=-1)
-        gradients = backward(loss, Tensor(np.ones_like(loss.value)), list(weights.values()))
+        moved = [weights[name] for name in self.gradient.views]
+        gradients = backward(loss, Tensor(np.ones_like(loss.value)), moved)
         for view, gradient in zip(self.gradient.views.values(), gradients, strict=True):
             np.copyto(view, gradient.value)
         return loss.value

@@ -1,11 +1,18 @@
 """Networks: layers, activations, initializers, losses, metrics, one flat vector of weights."""
 
+from backproplab.nn import (  # noqa: F401  # imported to be members of Layer
+    convolution,
+    normalization,
+    pooling,
+    structure,
+)
 from backproplab.nn.activations import Activation
+from backproplab.nn.chain import Place
 from backproplab.nn.initializers import Initializer
-from backproplab.nn.layer import Layer
+from backproplab.nn.layer import Layer, Pass
 from backproplab.nn.losses import Loss
 from backproplab.nn.metrics import Metric, metrics_of
-from backproplab.nn.network import Model, Network, Place
+from backproplab.nn.network import Model, Network
 from backproplab.nn.parameters import ParameterVector
 
 __all__ = [
@@ -17,6 +24,7 @@ __all__ = [
     "Model",
     "Network",
     "ParameterVector",
+    "Pass",
     "Place",
     "metrics_of",
 ]

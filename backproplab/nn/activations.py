@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
-
-import numpy as np
 
 from backproplab.autograd import Tensor
 from backproplab.autograd.ops import activations as functions
 from backproplab.autograd.ops import trigonometric
-from backproplab.nn.layer import Layer
+from backproplab.nn.layer import Layer, Pass, Weights
 from backproplab.spec import NonNegative
 
 
@@ -22,9 +19,7 @@ class Activation(Layer, family=True):
     def __call__(self, x: Tensor) -> Tensor:
         return type(self).function(x, **self.model_dump())
 
-    def apply(
-        self, weights: Mapping[str, Tensor], x: Tensor, generator: np.random.Generator | None
-    ) -> Tensor:
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         return self(x)
 
 

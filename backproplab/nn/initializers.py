@@ -40,6 +40,13 @@ class Zeros(Initializer, name="zeros"):
         return np.zeros(shape)
 
 
+class Ones(Initializer, name="ones"):
+    """All ones: the scales of normalization."""
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.ones(shape)
+
+
 class Normal(Initializer, name="normal"):
     """N(0, stddev²)."""
 

@@ -1,18 +1,17 @@
-"""The layers that hold weights or chance: dense, dropout."""
+"""The layers between flat features: dense, dropout, embedding."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 
 from backproplab.autograd import Tensor
 from backproplab.autograd.ops.linalg import matrix_product
+from backproplab.autograd.ops.lookup import embedding
 from backproplab.autograd.ops.random import dropout_mask
-from backproplab.autograd.ops.shapes import expand_dims
+from backproplab.errors import DataError
 from backproplab.nn.activations import Activation, Linear
-from backproplab.nn.initializers import Initializer, Zeros
-from backproplab.nn.layer import Layer, Shape, Weight
+from backproplab.nn.initializers import Initializer, Uniform, Zeros
+from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
 from backproplab.spec import Count, Fraction
 
 
@@ -29,19 +28,17 @@ class Dense(Layer, name="dense"):
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
-            raise ValueError(f"dense takes flat examples (units,), got {shape}")
+            raise ShapeError("takes (units,)", "put flatten before it")
         return (self.units,)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         kernel = {"kernel": Weight((shape[-1], self.units), self.initializer)}
         return kernel | ({"bias": Weight((self.units,), Zeros())} if self.bias else {})
 
-    def apply(
-        self, weights: Mapping[str, Tensor], x: Tensor, generator: np.random.Generator | None
-    ) -> Tensor:
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         z = matrix_product(x, weights["kernel"])
         if self.bias:
-            z = z + expand_dims(weights["bias"], axis=-2)  # (…, 1, units)
+            z = z + at.spread(weights["bias"])  # (…, 1, units)
         return self.activation(z)
 
 
@@ -53,9 +50,34 @@ class Dropout(Layer, name="dropout"):
 
     rate: Fraction
 
-    def apply(
-        self, weights: Mapping[str, Tensor], x: Tensor, generator: np.random.Generator | None
-    ) -> Tensor:
-        if generator is None or self.rate == 0:
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
+        if at.generator is None or self.rate == 0:
             return x
-        return x * dropout_mask(x, rate=self.rate, generator=generator)
+        return x * dropout_mask(x, rate=self.rate, generator=at.generator)
+
+
+class Embedding(Layer, name="embedding"):
+    """A row of ``table`` (vocabulary, units) for each whole number of a sequence.
+
+    x: (…, batch, length), numbers from 0 to vocabulary - 1; the result (…, batch, length, units).
+    """
+
+    vocabulary: Count
+    units: Count
+    initializer: Initializer = Uniform()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            raise ShapeError("takes (length,) whole numbers", "put it first")
+        return (*shape, self.units)
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        return {"table": Weight((self.vocabulary, self.units), self.initializer)}
+
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
+        broken = x.value[x.value != np.rint(x.value)]
+        if broken.size:
+            raise DataError(
+                f"embedding takes whole numbers, got {broken[0]:g} — set data.standardize=false"
+            )
+        return embedding(x.value.astype(np.int64), weights["table"])

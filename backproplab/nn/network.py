@@ -1,10 +1,9 @@
-"""Model: what a config says of the network. Network: its layers with names, shapes and weights."""
+"""Model: what a config says of the network. Network: its chain of layers, as a function."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Annotated, Any
 
@@ -13,27 +12,14 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.autograd import Tensor
-from backproplab.errors import ConfigError
+from backproplab.errors import ConfigError, Problem
 from backproplab.nn.activations import Activation, Relu
+from backproplab.nn.chain import Place, chain, named_weights
 from backproplab.nn.initializers import GlorotUniform, Initializer
-from backproplab.nn.layer import Layer, Shape
+from backproplab.nn.layer import Layer, Shape, ShapeError, Weight, Weights
 from backproplab.nn.layers import Dense
 from backproplab.nn.parameters import ParameterVector
 from backproplab.spec import Count, Spec
-
-
-@dataclass(frozen=True)
-class Place:
-    """One layer in its network: ``dense_2`` and the shapes that it meets there."""
-
-    name: str
-    layer: Layer
-    input_shape: Shape
-    output_shape: Shape
-
-    @property
-    def parameters(self) -> int:
-        return sum(prod(w.shape) for w in self.layer.weights(self.input_shape).values())
 
 
 @dataclass(frozen=True)
@@ -47,23 +33,15 @@ class Network:
     def chain(
         cls, layers: tuple[Layer, ...], input_shape: Shape, initializer: Initializer
     ) -> Network:
-        """Name the layers (dense_1, relu_1, dense_2) and pass the shapes through them.
+        """The network of these layers, named, for inputs of ``input_shape``.
 
         Raises ConfigError that names the layer whose input does not fit.
         """
-        places: list[Place] = []
-        kinds: Counter[str] = Counter()
-        shape = input_shape
-        for layer in layers:
-            kinds[layer.name] += 1
-            name = f"{layer.name}_{kinds[layer.name]}"
-            try:
-                after = layer.output_shape(shape)
-            except ValueError as error:
-                raise ConfigError(f"model: layer {len(places) + 1} ({name}): {error}") from None
-            places.append(Place(name, layer, shape, after))
-            shape = after
-        return cls(tuple(places), initializer)
+        try:
+            return cls(chain(layers, input_shape), initializer)
+        except ShapeError as error:
+            what = f"model.{error.path}: {error.what}"
+            raise ConfigError(Problem("", what, error.hint)) from None
 
     @property
     def input_shape(self) -> Shape:
@@ -73,46 +51,43 @@ class Network:
     def output_shape(self) -> Shape:
         return self.places[-1].output_shape
 
+    @cached_property
+    def weights(self) -> dict[str, Weight]:
+        """Every array of the network: ``dense_1/kernel``, ``residual_1/conv2d_1/bias``, …"""
+        return named_weights(self.places)
+
     def parameters(self, dtype: Any, population: tuple[int, ...] = ()) -> ParameterVector:
-        """Room for the weights, all zero: ``dense_1/kernel``, ``dense_1/bias``, …"""
-        shapes = {
-            f"{place.name}/{name}": weight.shape
-            for place in self.places
-            for name, weight in place.layer.weights(place.input_shape).items()
-        }
-        return ParameterVector(shapes, dtype, population)
+        """Room for the weights and the statistics, all zero."""
+        trainable, statistics = (
+            {name: w.shape for name, w in self.weights.items() if w.trainable is wanted}
+            for wanted in (True, False)
+        )
+        return ParameterVector(trainable, dtype, population, statistics)
 
     def initialize(self, parameters: ParameterVector, generator: np.random.Generator) -> None:
         """Draw the first weights, in float64 and in the order of the layers, member by member."""
         for member in np.ndindex(parameters.population):
-            for place in self.places:
-                for name, weight in place.layer.weights(place.input_shape).items():
-                    initializer = weight.initializer or self.initializer
-                    drawn = initializer.draw(generator, weight.shape)
-                    parameters.views[f"{place.name}/{name}"][member] = drawn
+            for name, weight in self.weights.items():
+                initializer = weight.initializer or self.initializer
+                parameters.views[name][member] = initializer.draw(generator, weight.shape)
 
     def __call__(
-        self,
-        weights: Mapping[str, Tensor],
-        x: Tensor,
-        generator: np.random.Generator | None = None,
+        self, weights: Weights, x: Tensor, generator: np.random.Generator | None = None
     ) -> Tensor:
-        """The outputs (…, batch, units) of inputs (…, batch, *input_shape)."""
+        """The outputs (…, batch, units) of inputs (…, batch, *input_shape).
+
+        With a ``generator`` this is a pass of training: chance is drawn from it, and layers
+        write to their statistics.
+        """
         for place in self.places:
             x = self.step(place, weights, x, generator)
         return x
 
     def step(
-        self,
-        place: Place,
-        weights: Mapping[str, Tensor],
-        x: Tensor,
-        generator: np.random.Generator | None,
+        self, place: Place, weights: Weights, x: Tensor, generator: np.random.Generator | None
     ) -> Tensor:
         """One layer of the forward pass."""
-        names = place.layer.weights(place.input_shape)
-        own = {name: weights[f"{place.name}/{name}"] for name in names}
-        return place.layer.apply(own, x, generator)
+        return place.apply(weights, x, generator)
 
     def __str__(self) -> str:
         """``64-32-10 relu``: the widths of the dense layers, and what stands between them."""

@@ -1,12 +1,13 @@
-"""ParameterVector: every weight of a network in one flat buffer, with a named view for each.
+"""ParameterVector: every array of a network in one flat buffer, with a named view for each.
 
-An optimizer works on ``flat`` and knows no names; a layer gets its views and knows no buffer.
+An optimizer works on ``trainable`` and knows no names; a layer gets its views and knows no buffer.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -14,11 +15,15 @@ import numpy as np
 
 from backproplab.autograd import Tensor
 
+Array = np.ndarray[Any, Any]
+
 
 class ParameterVector:
-    """Named arrays laid out one after the other in ``flat``.
+    """Named arrays laid out one after the other in ``flat``: the weights, then the statistics.
 
+    shapes: of the weights, by name.  statistics: of the arrays that no gradient moves.
     flat: shape (n,), or (P, n) for a population of P members.
+    trainable: the part of ``flat`` that holds the weights.
     views: name -> its part of ``flat``, of shape ``shape`` or ``(P, *shape)``; writing to a view
         writes to ``flat``.
     """
@@ -28,31 +33,40 @@ class ParameterVector:
         shapes: Mapping[str, tuple[int, ...]],
         dtype: Any = np.float32,
         population: tuple[int, ...] = (),
+        statistics: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
-        self.shapes = dict(shapes)
+        self.weights = dict(shapes)
+        self.shapes = self.weights | dict(statistics or {})
         self.population = population
         self.flat = np.zeros((*population, sum(map(prod, self.shapes.values()))), dtype)
-        self.views: dict[str, np.ndarray[Any, Any]] = {}
-        start = 0
-        for name, shape in self.shapes.items():
-            part = self.flat[..., start : start + prod(shape)]
-            self.views[name] = part.reshape((*population, *shape))
-            start += prod(shape)
+        self.trainable = self.flat[..., : sum(map(prod, self.weights.values()))]
+        self.views = self.named(self.flat)
 
     def __len__(self) -> int:
-        """The number of parameters of one member."""
-        return int(self.flat.shape[-1])
+        """The number of weights of one member."""
+        return int(self.trainable.shape[-1])
+
+    def named(self, flat: Array) -> dict[str, Array]:
+        """The parts of a vector that is laid out as ``flat`` is, by name."""
+        ends = accumulate(map(prod, self.shapes.values()))
+        return {
+            name: flat[..., end - prod(shape) : end].reshape((*self.population, *shape))
+            for (name, shape), end in zip(self.shapes.items(), ends, strict=True)
+        }
 
     def twin(self) -> ParameterVector:
-        """Zeros in the same layout: for gradients and for the slots of an optimizer."""
-        return ParameterVector(self.shapes, self.flat.dtype, self.population)
+        """Zeros laid out as the weights: for gradients and for the slots of an optimizer."""
+        return ParameterVector(self.weights, self.flat.dtype, self.population)
 
     def tensors(self, tracked: bool = False) -> dict[str, Tensor]:
-        """The views as tensors, tracked if a gradient is wanted."""
-        return {name: Tensor(view, None, tracked) for name, view in self.views.items()}
+        """The views as tensors; the weights are tracked if a gradient is wanted."""
+        return {
+            name: Tensor(view, None, tracked and name in self.weights)
+            for name, view in self.views.items()
+        }
 
     def fingerprint(self) -> str:
-        """SHA-256 of names, shapes and bytes: equal exactly for bit-equal weights."""
+        """SHA-256 of names, shapes and bytes: equal exactly for bit-equal arrays."""
         digest = hashlib.sha256(repr((self.shapes, self.flat.dtype.str)).encode())
         digest.update(self.flat.tobytes())
         return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from backproplab.autograd import Tensor
 from backproplab.nn import Loss, Metric, Network, ParameterVector
 
 Array = np.ndarray[Any, Any]
-TILE = 1024  # examples a forward pass
+TILE = 1024  # examples a forward pass, if
+ENTRIES = 2**21  # the widest layer's result has no more entries
 
 
 def evaluate(
@@ -25,12 +27,14 @@ def evaluate(
     """``{"loss": …, metric: …}`` over all examples, without dropout.
 
     targets: as the data hold them, for the metrics; encoded: as the loss takes them.
-    The mean loss is summed in float64 over tiles of 1024 examples.
+    The mean loss is summed in float64 over tiles of examples.
     """
+    widest = max(prod(place.output_shape) for place in network.places)
+    length = min(TILE, max(ENTRIES // widest, 1))
     weights = parameters.tensors()
     outputs, total = [], 0.0
-    for start in range(0, len(inputs), TILE):
-        tile = slice(start, start + TILE)
+    for start in range(0, len(inputs), length):
+        tile = slice(start, start + length)
         y = network(weights, Tensor(inputs[tile]))
         outputs.append(y.value)
         total += float(np.sum(loss(y, Tensor(encoded[tile])).value, dtype=np.float64))

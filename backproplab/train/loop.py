@@ -154,10 +154,9 @@ class Trainer:
             place = f"at epoch {self.state.epoch + 1}, step {self.state.step + 1}"
             raise self._divergence(place, self.learner.first_nonfinite(inputs, targets))
         self.state.step += 1
+        theta, gradient = self.parameters.trainable, self.gradient.flat
         slots = {name: vector.flat for name, vector in self.slots.items()}
-        self.optimizer.step(
-            self.parameters.flat, self.gradient.flat, self.learning_rate, self.state.step, slots
-        )
+        self.optimizer.step(theta, gradient, self.learning_rate, self.state.step, slots)
         self.state.examples += len(indices)
         self._tell("step")
 

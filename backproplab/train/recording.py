@@ -123,8 +123,7 @@ class Checkpoints(Callback):
         arrays = dict(trainer.parameters.views) | slots
         save(self.folder / "last.safetensors", Checkpoint(arrays, place))
         if self.best.weights is not None:
-            kept = trainer.parameters.twin()
-            kept.flat[...] = self.best.weights
+            kept = trainer.parameters.named(self.best.weights)
             place = {"epoch": int(state.best["epoch"]), **self.identity}
-            save(self.folder / "best.safetensors", Checkpoint(dict(kept.views), place))
+            save(self.folder / "best.safetensors", Checkpoint(kept, place))
         self.saved = time.monotonic()

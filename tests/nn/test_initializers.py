@@ -9,7 +9,7 @@ from backproplab.nn.initializers import Normal, Orthogonal, Uniform, fans
 INSTANCES = {name: member() for name, member in Initializer.members.items()}
 # name -> variance at fan_in 1000, fan_out 500, by the papers named in the docstrings
 VARIANCE = {
-    "zeros": 0, "normal": 0.05**2, "uniform": 0.05**2 / 3,
+    "zeros": 0, "ones": 0, "normal": 0.05**2, "uniform": 0.05**2 / 3,
     "glorot_uniform": 2 / 1500, "glorot_normal": 2 / 1500,
     "he_uniform": 2 / 1000, "he_normal": 2 / 1000,
     "lecun_uniform": 1 / 1000, "lecun_normal": 1 / 1000,
@@ -26,7 +26,7 @@ def test_mean_and_variance(name):
     w = draw(INSTANCES[name])
     assert w.shape == (1000, 500)
     assert w.var() == pytest.approx(VARIANCE[name], rel=0.02)
-    assert abs(w.mean()) <= 0.01 * np.sqrt(VARIANCE[name])
+    assert abs(w.mean() - (name == "ones")) <= 0.01 * np.sqrt(VARIANCE[name])
 
 
 @pytest.mark.parametrize("name", INSTANCES)

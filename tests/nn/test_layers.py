@@ -7,62 +7,117 @@ from hypothesis import strategies as st
 
 from backproplab.autograd import Tensor, gradcheck
 from backproplab.errors import ConfigError
-from backproplab.nn import Activation, Layer, Model, Network
+from backproplab.nn import Activation, Layer, Model, Network, Pass
 from backproplab.nn.initializers import GlorotUniform
 from backproplab.nn.layers import Dense, Dropout
 
-EXAMPLES = {"dense": Dense(units=4), "dropout": Dropout(rate=0.5)}
-LAYERS = {name: EXAMPLES.get(name) or member() for name, member in Layer.members.items()}
+# fields and input shape, for the layers that need either
+EXAMPLES = {
+    "dense": [({"units": 4}, (3,)), ({"units": 2, "bias": False}, (3,))],
+    "dropout": [({"rate": 0.5}, (3,))],
+    "embedding": [({"vocabulary": 5, "units": 2}, (3,))],
+    "conv2d": [
+        ({"filters": 3, "activation": "tanh"}, (5, 4, 2)),
+        ({"filters": 2, "kernel": [3, 2], "stride": [2, 1], "padding": "same"}, (5, 4, 2)),
+        ({"filters": 2, "padding": 2, "dilation": 2, "bias": False}, (5, 4, 1)),
+    ],
+    "conv1d": [({"filters": 3}, (6, 2)), ({"filters": 3, "padding": "same", "stride": 2}, (6, 2))],
+    "max_pool": [({}, (4, 6, 2)), ({"window": 3, "stride": 1, "padding": "same"}, (5, 4, 2)), ({}, (7, 2))],
+    "avg_pool": [({}, (4, 6, 2)), ({"window": [3, 2], "padding": "same"}, (5, 4, 2)), ({}, (7, 2))],
+    "global_max_pool": [({}, (4, 3, 2)), ({}, (5, 2))],
+    "global_avg_pool": [({}, (4, 3, 2)), ({}, (5, 2))],
+    "batch_norm": [({}, (3,)), ({"flavor": "torch"}, (4, 3, 2))],
+    "layer_norm": [({}, (3,)), ({}, (4, 3, 2))],
+    "reshape": [({"shape": [2, 3, 1]}, (6,))],
+    "flatten": [({}, (2, 3, 2))],
+    "residual": [
+        ({"layers": ["tanh", {"dense": 3}]}, (3,)),
+        ({"layers": [{"conv2d": {"filters": 2, "padding": "same"}}, "batch_norm"], "activation": "silu"}, (3, 3, 2)),
+    ],
+}  # fmt: skip
+CASES = [
+    pytest.param(member.model_validate(fields), shape, id=f"{name}-{k}")
+    for name, member in Layer.members.items()
+    for k, (fields, shape) in enumerate(EXAMPLES.get(name, [({}, (3,))]))
+]
+cases = pytest.mark.parametrize(("layer", "shape"), CASES)
 ACTIVATIONS = {name: member() for name, member in Activation.members.items()}
-SHAPE = (3,)
 
 
-def weights_of(layer, rng, population=()):
-    return {
+def weights_of(layer, shape, rng, population=()):
+    """Random weights; the variance that batch_norm keeps is positive."""
+    drawn = {
         name: rng.standard_normal((*population, *weight.shape))
-        for name, weight in layer.weights(SHAPE).items()
+        for name, weight in layer.weights(shape).items()
     }
+    return {k: np.exp(w) if k.endswith("variance") else w for k, w in drawn.items()}
 
 
-def apply(layer, weights, x, generator=None):
-    return layer.apply({k: Tensor(v) for k, v in weights.items()}, Tensor(x), generator)
+def inputs_of(layer, shape, rng, lead=(5,)):
+    """Away from kinks and ties; whole numbers where rows of a table are meant."""
+    if layer.name == "embedding":
+        return rng.integers(0, layer.vocabulary, (*lead, *shape)).astype(float)
+    size = int(np.prod((*lead, *shape)))
+    return 0.1 * (rng.permutation(size).reshape(*lead, *shape) - size / 2) + 0.03
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_shapes_are_as_promised(name):
-    layer, rng = LAYERS[name], np.random.default_rng(0)
-    y = apply(layer, weights_of(layer, rng), rng.standard_normal((5, *SHAPE)))
-    assert y.shape == (5, *layer.output_shape(SHAPE))
+def apply(layer, weights, x, shape=(3,), generator=None):
+    tensors = {k: Tensor(v) for k, v in weights.items()}
+    return layer.apply(tensors, Tensor(x), Pass(shape, generator))
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_gradients_by_weights_and_input(name):
-    layer, rng = LAYERS[name], np.random.default_rng(0)
-    weights = weights_of(layer, rng)
-    x = rng.uniform(0.1, 2, (5, *SHAPE)) * rng.choice([-1, 1], (5, *SHAPE))
-
-    def function(x, *ws):
-        return layer.apply(dict(zip(weights, ws, strict=True)), x, None)
-
-    gradcheck(function, x, *weights.values())
+@cases
+def test_shapes_are_as_promised(layer, shape):
+    rng = np.random.default_rng(0)
+    weights = weights_of(layer, shape, rng)
+    for n in (5, 1, 0):
+        y = apply(layer, weights, inputs_of(layer, shape, rng, (n,)), shape)
+        assert y.shape == (n, *layer.output_shape(shape))
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_population_is_its_members(name):
-    layer, rng = LAYERS[name], np.random.default_rng(0)
-    weights, x = weights_of(layer, rng, (3,)), rng.standard_normal((3, 5, *SHAPE))
-    together = apply(layer, weights, x).value
+@pytest.mark.parametrize("training", [False, True])
+@cases
+def test_gradients_by_weights_and_input(layer, shape, training):
+    rng = np.random.default_rng(0)
+    weights, x = weights_of(layer, shape, rng), inputs_of(layer, shape, rng)
+    fixed = {k for k, w in layer.weights(shape).items() if not w.trainable}
+    moved = [k for k in weights if k not in fixed]
+
+    def function(*arrays):
+        own = weights | dict(zip(moved, arrays, strict=False))
+        start = Tensor(x) if layer.name == "embedding" else arrays[-1]
+        generator = np.random.default_rng(1) if training else None
+        return layer.apply(
+            {k: Tensor(v) if k in fixed else v for k, v in own.items()},
+            start,
+            Pass(shape, generator),
+        )
+
+    gradcheck(function, *[weights[k] for k in moved], x)
+
+
+@cases
+def test_a_population_is_its_members(layer, shape):
+    rng = np.random.default_rng(0)
+    weights, x = weights_of(layer, shape, rng, (3,)), inputs_of(layer, shape, rng, (3, 5))
+    together = apply(layer, weights, x, shape).value
     for p in range(3):
-        alone = apply(layer, {k: v[p] for k, v in weights.items()}, x[p]).value
-        np.testing.assert_allclose(together[p], alone, rtol=1e-13)
+        alone = apply(layer, {k: v[p] for k, v in weights.items()}, x[p], shape).value
+        np.testing.assert_allclose(together[p], alone, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_float32_stays_float32(name):
-    layer, rng = LAYERS[name], np.random.default_rng(0)
-    weights = {k: v.astype(np.float32) for k, v in weights_of(layer, rng).items()}
-    y = apply(layer, weights, rng.standard_normal((5, *SHAPE)).astype(np.float32), rng)
-    assert y.dtype == np.float32
+@cases
+def test_float32_stays_float32(layer, shape):
+    rng = np.random.default_rng(0)
+    weights = {k: v.astype(np.float32) for k, v in weights_of(layer, shape, rng).items()}
+    x = inputs_of(layer, shape, rng).astype(np.float32)
+    for generator in (None, rng):
+        assert apply(layer, weights, x, shape, generator).dtype == np.float32
+
+
+@cases
+def test_a_config_gives_the_layer_back(layer, shape):
+    assert Layer.parse(layer.describe()) == layer
 
 
 # slope of each activation far on either side: what saturates, what is kept
@@ -86,25 +141,27 @@ def test_dense_is_x_w_plus_b():
     layer = Dense(units=4, activation=ACTIVATIONS["tanh"])
     y = apply(layer, {"kernel": w, "bias": b}, x).value
     np.testing.assert_allclose(y, np.tanh(x @ w + b), rtol=1e-14)
-    assert set(Dense(units=4, bias=False).weights(SHAPE)) == {"kernel"}
+    assert set(Dense(units=4, bias=False).weights((3,))) == {"kernel"}
 
 
 def test_dropout():
     # cs231n assignment 2: the share of zeros within 0.01 of the rate, the mean kept within 0.5 %
     x, rng = np.full((500, 500), 10.0), np.random.default_rng(0)
     for rate in (0.3, 0.6, 0.75):
-        y = apply(Dropout(rate=rate), {}, x, rng).value
+        y = apply(Dropout(rate=rate), {}, x, generator=rng).value
         assert abs((y == 0).mean() - rate) < 0.01
         assert abs(y.mean() - 10) < 0.05
         np.testing.assert_array_equal(apply(Dropout(rate=rate), {}, x).value, x)
-    np.testing.assert_array_equal(apply(Dropout(rate=0.0), {}, x, rng).value, x)
+    np.testing.assert_array_equal(apply(Dropout(rate=0.0), {}, x, generator=rng).value, x)
 
 
 def test_dropout_uses_one_mask_forward_and_backward():
     from backproplab import vjp
 
     x = np.ones((50, 3))
-    y, pullback = vjp(lambda x: Dropout(rate=0.5).apply({}, x, np.random.default_rng(1)), x)
+    y, pullback = vjp(
+        lambda x: Dropout(rate=0.5).apply({}, x, Pass((3,), np.random.default_rng(1))), x
+    )
     np.testing.assert_array_equal(pullback(np.ones_like(x))[0].value, y.value)
 
 

@@ -11,11 +11,15 @@ from typing import Any
 
 from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     activations,
+    convolution,
     elementwise,
     exponential,
     fused,
     indexing,
     linalg,
+    lookup,
+    normalization,
+    pooling,
     random,
     reductions,
     shapes,
@@ -23,6 +27,7 @@ from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     statistics,
     summation,
     trigonometric,
+    windows,
 )
 from backproplab.autograd.primitive import FUNCTIONS
 from backproplab.errors import did_you_mean

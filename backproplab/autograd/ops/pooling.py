@@ -1,0 +1,124 @@
+"""Pooling: the largest entry, or the mean, of what each window sees, channel by channel.
+
+Convention at ties: the first of equal entries, row by row, gets the whole gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.ops import reductions
+from backproplab.autograd.ops.windows import Numbers, Padding, Windows, patches
+from backproplab.autograd.primitive import Array, Op, composition, into, primitive
+from backproplab.autograd.samples import distinct, sample
+from backproplab.autograd.tensor import Tensor
+
+
+def _window_max(x: Array, windows: Windows) -> Array:
+    return reduce(np.maximum, (view for _, view in windows.views(x)))
+
+
+def _firsts(x: Array, top: Array, windows: Windows) -> Iterator[Array]:
+    """For each place in the window: in which windows x is there the first to equal ``top``."""
+    waiting = np.ones(top.shape, bool)
+    for _, view in windows.views(x):
+        hit = (view == top) & waiting
+        waiting ^= hit
+        yield hit
+
+
+def _place(g: Array, x: Array, top: Array, windows: Windows) -> Array:
+    total = np.zeros(x.shape, g.dtype)
+    for (_, view), hit in zip(windows.views(total), _firsts(x, top, windows), strict=True):
+        np.add(view, g * hit, out=view)
+    return total
+
+
+def _pick(u: Array, x: Array, top: Array, windows: Windows) -> Array:
+    total = np.zeros(top.shape, u.dtype)
+    for (_, view), hit in zip(windows.views(u), _firsts(x, top, windows), strict=True):
+        np.add(total, view * hit, out=total)
+    return total
+
+
+def _ranked(rng: np.random.Generator) -> tuple[Array, Array]:
+    """(2, 6, 4) without ties, and the maxima of its windows of 2."""
+    x = 0.1 * rng.permutation(48).reshape(2, 6, 4)
+    return x, x.reshape(2, 3, 2, 4).max(axis=2)
+
+
+PAIRS = Windows.of(2, 1, stride=2)
+window_max = primitive(
+    "window_max",
+    into(_window_max),
+    vjp=[lambda g, y, x, windows: place_at_first(g, x, y, windows=windows)],
+    samples=[
+        distinct((2, 4, 6, 3), windows=Windows.of(2, 2, stride=2)),
+        distinct((2, 5, 6, 2), windows=Windows.of((3, 2), 2, stride=(1, 2), dilation=(2, 1))),
+        distinct((2, 6, 3), windows=Windows.of(2, 1)),
+    ],
+    doc="(…, *spatial, c) -> (…, *counts, c): the largest entry in each window.",
+)
+place_at_first: Op = primitive(
+    "place_at_first",
+    into(_place),
+    vjp=[lambda u, y, g, x, top, windows: pick_at_first(u, x, top, windows=windows), None, None],
+    samples=sample(lambda rng: (rng.standard_normal((2, 3, 4)), *_ranked(rng)), windows=PAIRS),
+    doc="Zeros like x, with g where a window of x first equals its largest entry.",
+)
+pick_at_first: Op = primitive(
+    "pick_at_first",
+    into(_pick),
+    vjp=[lambda g, y, u, x, top, windows: place_at_first(g, x, top, windows=windows), None, None],
+    samples=sample(lambda rng: (rng.standard_normal((2, 6, 4)), *_ranked(rng)), windows=PAIRS),
+    doc="The entry of u where a window of x first equals its largest entry.",
+)
+
+
+def _side_by_side(window: Numbers, stride: Numbers | None) -> Windows:
+    """Windows that tile, unless a stride is given; a number is the side of a square."""
+    size = (window, window) if isinstance(window, int) else tuple(window)
+    return Windows.of(size, len(size), size if stride is None else stride)
+
+
+@composition
+def max_pool(
+    x: Any, *, window: Numbers = 2, stride: Numbers | None = None, padding: Padding = "valid"
+) -> Tensor:
+    """The largest entry of each window of x (…, *spatial, channels); padding never wins.
+
+    window: a number for a square, or a length for each spatial axis, ``(3,)`` for sequences.
+    stride: the window's own size by default.  padding: as in conv2d.
+    """
+    windows = _side_by_side(window, stride)
+    return window_max(windows.pad(x, padding, -np.inf), windows=windows)
+
+
+@composition
+def avg_pool(
+    x: Any, *, window: Numbers = 2, stride: Numbers | None = None, padding: Padding = "valid"
+) -> Tensor:
+    """The mean of each window; padding does not count, as in Keras. Settings as in max_pool."""
+    windows = _side_by_side(window, stride)
+    around = windows.pad(x, padding)
+    ones = windows.pad(np.ones((*windows.spatial(x), 1), around.dtype), padding)
+    total, count = (
+        reductions.sum(patches(a, windows=windows), axis=windows.inner) for a in (around, ones)
+    )
+    return total / count
+
+
+@composition
+def global_max_pool(x: Any, *, rank: int = 2) -> Tensor:
+    """The largest entry of each channel over ``rank`` spatial axes: (…, n, channels)."""
+    return reductions.max(x, axis=tuple(range(-rank - 1, -1)))
+
+
+@composition
+def global_avg_pool(x: Any, *, rank: int = 2) -> Tensor:
+    """The mean of each channel over ``rank`` spatial axes: (…, n, channels)."""
+    return reductions.mean(x, axis=tuple(range(-rank - 1, -1)))

@@ -1,0 +1,161 @@
+"""Is the gradient right? An experiment's layers, and its gradients against central differences.
+
+In float64, on a few training examples. This file knows no terminal.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd import Tensor, central_difference
+from backproplab.autograd.graph import flops
+from backproplab.config import Experiment
+from backproplab.experiment import Parts, build
+from backproplab.learners import Backprop
+
+Array = np.ndarray[Any, Any]
+STEPS = (1e-5, 1e-6, 1e-7)
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer: its name, the shape it gives, its parameters, its operations for one example."""
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+    flops: int
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """One parameter: how many of its entries were asked, and the largest relative error.
+
+    error: |a - n| / (|a| + |n|) over the norms of analytic and numeric gradient.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    asked: int
+    error: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the two ways took: passes through the network, and seconds, as measured."""
+
+    entries: int
+    numeric_passes: int
+    numeric_seconds: float
+    backprop_seconds: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """The whole answer."""
+
+    parts: Parts
+    layers: tuple[LayerRow, ...]
+    gradients: tuple[GradientRow, ...]
+    cost: Cost
+
+    def worst(self) -> float:
+        return max((row.error for row in self.gradients), default=0.0)
+
+
+def check(experiment: Experiment, examples: int = 8, entries: int | None = 40) -> Check:
+    """Compare every parameter's gradient with central differences.
+
+    examples: of the training split, as one batch. entries: asked of each parameter, at random;
+    None for all. Raises what build raises.
+    """
+    parts = build(experiment.model_copy(update={"dtype": "float64", "batch_size": None}))
+    batch = parts.split(parts.splits.train.take(np.arange(min(examples, len(parts.splits.train)))))
+    probe = _Probe(parts, batch.inputs, batch.encoded)
+    started = time.perf_counter()
+    probe.learn()
+    backprop = time.perf_counter() - started
+    generator = np.random.default_rng(experiment.seed)
+    started = time.perf_counter()
+    rows = tuple(
+        _gradient_row(probe, name, _chosen(view.size, entries, generator))
+        for name, view in probe.learner.gradient.views.items()
+    )
+    numeric = time.perf_counter() - started
+    cost = Cost(sum(row.asked for row in rows), probe.passes, numeric, backprop)
+    return Check(parts, tuple(layer_rows(parts)), rows, cost)
+
+
+def layer_rows(parts: Parts) -> list[LayerRow]:
+    """The network layer by layer, with the operations that one example costs forward."""
+    weights, x = parts.parameters.tensors(), np.ones((1, *parts.network.input_shape))
+    rows = []
+    for place in parts.network.places:
+        y = place.apply(weights, Tensor(x, None, True), None)
+        rows.append(LayerRow(place.name, place.output_shape, place.parameters, flops(y)))
+        x = y.value
+    return rows
+
+
+class _Probe:
+    """The loss of one batch as a function of single weights; chance falls the same each time."""
+
+    def __init__(self, parts: Parts, inputs: Array, targets: Array) -> None:
+        self.learner = Backprop(parts.network, parts.loss, parts.parameters, _same_chance())
+        self.inputs, self.targets = inputs, targets
+        self.passes = 0
+
+    def learn(self) -> None:
+        self.learner(self.inputs, self.targets)
+
+    def loss(self) -> float:
+        """One forward pass in training mode."""
+        self.passes += 1
+        learner = self.learner
+        y = learner.network(learner.parameters.tensors(), Tensor(self.inputs), _same_chance())
+        return float(np.mean(learner.loss(y, Tensor(self.targets)).value))
+
+    def slope(self, name: str, entry: int, analytic: float) -> float:
+        """The central difference by one weight.
+
+        One that disagrees is asked again with smaller steps: a kink of ReLU between the two
+        points goes away then, a wrong rule does not.
+        """
+        flat = self.learner.parameters.views[name].reshape(-1)
+        value, numeric = flat[entry], 0.0
+
+        def at(t: float) -> float:
+            flat[entry] = value + t
+            loss = self.loss()
+            flat[entry] = value
+            return loss
+
+        for h in STEPS:
+            numeric = central_difference(at, h)
+            if abs(numeric - analytic) <= 1e-5 * (abs(numeric) + abs(analytic)) + 1e-9:
+                break
+        return numeric
+
+
+def _same_chance() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def _chosen(size: int, entries: int | None, generator: np.random.Generator) -> Array:
+    if entries is None or entries >= size:
+        return np.arange(size)
+    return np.sort(generator.choice(size, entries, replace=False))
+
+
+def _gradient_row(probe: _Probe, name: str, chosen: Array) -> GradientRow:
+    view = probe.learner.gradient.views[name]
+    analytic = view.reshape(-1)[chosen]
+    pairs = zip(chosen, analytic, strict=True)
+    numeric = np.array([probe.slope(name, int(entry), float(a)) for entry, a in pairs])
+    size = float(np.linalg.norm(analytic) + np.linalg.norm(numeric))
+    error = float(np.linalg.norm(analytic - numeric) / max(size, 1e-7))
+    return GradientRow(name, view.shape, len(chosen), error)

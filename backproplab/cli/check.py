@@ -1,0 +1,41 @@
+"""backproplab check: does the config fit, and are its gradients right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="The relative error that is allowed.", min=0.0)
+    ] = 1e-5,
+    entries: Annotated[
+        int, typer.Option(help="Entries asked of each parameter; 0 for all.", min=0)
+    ] = 40,
+    examples: Annotated[int, typer.Option(help="Training examples in the batch.", min=1)] = 8,
+) -> None:
+    """Check a config: its layers, and every gradient against central differences.
+
+    Exits with 1 if a gradient is off by more than the tolerance.
+    """
+    from backproplab import config
+    from backproplab.checking import check
+    from backproplab.cli import render
+    from backproplab.errors import BackpropLabError, ConfigError
+
+    experiment, document = config.read(path, *(overrides or []))
+    try:
+        result = check(experiment, examples, entries or None)
+    except ConfigError as error:
+        raise config.located(error, document) from None
+    render.check(result, tolerance)
+    wrong = [row.name for row in result.gradients if not row.error <= tolerance]
+    if wrong:
+        raise BackpropLabError(
+            f"the gradient of {', '.join(wrong)} is off by more than {tolerance:g}"
+        )

@@ -1,0 +1,80 @@
+"""Layers one after the other: their names, the shapes that they meet, their part of the weights.
+
+This file must not know where weights are kept, nor any particular layer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from backproplab.autograd import Tensor
+from backproplab.errors import GraphError
+from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
+
+
+@dataclass(frozen=True)
+class Place:
+    """One layer in its chain: ``dense_2`` and the shapes that it meets there."""
+
+    name: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+
+    @cached_property
+    def weights(self) -> dict[str, Weight]:
+        """Its arrays, by the layer's own names for them."""
+        return self.layer.weights(self.input_shape)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers a gradient moves."""
+        return sum(prod(w.shape) for w in self.weights.values() if w.trainable)
+
+    def apply(self, weights: Weights, x: Tensor, generator: np.random.Generator | None) -> Tensor:
+        """The layer's function, with its own part of the chain's ``weights``."""
+        own = {name: weights[f"{self.name}/{name}"] for name in self.weights}
+        return self.layer.apply(own, x, Pass(self.input_shape, generator))
+
+
+def chain(layers: Iterable[Layer], shape: Shape, source: str = "the data") -> tuple[Place, ...]:
+    """Name the layers (dense_1, relu_1, dense_2) and pass the shapes through them.
+
+    source: where inputs of ``shape`` come from, for the message.
+    Raises ShapeError with the path of the layer whose input does not fit.
+    """
+    places: list[Place] = []
+    kinds: Counter[str] = Counter()
+    for layer in layers:
+        kinds[layer.name] += 1
+        name = f"{layer.name}_{kinds[layer.name]}"
+        try:
+            after = layer.output_shape(shape)
+        except (ShapeError, GraphError) as error:
+            raise _placed(error, len(places), name, f"got {shape} from {source}") from None
+        places.append(Place(name, layer, shape, after))
+        shape, source = after, name
+    return tuple(places)
+
+
+def named_weights(places: Iterable[Place]) -> dict[str, Weight]:
+    """Every array of the chain: ``dense_1/kernel``, ``dense_1/bias``, …"""
+    return {
+        f"{place.name}/{name}": weight for place in places for name, weight in place.weights.items()
+    }
+
+
+def _placed(error: ShapeError | GraphError, position: int, name: str, got: str) -> ShapeError:
+    """The error with its place; one that a chain inside the layer has placed keeps its words."""
+    here = f"layers.{position}"
+    if isinstance(error, GraphError):
+        return ShapeError(f"{name}: {error}, {got}", path=here)
+    if error.path:
+        return ShapeError(error.what, error.hint, f"{here}.{error.path}")
+    return ShapeError(f"{name} {error.what}, {got}", error.hint, here)

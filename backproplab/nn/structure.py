@@ -1,0 +1,69 @@
+"""Layers that give a network its structure: flatten, reshape, residual."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from backproplab.autograd import Tensor
+from backproplab.autograd.ops.shapes import reshape
+from backproplab.nn.activations import Activation, Linear
+from backproplab.nn.chain import chain, named_weights
+from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
+from backproplab.spec import Count
+
+# its own JSON schema inside itself would have no end
+Layers = Annotated[
+    tuple[Layer, ...], Field(strict=False, min_length=1), WithJsonSchema({"type": "array"})
+]
+
+
+class Reshape(Layer, name="reshape"):
+    """Each example in another shape of as many entries: ``{reshape: [28, 28, 1]}``."""
+
+    shape: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if prod(shape) != prod(self.shape):
+            raise ShapeError(f"makes {self.shape} of {prod(self.shape)} entries")
+        return self.shape
+
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
+        return reshape(x, shape=(*x.shape[: x.ndim - len(at.shape)], *self.shape))
+
+
+class Flatten(Layer, name="flatten"):
+    """(…, …, …) -> (units,)."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (prod(shape),)
+
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
+        return reshape(x, shape=(*x.shape[: x.ndim - len(at.shape)], prod(at.shape)))
+
+
+class Residual(Layer, name="residual"):
+    """activation(x + f(x)), where f is ``layers``, which keep the shape. He et al. 2015.
+
+    Its weights are named by both: ``residual_1/conv2d_1/kernel``.
+    """
+
+    layers: Layers
+    activation: Activation = Linear()
+
+    def output_shape(self, shape: Shape) -> Shape:
+        after = chain(self.layers, shape, "the block's input")[-1].output_shape
+        if after != shape:
+            raise ShapeError(f"adds its input to {after}, which must be of the same shape")
+        return shape
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        return named_weights(chain(self.layers, shape))
+
+    def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
+        y = x
+        for place in chain(self.layers, at.shape):
+            y = place.apply(weights, y, at.generator)
+        return self.activation(x + y)

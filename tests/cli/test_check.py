@@ -1,0 +1,62 @@
+"""backproplab check: right gradients pass, a wrong one is found and ends with 1."""
+
+import re
+
+import numpy as np
+import pytest
+
+from backproplab.autograd.ops import trigonometric
+from backproplab.autograd.primitive import Op
+from backproplab.checking import check
+from backproplab.config import load
+from backproplab.nn.activations import Tanh
+
+CONFIG = """data: {name: moons, samples: 100}
+model: {layers: [{dense: 6}, tanh, {dropout: 0.3}, {dense: 4}, relu, {dense: 1}]}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_a_right_network(backproplab, config):
+    ended = backproplab("check c.yaml --entries 0")
+    assert ended.code == 0
+    assert re.search(r"dense_1 +6 +18 +\d+", ended.out)
+    assert len(re.findall(r"dense_\d/(kernel|bias) .*right", ended.out)) == 6
+    assert "(all of them take 102 passes)" in ended.out  # 51 weights
+    assert "1 forward and 1 backward pass for all 51 weights" in ended.out
+
+
+def test_a_wrong_rule_is_found(backproplab, config, monkeypatch):
+    wrong = Op("tanh", np.tanh, (lambda g, y, x: g * (1 - y),), (), "tanh with a wrong rule")
+    monkeypatch.setattr(Tanh, "function", wrong)
+    ended = backproplab("check c.yaml")
+    assert ended.code == 1
+    assert "the gradient of dense_1/kernel, dense_1/bias is off by more than 1e-05" in ended.err
+    assert trigonometric.tanh is not wrong
+
+
+def test_a_bad_config_is_told_with_its_line(backproplab, tmp_path):
+    (tmp_path / "c.yaml").write_text("data: iris\nloss: binary_cross_entropy\n")
+    ended = backproplab("check c.yaml")
+    assert ended.code == 2
+    assert "c.yaml:2:7: loss: binary_cross_entropy needs two classes" in ended.err
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "binary_cross_entropy", "mse", "huber"])
+@pytest.mark.parametrize(
+    "activation",
+    ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "sigmoid"],
+)
+def test_every_activation_and_loss_passes(config, loss, activation):
+    result = check(
+        load(config, f"model={{hidden: [5], activation: {activation}}}", f"loss={loss}"),
+        entries=None,
+    )
+    assert result.worst() < 1e-6
+    assert result.cost.numeric_passes >= 2 * len(result.parts.parameters)
