@@ -17,7 +17,7 @@ run: $(VENV)/run  ## Install, then train configs/quickstart.yaml
 test: $(VENV)/dev  ## The fast tests, under 6 minutes
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-slow: $(VENV)/dev system  ## The slow proofs: real TensorBoards, a browser, whole trainings
+test-slow: $(VENV)/dev $(VENV)/oracle system  ## The slow proofs: real TensorBoards, a browser, whole trainings
 	$(BIN)/pytest -n 2 -m slow
 
 test-all: test test-slow  ## Both
@@ -47,6 +47,10 @@ $(VENV)/python:
 
 $(VENV)/run: $(VENV)/python pyproject.toml
 	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/oracle: $(VENV)/dev
+	$(PIP) --editable '.[oracle]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/python pyproject.toml

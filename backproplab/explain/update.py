@@ -61,8 +61,8 @@ class Update:
 
     def own(self, place: Place) -> dict[str, Parameter]:
         """The parameters of a step, by their names in the layer."""
-        names = place.layer.weights(place.input_shape)
-        return {name: self.parameters[f"{place.name}/{name}"] for name in names}
+        trainable = [name for name, weight in place.weights.items() if weight.trainable]
+        return {name: self.parameters[f"{place.name}/{name}"] for name in trainable}
 
 
 def of_config(path: Path, overrides: Sequence[str]) -> Update:
@@ -125,10 +125,11 @@ def _step(parts: Parts, example: Split) -> dict[str, Parameter]:
     e, parameters = parts.experiment, parts.parameters
     learner = Backprop(parts.network, parts.loss, parameters, stream(e.seed, "dropout"))
     learner(example.inputs, example.encoded)
-    old = {name: view.copy() for name, view in parameters.views.items()}
+    gradients = learner.gradient.views
+    old = {name: parameters.views[name].copy() for name in gradients}
     slots = {name: parameters.twin().flat for name in e.optimizer.slots}
-    e.optimizer.step(parameters.flat, learner.gradient.flat, e.rate, 1, slots)
+    e.optimizer.step(parameters.trainable, learner.gradient.flat, e.rate, 1, slots)
     return {
-        name: Parameter(old[name], learner.gradient.views[name], new)
-        for name, new in parameters.views.items()
+        name: Parameter(old[name], gradient, parameters.views[name])
+        for name, gradient in gradients.items()
     }
