@@ -39,6 +39,10 @@ def test_its_second_derivatives():
     np.testing.assert_allclose(h[0], first, rtol=1e-10)
     np.testing.assert_allclose(h[1], first, rtol=1e-10)
     np.testing.assert_allclose(h[2, 2:], [0.015113944418615488, 0.023408652982830035], rtol=1e-10)
+    product = bpl.hvp(lecture, np.array([0.5, 0.1, 1.5, 0.2]), [1.0, 2.0, 3.0, 4.0]).value
+    # the last by the row above, 3 h41 + 3 h43 + 4 h44: the anchor's ...7453... has a digit wrong
+    expected = [0.08408205709529633, 0.08408205709529633, 0.1584663776060681, 0.25257452398783276]
+    np.testing.assert_allclose(product, expected, rtol=1e-10)
     assert h[3, 3] == pytest.approx(0.036255594125094305, rel=1e-10)
     np.testing.assert_allclose(
         np.linalg.eigvalsh(h), [-0.00098036, 0, 0.00294588, 0.05928660], atol=1e-8

@@ -94,6 +94,8 @@ def _line(tensor: Tensor, name: Mapping[int, str]) -> str:
 
 
 def _setting(value: Any) -> str:
+    if isinstance(value, tuple) and any(isinstance(item, np.ndarray) for item in value):
+        return f"({', '.join(map(_setting, value))})"
     return f"array{value.shape}" if isinstance(value, np.ndarray) else repr(value)
 
 

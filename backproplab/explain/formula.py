@@ -107,6 +107,8 @@ def _step(tensor: Tensor, written: Mapping[int, tuple[str, int]]) -> tuple[str, 
 
 def _infix(sign: str, hold: int, left: tuple[str, int], right: tuple[str, int]) -> tuple[str, int]:
     """a + b with the brackets that it needs; a factor or exponent of 1 is not written."""
+    if sign == "**" and right[0] == "0":
+        return "1", ATOM
     if sign in ("*", "/", "**") and right[0] == "1":
         return left
     if sign == "*" and left[0] in ("1", "-1"):

@@ -32,7 +32,7 @@ KINDS = {
     ast.BinOp: "this operator",
     ast.UnaryOp: "this operator",
     ast.Constant: "this constant",
-    ast.Call: "a named argument",
+    ast.Call: "such a call",
 }
 
 

@@ -98,13 +98,17 @@ def _forms() -> dict[str, Callable[..., Any]]:
     import sympy as s
 
     def where(condition: Any, a: Any, b: Any) -> Any:
-        return a if condition else b
+        return a if condition else b  # the branch that is taken at the point
+
+    def cbrt(x: Any) -> Any:
+        third = s.Rational(1, 3)
+        return s.Piecewise((x**third, x >= 0), (-((-x) ** third), True))
 
     return {
         "add": lambda a, b: a + b, "subtract": lambda a, b: a - b,
         "multiply": lambda a, b: a * b, "divide": lambda a, b: a / b,
         "power": lambda a, b: a**b, "negative": lambda x: -x, "reciprocal": lambda x: 1 / x,
-        "square": lambda x: x**2, "sqrt": s.sqrt, "cbrt": lambda x: s.real_root(x, 3),
+        "square": lambda x: x**2, "sqrt": s.sqrt, "cbrt": cbrt,
         "exp": s.exp, "exp2": lambda x: 2**x, "expm1": lambda x: s.exp(x) - 1,
         "log": s.log, "log2": lambda x: s.log(x, 2), "log10": lambda x: s.log(x, 10),
         "log1p": lambda x: s.log(1 + x), "logaddexp": lambda a, b: s.log(s.exp(a) + s.exp(b)),

@@ -146,7 +146,7 @@ def test_containers_of_arrays():
     _, pullback = bpl.vjp(lambda x: {"double": x * 2, "sum": ops.sum(x)}, np.ones(2))
     (cotangent,) = pullback({"double": np.ones(2), "sum": 1.0})
     np.testing.assert_array_equal(cotangent.value, [3, 3])
-    y, along = bpl.jvp(
+    _, along = bpl.jvp(
         lambda t: (t["a"] * t["b"], t["a"]), [{"a": 2.0, "b": 3.0}], [{"a": 1.0, "b": 10.0}]
     )
     assert [part.item() for part in along] == [23, 1]

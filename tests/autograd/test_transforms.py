@@ -32,22 +32,54 @@ def test_exp_of_root():
 
 
 def g(x):
-    return ops.stack(x[0] * x[1], ops.exp(x[0]) * x[2])
+    return ops.stack(x[0] * x[1], ops.sin(x[0]), ops.exp(x[1]) * x[2])
 
 
 POINT = np.array([0.5, -1.0, 2.0])
-E = np.exp(0.5)
-JACOBIAN = np.array([[-1, 0.5, 0], [2 * E, 0, E]])
+JACOBIAN = np.array(
+    [[-1, 0.5, 0], [0.8775825618903728, 0, 0], [0, 0.7357588823428847, 0.36787944117144233]]
+)
 
 
 def test_jacobian_and_its_products():
     np.testing.assert_allclose(bpl.jacobian(g)(POINT).value, JACOBIAN, rtol=1e-15)
-    v, u = np.array([1.0, 0, -1]), np.array([2.0, -3])
-    y, along = bpl.jvp(g, [POINT], [v])
-    np.testing.assert_allclose(along.value, JACOBIAN @ v, rtol=1e-14)
-    y, pullback = bpl.vjp(g, POINT)
-    np.testing.assert_allclose(pullback(u)[0].value, u @ JACOBIAN, rtol=1e-14)
-    np.testing.assert_allclose(y.value, [-0.5, 2 * E])
+    v, u = np.array([1.0, 0, -1]), np.array([1.0, 2, 3])
+    _, along = bpl.jvp(g, [POINT], [v])
+    np.testing.assert_allclose(
+        along.value, [-1, 0.8775825618903728, -0.36787944117144233], rtol=1e-15
+    )
+    _, pullback = bpl.vjp(g, POINT)
+    pulled = pullback(u)[0].value
+    expected = [0.7551651237807455, 2.707276647028654, 1.103638323514327]
+    np.testing.assert_allclose(pulled, expected, rtol=1e-14)
+    assert along.value @ u == pytest.approx(v @ pulled, rel=1e-14)  # the dot test
+
+
+def test_hvp_against_differences_of_gradients():
+    f = lambda x: ops.sum(ops.exp(ops.sin(x) * x[::-1]))
+    x, v, h = np.array([0.3, -0.7, 1.1]), np.array([1.0, 2, -1]), 1e-6
+    gradient = lambda x: bpl.grad(f)(x).value
+    numeric = (gradient(x + h * v) - gradient(x - h * v)) / (2 * h)
+    np.testing.assert_allclose(bpl.hvp(f, x, v).value, numeric, rtol=1e-6)
+    hessian = bpl.hessian(f)(x).value
+    np.testing.assert_allclose(bpl.hvp(f, x, v).value, hessian @ v, rtol=1e-12)
+    np.testing.assert_allclose(hessian, hessian.T, rtol=1e-12)
+
+
+def test_newton_s_method_on_breast_cancer():
+    # anchors/learners.md section 7: first 5 standardized features and a bias, 8 steps
+    from sklearn.datasets import load_breast_cancer
+
+    x, z = load_breast_cancer(return_X_y=True)
+    x = (x[:, :5] - x[:, :5].mean(0)) / x[:, :5].std(0)
+    x = np.hstack([x, np.ones((len(x), 1))])
+    loss = lambda w: ops.mean(ops.sigmoid_cross_entropy(ops.matmul(x, w), z * 1.0))
+    w = np.zeros(6)
+    for _ in range(8):
+        w = w - np.linalg.solve(bpl.hessian(loss)(w).value, bpl.grad(loss)(w).value)
+    value, gradient = bpl.value_and_grad(loss)(w)
+    assert value.item() == pytest.approx(0.1487022643883075, rel=1e-8)
+    assert np.linalg.norm(gradient.value) < 1e-4
 
 
 def test_softmax_jacobian():

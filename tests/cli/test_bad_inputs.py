@@ -61,7 +61,7 @@ CONFIGS = {
         "data: digits\nmodel:\n  layers:\n    - {reshape: [8, 8, 1]}\n    - flatten\n    - {conv2d: 16}\n    - {dense: 10}\n",
         "c.yaml:6:7: model.layers.2: conv2d_1 takes (height, width, channels), got (64,) from flatten_1 — put reshape"),
     "a kernel of words": ("data: digits\nmodel: {layers: [{conv2d: {filters: 4, kernel: 3x3}}]}\n", "kernel: must be a whole number from 1, or a list of them"),
-    "a fault in a block": ("data: digits\nmodel: {layers: [{residual: [{conv2d: 0}]}]}\n", "c.yaml:2:38: model.layers.0.residual.0.conv2d: must be >= 1"),
+    "a fault in a block": ("data: digits\nmodel: {layers: [{residual: [{conv2d: 0}]}]}\n", "c.yaml:2:39: model.layers.0.residual.0.conv2d: must be >= 1"),
     "too large": ("data: digits\nmodel: {hidden: [1000000000, 1000000000]}\n", "make the layers smaller"),
     "batch of too many": ("data: iris\nbatch_size: 512\n", "c.yaml:2:13: batch_size: 512 is larger than the 120"),
     "negative seed": ("data: digits\nseed: -1\n", "must be"),

@@ -5,7 +5,6 @@ import pytest
 
 from backproplab.autograd.primitive import FUNCTIONS, Op
 from backproplab.explain import functions
-from backproplab.explain.expression import Expression
 from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
 
@@ -39,7 +38,9 @@ def test_trying_the_functions_changes_nothing_and_warns_of_nothing():
 
 
 def test_a_new_op_is_explained_as_soon_as_it_is_declared(monkeypatch):
-    cubed = Op("cubed", lambda x, out=None: np.power(x, 3), (lambda g, y, x: g * 3 * x * x,), (), "x³.")
+    cubed = Op(
+        "cubed", lambda x, out=None: np.power(x, 3), (lambda g, y, x: g * 3 * x * x,), (), "x³."
+    )
     monkeypatch.setitem(FUNCTIONS, "cubed", cubed)
     seen = trace(parse("cubed(x) + 1"), {"x": 2.0})
     assert seen.result.value == 9
@@ -53,4 +54,3 @@ def test_a_step_may_have_no_derivative_by_one_of_its_inputs(monkeypatch):
     monkeypatch.setitem(FUNCTIONS, "scaled", scaled)
     seen = trace(parse("scaled(a, b)"), {"a": 2.0, "b": 3.0})
     assert [node.gradient for node in seen.nodes] == [3, 0, 1]
-    assert isinstance(parse("scaled(a, b)"), Expression)

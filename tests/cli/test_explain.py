@@ -1,0 +1,132 @@
+"""backproplab explain, as it is typed."""
+
+import re
+import time
+from xml.etree import ElementTree
+
+import pytest
+
+CONFIG = "data: {name: circle, samples: 20}\nmodel: {hidden: [2]}\n"
+
+
+def test_the_course_s_example(backproplab):
+    ended = backproplab("explain '(a + b) * (b + 1)' a=2 b=1")
+    assert (ended.code, ended.err) == (0, "")
+    for line in (
+        "f = (a + b) * (b + 1)",
+        "  c = a + b = 3",
+        "  d = b + 1 = 2",
+        "  f = c * d = 6",
+        "  f -> c -> b: 2 * 1 = 2",
+        "  f -> d -> b: 3 * 1 = 3",
+        "  df/da = 2",
+        "  df/db = 2 + 3 = 5",
+        "  df/db = a + 2*b + 1",
+    ):
+        assert line in ended.out.splitlines()
+    rows = [line.split() for line in ended.out.splitlines()]
+    assert any(row[:2] == ["df/db", "5"] and row[-1] == "5" for row in rows)
+
+
+def test_the_chain_rule_lecture_s_example(backproplab):
+    ended = backproplab("explain 'sin(x**2)' x=3")
+    assert "-5.466781571308061" in ended.out
+    assert re.search(r"f -> c +chain: sin' +df/dc = cos\(c\) = -0\.91113", ended.out)
+
+
+def test_files_and_stdout(backproplab, tmp_path):
+    words = "explain 'sin(x**2)' x=3"
+    ended = backproplab(f"{words} --svg g.svg --dot g.dot --markdown g.md")
+    assert ended.code == 0
+    assert ended.err.splitlines() == ["wrote g.svg", "wrote g.dot", "wrote g.md"]
+    assert "Three ways" in ended.out
+    ElementTree.parse(tmp_path / "g.svg")
+    for form, name in (("--svg", "g.svg"), ("--dot", "g.dot"), ("--markdown", "g.md")):
+        assert backproplab(f"{words} {form} -").out == (tmp_path / name).read_text()
+
+
+def test_a_file_is_replaced_and_other_things_are_not(backproplab, tmp_path):
+    (tmp_path / "g.svg").write_text("old")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("g.svg")
+    for place in ("folder", "link", "/dev/null"):
+        ended = backproplab(f"explain x x=1 --svg new.svg --dot {place}")
+        assert ended.code == 7
+        assert "no ordinary file" in ended.err
+        assert not (tmp_path / "new.svg").exists()
+    assert backproplab("explain x x=1 --svg g.svg").code == 0
+    assert (tmp_path / "g.svg").read_text().startswith("<svg")
+    assert backproplab("explain x x=1 --svg nowhere/g.svg").code == 6
+
+
+HOSTILE = {
+    "import": "__import__('os').system('touch pwned')",
+    "power tower": "10**10**10",
+    "brackets": "(" * 5000 + ")" * 5000,
+    "attribute": "a.__class__",
+    "lambda": "(lambda: a)()",
+    "comprehension": "[a for a in a]",
+    "f-string": "f'{a}'",
+    "walrus": "(a:=1)",
+    "repeated text": "'a'*10**9",
+    "logarithm": "log(-1)*a",
+    "division": "a/0",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_expressions_end_at_once_in_one_line(backproplab, tmp_path, case):
+    backproplab("explain x x=1")  # what is imported once is imported
+    begin = time.process_time()
+    text = HOSTILE[case].replace("'", "'\"'\"'")
+    values = "a=1" if "a" in HOSTILE[case] else ""
+    ended = backproplab(f"explain '{text}' {values}")
+    assert time.process_time() - begin < 5
+    assert ended.code == 2
+    assert ended.out == ""
+    first, last = ended.err.splitlines()
+    assert last == "backproplab: 1 problem; nothing was written"
+    assert len(first) < 300
+    assert list(tmp_path.iterdir()) == []
+
+
+# words, part of the message
+WRONG = {
+    "no value": ("'a + b' a=1", "no value for b — add for example b=1"),
+    "no variable": ("'a' a=1 c=2", "the expression has no variable 'c'"),
+    "no quotes": ("a + b a=1", "'+': expected NAME=VALUE — put the expression in quotes"),
+    "only numbers": ("'1 + 2'", "the expression has no variable to differentiate by"),
+    "two on stdout": ("a a=1 --svg - --dot -", "only one form can go to stdout, not svg and dot"),
+    "nothing": ("", "Missing argument"),
+    "missing config": ("nothing.yaml", "nothing.yaml: no such file"),
+    "config key": ("c.yaml model.hiden=[3]", "did you mean 'hidden'?"),
+    "not utf-8": ("'a\udcff' a=1", "is not allowed"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes_are_told(backproplab, tmp_path, case):
+    words, message = WRONG[case]
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    ended = backproplab(f"explain {words}")
+    assert ended.code == 2
+    assert message in ended.err
+    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_a_formula_that_begins_with_a_minus(backproplab):
+    assert "df/dx = -2*x" in backproplab("explain -- '-x**2' x=3").out
+
+
+def test_a_config_by_its_name_or_by_being_there(backproplab, tmp_path):
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "plain").write_text(CONFIG)
+    ended = backproplab("explain c.yaml model.activation=tanh optimizer=sgd --svg - ")
+    assert ended.code == 0
+    ElementTree.fromstring(ended.out)
+    shown = backproplab("explain c.yaml model.activation=tanh optimizer=sgd")
+    assert "c: one update by the first example, 2-2-1 tanh, 9 parameters" in shown.out
+    assert "Update: sgd, learning rate 0.01, its first step" in shown.out
+    assert len(re.findall(r"^dense_[12]/(kernel|bias)\[", shown.out, re.MULTILINE)) == 9
+    assert "2-2-1" in backproplab("explain plain").out
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["c.yaml", "plain"]

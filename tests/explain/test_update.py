@@ -1,0 +1,152 @@
+"""One update of a network by one example: every number, against the formulas written out in NumPy."""
+
+import numpy as np
+import pytest
+
+from backproplab import config
+from backproplab.errors import ConfigError
+from backproplab.explain.network import drawing_of, report_of, shown
+from backproplab.explain.update import of_config, update
+from backproplab.experiment import build
+
+SMALL = """\
+name: small
+dtype: float64
+data: {name: circle, samples: 20}
+model: {hidden: [2], activation: tanh}
+loss: mse
+optimizer: sgd
+learning_rate: 0.1
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "c.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def small(written):
+    return of_config(written(SMALL.replace("loss: mse\n", "")), [])
+
+
+def test_every_number_is_that_of_the_equations(small):
+    # Nielsen, Neural Networks and Deep Learning, chapter 2: BP1 to BP4, for a sigmoid cross-entropy
+    old = {name: p.old for name, p in small.parameters.items()}
+    x, t = small.values[0].array, small.target
+    z1 = x @ old["dense_1/kernel"] + old["dense_1/bias"]
+    a1 = np.tanh(z1)
+    z2 = a1 @ old["dense_2/kernel"] + old["dense_2/bias"]
+    delta2 = 1 / (1 + np.exp(-z2)) - t
+    da1 = old["dense_2/kernel"] @ delta2
+    delta1 = da1 * (1 - a1**2)
+    gradients = {
+        "dense_1/kernel": np.outer(x, delta1),
+        "dense_1/bias": delta1,
+        "dense_2/kernel": np.outer(a1, delta2),
+        "dense_2/bias": delta2,
+    }
+    assert [value.name for value in small.values] == ["x", "dense_1", "tanh(dense_1)", "dense_2"]
+    for value, array, gradient in zip(
+        small.values,
+        (x, z1, a1, z2),
+        (old["dense_1/kernel"] @ delta1, delta1, da1, delta2),
+        strict=True,
+    ):
+        np.testing.assert_allclose(value.array, array, rtol=1e-12)
+        np.testing.assert_allclose(value.gradient, gradient, rtol=1e-12)
+    np.testing.assert_allclose(small.values[2].slope, 1 - a1**2, rtol=1e-12)
+    for name, p in small.parameters.items():
+        np.testing.assert_allclose(p.gradient, gradients[name], rtol=1e-12)
+        np.testing.assert_allclose(p.new, old[name] - 0.1 * gradients[name], rtol=1e-12)
+    assert small.loss == pytest.approx(np.logaddexp(0, z2).item() - (t * z2).item(), rel=1e-12)
+
+
+def test_it_is_the_first_step_of_the_training_itself(small, written):
+    # one epoch of one example is one update
+    experiment = config.load(written(SMALL.replace("loss: mse\n", "")))
+    again = update(build(experiment))
+    for name, p in small.parameters.items():
+        np.testing.assert_array_equal(p.new, again.parameters[name].new)
+
+
+def test_adam_s_first_step_is_the_learning_rate_with_the_sign_of_the_gradient(written):
+    seen = of_config(
+        written(SMALL.replace("loss: mse\n", "")), ["optimizer=adam", "learning_rate=0.01"]
+    )
+    for p in seen.parameters.values():
+        np.testing.assert_allclose(p.new - p.old, -0.01 * np.sign(p.gradient), rtol=1e-3)
+
+
+def test_the_report_shows_every_number_of_a_small_network(small):
+    report = report_of(small)
+    forward, backward, moved = (section.body for section in report.sections)
+    assert report.title == "small: one update by the first example, 2-2-1 tanh, 9 parameters"
+    assert [line.split(" = ")[0] for line in forward] == [
+        "x", "dense_1/kernel", "dense_1/bias", "dense_1", "tanh(dense_1)",
+        "dense_2/kernel", "dense_2/bias", "dense_2", "target", "L",
+    ]  # fmt: skip
+    assert backward[1].startswith("dL/d(dense_2/kernel) = tanh(dense_1)^T dL/d(dense_2) = [[")
+    assert any(
+        line.startswith("dL/d(dense_1) = dL/d(tanh(dense_1)) * tanh' = [") for line in backward
+    )
+    assert len(moved.rows) == 9
+    assert moved.headers == ("parameter", "old", "gradient", "new")
+    assert "norm" not in "".join(forward + backward)
+
+
+def test_a_larger_network_shows_shapes_and_norms(written):
+    seen = of_config(written(SMALL.replace("loss: mse\n", "")), ["model.hidden=[30]"])
+    forward, _, moved = (section.body for section in report_of(seen).sections)
+    assert any(line.startswith("dense_1/kernel = (2, 30) of norm ") for line in forward)
+    assert moved.headers[-1] == "norm of the step"
+    assert len(moved.rows) == 4
+    assert all(len(line) < 300 for line in forward)
+
+
+def test_layers_of_every_kind_pass_through(written):
+    seen = of_config(
+        written(
+            "data: digits\nmodel: {layers: [{dense: {units: 12, activation: relu}}, {dropout: 0.5}, selu, {dense: 10}]}\n"
+        ),
+        [],
+    )
+    names = ["x", "dense_1", "relu(dense_1)", "dropout_1", "selu_1", "dense_2"]
+    assert [value.name for value in seen.values] == names
+    assert "dL/d(dropout_1) = dL/d(selu_1) * selu'" in "\n".join(report_of(seen).sections[1].body)
+    assert "through dropout_1" in "\n".join(report_of(seen).sections[1].body)
+
+
+def test_the_drawing_leads_from_the_data_to_the_loss(small):
+    drawing = drawing_of(small)
+    assert [box.key for box in drawing.boxes] == [
+        "x", "dense_1/kernel", "dense_1/bias", "dense_1", "tanh(dense_1)",
+        "dense_2/kernel", "dense_2/bias", "dense_2", "target", "L",
+    ]  # fmt: skip
+    ends = {(drawing.boxes[a.source].key, drawing.boxes[a.target].key) for a in drawing.arrows}
+    assert ("dense_1", "tanh(dense_1)") in ends
+    assert ("target", "L") in ends
+    assert len(ends) == 9
+
+
+@pytest.mark.parametrize(
+    ("array", "limit", "text"),
+    [
+        (np.array([[1.0, -0.5], [0.25, 1e-9]]), 4, "[[1, -0.5], [0.25, 1e-09]]"),
+        (np.ones((3, 4)), 4, "(3, 4) of norm 3.4641"),
+        (np.array(3), 4, "3"),
+        (np.ones(60) / 3, 60, "[" + ", ".join(["0.333333"] * 60) + "]"),
+    ],
+)
+def test_arrays_are_written_on_one_line(array, limit, text):
+    assert shown(array, limit) == text
+
+
+def test_a_config_that_cannot_be_built_names_its_line(written):
+    with pytest.raises(ConfigError, match=r"c\.yaml:2:7: loss: binary_cross_entropy needs two"):
+        of_config(written("data: iris\nloss: binary_cross_entropy\n"), [])
