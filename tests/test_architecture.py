@@ -123,6 +123,8 @@ LIGHT = {
     "runs --help": (),
     "clean --help": (),
     "train --help": (),
+    "explain --help": (),
+    "explain x*y x=1 y=2": ("numpy",),
     "runs": (),
     "clean --dry-run": ("tensorboard",),
     "config show CONFIG": ("numpy", "yaml"),

@@ -63,9 +63,9 @@ def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
     from backproplab.errors import ConfigError, RefusedError
     from backproplab.files import write_atomic
 
+    if len(set(outputs.values())) < len(outputs):
+        raise ConfigError("two forms would go to the same place; give each its own file")
     to_stdout = [form for form, path in outputs.items() if str(path) == "-"]
-    if len(to_stdout) > 1:
-        raise ConfigError(f"only one form can go to stdout, not {' and '.join(to_stdout)}")
     files = {form: path for form, path in outputs.items() if form not in to_stdout}
     for path in files.values():
         if path.exists() and (path.is_symlink() or not path.is_file()):

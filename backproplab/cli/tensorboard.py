@@ -9,6 +9,8 @@ import typer
 
 from backproplab.cli.options import RUNS, LogDir
 
+ENABLED = 40  # runs that TensorBoard's tabs show from the start, if there are no more
+
 
 def command(
     place: Annotated[
@@ -40,6 +42,11 @@ def command(
     word = "runs already" if running else "started"
     typer.echo(f"TensorBoard {word}: pid {board.pid}, port {board.port}, logs {root}")
     typer.echo(link)
+    shown = len({event.parent for event in root.glob("*/*/*/events.out.tfevents.*")})
+    if shown > ENABLED:
+        typer.echo(
+            f"{shown} runs: outside Time Series TensorBoard starts with all of them unticked"
+        )
     typer.echo("stop it with: backproplab tensorboard --stop")
     if open_browser:
         typer.launch(link)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
 from backproplab.config.overrides import apply_overrides
 from backproplab.config.problems import problems_of
@@ -62,8 +63,8 @@ def _placed(problem: Problem, document: Document) -> Problem:
     key = re.match(r"[a-z_][a-z0-9_.]*(?=:)", problem.what)
     if problem.where or not key:
         return problem
-    steps = (int(step) if step.isdigit() else step for step in key[0].split("."))
-    where = document.where(tuple(steps))
+    steps = [int(step) if step.isdigit() else step for step in key[0].split(".")]
+    where = document.where(Cursor((), document.tree, Experiment).follow(steps).path)
     return Problem(where, problem.what, problem.hint)
 
 

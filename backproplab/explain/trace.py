@@ -186,7 +186,8 @@ def _check_derivatives(found: Sequence[Node], edges: Sequence[Edge]) -> None:
     for edge in edges:
         source, target = found[edge.source], found[edge.target]
         if edge.gradient is not None and not np.isfinite(edge.gradient):
+            slope = edge.gradient if np.isfinite(edge.local) else edge.local
             raise ConfigError(
-                f"d{target.name}/d{source.name} of {target.name} = {target.formula} is {edge.local}"
+                f"d{target.name}/d{source.name} of {target.name} = {target.formula} is {slope}"
                 f" at {source.name} = {number(source.value)}: it has no finite derivative there"
             )

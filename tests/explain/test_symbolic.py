@@ -1,6 +1,7 @@
 """SymPy beside the autograd: the same derivative everywhere, at a price that explodes."""
 
 import importlib.util
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -34,7 +35,9 @@ def test_lambdified_sympy_and_backprop_agree_on_100_points(text):
         at = trace(parsed, dict(zip(parsed.variables, point, strict=True)))
         backprop = {at.nodes[i].name: at.nodes[i].gradient for i in at.variables}
         for name, function in zip(parsed.variables, exact, strict=True):
-            assert backprop[name] == pytest.approx(float(function(*point)), rel=1e-12, abs=1e-12)
+            with np.errstate(invalid="ignore"):  # both branches of a Piecewise are computed
+                expected = float(function(*point))
+            assert backprop[name] == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_expression_swell_of_the_logistic_map():
         sizes.append(sympy.count_ops(sympy.diff(symbolic.expression(y, names), x)))
         tape.append(count(y).total())
     assert len(set(np.diff(tape))) == 1
-    assert all(after > 2.5 * before for before, after in zip(sizes, sizes[1:], strict=False))
+    assert all(after > 2.5 * before for before, after in pairwise(sizes))
 
 
 def test_a_formula_too_long_is_not_begun():

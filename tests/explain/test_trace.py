@@ -100,11 +100,7 @@ def test_the_sum_over_paths_is_backprop_s_gradient():
 
 
 def test_paths_are_counted_without_walking_them():
-    text = "a"
-    for _ in range(90):
-        text = f"sin({text}) * a" if len(text) < 40 else f"square({text}) "
-    doubled = trace(parse("+".join(["sin(a)"] * 3)), {"a": 1.0})
-    assert doubled.path_counts[0] == 3
+    assert trace(parse("sin(a) + sin(a) + sin(a)"), {"a": 1.0}).path_counts[0] == 3
     text = "mish(" * 60 + "a" + ")" * 60  # each mish uses its input twice
     assert trace(parse(text), {"a": 1.0}).path_counts[0] == 2**60
 
