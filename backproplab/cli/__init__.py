@@ -60,7 +60,7 @@ def build(words: list[str]) -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=summary)
         else:
-            app.command(name, help=summary)(module.command)
+            app.command(name)(module.command)
     return app
 
 

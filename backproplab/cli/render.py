@@ -106,6 +106,10 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
     spent = f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s"
     out.print(Text(f"  {spent}, started {run.started}"))
+    if best := {key: value for key, value in run.best.items() if key != "epoch"}:
+        out.print(Text(f"  best epoch {int(run.best.get('epoch', 0))}: {text.row(best)}"))
+    if run.restored_epoch:
+        out.print(Text(f"  kept the weights of epoch {run.restored_epoch}"))
     out.print(Text(f"  {run.folder}\n"))
     if rows:
         table = Table(box=None, header_style="bold", pad_edge=False)

@@ -42,6 +42,8 @@ class RunInfo:
     started: str = ""
     seconds: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    restored_epoch: int = 0
 
     @property
     def selector(self) -> str:
@@ -71,16 +73,32 @@ def read_run(folder: Path) -> RunInfo:
         return run
     if status == "running" and not is_active(folder.parent):
         status = "interrupted"
-    numbers = metrics.items() if isinstance(metrics, dict) else ()
+    restored = record.get("restored_epoch")
     return replace(
         run,
         status=status,
         stop_reason=_text(record.get("stop_reason")),
-        epochs=epochs if isinstance(epochs, int) else 0,
+        epochs=epochs if isinstance(epochs, int) else _epochs_so_far(folder),
         started=_text(record.get("started")),
         seconds=_number(record.get("seconds")) or 0.0,
-        metrics={_text(k): value for k, v in numbers if (value := _number(v)) is not None},
+        metrics=_numbers(metrics),
+        best=_numbers(record.get("best")),
+        restored_epoch=restored if isinstance(restored, int) else 0,
     )
+
+
+def _epochs_so_far(folder: Path) -> int:
+    """Of a run that is under way, or was killed: what its table has got to."""
+    try:
+        return max((int(row["epoch"]) for row in read_metrics(folder)), default=0)
+    except (RunError, KeyError, ValueError):
+        return 0
+
+
+def _numbers(values: Any) -> dict[str, float]:
+    """The entries of a JSON object that are numbers."""
+    entries = values.items() if isinstance(values, dict) else ()
+    return {_text(k): value for k, v in entries if (value := _number(v)) is not None}
 
 
 def find_run(root: Path, selector: str) -> RunInfo:

@@ -191,3 +191,26 @@ def test_debug_shows_the_traceback(config):
     assert "Traceback" in stderr("train", "nothing.yaml", "--debug")
     assert "Traceback" in stderr("train", "nothing.yaml", BACKPROPLAB_DEBUG="1")
     assert "Traceback" not in stderr("train", "nothing.yaml")
+
+
+def test_a_killed_run_shows_how_far_it_got(backproplab, config):
+    process = start(config, "exp1.yaml", "epochs=100000", "--progress", "line")
+    for line in process.stderr:
+        if "epoch" in line and " 20/100000" in line:
+            break
+    process.kill()
+    process.communicate()
+    shown = backproplab("show")
+    assert "interrupted" in shown.out
+    assert int(re.search(r"(\d+) epochs", shown.out)[1]) >= 20
+
+
+def test_show_tells_the_best_epoch_and_the_weights_kept(backproplab, config):
+    stopping = "early_stopping={patience: 1, restore_best_weights: true}"
+    backproplab(f"train exp1.yaml epochs=200 learning_rate=0.5 '{stopping}'")
+    shown = backproplab("show exp1").out
+    best, kept = (
+        re.search(r"best epoch (\d+)", shown),
+        re.search(r"kept the weights of epoch (\d+)", shown),
+    )
+    assert best[1] == kept[1]
