@@ -42,35 +42,24 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """``function`` whose inner values are computed again in the backward pass, not kept.
 
     The graph holds its inputs and its result only: a chain of n checkpointed pieces needs the
-    memory of one piece and n results, for one more forward pass. Chen et al. 2016, 1604.06174.
-    Arrays to differentiate by must be arguments; a captured one raises GraphError.
+    memory of one piece and n results, for one more forward pass an argument. Chen et al. 2016,
+    arXiv 1604.06174. The arguments are arrays, and arrays to differentiate by must be among them:
+    a captured one raises GraphError. A function that draws at random (dropout) draws anew when it
+    is computed again, so it does not belong here.
     """
-    again = _Recomputation(function)
-    op = Op(_name(function), _forward(function), again.rule, (), "recomputed when needed")
-    return wraps(function)(lambda *inputs: apply(op, *inputs))
 
-
-class _Recomputation:
-    """All cotangents of one backward visit at once: the rules are asked one by one."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.visit: tuple[Any, ...] = ()
-        self.cotangents: tuple[Tensor, ...] = ()
-
-    def rule(self, position: int) -> Rule:
+    def rule(position: int) -> Rule:
         def pull(g: Tensor, y: Tensor, *inputs: Tensor) -> Tensor:
-            if len(self.visit) != len(inputs) + 1 or any(
-                a is not b for a, b in zip(self.visit, (g, *inputs), strict=True)
-            ):
-                self.visit = (g, *inputs)
-                self.cotangents = vjp(self.function, *inputs)[1](g)
-            cotangent = self.cotangents[position]
-            if position == len(inputs) - 1:
-                self.visit, self.cotangents = (), ()
+            def of_one(x: Tensor) -> Any:
+                return function(*[x if i == position else z for i, z in enumerate(inputs)])
+
+            cotangent: Tensor = vjp(of_one, inputs[position])[1](g)[0]
             return cotangent
 
         return pull
+
+    op = Op(_name(function), _forward(function), rule, (), "recomputed when needed")
+    return wraps(function)(lambda *inputs: apply(op, *inputs))
 
 
 def _forward(function: Callable[..., Any]) -> Callable[..., Array]:

@@ -139,10 +139,12 @@ def _contraction(y: Tensor, *factors: Tensor) -> int:
     """2 for each product that is summed: the lengths of all named axes, times the leading ones."""
     terms = y.node.settings["subscripts"].partition("->")[0].split(",") if y.node else []
     length: dict[str, int] = {}
-    lead = 1
+    leads = []
     for term, x in zip((t.replace("...", "") for t in terms), factors, strict=True):
-        length |= zip(term, x.shape[x.ndim - len(term) :], strict=True)
-        lead = max(lead, prod(x.shape[: x.ndim - len(term)]))
+        for letter, n in zip(term, x.shape[x.ndim - len(term) :], strict=True):
+            length[letter] = max(n, length.get(letter, n))
+        leads.append(x.shape[: x.ndim - len(term)])
+    lead = prod(np.broadcast_shapes(*leads))
     return (2 if len(factors) > 1 else 1) * lead * prod(length.values())
 
 

@@ -8,7 +8,7 @@ they can be differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -39,7 +39,8 @@ def root(
             residual = _value(equation(Tensor(x), *values))
             step = _newton_step(equation, x, values, residual, solver)
             x = x - step
-            if np.max(np.abs(step), initial=0.0) <= tolerance * max(1.0, np.max(np.abs(x))):
+            size = np.max(np.abs(x), initial=1.0)
+            if np.max(np.abs(step), initial=0.0) <= tolerance * size:
                 return x
         raise GraphError(
             f"no root within {steps} Newton steps; last step {np.max(np.abs(step)):.1e}"
@@ -93,6 +94,9 @@ def linear_solve(product: Equation, b: Any, *parameters: Any) -> Tensor:
 def _implicit(
     equation: Equation, forward: Callable[..., Array], parameters: tuple[Any, ...], solver: Method
 ) -> Tensor:
+    if solver not in get_args(Method):
+        raise GraphError(f"solver must be one of {get_args(Method)}, got {solver!r}")
+
     def rule(position: int) -> Rule:
         def pull(g: Tensor, x: Tensor, *inputs: Tensor) -> Tensor:
             u = _adjoint(equation, x, inputs, g, solver)
@@ -155,4 +159,7 @@ def _gmres(product: Callable[[Array], Array], b: Array) -> Array:
 
 
 def _value(y: Any) -> Array:
+    """The numbers of what an equation gives on bare arrays: a graph came in by the back door."""
+    if isinstance(y, Tensor) and y.tracked:
+        raise GraphError("the equation uses a tracked tensor that is not a parameter: pass it in")
     return np.asarray(y.value if isinstance(y, Tensor) else y)

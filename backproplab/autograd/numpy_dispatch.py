@@ -16,19 +16,28 @@ import numpy as np
 from backproplab.autograd.primitive import FUNCTIONS, Op
 from backproplab.errors import GraphError, did_you_mean
 
-SPREAD = {"concatenate", "stack", "hstack", "vstack"}  # they take their arrays in one list
+SPREAD = {
+    "concatenate",
+    "concat",
+    "stack",
+    "hstack",
+    "vstack",
+}  # they take their arrays in one list
 OWN_NAME = {"amax": "max", "amin": "min", "around": "round", "true_divide": "divide",
             "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute",
             "array_split": "split"}  # fmt: skip
 ATTRIBUTES: dict[Callable[..., Any], str] = {np.shape: "shape", np.ndim: "ndim", np.size: "size"}
 
 
+REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
+ONE_MATRIX = {"trace", "diagonal", "diag"}  # np.trace means the first two axes, ops.trace the last
+
+
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
-    """``Tensor.__array_ufunc__``: a ufunc call; ``np.add.reduce`` is ``sum``."""
+    """``Tensor.__array_ufunc__``: a ufunc call; ``np.add.reduce`` is ``sum`` over axis 0."""
     name = OWN_NAME.get(ufunc.__name__, ufunc.__name__)
-    reductions = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-    if method == "reduce" and name in reductions:
-        return _op(reductions[name])(*inputs, **_used(settings))
+    if method == "reduce" and name in REDUCTIONS:
+        return _op(REDUCTIONS[name])(*inputs, **_used({"axis": 0} | settings))
     if method != "__call__":
         raise GraphError(f"np.{name}.{method} has no rule for tensors")
     return _op(name)(*inputs, **_used(settings))
@@ -42,16 +51,19 @@ def array_function(
     kwargs: Mapping[str, Any],
 ) -> Any:
     """``Tensor.__array_function__``: any other public NumPy function."""
-    if function in ATTRIBUTES:
-        return getattr(args[0], ATTRIBUTES[function])
     name = OWN_NAME.get(function.__name__, function.__name__)
-    if name == "einsum":
-        return _op(name)(*args[1:], subscripts=args[0])
+    if function in ATTRIBUTES and len(args) == 1 and not kwargs:
+        return getattr(args[0], ATTRIBUTES[function])
     op = _op(name)
-    if name in SPREAD:
-        return op(*args[0], **_settings(function, args, kwargs, 1))
-    arrays = _array_count(op, len(args))
-    return op(*args[:arrays], **_settings(function, args, kwargs, arrays))
+    try:
+        if name == "einsum":
+            return op(*args[1:], subscripts=_checked(args[0], args[1:]), **kwargs)
+        arrays, settings = _split(function, op, args, kwargs)
+        if name in ONE_MATRIX and getattr(arrays[0], "ndim", 0) > 2:
+            raise GraphError(f"np.{name} of more than two axes has no rule: use np.linalg.{name}")
+        return op(*arrays, **settings)
+    except (TypeError, AttributeError, IndexError) as error:
+        raise GraphError(f"np.{name} so called has no rule for tensors: {error}") from error
 
 
 def _op(name: str) -> Callable[..., Any]:
@@ -61,27 +73,49 @@ def _op(name: str) -> Callable[..., Any]:
     raise GraphError(f"np.{name} has no rule for tensors — {hint}")
 
 
+def _split(
+    function: Callable[..., Any], op: Callable[..., Any], args: Sequence[Any], kwargs: Any
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """(the arrays, the settings by name), as NumPy's own signature reads the call."""
+    given = inspect.signature(function).bind(*args, **kwargs).arguments
+    if function.__name__ in SPREAD:
+        (_, arrays), *rest = given.items()
+        return arrays, _used(dict(rest))
+    count = _array_count(op, len(given))
+    return list(given.values())[:count], _used(dict(list(given.items())[count:]))
+
+
 def _array_count(op: Callable[..., Any], given: int) -> int:
-    """How many of NumPy's positional arguments are arrays: as many as the op takes."""
+    """How many of NumPy's arguments are arrays: as many as the op takes."""
     if isinstance(op, Op):
-        return given if callable(op.vjp) else len(op.vjp)
+        return given if op.arity is None else op.arity
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
     return sum(p.kind in kinds for p in inspect.signature(op).parameters.values())
 
 
-def _settings(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], arrays: int
-) -> dict[str, Any]:
-    """NumPy's further arguments by name, without those that say nothing."""
-    names = list(inspect.signature(function).parameters)
-    positional = dict(zip(names[arrays : len(args)], args[arrays:], strict=True))
-    return _used(positional | dict(kwargs))
+def _checked(subscripts: str, arrays: Sequence[Any]) -> str:
+    """In NumPy an axis without a letter needs an ellipsis; ours may lead without one."""
+    terms, _, result = subscripts.replace(" ", "").partition("->")
+    for term, array in zip(terms.split(","), arrays, strict=False):
+        if "..." not in term and len(term) != np.ndim(getattr(array, "value", array)):
+            raise GraphError(
+                f"einsum {subscripts!r}: {term!r} does not name each axis of its array"
+            )
+    if any("..." in term[1:] for term in [*terms.split(","), result]):
+        raise GraphError(f"einsum {subscripts!r}: the ellipsis must lead")
+    return subscripts
 
 
 def _used(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that differ from None and from NumPy's ``no value``."""
-    said = {k: v for k, v in settings.items() if v is not None and v is not np._NoValue}
+    """The settings that say something; an axis of None says: all of them."""
+    said = {
+        key: value
+        for key, value in settings.items()
+        if value is not np._NoValue and (value is not None or key == "axis")
+    }
     for name in ("out", "where", "dtype", "initial"):
         if name in said:
             raise GraphError(f"{name}= has no meaning for a tensor: an op makes a new one")
+    if said.get("order", "C") not in ("C", "K", "A"):
+        raise GraphError(f"order={said['order']!r} has no rule for tensors")
     return {key: value for key, value in said.items() if key not in ("order", "kind", "copy")}

@@ -33,6 +33,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "truediv": ops.divide,
     "pow": _power,
     "matmul": ops.matmul,
+    "mod": ops.remainder,
 }
 COMPARISONS = {
     "gt": ops.greater,
@@ -48,7 +49,7 @@ for _name, _function in BINARY.items():
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
 for _name, _function in COMPARISONS.items():
     setattr(Tensor, f"__{_name}__", lambda a, b, f=_function: f(a, b))
-for _name, _function in {"neg": ops.negative, "abs": ops.absolute}.items():
+for _name, _function in {"neg": ops.negative, "pos": ops.positive, "abs": ops.absolute}.items():
     setattr(Tensor, f"__{_name}__", lambda x, f=_function: f(x))
 
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]
@@ -56,7 +57,7 @@ Tensor.T = property(lambda x: ops.transpose(x))  # type: ignore[assignment,metho
 # The methods of an array that say what NumPy's function of that name says.
 METHODS = (
     "sum", "mean", "prod", "max", "min", "var", "std", "ptp", "argmax", "argmin",
-    "cumsum", "cumprod", "ravel", "transpose", "squeeze", "swapaxes", "repeat",
+    "cumsum", "cumprod", "ravel", "squeeze", "swapaxes", "repeat",
     "dot", "trace", "diagonal", "clip", "round",
 )  # fmt: skip
 
@@ -69,6 +70,9 @@ def _method(name: str) -> Callable[..., Any]:
 for _name in METHODS:
     setattr(Tensor, _name, _method(_name))
 
+Tensor.transpose = lambda x, *axes: ops.transpose(  # type: ignore[attr-defined]
+    x, axes=None if not axes else axes[0] if isinstance(axes[0], list | tuple) else axes
+)
 Tensor.flatten = lambda x: ops.ravel(x)  # type: ignore[attr-defined]  # noqa: PLW0108
 Tensor.reshape = lambda x, *n: ops.reshape(x, shape=n[0] if len(n) == 1 else n)  # type: ignore[attr-defined]
 Tensor.__array_ufunc__ = array_ufunc

@@ -8,6 +8,7 @@ be containers of arrays (trees.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from backproplab.autograd.ops.indexing import concatenate, stack
 from backproplab.autograd.ops.reductions import sum as add_up
 from backproplab.autograd.ops.shapes import leaf, reshape, transpose
 from backproplab.autograd.tensor import Tensor
-from backproplab.autograd.trees import is_container, leaves, mapped, rebuild, tensors
+from backproplab.autograd.trees import aligned, leaves, mapped, rebuild, tensors
 from backproplab.errors import GraphError
 
 Function = Callable[..., Any]
@@ -39,6 +40,17 @@ def settle(result: Any, own: Sequence[Tensor]) -> Any:
     return mapped(lambda y: y if reaches_beyond(y, own) else Tensor(y.value), _as_tensors(result))
 
 
+def retire(own: Sequence[Tensor], on_duty: bool = False) -> None:
+    """The transform's own leaves are constants to everybody else, as soon as it is done.
+
+    A result that hangs on an outer graph still holds them; the outer transform must not take them
+    for something that it could differentiate by.
+    """
+    for x in own:
+        if x.node is None:
+            x.tracked = on_duty
+
+
 def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     """``(f(*xs), ∂f/∂x)`` for a function with one number as its result.
 
@@ -47,14 +59,16 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     """
 
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
-        positions = [argnums] if isinstance(argnums, int) else list(argnums)
+        positions = list(argnums) if isinstance(argnums, Sequence) else [index(argnums)]
         trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
         y = _one_number(function(*[trees.get(i, x) for i, x in enumerate(xs)], **settings))
         chosen = [trees[p % len(xs)] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
         found = iter(backward(y, Tensor(np.ones_like(y.value)), own))
-        gradients = [rebuild(tree, found) for tree in chosen]
-        return settle(y, own), gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        gradients = [settle(rebuild(tree, found), own) for tree in chosen]
+        value = settle(y, own)
+        retire(own)
+        return value, tuple(gradients) if isinstance(argnums, Sequence) else gradients[0]
 
     return wrapped
 
@@ -71,7 +85,11 @@ def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, .
     own = [x for tree in trees for x in leaves(tree)]
     y = _as_tensors(function(*trees))
 
+    value = settle(y, own)
+    retire(own)
+
     def pullback(cotangent: Any) -> tuple[Any, ...]:
+        retire(own, on_duty=True)
         ys = tensors(y)
         us = [_like(u, part, "cotangent") for u, part in _paired(cotangent, y, ys)]
         if len(ys) == 1:
@@ -79,9 +97,11 @@ def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, .
         else:
             total = _sum_of_products(us, ys)
             found = iter(backward(total, Tensor(np.ones_like(total.value)), own))
-        return tuple(rebuild(tree, found) for tree in trees)
+        cotangents = tuple(settle(rebuild(tree, found), own) for tree in trees)
+        retire(own)
+        return cotangents
 
-    return settle(y, own), pullback
+    return value, pullback
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -95,7 +115,9 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     vs = [v for tangent, tree in zip(tangents, trees, strict=True) for v in _vectors(tangent, tree)]
     along = _sum_of_products(pulled, vs)
     rates = backward(along, Tensor(np.ones_like(along.value)), us)
-    return settle(y, own), settle(rebuild(y, iter(rates)), [*own, *us])
+    value, rate = settle(y, own), settle(rebuild(y, iter(rates)), [*own, *us])
+    retire([*own, *us])
+    return value, rate
 
 
 def jacobian(function: Function, argnums: int = 0) -> Function:
@@ -111,11 +133,13 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
 
         y = only(x)
         if x.size < y.size:
-            return _by_columns(only, x, y)
+            return _by_columns(only, xs[at], y)
         rows = [backward(y, Tensor(seed), [x])[0] for seed in _unit_vectors(y)]
         if not rows:
             return Tensor(np.zeros(y.shape + x.shape, x.dtype))
-        return reshape(stack(*rows), shape=y.shape + x.shape)
+        result: Tensor = settle(reshape(stack(*rows), shape=y.shape + x.shape), [x])
+        retire([x])
+        return result
 
     return wrapped
 
@@ -142,7 +166,8 @@ def ggnvp(function: Function, loss: Function, x: Any, v: Any) -> Any:
     return pullback(hvp(loss, y, along))[0]
 
 
-def _by_columns(function: Function, x: Tensor, y: Tensor) -> Tensor:
+def _by_columns(function: Function, given: Any, y: Tensor) -> Tensor:
+    x = given if isinstance(given, Tensor) else Tensor(np.asarray(given, y.dtype))
     if not x.size:
         return Tensor(np.zeros(y.shape + x.shape, y.dtype))
     columns = [jvp(function, [x], [seed])[1] for seed in _unit_vectors(x)]
@@ -182,11 +207,11 @@ def _vectors(tangent: Any, tree: Any) -> list[Tensor]:
 
 
 def _paired(given: Any, tree: Any, parts: list[Tensor]) -> list[tuple[Any, Tensor]]:
-    """What is given for each part of a tree; one array stands for itself."""
-    entries = leaves(given) if is_container(tree) else [given]
-    if len(entries) != len(parts):
-        raise GraphError(f"{len(entries)} arrays given for {len(parts)}")
-    return list(zip(entries, parts, strict=True))
+    """What is given for each part of a tree, key by key."""
+    try:
+        return list(zip(aligned(given, tree), parts, strict=True))
+    except ValueError as error:
+        raise GraphError(f"the container does not fit: {error}") from None
 
 
 def _like(v: Any, x: Tensor, what: str) -> Tensor:

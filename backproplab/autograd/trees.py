@@ -35,6 +35,21 @@ def leaves(tree: Any) -> list[Any]:
     return [leaf for entry in entries for leaf in leaves(entry)]
 
 
+def aligned(given: Any, tree: Any) -> list[Any]:
+    """The leaves of ``given`` in the order of ``tree``; ValueError if they are built otherwise."""
+    if not is_container(tree):
+        return [given]
+    if isinstance(tree, dict):
+        if not isinstance(given, dict) or given.keys() != tree.keys():
+            raise ValueError(f"expected a dict with the keys {list(tree)}")
+        pairs = [(given[key], entry) for key, entry in tree.items()]
+    else:
+        if not isinstance(given, list | tuple) or len(given) != len(tree):
+            raise ValueError(f"expected {len(tree)} entries")
+        pairs = list(zip(given, tree, strict=True))
+    return [leaf for one, entry in pairs for leaf in aligned(one, entry)]
+
+
 def rebuild(tree: Any, new: Iterator[Any]) -> Any:
     """The same tree with its leaves taken from ``new``."""
     if not is_container(tree):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import backproplab as bpl
 from backproplab import grad, value_and_grad, vjp
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.autograd.primitive import apply
@@ -138,3 +139,18 @@ def test_a_gradient_has_the_type_of_its_input():
     y, pullback = vjp(lambda a, b: a * b, a, b)
     assert y.dtype == np.float64
     assert [g.dtype for g in pullback(np.ones(3))] == [np.float32, np.float64]
+
+
+def test_an_inner_transform_leaves_nothing_behind():
+    # its leaf is a constant to the outer transform, whose gradient is then free of any graph
+    inner = {
+        "grad": lambda x: grad(lambda y: x * x * y * y)(3.0),
+        "vjp": lambda x: vjp(lambda y: x * x * y * y, 3.0)[1](1.0)[0],
+        "hvp": lambda x: bpl.hvp(lambda y: x * x * y**3 / 3, 3.0, 1.0),
+        "jacobian": lambda x: bpl.jacobian(lambda y: x * x * y * y)(3.0),
+        "jvp": lambda x: bpl.jvp(lambda y: x * x * y * y, [3.0], [1.0])[1],
+    }
+    for name, function in inner.items():
+        g = grad(function)(2.0)
+        assert g.item() == pytest.approx(24.0), name
+        assert not g.tracked, name

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Op, composition, into, primitive
+from backproplab.autograd.primitive import Op, composition, into, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
 
@@ -133,8 +133,14 @@ minimum = extremum("minimum", np.minimum, less_equal, less, "smaller")
 
 
 @composition
-def clip(x: Any, a_min: Any, a_max: Any) -> Tensor:
-    """x, but not below a_min nor above a_max (None: no bound); at a bound x gets the gradient."""
+def clip(
+    x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Tensor:
+    """x, but not below a_min nor above a_max (None: no bound); at a bound x gets the gradient.
+
+    min, max: NumPy's other names of the bounds.
+    """
+    a_min, a_max = (min if a_min is None else a_min), (max if a_max is None else a_max)
     x = x if a_min is None else maximum(x, a_min)
     return x if a_max is None else minimum(x, a_max)
 
@@ -153,6 +159,13 @@ def round(x: Any, *, decimals: int = 0) -> Tensor:
 
 
 @composition
-def nan_to_num(x: Any, *, nan: float = 0.0) -> Tensor:
-    """x with ``nan`` in the place of each NaN; infinities stay."""
-    return where(isnan(x), nan, x)
+def nan_to_num(
+    x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """x with ``nan`` for each NaN, and for infinities ``posinf`` and ``neginf`` (None: the largest
+    and the smallest finite number)."""
+    kind = np.finfo(lift(x)[0].dtype)
+    top = kind.max.item() if posinf is None else posinf
+    bottom = kind.min.item() if neginf is None else neginf
+    infinite = where(greater(x, 0), top, bottom)
+    return where(isnan(x), nan, where(isinf(x), infinite, x))

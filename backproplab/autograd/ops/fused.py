@@ -15,6 +15,7 @@ from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.autograd.primitive import Array, into, primitive
 from backproplab.autograd.samples import sample
 from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
 
 
 def _one_hot(labels: Array, classes: int, dtype: Any) -> Array:
@@ -24,6 +25,11 @@ def _one_hot(labels: Array, classes: int, dtype: Any) -> Array:
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:
     """logits (…, n, classes), labels (…, n) -> (…, n)."""
+    classes = logits.shape[-1]
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        raise GraphError(f"labels from {labels.min()} to {labels.max()}, with {classes} classes")
+    if labels.ndim >= logits.ndim:
+        raise GraphError(f"labels of shape {labels.shape} for logits of shape {logits.shape}")
     lead = np.broadcast_shapes(logits.shape[:-1], labels.shape)
     chosen = np.take_along_axis(
         np.broadcast_to(logits, (*lead, logits.shape[-1])),

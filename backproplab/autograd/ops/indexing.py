@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.ops.shapes import axes_from_right, expand_dims
+from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
 from backproplab.autograd.primitive import Array, Op, Rule, composition, into, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
 
 
 def _index_settings(x: Any, index: Any) -> dict[str, Any]:
@@ -149,8 +150,10 @@ def flip(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 @composition
-def roll(x: Any, *, shift: int, axis: int) -> Tensor:
-    """x moved by ``shift`` along ``axis``; what leaves at the end comes back at the start."""
+def roll(x: Any, *, shift: int, axis: int | None = None) -> Tensor:
+    """x moved by ``shift`` along ``axis`` (None: raveled); what leaves at the end comes back."""
+    if axis is None:
+        return reshape(roll(ravel(x), shift=shift, axis=0), shape=shape_of(x))
     (at,) = axes_from_right(axis, len(shape_of(x)))
     cut = -shift % max(shape_of(x)[at], 1)
     return concatenate(part(x, at, slice(cut, None)), part(x, at, slice(0, cut)), axis=at)
@@ -164,9 +167,14 @@ def diff(x: Any, *, axis: int = -1) -> Tensor:
 
 
 def _pad_settings(
-    x: Any, pad_width: int | Sequence[Any], constant_values: float = 0.0
+    x: Any, pad_width: int | Sequence[Any], constant_values: float = 0.0, mode: str = "constant"
 ) -> dict[str, Any]:
-    pairs = np.broadcast_to(np.asarray(pad_width), (len(shape_of(x)), 2))
+    if mode != "constant":
+        raise GraphError(f"pad: mode {mode!r} has no rule; only 'constant'")
+    widths = np.asarray(pad_width)
+    if widths.dtype.kind not in "iu" or (widths < 0).any():
+        raise GraphError(f"pad: pad_width must be whole numbers from 0 on, got {pad_width}")
+    pairs = np.broadcast_to(widths, (len(shape_of(x)), 2))
     width = tuple((int(before), int(after)) for before, after in pairs)
     return {"pad_width": width, "constant_values": constant_values}
 

@@ -13,6 +13,7 @@ from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, tran
 from backproplab.autograd.primitive import Op, composition, into, lift, primitive, shape_of
 from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
 
 
 def flipped(x: Any) -> Tensor:
@@ -153,6 +154,8 @@ def dot(a: Any, b: Any) -> Tensor:
 @composition
 def vdot(a: Any, b: Any) -> Tensor:
     """Σ a b over all entries."""
+    if np.prod(shape_of(a)) != np.prod(shape_of(b)):
+        raise GraphError(f"vdot: {shape_of(a)} and {shape_of(b)} have not as many entries")
     return sum(reshape(a, shape=-1) * reshape(b, shape=-1))
 
 
@@ -183,6 +186,8 @@ def kron(a: Any, b: Any) -> Tensor:
 @composition
 def cross(a: Any, b: Any) -> Tensor:
     """The vector product over the last axis, of length 3."""
+    if shape_of(a)[-1:] != (3,) or shape_of(b)[-1:] != (3,):
+        raise GraphError(f"cross takes vectors of length 3, got {shape_of(a)} and {shape_of(b)}")
     one, two = [1, 2, 0], [2, 0, 1]
     a1, a2, b1, b2 = (take(x, index=(Ellipsis, i)) for x in (a, b) for i in (one, two))
     return a1 * b2 - a2 * b1
@@ -192,6 +197,8 @@ def cross(a: Any, b: Any) -> Tensor:
 def tensordot(a: Any, b: Any, *, axes: int = 2) -> Tensor:
     """The sums of products over the last ``axes`` axes of a and the first of b."""
     left, right = shape_of(a), shape_of(b)
+    if left[len(left) - axes :] != right[:axes] or axes > min(len(left), len(right)):
+        raise GraphError(f"tensordot: the last {axes} axes of {left} are not the first of {right}")
     summed = int(np.prod(right[:axes]))
     rows, columns = reshape(a, shape=(-1, summed)), reshape(b, shape=(summed, -1))
     return reshape(rows @ columns, shape=(*left[: len(left) - axes], *right[axes:]))
@@ -239,6 +246,8 @@ def matrix_power(x: Any, *, n: int) -> Tensor:
     if n < 0:
         return matrix_power(inv(x), n=-n)
     (result,) = lift(x)
+    if result.ndim < 2 or result.shape[-1] != result.shape[-2]:
+        raise GraphError(f"matrix_power takes square matrices, got {result.shape}")
     if n == 0:
         return Tensor(np.broadcast_to(np.eye(result.shape[-1], dtype=result.dtype), result.shape))
     for _ in range(n - 1):

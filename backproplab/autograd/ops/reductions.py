@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.ops.elementwise import where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
 from backproplab.autograd.primitive import Array, Op, into, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
@@ -36,7 +37,8 @@ def _count(x: Tensor, axis: tuple[int, ...]) -> int:
 
 def _first_extreme(x: Array, y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """A mask, true at the first entry along ``axis`` that equals the extreme ``y``."""
-    hit = x == (y if keepdims else np.expand_dims(y, axis))
+    top = y if keepdims else np.expand_dims(y, axis)
+    hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN wins, and its gradient tells
     front = np.moveaxis(hit, axis, range(-len(axis), 0))
     flat = front.reshape(*front.shape[: front.ndim - len(axis)], -1)
     first = (np.cumsum(flat, axis=-1) == 1) & flat
@@ -80,8 +82,10 @@ def _extreme(name: str, function: Any) -> Op:
         name,
         function,
         vjp=[
-            lambda g, y, x, axis, keepdims: (
-                spread(g, x, axis, keepdims) * first_extreme(x, y, axis=axis, keepdims=keepdims)
+            lambda g, y, x, axis, keepdims: where(
+                first_extreme(x, y, axis=axis, keepdims=keepdims),
+                spread(g, x, axis, keepdims),
+                0.0,
             )
         ],
         samples=RANKED,
@@ -96,7 +100,7 @@ min = _extreme("min", np.minimum.reduce)
 
 def _shifted_exp(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
     top = np.max(x, axis=axis, keepdims=True)
-    shift = np.where(np.isneginf(top), 0, top)  # all -inf: exp(-inf), not exp(nan)
+    shift = np.where(np.isinf(top), 0, top)  # infinite: exp(inf) or exp(-inf), not exp(nan)
     return np.exp(np.subtract(x, shift, out=out), out=out)
 
 
@@ -109,7 +113,7 @@ def logsumexp_array(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     top = np.max(x, axis=axis, keepdims=True)
     total = np.sum(_shifted_exp(x, axis), axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):  # ln 0 of an all -inf row is the right -inf
-        y = np.log(total) + np.where(np.isneginf(top), 0, top)
+        y = np.log(total) + np.where(np.isinf(top), 0, top)
     return y if keepdims else np.squeeze(y, axis)
 
 

@@ -31,6 +31,11 @@ def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, .
     return negative
 
 
+def _place(axis: int, ndim: int) -> int:
+    """An axis counted from the left."""
+    return axes_from_right(axis, ndim)[0] + ndim
+
+
 def _lead(x: Array, trailing: int) -> tuple[int, ...]:
     return x.shape[: x.ndim - trailing]
 
@@ -62,7 +67,9 @@ reshape: Op = primitive(
 
 def _transpose_settings(x: Any, axes: Sequence[int] | None = None) -> dict[str, Any]:
     ndim = len(shape_of(x))
-    order = tuple(range(ndim))[::-1] if axes is None else tuple(a % ndim for a in axes)
+    order = tuple(range(ndim))[::-1] if axes is None else tuple(_place(a, ndim) for a in axes)
+    if sorted(order) != list(range(ndim)):
+        raise ValueError(f"transpose: {axes} is no order of {ndim} axes")
     return {"axes": tuple(a - ndim for a in order)}
 
 
@@ -194,7 +201,7 @@ def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence
     """x with the axes ``source`` moved to the places ``destination``."""
     ndim = len(shape_of(x))
     listed = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
-    start, end = ([a % ndim for a in axes] for axes in listed)
+    start, end = ([_place(a, ndim) for a in axes] for axes in listed)
     order = [a for a in range(ndim) if a not in start]
     for place, axis in sorted(zip(end, start, strict=True)):
         order.insert(place, axis)
@@ -219,7 +226,7 @@ def repeat(x: Any, *, repeats: int, axis: int | None = None) -> Tensor:
     if axis is None:
         return repeat(ravel(x), repeats=repeats, axis=0)
     shape = shape_of(x)
-    at = axis % len(shape)
+    at = _place(axis, len(shape))
     apart = expand_dims(x, axis=at + 1)
     spread = broadcast_to(apart, shape=(*shape[: at + 1], repeats, *shape[at + 1 :]))
     return reshape(spread, shape=(*shape[:at], shape[at] * repeats, *shape[at + 1 :]))

@@ -47,8 +47,10 @@ def argmin(x: Any, *, axis: int | None = None) -> Tensor:
 
 
 @composition
-def sort(x: Any, *, axis: int = -1) -> Tensor:
-    """x in ascending order along ``axis``; each gradient goes back to where its entry came from."""
+def sort(x: Any, *, axis: int | None = -1) -> Tensor:
+    """x in ascending order along ``axis`` (None: raveled); each entry takes its gradient along."""
+    if axis is None:
+        return sort(ravel(x))
     return take_along_axis(x, argsort(x, axis=axis), axis=axis)
 
 

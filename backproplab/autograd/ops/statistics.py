@@ -15,16 +15,16 @@ from backproplab.autograd.ops.elementwise import absolute, equal, multiply, wher
 from backproplab.autograd.ops.exponential import sqrt, square
 from backproplab.autograd.ops.indexing import concatenate, flip, part
 from backproplab.autograd.ops.reductions import Axis, max, mean, min, sum
-from backproplab.autograd.ops.shapes import axes_from_right, moveaxis, reshape
+from backproplab.autograd.ops.shapes import axes_from_right, moveaxis, ravel, reshape
 from backproplab.autograd.primitive import Op, composition, lift, primitive, shape_of
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
-cumsum: Op = primitive(
-    "cumsum",
+cumulative_sum: Op = primitive(
+    "cumulative_sum",
     np.add.accumulate,
-    vjp=[lambda g, y, x, axis: flip(cumsum(flip(g, axis=axis), axis=axis), axis=axis)],
+    vjp=[lambda g, y, x, axis: flip(cumulative_sum(flip(g, axis=axis), axis=axis), axis=axis)],
     samples=[reals((3, 4), axis=-1), reals((3, 4), axis=0)],
     settings=lambda x, axis: {"axis": axes_from_right(axis, len(shape_of(x)))[0]},
     doc="The running sum of x along ``axis``.",
@@ -32,9 +32,16 @@ cumsum: Op = primitive(
 
 
 @composition
-def cumprod(x: Any, *, axis: int) -> Tensor:
-    """The running product of x along ``axis``, by doubling: log₂ n multiplications."""
-    (x,) = lift(x)
+def cumsum(x: Any, *, axis: int | None = None) -> Tensor:
+    """The running sum of x along ``axis`` (None: of the raveled x)."""
+    return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis)
+
+
+@composition
+def cumprod(x: Any, *, axis: int | None = None) -> Tensor:
+    """The running product along ``axis`` (None: of the raveled x), by log₂ n multiplications."""
+    (x,) = lift(ravel(x) if axis is None else x)
+    axis = 0 if axis is None else axis
     (at,) = axes_from_right(axis, x.ndim)
     step = 1
     while step < x.shape[at]:
@@ -89,8 +96,10 @@ def norm(
     """The 2-norm over ``axis``; for ord 1 or inf Σ|x| or the largest |x|. Derivative 0 at 0."""
     if ord not in (None, 1, 2, inf, "fro"):
         raise GraphError(f"norm: ord must be 1, 2, inf or None, got {ord!r}")
-    if ord == 2 and len(axes_from_right(axis, len(shape_of(x)))) > 1:
-        raise GraphError("norm: the largest singular value has no rule here; ord=None sums squares")
+    if ord in (1, 2, inf) and len(axes_from_right(axis, len(shape_of(x)))) > 1:
+        raise GraphError(
+            f"norm: ord={ord} of a matrix is not its entries' norm; ord=None sums squares"
+        )
     if ord == 1:
         return sum(absolute(x), axis=axis, keepdims=keepdims)
     if ord == inf:
