@@ -30,7 +30,7 @@ ATTRIBUTES: dict[Callable[..., Any], str] = {np.shape: "shape", np.ndim: "ndim",
 
 
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-ONE_MATRIX = {"trace", "diagonal", "diag"}  # np.trace means the first two axes, ops.trace the last
+ONE_MATRIX = {np.trace, np.diagonal, np.diag}  # they mean the first two axes, ours the last two
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
@@ -59,7 +59,7 @@ def array_function(
         if name == "einsum":
             return op(*args[1:], subscripts=_checked(args[0], args[1:]), **kwargs)
         arrays, settings = _split(function, op, args, kwargs)
-        if name in ONE_MATRIX and getattr(arrays[0], "ndim", 0) > 2:
+        if function in ONE_MATRIX and getattr(arrays[0], "ndim", 0) > 2:
             raise GraphError(f"np.{name} of more than two axes has no rule: use np.linalg.{name}")
         return op(*arrays, **settings)
     except (TypeError, AttributeError, IndexError) as error:
@@ -81,8 +81,11 @@ def _split(
     if function.__name__ in SPREAD:
         (_, arrays), *rest = given.items()
         return arrays, _used(dict(rest))
-    count = _array_count(op, len(given))
-    return list(given.values())[:count], _used(dict(list(given.items())[count:]))
+    names = list(inspect.signature(function).parameters)[: _array_count(op, len(given))]
+    arrays = [given.pop(name, None) for name in names]
+    while arrays and arrays[-1] is None:
+        arrays.pop()
+    return arrays, _used(given)
 
 
 def _array_count(op: Callable[..., Any], given: int) -> int:

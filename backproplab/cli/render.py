@@ -178,8 +178,10 @@ def check(result: Check, tolerance: float) -> None:
             column, justify="right" if column in ("entries", "relative error") else "left"
         )
     for row in result.gradients:
-        right = row.error <= tolerance
-        word = Text("right" if right else "wrong", style="green" if right else "red")
+        word = (
+            Text("right", style="green") if row.error <= tolerance else Text("wrong", style="red")
+        )
+        word = word if row.reached else Text("not reached", style="yellow")
         gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", f"{row.error:.1e}", word)
     out.print("", gradients, sep="\n")
     cost, count = result.cost, len(result.parts.parameters)

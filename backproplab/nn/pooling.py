@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from backproplab.autograd import Tensor, ops
+from backproplab.autograd.ops.pooling import check_padding
 from backproplab.autograd.ops.windows import Windows
 from backproplab.nn.convolution import Numbers, Padding
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weights
@@ -34,7 +35,9 @@ class Pooling(Layer):
         return Windows.of(self.window, rank_of(shape), self.stride or self.window)
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (*self.windows(shape).counts_after(shape[:-1], self.padding), shape[-1])
+        windows = self.windows(shape)
+        check_padding(windows, shape[:-1], self.padding)
+        return (*windows.counts_after(shape[:-1], self.padding), shape[-1])
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         windows = self.windows(at.shape)

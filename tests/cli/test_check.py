@@ -58,5 +58,27 @@ def test_every_activation_and_loss_passes(config, loss, activation):
         load(config, f"model={{hidden: [5], activation: {activation}}}", f"loss={loss}"),
         entries=None,
     )
-    assert result.worst() < 1e-6
+    assert all(row.error < 1e-6 and row.reached for row in result.gradients)
     assert result.cost.numeric_passes >= 2 * len(result.parts.parameters)
+
+
+# right gradients that a careless check calls wrong, and a wrong one that it calls right
+def test_a_bias_before_batch_norm_and_relus_at_zero_are_right(tmp_path):
+    norm = "{layers: [{dense: 8}, {batch_norm: {flavor: torch}}, relu, {dense: 10}]}"
+    blank = "{layers: [{reshape: [8, 8, 1]}, {conv2d: {filters: 3, kernel: 3}}, relu, flatten, {dense: 10}]}"
+    for number, model in enumerate((norm, blank)):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(f"data: {{name: digits, standardize: false}}\nmodel: {model}\n")
+        assert all(row.error < 1e-5 for row in check(load(path)).gradients)
+
+
+def test_a_parameter_that_nothing_reaches_is_not_called_right(backproplab, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "data: {name: digits, standardize: false}\n"
+        "model: {layers: [{dense: {units: 4, activation: relu}}, {dense: 10}]}\n"
+    )
+    ended = backproplab("check c.yaml --examples 1 --entries 0")
+    assert ended.code == 0
+    result = check(load(tmp_path / "c.yaml"), examples=1, entries=10)
+    kernel = result.gradients[0]
+    assert kernel.reached  # half of what is asked moves the loss, though most pixels are blank

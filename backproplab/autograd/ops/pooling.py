@@ -5,7 +5,7 @@ Convention at ties: the first of equal entries, row by row, gets the whole gradi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -16,6 +16,7 @@ from backproplab.autograd.ops.windows import Numbers, Padding, Windows, patches
 from backproplab.autograd.primitive import Array, Op, composition, into, primitive
 from backproplab.autograd.samples import distinct, sample
 from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
 
 
 def _window_max(x: Array, windows: Windows) -> Array:
@@ -85,6 +86,13 @@ def _side_by_side(window: Numbers, stride: Numbers | None) -> Windows:
     return Windows.of(size, len(size), size if stride is None else stride)
 
 
+def check_padding(windows: Windows, spatial: Sequence[int], padding: Padding) -> None:
+    """GraphError if some window would see nothing but padding."""
+    around = windows.paddings(tuple(spatial), padding)
+    if any(max(p) >= r for p, r in zip(around, windows.reach, strict=True)):
+        raise GraphError(f"a padding of {padding} is as wide as the window: it would see nothing")
+
+
 @composition
 def max_pool(
     x: Any, *, window: Numbers = 2, stride: Numbers | None = None, padding: Padding = "valid"
@@ -95,6 +103,7 @@ def max_pool(
     stride: the window's own size by default.  padding: as in conv2d.
     """
     windows = _side_by_side(window, stride)
+    check_padding(windows, windows.spatial(x), padding)
     return window_max(windows.pad(x, padding, -np.inf), windows=windows)
 
 
@@ -104,6 +113,7 @@ def avg_pool(
 ) -> Tensor:
     """The mean of each window; padding does not count, as in Keras. Settings as in max_pool."""
     windows = _side_by_side(window, stride)
+    check_padding(windows, windows.spatial(x), padding)
     around = windows.pad(x, padding)
     ones = windows.pad(np.ones((*windows.spatial(x), 1), around.dtype), padding)
     total, count = (
