@@ -127,9 +127,12 @@ def build(experiment: Experiment) -> Parts:
     return Parts(experiment, splits, network, loss, metrics_of(splits.task), parameters)
 
 
-def run(experiment: Experiment, folder: Path | str, callbacks: Sequence[Callback] = ()) -> Result:
+def run(
+    experiment: Experiment | Parts, folder: Path | str, callbacks: Sequence[Callback] = ()
+) -> Result:
     """Train the experiment and write everything about it into ``folder``, made if it is missing.
 
+    experiment: or what ``build`` made of it, for one run: its own weights are trained.
     A run that diverged or was stopped by a signal is a result, told by its status; anything else
     that goes wrong is raised, with run.json saying ``failed``.
     """
@@ -138,13 +141,12 @@ def run(experiment: Experiment, folder: Path | str, callbacks: Sequence[Callback
         folder.mkdir(parents=True, exist_ok=True)
     if (folder / "run.json").exists():
         raise RunError(f"{folder} holds a run already; give each run a folder of its own")
-    parts = build(experiment)
-    experiment = parts.experiment
+    parts = experiment if isinstance(experiment, Parts) else build(experiment)
     order_digest = hashlib.sha256()
     table = MetricsTable(folder / "metrics.csv")
     trainer = _trainer(parts, folder, order_digest, [table, *callbacks])
     record = _first_record(parts)
-    write_atomic(folder / "config.yaml", to_yaml(experiment))
+    write_atomic(folder / "config.yaml", to_yaml(parts.experiment))
     _write_record(folder, record)
     message = ""
     try:

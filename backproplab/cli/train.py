@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +12,10 @@ from backproplab.cli.options import RUNS, LogDir
 
 if TYPE_CHECKING:
     from backproplab.config import Experiment
+    from backproplab.config.yaml_source import Document
+    from backproplab.experiment import Parts, Result
+
+Style = Literal["auto", "bar", "line", "none"]
 
 
 def command(
@@ -33,17 +36,13 @@ def command(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the resolved config and end.")
     ] = False,
-    progress: Annotated[
-        Literal["auto", "bar", "line", "none"], typer.Option(help="How to show progress.")
-    ] = "auto",
+    progress: Annotated[Style, typer.Option(help="How to show progress.")] = "auto",
 ) -> None:
     """Train the experiments of one or more configs into one new log directory.
 
     Overrides hold for every config. A run is named as its config says, or as its file is called.
     """
     from backproplab import config
-    from backproplab.cli import render
-    from backproplab.errors import ConfigError, DivergedError, StoppedError
 
     files, overrides = _split(words)
     quoted = None if name is None else "'" + name.replace("'", "''") + "'"
@@ -54,32 +53,32 @@ def command(
         typer.echo("---\n".join(resolved), nl=False)
         return
     experiments = _read_all(files, overrides)
-    twice = [n for n, count in Counter(e.name for e in experiments).items() if count > 1]
-    if twice:
-        raise ConfigError(
-            f"two experiments are named '{twice[0]}'; give each config its own 'name'"
-        )
     if dry_run:
         typer.echo("dry run: everything fits; nothing was trained or written")
-        return
+    else:
+        _train(experiments, log_dir, progress)
 
+
+def _train(experiments: dict[str, Experiment | Parts], log_dir: Path, progress: Style) -> None:
+    """One after the other, in a new session; then the summary, and how it ended."""
     from backproplab import runs
+    from backproplab.cli import render
+    from backproplab.errors import DivergedError, StoppedError
     from backproplab.experiment import run
     from backproplab.train.progress import progress as shown
 
     session = runs.create_session(runs.open_log_root(log_dir))
-    results = []
+    results: list[Result] = []
     with runs.lock_session(session):
-        for experiment in experiments:
-            folder = runs.experiment_folder(session, experiment.name)
-            results.append(run(experiment, folder, [shown(progress, experiment.name)]))
+        for name, experiment in experiments.items():
+            folder = runs.experiment_folder(session, name)
+            results.append(run(experiment, folder, [shown(progress, name)]))
             if results[-1].state.signal:
                 break
     render.summary(results, session, log_dir)
-    signal = results[-1].state.signal
-    if signal and (results[-1].status == "interrupted" or len(results) < len(experiments)):
-        rest = ", ".join(experiment.name for experiment in experiments[len(results) :])
-        untrained = f"; not trained: {rest}" if rest else ""
+    signal, rest = results[-1].state.signal, list(experiments)[len(results) :]
+    if signal and (results[-1].status == "interrupted" or rest):
+        untrained = f"; not trained: {', '.join(rest)}" if rest else ""
         raise StoppedError(f"stopped; the weights so far are saved{untrained}", signal)
     diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status == "diverged"]
     if diverged:
@@ -99,31 +98,48 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
     return files, overrides
 
 
-def _read_all(files: list[Path], overrides: list[str]) -> list[Experiment]:
-    """Every experiment, checked down to its data; the problems of all files are told at once."""
-    from backproplab import config
+def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Experiment | Parts]:
+    """Every experiment by its name, checked down to its data; all problems are told at once.
+
+    A single one comes built, so that its data are not loaded twice.
+    """
     from backproplab.cli import render
+    from backproplab.config import located
     from backproplab.errors import ConfigError, Problem
     from backproplab.experiment import build
+
+    problems: list[Problem] = []
+    found: dict[str, Experiment | Parts] = {}
+    for experiment, document in _documents(files, overrides):
+        try:
+            parts = build(experiment)
+        except ConfigError as error:
+            problems += located(error, document).problems
+            continue
+        render.header(parts)
+        if experiment.name in found:
+            what = f"two experiments are named '{experiment.name}'"
+            problems.append(Problem(document.name, what, "give each config its own 'name'"))
+        found[experiment.name] = parts if len(files) == 1 else experiment
+    if problems:
+        raise ConfigError(*problems)
+    return found
+
+
+def _documents(files: list[Path], overrides: list[str]) -> list[tuple[Experiment, Document]]:
+    """What the files say, by the schema alone; the problems of all files are told at once."""
+    from backproplab.config import read
+    from backproplab.errors import ConfigError, Problem
 
     if not files:
         raise ConfigError("no config given: backproplab train CONFIG.yaml [KEY=VALUE]...")
     problems: list[Problem] = []
-    experiments = []
+    found = []
     for file in files:
         try:
-            experiment, document = config.read(file, *overrides)
+            found.append(read(file, *overrides))
         except ConfigError as error:
             problems += error.problems
-            continue
-        experiments.append((experiment, document))
     if problems:
         raise ConfigError(*problems)
-    for experiment, document in experiments:
-        try:
-            render.header(build(experiment))
-        except ConfigError as error:
-            problems += config.located(error, document).problems
-    if problems:
-        raise ConfigError(*problems)
-    return [experiment for experiment, _ in experiments]
+    return found
