@@ -103,6 +103,8 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Experiment |
 
     A single one comes built, so that its data are not loaded twice.
     """
+    documents = _documents(files, overrides)  # a typo is told before the heavy imports
+
     from backproplab.cli import render
     from backproplab.config import located
     from backproplab.errors import ConfigError, Problem
@@ -110,7 +112,7 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Experiment |
 
     problems: list[Problem] = []
     found: dict[str, Experiment | Parts] = {}
-    for experiment, document in _documents(files, overrides):
+    for experiment, document in documents:
         try:
             parts = build(experiment)
         except ConfigError as error:
