@@ -85,7 +85,7 @@ def update(parts: Parts) -> Update:
     generator = stream(parts.experiment.seed, "dropout")
     made = [Tensor(example.inputs, None, True)]
     for place in network.places:
-        made.append(network.step(place, weights, made[-1], generator))
+        made.append(place.apply(weights, made[-1], generator))
     loss = ops.mean(parts.loss(made[-1], Tensor(example.encoded)), axis=-1)
     gradients = backward(loss, Tensor(np.ones_like(loss.value)), made)
     names = ["x", *[place.name for place in network.places]]

@@ -59,7 +59,7 @@ class Backprop:
                 return f"the weights {name} ({problem})"
         x = Tensor(inputs)
         for place in self.network.places:
-            x = self.network.step(place, weights, x, self.generator)
+            x = place.apply(weights, x, self.generator)
             if problem := _nonfinite(x.value):
                 return f"the output of {place.name} ({problem})"
         if problem := _nonfinite(self.loss(x, Tensor(targets)).value):

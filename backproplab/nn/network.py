@@ -80,14 +80,8 @@ class Network:
         write to their statistics.
         """
         for place in self.places:
-            x = self.step(place, weights, x, generator)
+            x = place.apply(weights, x, generator)
         return x
-
-    def step(
-        self, place: Place, weights: Weights, x: Tensor, generator: np.random.Generator | None
-    ) -> Tensor:
-        """One layer of the forward pass."""
-        return place.apply(weights, x, generator)
 
     def __str__(self) -> str:
         """``64-32-10 relu``: the widths of the dense layers, and what stands between them."""

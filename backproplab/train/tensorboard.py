@@ -23,9 +23,7 @@ from typing import Self
 import google_crc32c
 import numpy as np
 from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
-from tensorboardX.proto.tensor_pb2 import TensorProto
-from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboardX.proto.summary_pb2 import HistogramProto, Summary
 
 from backproplab.files import machine_limits
 
@@ -65,14 +63,6 @@ class EventWriter:
             if nonfinite := np.size(array) - distribution.num:
                 summary.value.append(_scalar(f"{tag}/nonfinite", nonfinite))
         self._write(Event(step=step, summary=summary))
-
-    def text(self, step: int, tag: str, markdown: str) -> None:
-        """Write ``markdown`` at ``step`` for TensorBoard's Text tab."""
-        plugin = SummaryMetadata.PluginData(plugin_name="text")
-        one = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
-        tensor = TensorProto(dtype="DT_STRING", tensor_shape=one, string_val=[markdown.encode()])
-        value = Summary.Value(tag=tag, metadata=SummaryMetadata(plugin_data=plugin), tensor=tensor)
-        self._write(Event(step=step, summary=Summary(value=[value])))
 
     def flush(self) -> None:
         """Put what was written on the disk itself, where it survives a power cut (fsync)."""

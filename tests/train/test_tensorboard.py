@@ -34,7 +34,7 @@ def points(path: Path, tag: str) -> list[tuple[int, float]]:
     return [(event.step, event.value) for event in read(path).Scalars(tag)]
 
 
-# scalars and text
+# scalars
 
 
 @settings(deadline=None, max_examples=30)
@@ -55,15 +55,6 @@ def test_a_scalar_is_rounded_to_float32(tmp_path: Path) -> None:
         writer.scalars(0, {"python": 0.1, "numpy": np.float64(0.1), "too_large": 1e300})
     assert points(tmp_path, "python") == points(tmp_path, "numpy") == [(0, float(np.float32(0.1)))]
     assert points(tmp_path, "too_large") == [(0, math.inf)]
-
-
-def test_text_is_for_the_text_plugin(tmp_path: Path) -> None:
-    with EventWriter(tmp_path) as writer:
-        writer.text(3, "config", "# Größe\n\n    seed: 1")
-    events = read(tmp_path)
-    (event,) = events.Tensors("config")
-    assert events.SummaryMetadata("config").plugin_data.plugin_name == "text"
-    assert (event.step, event.tensor_proto.string_val[0].decode()) == (3, "# Größe\n\n    seed: 1")
 
 
 # the file
