@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BENCH  := .venv-bench
+PEERS  ?= torch jax keras scikit-learn
+THREADS ?= 1 2
+ROWS   ?= A B C D CNN command-line logging
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 
@@ -31,8 +35,12 @@ format: $(VENV)/dev  ## Format the code
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 
-bench: $(VENV)/run  ## Time the training loop
-	$(BIN)/python benchmarks/loop.py
+bench: $(BENCH)/python  ## Time training against the peers: PEERS="torch jax" THREADS="1 2" ROWS="A B"
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint benchmarks/requirements.txt --editable . $(subst keras,keras jax,$(PEERS))
+	@$(BENCH)/bin/python -m benchmarks.run --peers $(PEERS) --threads $(THREADS) --rows $(ROWS)
+	@$(BENCH)/bin/python -m benchmarks.memory
+	@$(BENCH)/bin/python -m benchmarks.growth $(filter torch,$(PEERS))
 
 clean: $(VENV)/run  ## Delete the runs, stop our TensorBoard
 	@$(BIN)/backproplab clean
@@ -43,6 +51,10 @@ system:  ## Debian's Fashion-MNIST and Chromium, which the slow proofs use (root
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("backproplab needs Python 3.11 or newer: make PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(BENCH)/python:
+	$(PYTHON) -m venv $(BENCH)
 	@touch $@
 
 $(VENV)/run: $(VENV)/python pyproject.toml

@@ -109,7 +109,9 @@ class _Probe:
     """The loss of one batch as a function of single weights; chance falls the same each time."""
 
     def __init__(self, parts: Parts, inputs: Array, targets: Array) -> None:
-        self.learner = Backprop(parts.network, parts.loss, parts.parameters, _same_chance())
+        self.learner = Backprop(
+            parts.network, parts.loss, parts.parameters, _same_chance(), engine="eager"
+        )
         self.inputs, self.targets = inputs, targets
         self.passes = 0
 
@@ -121,7 +123,7 @@ class _Probe:
         self.passes += 1
         learner = self.learner
         y = learner.network(learner.parameters.tensors(), Tensor(self.inputs), _same_chance())
-        return float(np.mean(learner.loss(y, Tensor(self.targets)).value))
+        return float(np.mean(learner.loss_function(y, Tensor(self.targets)).value))
 
     def slope(self, name: str, entry: int, analytic: float) -> float:
         """The central difference by one weight.

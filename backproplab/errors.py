@@ -119,5 +119,9 @@ def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """``did you mean 'adam'?`` for the nearest valid name, or an empty string."""
     if SYNONYMS.get(word) in set(valid):
         return f"did you mean '{SYNONYMS[word]}'?"
-    near = get_close_matches(word.strip().lower().replace("-", "_"), sorted(valid), n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else ""
+    plain = word.strip().lower().replace("-", "_")
+    near = get_close_matches(plain, sorted(valid), n=3, cutoff=0.6)
+    if not near:
+        return ""
+    swapped = max(near, key=lambda name: sorted(name) == sorted(plain))  # adma: adam, not adamax
+    return f"did you mean '{swapped}'?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backproplab.data import Dataset
 from backproplab.nn import Activation, Initializer, Layer, Loss
-from backproplab.optim import Optimizer
+from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.spec import Family
 
 FAMILIES: dict[str, type[Family]] = {
@@ -14,6 +14,8 @@ FAMILIES: dict[str, type[Family]] = {
     "initializer": Initializer,
     "loss": Loss,
     "optimizer": Optimizer,
+    "schedule": Schedule,
+    "clipping": Clipping,
 }
 
 

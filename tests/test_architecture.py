@@ -38,11 +38,11 @@ WALLS = {
     "sklearn": {"data/bundled.py"},
     "scipy": {"autograd/ops/activations.py", "autograd/implicit.py"},
     "safetensors": {"train/checkpoint.py"},
-    "threadpoolctl": {"experiment.py"},
+    "threadpoolctl": {"experiment"},
     "google_crc32c": {"train/tensorboard.py"},
     "sympy": {"explain/symbolic.py"},
     "optuna": set(),
-    "matplotlib": set(),
+    "matplotlib": {"train/figures.py"},
 }
 
 
@@ -124,6 +124,7 @@ LIGHT = {
     "clean --help": (),
     "train --help": (),
     "explain --help": (),
+    "find-lr --help": (),
     "explain x*y x=1 y=2": ("numpy",),
     "runs": (),
     "clean --dry-run": ("tensorboard",),

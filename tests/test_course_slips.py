@@ -9,6 +9,7 @@ import pytest
 
 import backproplab as bpl
 from backproplab import ops
+from backproplab.optim import Updater
 from backproplab.optim.rules import Sgd
 
 
@@ -83,8 +84,11 @@ def test_002_an_ode_solver_that_updates_weights_is_gradient_flow():
     # dθ/dt = -∇L; one explicit Euler step of length h is a step of gradient descent with rate h
     loss = lambda w: ops.sum((w - 3) ** 4)
     theta, flow = np.array([1.0, 5.5]), np.array([1.0, 5.5])
+    gradient = np.empty(2)
+    updater = Updater(Sgd(), theta, gradient, {})
     for t in range(1, 101):
-        Sgd().step(theta, bpl.grad(loss)(theta).value, 0.01, t, {})
+        gradient[...] = bpl.grad(loss)(theta).value
+        updater(0.01, t)
         flow = flow + 0.01 * -bpl.grad(loss)(flow).value
     np.testing.assert_allclose(theta, flow, rtol=1e-15)
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from backproplab.autograd.ops.shapes import cast, leaf, sum_to
+from backproplab.autograd.ops.storage import zeros_like
 from backproplab.autograd.tensor import Node, Tensor
 
 
@@ -31,7 +30,10 @@ def backward(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> list[Tens
         for x, contribution in _contributions(node, tensor, g, onward, keep):
             sofar = cotangents.get(id(x))
             cotangents[id(x)] = contribution if sofar is None else sofar + contribution
-    return [cotangents.get(id(t), Tensor(np.zeros_like(t.value))) for t in targets]
+    found = [cotangents.get(id(t)) for t in targets]
+    return [
+        zeros_like(Tensor(t.value)) if g is None else g for g, t in zip(found, targets, strict=True)
+    ]
 
 
 def reaches_beyond(root: Tensor, leaves: Sequence[Tensor]) -> bool:

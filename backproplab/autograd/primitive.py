@@ -16,6 +16,7 @@ array may carry more leading axes (a population) through the same call.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -40,6 +41,11 @@ class Op:
     settings: from the arrays and the user's keywords to the canonical settings that the forward
         function and the rules get, such as axes counted from the right.
     view: the result may share memory with the first input.
+    in_place: ``out`` may be an input's own memory, for an input of the result's shape and type.
+    shape_only: the result depends on the shapes and types of the arrays alone.
+    effect: it draws at random or writes: each call counts, needed or not.
+    prepare: ``(*arrays, out, **settings) -> calls``: the same numbers for arrays that stay where
+        they are, computed anew by each round of the calls; what they need besides is made once.
     """
 
     name: str
@@ -49,6 +55,10 @@ class Op:
     doc: str
     settings: Callable[..., dict[str, Any]] | None = None
     view: bool = False
+    in_place: bool = False
+    shape_only: bool = False
+    effect: bool = False
+    prepare: Callable[..., Sequence[Callable[[], Any]]] | None = None
 
     def rule(self, position: int) -> Rule | None:
         """The vector-Jacobian rule of the argument at ``position``."""
@@ -82,6 +92,8 @@ class Op:
 NUMBERS = (float, int, bool)  # Python's own: they have no type of their own among arrays
 F = TypeVar("F", bound=Callable[..., Any])
 
+Listener = Callable[[Op, tuple[Any, ...], tuple[Tensor, ...], Any, dict[str, Any]], Array]
+LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)  # told of every apply
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the ops and their compositions, by name
 
@@ -95,13 +107,19 @@ def primitive(
     doc: str,
     settings: Callable[..., dict[str, Any]] | None = None,
     view: bool = False,
+    in_place: bool = False,
+    shape_only: bool = False,
+    effect: bool = False,
+    prepare: Callable[..., Sequence[Callable[[], Any]]] | None = None,
 ) -> Op:
     """Declare an op; its fields are explained at :class:`Op`."""
     if name in OPS:
         raise ValueError(f"the op {name!r} is declared twice")
     rules = vjp if callable(vjp) else tuple(vjp)
     tests = (samples,) if isinstance(samples, Sample) else tuple(samples)
-    op = OPS[name] = FUNCTIONS[name] = Op(name, forward, rules, tests, doc, settings, view)
+    in_place = in_place or (isinstance(forward, np.ufunc) and forward.signature is None)
+    op = Op(name, forward, rules, tests, doc, settings, view, in_place, shape_only, effect, prepare)
+    OPS[name] = FUNCTIONS[name] = op
     return op
 
 
@@ -118,6 +136,8 @@ def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
     """Compute ``op`` and remember how, if any input is tracked."""
     inputs = lift(*arrays)
     value = op.forward(*[x.value for x in inputs], **settings)
+    if (listener := LISTENER.get()) is not None:
+        value = listener(op, arrays, inputs, value, settings)
     if op.differentiable:
         for x in inputs:
             if x.tracked:

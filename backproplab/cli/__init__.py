@@ -22,6 +22,7 @@ CONTENTS = {
     "config": "Write, show and describe configs.",
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
     "check": "Check a config: its layers, its gradients against central differences.",
+    "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop our TensorBoard.",
 }
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
@@ -56,7 +57,7 @@ def build(words: list[str]) -> typer.Typer:
         if name != chosen:
             app.command(name, help=summary)(_unloaded)
             continue
-        module = import_module(f"backproplab.cli.{name}")
+        module = import_module(f"backproplab.cli.{name.replace('-', '_')}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=summary)
         else:

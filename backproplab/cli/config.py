@@ -27,8 +27,11 @@ model:
   initializer: glorot_uniform
 
 loss: auto                   # softmax_cross_entropy, binary_cross_entropy or mse, from the data
-optimizer: adam              # sgd momentum nesterov adam; or {{name: adam, beta_1: 0.9}}
+optimizer: adam              # sgd momentum nesterov adam adamw nadam rmsprop adagrad lion …;
+                             # or {{name: adam, beta_1: 0.9, flavor: torch}}
 learning_rate: 0.001
+# schedule: cosine           # step exponential one_cycle reduce_on_plateau …
+# clipping: {{global_norm: 1}}
 batch_mode: minibatch        # batch | stochastic | minibatch
 batch_size: 32
 epochs: 10

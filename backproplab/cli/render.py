@@ -32,19 +32,21 @@ def console() -> Console:
 
 
 def header(parts: Parts) -> None:
-    """What is about to be trained, in five lines."""
+    """What is about to be trained, in six lines."""
     e, splits = parts.experiment, parts.splits
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = " / ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)
     steps = f", at most {counted(e.steps, 'update')}" if e.steps else ""
     updates = counted(parts.updates_per_epoch, "update")
     of = f" of {parts.batch_length:,}" if e.batch_mode == "minibatch" else ""
+    schedule = "" if e.schedule.name == "constant" else f" ({e.schedule.name})"
     rows = {
         "model": f"{parts.network}, {len(parts.parameters):,} parameters, {e.dtype}",
         "data": f"{e.data.name}, {splits.task}: {counts}",
-        "training": f"{e.optimizer.name}, learning rate {e.rate:g}, {parts.loss.name}",
+        "training": f"{e.optimizer.name}, learning rate {e.rate:g}{schedule}, {parts.loss.name}",
         "steps": f"{e.batch_mode}{of}, {updates} an epoch, {counted(e.epochs, 'epoch')}{steps}",
         "seed": str(e.seed),
+        "threads": str(e.threads),
     }
     lines = [Text(e.name, style="bold")]
     lines += [Text(f"  {key:<9}{value}") for key, value in rows.items()]

@@ -4,7 +4,12 @@ Importing this room registers every data set in ``Dataset.members``.
 """
 
 from backproplab.data import bundled, images, synthetic  # noqa: F401  # registers their members
-from backproplab.data.batching import BatchMode, batch_length, batches, updates_per_epoch
+from backproplab.data.batching import (
+    BatchMode,
+    batch_length,
+    epoch_order,
+    updates_per_epoch,
+)
 from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source, Splits
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
@@ -19,7 +24,7 @@ __all__ = [
     "Splits",
     "Task",
     "batch_length",
-    "batches",
+    "epoch_order",
     "expand",
     "load",
     "updates_per_epoch",

@@ -5,7 +5,6 @@ This file knows index arrays only; whoever trains takes the examples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -27,14 +26,10 @@ def updates_per_epoch(mode: BatchMode, examples: int, size: int) -> int:
     return -(-examples // batch_length(mode, examples, size))
 
 
-def batches(
-    mode: BatchMode, examples: int, size: int, generator: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """The index arrays of one epoch; each example is in exactly one of them.
+def epoch_order(mode: BatchMode, examples: int, generator: np.random.Generator) -> np.ndarray:
+    """The rows ``(examples,)`` in the order of one epoch: its batches are slices of it.
 
-    The order is a fresh permutation, drawn from ``generator`` (stream ``shuffle``) when this is
-    called. Mode ``batch`` has no order to choose: it draws nothing and yields ``arange(examples)``.
+    A fresh permutation, drawn from ``generator`` (stream ``shuffle``). Mode ``batch`` has no order
+    to choose: it draws nothing and gives ``arange(examples)``.
     """
-    order = np.arange(examples) if mode == "batch" else generator.permutation(examples)
-    length = batch_length(mode, examples, size)
-    return (order[start : start + length] for start in range(0, examples, length))
+    return np.arange(examples) if mode == "batch" else generator.permutation(examples)

@@ -2,7 +2,8 @@
 
 Format: magic ``00 00 08 d`` for d dimensions, d sizes of four bytes, then the bytes, row by row;
 plain or gzip, told apart by content. A file is believed only as far as its bytes go: nothing is
-allocated on a header's word. This file must not know what the numbers mean.
+allocated on a header's word. What was long to decode is decoded once (``cache.py``). This file
+must not know what the numbers mean.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
+from backproplab.data.cache import Entry
 from backproplab.errors import DataError, Problem
 
 GZIP = b"\x1f\x8b"
 CHUNK = 2**20  # bytes
+WORTH_KEEPING = 2**20  # bytes; fewer are decoded in a few milliseconds
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """The bytes that ``path`` holds: uint8 with the given number of dimensions.
+    """The bytes that ``path`` holds: uint8 with the given number of dimensions, maybe read-only.
 
     Raises DataError for anything but a whole, sound, regular file of at least one example.
     """
@@ -47,15 +50,29 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def _read(file: io.BufferedReader, dimensions: int) -> np.ndarray:
-    before = os.fstat(file.fileno())
-    if not stat.S_ISREG(before.st_mode):
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         raise ValueError("not a regular file")
+    before = _state(file)
     packed = file.peek(2)[:2] == GZIP
+    entry = Entry(os.path.realpath(file.name), (*before, dimensions))
+    array = entry.recall() if packed else None
+    if array is not None:
+        return array
     array = _parse(gzip.GzipFile(fileobj=file) if packed else file, dimensions)
-    after = os.fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if _state(file) != before:
         raise ValueError("changed while it was read")
+    if packed and array.nbytes >= WORTH_KEEPING:
+        entry.keep(array)
     return array
+
+
+def _state(file: io.BufferedReader) -> tuple[int, ...]:
+    """What changes with a file's bytes: its place on the disk, its length and its times.
+
+    A program can set back the time of modification, but not the one of the last change (ctime).
+    """
+    now = os.fstat(file.fileno())
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
 def _parse(file: io.BufferedIOBase, dimensions: int) -> np.ndarray:

@@ -19,42 +19,42 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     would be empty, DataError for files that cannot be used.
     """
     source = dataset.read(stream(seed, "data"))
+    examples, regression = source.examples, source.task.kind == "regression"
     train, validation, test = _split(dataset, source, stream(seed, "split"))
-    scale_inputs = Scaler.fit(train.inputs) if dataset.standardize else Scaler(scale=source.unit)
-    scale_targets = Scaler()
+    scale_inputs, scale_targets = Scaler(scale=source.unit), Scaler()
+    if dataset.standardize:
+        scale_inputs = Scaler.fit(examples.inputs, train)
     if isinstance(dataset, RegressionDataset) and dataset.standardize_targets:
-        scale_targets = Scaler.fit(train.targets)
+        scale_targets = Scaler.fit(examples.targets, train)
 
-    def scaled(part: Examples) -> Examples:
-        regression = source.task.kind == "regression"
-        targets = scale_targets(part.targets, dtype) if regression else part.targets
-        return Examples(scale_inputs(part.inputs, dtype), targets)
+    def scaled(part: Examples, rows: np.ndarray) -> Examples:
+        targets = scale_targets(part.targets, rows, dtype) if regression else part.targets[rows]
+        return Examples(scale_inputs(part.inputs, rows, dtype), targets)
 
+    own = source.test
+    drawn = scaled(examples, test) if len(test) else None
     return Splits(
-        train=scaled(train),
-        validation=scaled(validation) if validation else None,
-        test=scaled(test) if test else None,
+        train=scaled(examples, train),
+        validation=scaled(examples, validation) if len(validation) else None,
+        test=scaled(own, np.arange(len(own))) if own else drawn,
         task=source.task,
     )
 
 
-def _split(
-    dataset: Dataset, source: Source, generator: np.random.Generator
-) -> tuple[Examples, Examples | None, Examples | None]:
-    """Training, validation and test examples; classes keep their shares."""
-    examples, n = source.examples, len(source.examples)
+def _split(dataset: Dataset, source: Source, generator: np.random.Generator) -> list[np.ndarray]:
+    """The rows of the training, validation and test split; classes keep their shares."""
+    n = len(source.examples)
     shares = {name: getattr(dataset, name) for name in ("validation_split", "test_split")}
     sizes = [int(n * share + 0.5) for share in shares.values()]
     if sum(sizes) >= n:
         raise _empty(f"{' and '.join(shares)}: none of {n} examples is left to train on", "less")
     regression = source.task.kind == "regression"
-    classes = np.zeros(n, np.int64) if regression else examples.targets
-    train, *held_out = partition(classes, sizes, generator)
-    for (name, share), indices in zip(shares.items(), held_out, strict=True):
-        if share and not len(indices):
+    classes = np.zeros(n, np.int64) if regression else source.examples.targets
+    parts = partition(classes, sizes, generator)
+    for (name, share), rows in zip(shares.items(), parts[1:], strict=True):
+        if share and not len(rows):
             raise _empty(f"{name}: {share:g} of {n} examples is none", "more")
-    validation, test = (examples.take(part) if len(part) else None for part in held_out)
-    return examples.take(train), validation, test if source.test is None else source.test
+    return parts
 
 
 def _empty(what: str, direction: str) -> ConfigError:

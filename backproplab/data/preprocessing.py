@@ -1,18 +1,20 @@
 """Splitting and scaling of plain arrays; knows neither data sets nor files.
 
-Arrays are scaled block by block in float64, so that 70 000 images stored as bytes never exist
-as float64 as a whole.
+Rows are taken and scaled a few at a time, in float64 and within the processor's cache, so that
+neither the rows of a split nor their float64 values ever exist as a whole.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-BLOCK = 4096  # rows: 25 MB of 28 × 28 images in float64
+BLOCK = 4096  # rows that are summed up by themselves: part of what the sums' last bits depend on
+PIECE = 2**16  # numbers at once: half a MiB of float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,30 +25,51 @@ class Scaler:
     scale: np.ndarray | float = 1.0
 
     @classmethod
-    def fit(cls, x: np.ndarray) -> Scaler:
-        """Mean and (population) standard deviation of ``x`` ``(n, *features)`` over its rows.
+    def fit(cls, x: np.ndarray, rows: np.ndarray) -> Scaler:
+        """Mean and (population) standard deviation of ``x`` ``(n, *features)`` over ``rows``.
 
         A constant feature is centered and left unscaled. Constant means a variance within the
         rounding error of its computation: the bound of scikit-learn's StandardScaler.
         """
-        n, eps = len(x), np.finfo(np.float64).eps
-        mean = sum(block.sum(axis=0) for _, block in _blocks(x)) / n
-        variance = sum(((block - mean) ** 2).sum(axis=0) for _, block in _blocks(x)) / n
+        n, eps = len(rows), np.finfo(np.float64).eps
+        mean = _sum(x, rows) / n
+        variance = _sum(x, rows, mean) / n
         constant = variance <= n * eps * variance + (n * mean * eps) ** 2
         return cls(mean, np.where(constant, 1.0, np.sqrt(variance)))
 
-    def __call__(self, x: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """``x`` scaled, computed in float64 and cast to ``dtype`` at the end."""
-        result = np.empty(x.shape, dtype)
-        for rows, block in _blocks(x):
-            result[rows] = (block - self.shift) / self.scale
+    def __call__(self, x: np.ndarray, rows: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """The ``rows`` of ``x``, scaled: computed in float64 and cast to ``dtype`` at the end."""
+        result = np.empty((len(rows), *x.shape[1:]), dtype)
+        length = _piece(x)
+        for part, scaled in zip(_parts(rows, length), _parts(result, length), strict=True):
+            centered = np.subtract(x[part], self.shift, dtype=np.float64)
+            np.divide(centered, self.scale, out=scaled, casting="same_kind")
         return result
 
 
-def _blocks(x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    for start in range(0, len(x), BLOCK):
-        rows = slice(start, start + BLOCK)
-        yield rows, x[rows].astype(np.float64)
+def _sum(x: np.ndarray, rows: np.ndarray, mean: np.ndarray | None = None) -> np.ndarray:
+    """``Σ x`` over ``rows`` or, with a ``mean``, ``Σ (x − mean)²``; float64 ``(*features)``."""
+    total = np.zeros(x.shape[1:])
+    for block in _parts(rows, BLOCK):
+        carried = np.zeros(x.shape[1:])
+        for part in _parts(block, _piece(x)):
+            terms = x[part].astype(np.float64)
+            if mean is not None:
+                terms -= mean
+                terms *= terms
+            terms[0] += carried  # NumPy adds row after row: the bits of one sum over the block
+            carried = terms.sum(axis=0)
+        total += carried
+    return total
+
+
+def _piece(x: np.ndarray) -> int:
+    """Rows to take at once."""
+    return max(1, min(BLOCK, PIECE // math.prod(x.shape[1:])))
+
+
+def _parts(rows: np.ndarray, length: int) -> Iterator[np.ndarray]:
+    return (rows[start : start + length] for start in range(0, len(rows), length))
 
 
 def apportion(counts: np.ndarray, sizes: Sequence[int]) -> np.ndarray:

@@ -17,7 +17,6 @@ from backproplab import config as configs
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.errors import ConfigError
 from backproplab.experiment import Parts, build
-from backproplab.learners import Backprop
 from backproplab.nn import Activation, Network, Place
 from backproplab.nn.activations import Linear
 from backproplab.streams import stream
@@ -122,13 +121,12 @@ def _slope(place: Place, x: Tensor, y: Tensor) -> Array | None:
 
 def _step(parts: Parts, example: Split) -> dict[str, Parameter]:
     """The update as training does it: the learner's gradient, the optimizer's first step."""
-    e, parameters = parts.experiment, parts.parameters
-    learner = Backprop(parts.network, parts.loss, parameters, stream(e.seed, "dropout"))
+    parameters = parts.parameters
+    learner = parts.learner()
     learner(example.inputs, example.encoded)
     gradients = learner.gradient.views
     old = {name: parameters.views[name].copy() for name in gradients}
-    slots = {name: parameters.twin().flat for name in e.optimizer.slots}
-    e.optimizer.step(parameters.trainable, learner.gradient.flat, e.rate, 1, slots)
+    parts.updater(learner)(parts.rate()(0), 1)
     return {
         name: Parameter(old[name], gradient, parameters.views[name])
         for name, gradient in gradients.items()

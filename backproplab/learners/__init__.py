@@ -1,5 +1,5 @@
 """How weights are found."""
 
-from backproplab.learners.backprop import Backprop
+from backproplab.learners.backprop import Backprop, tile_length
 
-__all__ = ["Backprop"]
+__all__ = ["Backprop", "tile_length"]

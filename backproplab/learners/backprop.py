@@ -1,27 +1,36 @@
 """Backpropagation: one forward pass, one backward pass, every gradient.
 
-A learner turns a batch into a loss and a gradient in the flat vector. It knows no loop, no
-optimizer and no file.
+A learner turns a batch into a gradient in the flat vector. It knows no loop, no optimizer and no
+file.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 
 from backproplab.autograd import Tensor, backward, ops
+from backproplab.autograd.replay import RecordingError, Replay
 from backproplab.nn import Loss, Network, ParameterVector
 
 Array = np.ndarray[Any, Any]
+Engine = Literal["auto", "eager", "replay"]
+TILE = 2**21  # bytes that a tile's activations should stay below: about a core's L2 cache
 
 
 class Backprop:
-    """The mean loss of a batch and its gradient.
+    """The gradient of the mean loss of a batch.
 
     network, loss: what is computed.  parameters: where the weights stand.
     generator: draws what layers do by chance (dropout) in training.
+    engine: ``replay`` records the step once and replays it, ``eager`` builds its graph each time,
+        ``auto`` replays what can be replayed. The numbers are the same.
+    tile: how many examples are taken at a time; by default what the cache holds.
     gradient: the twin of ``parameters`` that each call fills.
+    refusal: why the engine ``auto`` computes eagerly; empty if it does not.
     """
 
     def __init__(
@@ -30,23 +39,78 @@ class Backprop:
         loss: Loss,
         parameters: ParameterVector,
         generator: np.random.Generator,
+        engine: Engine = "auto",
+        tile: int | None = None,
     ) -> None:
         self.network = network
-        self.loss = loss
+        self.loss_function = loss
         self.parameters = parameters
-        self.gradient = parameters.twin()
         self.generator = generator
+        self.engine = engine
+        self.refusal = ""
+        self.gradient = parameters.twin()
+        self.tile = tile or tile_length(network, parameters)
+        self._part: ParameterVector | None = None  # a tile's gradient
+        self._replays: dict[int, Replay] = {}  # by the size of the batch
 
-    def __call__(self, inputs: Array, targets: Array) -> Any:
-        """The mean loss over the batch (…, n): a number, or one for each member."""
-        weights = self.parameters.tensors(tracked=True)
+    def __call__(self, inputs: Array, targets: Array, rows: Array | None = None) -> None:
+        """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
+
+        A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
+        share to the gradient, so that the mean is that of the whole batch.
+        """
+        rows = np.arange(len(inputs)) if rows is None else rows
+        tiles = list(self._tiles(len(rows)))
+        if len(tiles) == 1:
+            self._compute(inputs, targets, rows, len(rows), self.gradient)
+            return
+        part = self._part = self._part or self.parameters.twin()
+        self.gradient.flat[...] = 0
+        for tile in tiles:
+            self._compute(inputs, targets, rows[tile], len(rows), part)
+            np.add(self.gradient.flat, part.flat, out=self.gradient.flat)
+
+    def loss(self, inputs: Array, targets: Array) -> Any:
+        """The mean loss of a batch in training: a number, or one for each member."""
+        weights = self.parameters.tensors()
         outputs = self.network(weights, Tensor(inputs), self.generator)
-        loss = ops.mean(self.loss(outputs, Tensor(targets)), axis=-1)
+        return ops.mean(self.loss_function(outputs, Tensor(targets)), axis=-1).value
+
+    def _tiles(self, examples: int) -> Iterator[slice]:
+        """Parts of a batch, as equal as they can be."""
+        count = max(round(examples / self.tile), 1)
+        bounds = [examples * k // count for k in range(count + 1)]
+        return (slice(start, end) for start, end in pairwise(bounds))
+
+    def _compute(
+        self, inputs: Array, targets: Array, rows: Array, batch: int, into: ParameterVector
+    ) -> None:
+        """The part of the gradient of a batch of so many examples that these rows give."""
+        if self.engine == "eager" or self.refusal:
+            gradients = self._step(batch, Tensor(inputs[rows]), Tensor(targets[rows]))
+            for view, gradient in zip(into.views.values(), gradients, strict=True):
+                np.copyto(view, gradient.value)
+            return
+        try:
+            self._replay(batch, into).of_rows(rows, inputs, targets)
+        except RecordingError as error:
+            if self.engine == "replay":
+                raise
+            self.refusal = str(error)
+
+    def _replay(self, batch: int, into: ParameterVector) -> Replay:
+        if batch not in self._replays:
+            memory, wanted = list(self.parameters.views.values()), list(into.views.values())
+            self._replays[batch] = Replay(lambda x, t: self._step(batch, x, t), memory, wanted)
+        return self._replays[batch]
+
+    def _step(self, batch: int, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
+        """∂/∂weights of the sum of these examples' losses, divided by the size of the batch."""
+        weights = self.parameters.tensors(tracked=True)
+        outputs = self.network(weights, inputs, self.generator)
+        loss = ops.sum(self.loss_function(outputs, targets), axis=-1) / batch
         moved = [weights[name] for name in self.gradient.views]
-        gradients = backward(loss, Tensor(np.ones_like(loss.value)), moved)
-        for view, gradient in zip(self.gradient.views.values(), gradients, strict=True):
-            np.copyto(view, gradient.value)
-        return loss.value
+        return backward(loss, ops.ones_like(Tensor(loss.value)), moved)
 
     def first_nonfinite(self, inputs: Array, targets: Array) -> str:
         """Name the first tensor of the step that holds a NaN or an infinity; "" if none does.
@@ -62,12 +126,25 @@ class Backprop:
             x = place.apply(weights, x, self.generator)
             if problem := _nonfinite(x.value):
                 return f"the output of {place.name} ({problem})"
-        if problem := _nonfinite(self.loss(x, Tensor(targets)).value):
+        if problem := _nonfinite(self.loss_function(x, Tensor(targets)).value):
             return f"the loss ({problem})"
         for name, view in reversed(self.gradient.views.items()):
             if problem := _nonfinite(view):
                 return f"the gradient of {name} ({problem})"
         return ""
+
+
+def tile_length(network: Network, parameters: ParameterVector) -> int:
+    """How many examples to take at a time, by the network alone: the same on every machine.
+
+    Their activations, forward and backward, should fit into the cache, and yet outweigh the
+    weights, which every tile reads and whose gradient it writes. A network whose layers look at
+    the batch as a whole (batch normalization) takes it as a whole.
+    """
+    if network.mixes_examples:
+        return 10**9
+    example = 2 * network.footprint * parameters.flat.itemsize
+    return max(TILE // example, parameters.trainable.nbytes // example, 1)
 
 
 def _nonfinite(array: Array) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -84,6 +85,11 @@ class Convolution(Layer):
         kernel_shape = (*self.windows.size, shape[-1], self.filters)
         kernel = {"kernel": Weight(kernel_shape, self.initializer)}
         return kernel | ({"bias": Weight((self.filters,), Zeros())} if self.bias else {})
+
+    def footprint(self, shape: Shape) -> int:
+        """The result, and what the windows see."""
+        *counts, filters = self.output_shape(shape)
+        return prod(counts) * (filters + prod(self.windows.size) * shape[-1])
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         settings = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}

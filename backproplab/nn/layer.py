@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -69,6 +70,11 @@ class ShapeError(ValueError):
 class Layer(Family):
     """A function from (…, batch, *shape) to (…, batch, *output_shape(shape))."""
 
+    @property
+    def mixes_examples(self) -> bool:
+        """True if, in training, the result for an example depends on the others of its batch."""
+        return False
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one example's result. ShapeError if such an input makes no sense."""
         return shape
@@ -76,6 +82,10 @@ class Layer(Family):
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """The layer's arrays by name, for inputs of ``shape``."""
         return {}
+
+    def footprint(self, shape: Shape) -> int:
+        """About how many numbers a forward pass keeps for an example."""
+        return prod(self.output_shape(shape))
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         """The layer's function."""

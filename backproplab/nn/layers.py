@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from backproplab.autograd import Tensor
+from backproplab.autograd import Tensor, primitive
 from backproplab.autograd.ops.linalg import matrix_product
 from backproplab.autograd.ops.lookup import embedding
 from backproplab.autograd.ops.random import dropout_mask
+from backproplab.autograd.primitive import into
+from backproplab.autograd.samples import sample
 from backproplab.errors import DataError
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Uniform, Zeros
@@ -75,9 +79,22 @@ class Embedding(Layer, name="embedding"):
         return {"table": Weight((self.vocabulary, self.units), self.initializer)}
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
-        broken = x.value[x.value != np.rint(x.value)]
-        if broken.size:
-            raise DataError(
-                f"embedding takes whole numbers, got {broken[0]:g} — set data.standardize=false"
-            )
-        return embedding(x.value.astype(np.int64), weights["table"])
+        return embedding(whole_numbers(x), weights["table"])
+
+
+def _whole_numbers(x: Any) -> Any:
+    broken = x[x != np.rint(x)]
+    if broken.size:
+        raise DataError(
+            f"embedding takes whole numbers, got {broken[0]:g} — set data.standardize=false"
+        )
+    return x.astype(np.int64)
+
+
+whole_numbers = primitive(
+    "whole_numbers",
+    into(_whole_numbers),
+    vjp=[None],
+    samples=sample(lambda rng: (np.rint(10 * rng.standard_normal((3, 4))),)),
+    doc="The integers that x holds; DataError if it holds anything else.",
+)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd import Tensor, ops
+from backproplab.errors import DataError
 from backproplab.spec import Family, Positive
 from backproplab.task import Task
 
@@ -62,6 +63,9 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
 
     def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        """The labels, checked once here: a replayed step does not look again."""
+        if len(targets) and not 0 <= targets.min() <= targets.max() < task.outputs:
+            raise DataError(f"labels from {targets.min()} to {targets.max()}, the data are {task}")
         return targets
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:

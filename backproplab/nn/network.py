@@ -56,6 +56,23 @@ class Network:
         """Every array of the network: ``dense_1/kernel``, ``residual_1/conv2d_1/bias``, …"""
         return named_weights(self.places)
 
+    @property
+    def mixes_examples(self) -> bool:
+        """True if, in training, the result for an example depends on the others of its batch."""
+        return any(place.layer.mixes_examples for place in self.places)
+
+    @property
+    def footprint(self) -> int:
+        """About how many numbers a forward pass keeps for an example, its inputs included."""
+        kept = (place.layer.footprint(place.input_shape) for place in self.places)
+        return prod(self.input_shape) + sum(kept)
+
+    @property
+    def largest_product(self) -> int:
+        """Operations an example in the largest matrix product of a dense layer."""
+        dense = (p for p in self.places if isinstance(p.layer, Dense))
+        return max((2 * prod(p.input_shape) * prod(p.output_shape) for p in dense), default=0)
+
     def parameters(self, dtype: Any, population: tuple[int, ...] = ()) -> ParameterVector:
         """Room for the weights and the statistics, all zero."""
         trainable, statistics = (

@@ -5,15 +5,16 @@ from __future__ import annotations
 from math import prod
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import model_validator
 
-from backproplab.autograd import Tensor
+from backproplab.autograd import Tensor, stop_gradient
 from backproplab.autograd.ops.normalization import layer_norm, moments, normalize
+from backproplab.autograd.ops.storage import assign
 from backproplab.nn.initializers import Ones, Zeros
 from backproplab.nn.layer import Layer, Pass, Shape, Weight, Weights
 from backproplab.spec import Fraction, Positive
 
+Moments = tuple[Tensor, Tensor]
 # what the two libraries begin with: momentum, epsilon
 FLAVORS = {"keras": (0.99, 1e-3), "torch": (0.1, 1e-5)}
 
@@ -32,6 +33,10 @@ class BatchNorm(Layer, name="batch_norm"):
     momentum: Fraction = 0.99
     epsilon: Positive = 1e-3
     flavor: Literal["keras", "torch"] = "keras"
+
+    @property
+    def mixes_examples(self) -> bool:
+        return True
 
     @model_validator(mode="before")
     @classmethod
@@ -54,19 +59,20 @@ class BatchNorm(Layer, name="batch_norm"):
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         mean, variance = at.spread(weights["mean"]), at.spread(weights["variance"])
         if at.training:
-            running = mean.value, variance.value
+            running = mean, variance
             mean, variance = moments(x, at.pooled)
-            self._follow(running, (mean.value, variance.value), prod(x.shape[a] for a in at.pooled))
+            self._follow(running, (mean, variance), prod(x.shape[a] for a in at.pooled))
         scale, shift = at.spread(weights["scale"]), at.spread(weights["shift"])
         return normalize(x, mean, variance, scale, shift, epsilon=self.epsilon)
 
-    def _follow(self, running: tuple[Any, Any], batch: tuple[Any, Any], count: int) -> None:
+    def _follow(self, running: Moments, batch: Moments, count: int) -> None:
         """Move the running moments towards the batch's of ``count`` numbers, in place."""
         torch = self.flavor == "torch"
         share = self.momentum if torch else 1 - self.momentum
         unbiased = count / max(count - 1, 1) if torch else 1.0
-        for old, new in zip(running, (batch[0], unbiased * batch[1]), strict=True):
-            np.copyto(old, (1 - share) * old + share * new)
+        mean, variance = map(stop_gradient, batch)
+        for old, new in zip(running, (mean, unbiased * variance), strict=True):
+            assign(old, (1 - share) * old + share * new)
 
 
 class LayerNorm(Layer, name="layer_norm"):

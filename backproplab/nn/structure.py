@@ -59,6 +59,13 @@ class Residual(Layer, name="residual"):
             raise ShapeError(f"adds its input to {after}, which must be of the same shape")
         return shape
 
+    @property
+    def mixes_examples(self) -> bool:
+        return any(layer.mixes_examples for layer in self.layers)
+
+    def footprint(self, shape: Shape) -> int:
+        return sum(place.layer.footprint(place.input_shape) for place in chain(self.layers, shape))
+
     def weights(self, shape: Shape) -> dict[str, Weight]:
         return named_weights(chain(self.layers, shape))
 

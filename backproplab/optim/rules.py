@@ -1,96 +1,294 @@
 """Optimizers, side by side: plain NumPy on flat vectors, in place. They never see a Tensor.
 
-``theta`` are the weights, ``grad`` their gradient, ``lr`` the learning rate (a number, or a column
-(P, 1) for a population), ``t`` the number of this update, from 1. The formulas are Keras'.
+θ are the weights, g their gradient, lr the learning rate, t the number of this update, from 1;
+averages begin at zero. A formula that is Keras' and PyTorch's alike is given once. Where the two
+differ, ``flavor`` chooses, and fills in the numbers that a config leaves out.
+
+Which stretch of the vector is updated when, and what regularization makes of the gradient, is the
+updater's business. The rules that measure the slope's size or curvature alone are in
+``adaptive.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
-from typing import Any, ClassVar
+from functools import lru_cache
+from math import exp, expm1, fsum, log
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import model_validator
 
-from backproplab.spec import Family, Fraction, Positive
+from backproplab.spec import Family, Fraction, NonNegative, Positive
 
 Array = np.ndarray[Any, Any]
-BLOCK = 16_384  # entries updated at a time: a block and its slots stay in the L2 cache
+Pad = tuple[Array, ...]  # scratch space
 
 
 class Optimizer(Family):
     """An update rule with its settings.
 
-    slots: the names of the arrays, as long as theta, that it keeps between updates.
-    default_learning_rate: used where a config gives none.
+    flavor: whose formula and defaults, where Keras 3 and PyTorch differ.
+    l1, l2: added to the gradient: l1 sign(θ) + 2 l2 θ, the slope of l1 Σ|θ| + l2 Σθ².
+    weight_decay: keras: θ ← θ - lr · weight_decay · θ before the update (Loshchilov and Hutter
+        2017); torch: weight_decay · θ added to the gradient, except where PyTorch decouples it.
+    slots: the names of the vectors, as long as theta and zero at first, kept between updates.
+    scratch: how many vectors ``update`` may overwrite.
+    blockwise: an entry's update needs only that entry, so any stretch may be updated alone.
     """
 
-    slots: ClassVar[tuple[str, ...]] = ()
-    default_learning_rate: ClassVar[float] = 0.01
+    flavor: Literal["keras", "torch"] = "keras"
+    l1: NonNegative = 0.0
+    l2: NonNegative = 0.0
+    weight_decay: NonNegative = 0.0
 
-    def update(self, theta: Array, grad: Array, lr: Any, t: int, **slots: Array) -> None:
-        """One step, in place, on any stretch of the vector."""
+    slots: ClassVar[tuple[str, ...]] = ()
+    scratch: ClassVar[int] = 1
+    blockwise: ClassVar[bool] = True
+    learning_rates: ClassVar[tuple[float, float]] = (0.01, 0.001)  # keras, torch
+    torch_fields: ClassVar[Mapping[str, float]] = {}  # defaults that PyTorch has otherwise
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flavored(cls, fields: Any) -> Any:
+        """Where a number is not given, the flavor's own stands in the config."""
+        torch = isinstance(fields, dict) and fields.get("flavor") == "torch"
+        return {**cls.torch_fields, **fields} if torch else fields
+
+    @property
+    def default_learning_rate(self) -> float:
+        """Used where a config gives none."""
+        keras, torch = self.learning_rates
+        return torch if self.flavor == "torch" else keras
+
+    @property
+    def decoupled(self) -> bool:
+        """Whether weight decay shrinks the weights itself, or goes through the gradient."""
+        return self.flavor == "keras"
+
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        """One step on a stretch (…, n) of the vector: writes theta, slots and work; no allocation.
+
+        lr: a number, or a column (P, 1) for a population.
+        """
         raise NotImplementedError
 
-    def step(self, theta: Array, grad: Array, lr: Any, t: int, slots: Mapping[str, Array]) -> None:
-        """``update`` over the whole vector (…, n), block by block."""
-        for start in range(0, theta.shape[-1], BLOCK):
-            part = (..., slice(start, start + BLOCK))
-            self.update(theta[part], grad[part], lr, t, **{k: v[part] for k, v in slots.items()})
+
+def accumulate(total: Array, value: Array, decay: Any) -> None:
+    """total ← decay · total + value: the average that ``follow`` keeps, over 1 - decay."""
+    np.multiply(total, decay, out=total)  # a µs less than *= with a number
+    total += value
+
+
+def follow(average: Array, value: Array, decay: Any, work: Array) -> None:
+    """average ← decay · average + (1 - decay) · value. ``work`` may be ``value``."""
+    np.multiply(average, decay, out=average)
+    np.multiply(value, 1 - decay, out=work)
+    average += work
 
 
 class Sgd(Optimizer, name="sgd"):
-    """θ ← θ - lr g."""
+    """θ ← θ - lr g. Robbins and Monro 1951."""
 
-    def update(self, theta: Array, grad: Array, lr: Any, t: int, **slots: Array) -> None:
-        theta -= lr * grad
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        (step,) = work
+        theta -= np.multiply(grad, lr, out=step)
 
 
 class Momentum(Optimizer, name="momentum"):
-    """v ← μ v - lr g;  θ ← θ + v. Polyak 1964."""
+    """keras: v ← μ v - lr g;  θ ← θ + v.  torch: v ← μ v + g;  θ ← θ - lr v. Polyak 1964.
+
+    The same path while lr is constant; when it falls, only torch's velocity feels it at once.
+    """
 
     momentum: Fraction = 0.9
     slots = ("velocity",)
 
-    def update(self, theta: Array, grad: Array, lr: Any, t: int, **slots: Array) -> None:
-        velocity = slots["velocity"]
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        (step,), velocity = work, slots["velocity"]
         velocity *= self.momentum
-        velocity -= lr * grad
-        theta += velocity
+        if self.flavor == "torch":
+            velocity += grad
+            theta -= np.multiply(velocity, lr, out=step)
+        else:
+            velocity -= np.multiply(grad, lr, out=step)
+            theta += velocity
 
 
-class Nesterov(Optimizer, name="nesterov"):
-    """v ← μ v - lr g;  θ ← θ + μ v - lr g. Sutskever et al. 2013."""
+class Nesterov(Momentum, name="nesterov"):
+    """keras: v ← μ v - lr g;  θ ← θ + μ v - lr g.  torch: v ← μ v + g;  θ ← θ - lr (g + μ v).
 
-    momentum: Fraction = 0.9
-    slots = ("velocity",)
+    The same path while lr is constant. Sutskever et al. 2013.
+    """
 
-    def update(self, theta: Array, grad: Array, lr: Any, t: int, **slots: Array) -> None:
-        velocity = slots["velocity"]
-        pull = lr * grad
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        (step,), velocity = work, slots["velocity"]
         velocity *= self.momentum
-        velocity -= pull
-        theta += self.momentum * velocity
-        theta -= pull
+        if self.flavor == "torch":
+            velocity += grad
+            np.multiply(velocity, self.momentum, out=step)
+            step += grad
+            step *= lr
+        else:
+            np.multiply(grad, lr, out=step)
+            velocity -= step
+            theta += np.multiply(velocity, self.momentum, out=step)
+            np.multiply(grad, lr, out=step)
+        theta -= step
 
 
 class Adam(Optimizer, name="adam"):
-    """m ← β₁m + (1-β₁)g;  s ← β₂s + (1-β₂)g²;  θ ← θ - lr √(1-β₂ᵗ)/(1-β₁ᵗ) m/(√s + ε).
+    """m ← β₁m + (1-β₁)g;  s ← β₂s + (1-β₂)g²;  θ ← θ - lr m/(1-β₁ᵗ) / r. Kingma and Ba 2014.
 
-    Kingma and Ba 2014, in the form before their section 2.1's last line (epsilon hat).
+    torch: r = √(s/(1-β₂ᵗ)) + ε.  keras: r = (√s + ε)/√(1-β₂ᵗ), the paper's "epsilon hat".
+    Kept are m/(1-β₁) and s/(1-β₂), which cost a pass less each; the factors go into lr and ε.
     """
 
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
     epsilon: Positive = 1e-7
-    slots = ("mean", "square")
-    default_learning_rate = 0.001
+    slots: ClassVar[tuple[str, ...]] = ("gradients", "squares")
+    learning_rates = (0.001, 0.001)
+    torch_fields: ClassVar = {"epsilon": 1e-8}
 
-    def update(self, theta: Array, grad: Array, lr: Any, t: int, **slots: Array) -> None:
-        mean, square = slots["mean"], slots["square"]
-        mean *= self.beta_1
-        mean += (1 - self.beta_1) * grad
-        square *= self.beta_2
-        square += (1 - self.beta_2) * (grad * grad)
-        rate = lr * (sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t))
-        theta -= rate * mean / (np.sqrt(square) + self.epsilon)
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        (step,), gradients = work, slots["gradients"]
+        correction, unit = (1 - self.beta_2**t) ** 0.5, (1 - self.beta_2) ** 0.5
+        accumulate(gradients, grad, self.beta_1)
+        accumulate(slots["squares"], np.multiply(grad, grad, out=step), self.beta_2)
+        np.sqrt(self._squares(slots), out=step)
+        epsilon = self.epsilon / unit * (correction if self.flavor == "torch" else 1)
+        np.add(step, epsilon, out=step)
+        np.divide(gradients, step, out=step)
+        rate = lr * ((1 - self.beta_1) / (1 - self.beta_1**t) * correction / unit)
+        np.multiply(step, rate, out=step)
+        theta -= step
+
+    def _squares(self, slots: Mapping[str, Array]) -> Array:
+        """What divides."""
+        return slots["squares"]
+
+
+class AmsGrad(Adam, name="amsgrad"):
+    """Adam, dividing by the largest s so far: its steps never grow back. Reddi et al. 2018."""
+
+    slots = ("gradients", "squares", "peak")
+
+    def _squares(self, slots: Mapping[str, Array]) -> Array:
+        return np.maximum(slots["peak"], slots["squares"], out=slots["peak"])
+
+
+class AdamW(Adam, name="adamw"):
+    """Adam with weight decay that does not pass through the gradient, in both flavors.
+
+    Loshchilov and Hutter 2017.
+    """
+
+    weight_decay: NonNegative = 0.004
+    torch_fields: ClassVar = {"epsilon": 1e-8, "weight_decay": 0.01}
+
+    @property
+    def decoupled(self) -> bool:
+        return True
+
+
+class Adamax(Optimizer, name="adamax"):
+    """m ← β₁m + (1-β₁)g;  θ ← θ - lr m/(1-β₁ᵗ) / r. Kingma and Ba 2014, section 7.1.
+
+    keras: u ← max(β₂u, |g|), r = u + ε.  torch: u ← max(β₂u, |g| + ε), r = u.
+    """
+
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    epsilon: Positive = 1e-7
+    slots = ("gradients", "peak")
+    learning_rates = (0.001, 0.002)
+    torch_fields: ClassVar = {"epsilon": 1e-8}
+
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        (step,), gradients, peak = work, slots["gradients"], slots["peak"]
+        accumulate(gradients, grad, self.beta_1)
+        np.absolute(grad, out=step)
+        if self.flavor == "torch":
+            step += self.epsilon
+        peak *= self.beta_2
+        np.maximum(peak, step, out=peak)
+        if self.flavor == "keras":
+            peak = np.add(peak, self.epsilon, out=step)
+        np.divide(gradients, peak, out=step)
+        step *= lr * ((1 - self.beta_1) / (1 - self.beta_1**t))
+        theta -= step
+
+
+class Nadam(Adam, name="nadam"):
+    """Adam's m and s, looking ahead: θ ← θ - lr m̂/(√(s/(1-β₂ᵗ)) + ε), where with Πₜ = μ₁ … μₜ
+    m̂ = μₜ₊₁ m/(1-Πₜ₊₁) + (1-μₜ) g/(1-Πₜ) and μₜ = β₁(1 - ½ 0.96^(ψt)). Dozat 2016.
+
+    ψ is ``momentum_decay``: 1, for torch 0.004.
+    """
+
+    momentum_decay: Positive = 1.0
+    scratch = 2
+    learning_rates = (0.001, 0.002)
+    torch_fields: ClassVar = {"epsilon": 1e-8, "momentum_decay": 0.004}
+
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        step, other = work
+        correction, unit = (1 - self.beta_2**t) ** 0.5, (1 - self.beta_2) ** 0.5
+        accumulate(slots["gradients"], grad, self.beta_1)
+        accumulate(slots["squares"], np.multiply(grad, grad, out=step), self.beta_2)
+        now, ahead = self._shares(t)
+        np.multiply(grad, now, out=step)
+        step += np.multiply(slots["gradients"], ahead * (1 - self.beta_1), out=other)
+        np.sqrt(slots["squares"], out=other)
+        other += self.epsilon * correction / unit
+        step /= other
+        step *= lr * (correction / unit)
+        theta -= step
+
+    def _shares(self, t: int) -> tuple[Any, Any]:
+        """What of g and of m makes m̂: (1-μₜ)/(1-Πₜ) and μₜ₊₁/(1-Πₜ₊₁)."""
+        beta, decay = self.beta_1, self.momentum_decay
+        mu, mu_next = (beta * (1 - 0.5 * 0.96 ** (decay * i)) for i in (t, t + 1))
+        product = beta**t * damping(t, decay)
+        return (1 - mu) / (1 - product), mu_next / (1 - product * mu_next)
+
+
+@lru_cache(maxsize=64)
+def damping(t: int, decay: float) -> float:
+    """∏ (1 - ½ qⁱ) for i = 1 … t with q = 0.96^decay, to rounding, without a loop over t.
+
+    Its logarithm is -Σₖ 2⁻ᵏ/k Σᵢ qⁱᵏ over k = 1, 2, …; the sums over i are geometric.
+    """
+    slope = decay * log(0.96)
+    terms = (
+        0.5**k / k * 0.96 ** (decay * k) * expm1(k * slope * t) / expm1(k * slope)
+        for k in range(1, 64)
+    )
+    return exp(-fsum(terms))
+
+
+class Lion(Optimizer, name="lion"):
+    """θ ← θ - lr sign(β₁m + (1-β₁)g), then m ← β₂m + (1-β₂)g. Chen et al. 2023.
+
+    Weight decay is decoupled in both flavors; PyTorch itself has no Lion.
+    """
+
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.99
+    slots = ("mean",)
+    scratch = 2
+    learning_rates = (0.001, 0.001)
+
+    @property
+    def decoupled(self) -> bool:
+        return True
+
+    def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
+        (step, other), mean = work, slots["mean"]
+        np.multiply(mean, self.beta_1, out=step)
+        step += np.multiply(grad, 1 - self.beta_1, out=other)
+        np.sign(step, out=step)
+        step *= lr
+        theta -= step
+        follow(mean, grad, self.beta_2, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from backproplab.errors import DivergedError
 from backproplab.learners import Backprop
 from backproplab.nn import Metric, ParameterVector
-from backproplab.optim import Optimizer
+from backproplab.optim import Clipping, Optimizer, Rate, Updater
 from backproplab.train.callbacks import Callback
 from backproplab.train.evaluation import evaluate
 from backproplab.train.state import RunState
@@ -35,7 +36,7 @@ class Split:
 class Trainer:
     """One training run: take a batch, get its gradient, update; once an epoch, evaluate.
 
-    learner: fills the gradient.  optimizer, learning_rate: the update.
+    learner: fills the gradient.  clipping: makes it smaller.  optimizer, rate: the update.
     order: one epoch's index arrays.  epochs, steps: where it ends, whichever comes first.
     train, validation: the splits.  metrics: measured once an epoch on whole splits, with the
         weights as they stand then, so that train and validation, and every batch mode, compare.
@@ -45,18 +46,20 @@ class Trainer:
         self,
         learner: Backprop,
         optimizer: Optimizer,
-        learning_rate: float,
+        rate: Rate,
         order: Callable[[], Iterator[Array]],
         train: Split,
         validation: Split | None,
         metrics: tuple[Metric, ...],
         epochs: int,
         steps: int | None = None,
+        clipping: Clipping | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.learner = learner
         self.optimizer = optimizer
-        self.learning_rate = learning_rate
+        self.rate = rate
+        self.clipping = clipping
         self.order = order
         self.train = train
         self.validation = validation
@@ -66,8 +69,19 @@ class Trainer:
         self.callbacks = callbacks
         self.state = RunState()
         self.slots = {name: self.parameters.twin() for name in optimizer.slots}
+        self.updater = Updater(
+            optimizer,
+            self.parameters.trainable,
+            self.gradient.flat,
+            {name: vector.flat for name, vector in self.slots.items()},
+        )
         self.started = 0.0
         self.restored_epoch = 0
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update."""
+        return self.rate(self.state.step)
 
     @property
     def parameters(self) -> ParameterVector:
@@ -117,7 +131,7 @@ class Trainer:
         return evaluate(
             learner.network,
             self.parameters,
-            learner.loss,
+            learner.loss_function,
             self.metrics,
             split.inputs,
             split.targets,
@@ -126,8 +140,8 @@ class Trainer:
 
     def _epoch(self) -> None:
         """Every batch once, then the evaluation; a signal ends it after the step under way."""
-        for indices in self.order():
-            self._step(indices)
+        for rows in self.order():
+            self.step(rows)
             if self.steps is not None and self.state.step >= self.steps:
                 self.state.request_stop("max_steps")
             if self.state.stop_reason:
@@ -139,6 +153,7 @@ class Trainer:
         if self.validation:
             measured = self.measure(self.validation)
             self.state.metrics |= {f"val_{name}": value for name, value in measured.items()}
+        self.rate.epoch(self.state.metrics)
         self.state.seconds = time.perf_counter() - self.started
         self._tell("epoch")
         if not np.isfinite(self.state.metrics["loss"]):
@@ -147,17 +162,18 @@ class Trainer:
         if self.state.epoch >= self.epochs:
             self.state.request_stop("max_epochs")
 
-    def _step(self, indices: Array) -> None:
-        inputs, targets = self.train.inputs[indices], self.train.encoded[indices]
-        loss = self.learner(inputs, targets)
-        if not (np.isfinite(loss) and np.isfinite(self.gradient.flat).all()):
+    def step(self, rows: Array) -> None:
+        """One update: the gradient of these examples, checked, clipped, followed."""
+        self.learner(self.train.inputs, self.train.encoded, rows)
+        if not _all_finite(self.gradient.flat):
             place = f"at epoch {self.state.epoch + 1}, step {self.state.step + 1}"
-            raise self._divergence(place, self.learner.first_nonfinite(inputs, targets))
+            batch = self.train.inputs[rows], self.train.encoded[rows]
+            raise self._divergence(place, self.learner.first_nonfinite(*batch))
+        if self.clipping:
+            self.clipping.clip(self.gradient.flat, self.gradient.views)
+        self.updater(self.learning_rate, self.state.step + 1)
         self.state.step += 1
-        theta, gradient = self.parameters.trainable, self.gradient.flat
-        slots = {name: vector.flat for name, vector in self.slots.items()}
-        self.optimizer.step(theta, gradient, self.learning_rate, self.state.step, slots)
-        self.state.examples += len(indices)
+        self.state.examples += len(rows)
         self._tell("step")
 
     def _divergence(self, place: str, culprit: str) -> DivergedError:
@@ -169,3 +185,8 @@ class Trainer:
     def _tell(self, moment: str) -> None:
         for callback in self.callbacks:
             getattr(callback, moment)(self)
+
+
+def _all_finite(gradient: Array) -> bool:
+    """Without an array as long as the gradient, unless its squares overflow."""
+    return math.isfinite(np.dot(gradient, gradient)) or bool(np.isfinite(gradient).all())

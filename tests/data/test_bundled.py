@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from backproplab.data.bundled import BundledClasses, Digits
 from backproplab.streams import stream
 
 
@@ -34,10 +35,33 @@ def test_least_squares_on_diabetes_is_the_published_one(make) -> None:
     assert w[0, 0] == pytest.approx(152.13348416289597)
 
 
-def test_labels_are_words(make) -> None:
-    assert make("iris").read(stream(0, "data")).task.labels == ("setosa", "versicolor", "virginica")
+CLASSES = {cls.name: cls for cls in BundledClasses.__subclasses__()}
 
 
-def test_importing_the_room_does_not_import_scikit_learn() -> None:
-    code = "import sys, backproplab.data; sys.exit('sklearn' in sys.modules)"
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_tables_are_what_scikit_learn_makes_of_them(name, make) -> None:
+    from sklearn import datasets
+
+    bundle = getattr(datasets, f"load_{name}")()
+    source = make(name).read(stream(0, "data"))
+    assert np.array_equal(source.examples.inputs, bundle.data)
+    assert np.array_equal(source.examples.targets, bundle.target)
+    assert source.task.labels == tuple(map(str, bundle.target_names))
+
+
+def test_a_table_that_has_moved_is_had_from_scikit_learns_function() -> None:
+    class Moved(Digits):
+        file = "nowhere.csv"
+
+    moved, here = (cls().read(stream(0, "data")).examples for cls in (Moved, Digits))
+    assert np.array_equal(moved.inputs, here.inputs)
+    assert np.array_equal(moved.targets, here.targets)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_reading_a_table_does_not_import_scikit_learn(name) -> None:
+    code = (
+        "import sys; from backproplab.data import Dataset, load;"
+        f"load(Dataset.members[{name!r}](), 0); sys.exit('sklearn' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

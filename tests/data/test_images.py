@@ -119,12 +119,17 @@ class TestFashionMnist:
         assert np.bincount(source.test.targets).tolist() == [1000] * 10
         assert source.examples.inputs.mean() / 255 == pytest.approx(0.2860, abs=1e-4)
 
-    def test_it_is_loaded_in_little_memory(self) -> None:
+    @pytest.mark.parametrize("kept", [False, True], ids=["decoded", "from the cache"])
+    def test_it_is_loaded_in_little_memory(self, kept, monkeypatch, tmp_path) -> None:
+        dataset = FashionMnist(path=str(DEBIAN), validation_split=0.1)
+        monkeypatch.setenv("BACKPROPLAB_CACHE", str(tmp_path if kept else "/dev/null"))
+        read(dataset)
         tracemalloc.start()
-        splits = load(FashionMnist(path=str(DEBIAN), validation_split=0.1), 0)
+        splits = load(dataset, 0)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert peak < 500e6
+        result = 70_000 * (784 * 4 + 8)
+        assert peak < (1.02 * result + 5e6 if kept else 1.15 * result + 60e6)
         assert np.bincount(splits.validation.targets).tolist() == [600] * 10
         pixels = splits.train.inputs
         np.testing.assert_allclose(pixels.mean(axis=0, dtype=np.float64), 0, atol=1e-6)

@@ -1,5 +1,6 @@
 """Scaling against scikit-learn; splitting against its laws."""
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -11,6 +12,11 @@ from hypothesis.extra.numpy import arrays
 from backproplab.data.preprocessing import BLOCK, Scaler, apportion, partition
 
 random = np.random.default_rng(0)
+
+
+def standardize(x: np.ndarray, dtype: type = np.float64) -> np.ndarray:
+    rows = np.arange(len(x))
+    return Scaler.fit(x, rows)(x, rows, dtype)
 
 
 @pytest.mark.parametrize(
@@ -28,32 +34,59 @@ def test_scaling_is_scikit_learns(x) -> None:
     from sklearn.preprocessing import StandardScaler
 
     expected = StandardScaler().fit_transform(x.astype(np.float64))
-    np.testing.assert_allclose(Scaler.fit(x)(x, np.float64), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(standardize(x), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_a_constant_feature_is_centered_and_left_unscaled() -> None:
-    scaler = Scaler.fit(np.full((10, 1), 0.1))
-    np.testing.assert_allclose(scaler(np.array([[0.1], [2.1]]), np.float64), [[0], [2]], atol=1e-15)
+    scaler, both = Scaler.fit(np.full((10, 1), 0.1), np.arange(10)), np.arange(2)
+    scaled = scaler(np.array([[0.1], [2.1]]), both, np.float64)
+    np.testing.assert_allclose(scaled, [[0], [2]], atol=1e-15)
 
 
 def test_images_keep_their_shape_and_are_scaled_pixel_by_pixel() -> None:
     images = random.integers(0, 256, (100, 4, 5, 1), dtype=np.uint8)
-    scaled = Scaler.fit(images)(images, np.float32)
+    scaled = standardize(images, np.float32)
     assert scaled.shape == images.shape
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(scaled.std(axis=0), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("features", [1, 7, 300], ids="{} features".format)
+@pytest.mark.parametrize("kind", ["bytes", "reals"])
+def test_taking_and_scaling_piece_by_piece_changes_no_bit(features, kind) -> None:
+    """As if the rows were taken at once and summed up block after block; order is chance."""
+    x = random.integers(0, 256, (2 * BLOCK + 500, features), dtype=np.uint8)
+    x = x if kind == "bytes" else random.normal(x)
+    rows = random.permutation(len(x))[: 2 * BLOCK + 77]
+    blocks = [x[rows[i : i + BLOCK]].astype(np.float64) for i in range(0, len(rows), BLOCK)]
+    mean = sum(block.sum(axis=0) for block in blocks) / len(rows)
+    deviation = np.sqrt(sum(((block - mean) ** 2).sum(axis=0) for block in blocks) / len(rows))
+    scaler = Scaler.fit(x, rows)
+    assert np.array_equal(scaler.shift, mean)
+    assert np.array_equal(scaler.scale, deviation)
+    expected = ((x[rows].astype(np.float64) - mean) / deviation).astype(np.float32)
+    assert np.array_equal(scaler(x, rows, np.float32), expected)
+
+
+def test_scaling_needs_little_more_memory_than_its_result() -> None:
+    x, rows = np.tile(np.arange(200, dtype=np.uint8), (20_000, 2)), random.permutation(20_000)
+    tracemalloc.start()
+    result = Scaler.fit(x, rows)(x, rows, np.float32)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < result.nbytes + 3e6
+
+
 def test_the_default_scaler_changes_nothing() -> None:
     x = random.normal(size=(7, 2))
-    assert np.array_equal(Scaler()(x, np.float64), x)
+    assert np.array_equal(Scaler()(x, np.arange(7), np.float64), x)
 
 
 @given(arrays(np.float64, (12, 2), elements=st.floats(-1e3, 1e3)))
 def test_scaling_is_affine_and_invariant_to_units(x) -> None:
     spread = x.std(axis=0) > 1e-3
-    scaled, other = (Scaler.fit(y)(y, np.float64)[:, spread] for y in (x, 10 * x - 3))
+    scaled, other = (standardize(y)[:, spread] for y in (x, 10 * x - 3))
     np.testing.assert_allclose(scaled, other, atol=1e-6)
 
 

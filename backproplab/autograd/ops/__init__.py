@@ -25,6 +25,7 @@ from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     shapes,
     sorting,
     statistics,
+    storage,
     summation,
     trigonometric,
     windows,

@@ -5,6 +5,7 @@ Convention at the kink: relu'(0) = leaky_relu'(0) = the left derivative, so relu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,16 @@ def _erf(x: Array, out: Array | None = None) -> Array:
     return result
 
 
+def _prepare_sigmoid(x: Array, out: Array) -> list[Any]:
+    steps = partial(np.negative, x, out), partial(np.exp, out, out)
+    return [*steps, partial(np.add, out, 1, out), partial(np.reciprocal, out, out)]
+
+
 sigmoid = primitive(
     "sigmoid",
     _sigmoid,
+    in_place=True,
+    prepare=_prepare_sigmoid,
     vjp=[lambda g, y, x: g * (y * (1 - y))],
     samples=reals((3, 4)),
     doc="1 / (1 + e⁻ˣ), without overflow.",
@@ -47,13 +55,16 @@ sigmoid = primitive(
 relu = primitive(
     "relu",
     lambda x, out=None: np.maximum(x, 0, out=out),
-    vjp=[lambda g, y, x: g * greater(x, 0)],
+    in_place=True,
+    prepare=lambda x, out: [partial(np.maximum, x, np.zeros((), x.dtype), out=out)],
+    vjp=[lambda g, y, x: g * greater(y, 0)],  # of y, so that y may take the place of x
     samples=reals((3, 4)),
     doc="max(x, 0); derivative 0 at 0.",
 )
 softplus = primitive(
     "softplus",
     lambda x, out=None: np.logaddexp(x, 0, out=out),
+    in_place=True,
     vjp=[lambda g, y, x: g * sigmoid(x)],
     samples=reals((3, 4)),
     doc="ln(1 + eˣ), without overflow.",
@@ -61,6 +72,7 @@ softplus = primitive(
 erf = primitive(
     "erf",
     _erf,
+    in_place=True,
     vjp=[lambda g, y, x: g * (2 / np.sqrt(np.pi).item() * exp(-square(x)))],
     samples=reals((3, 4)),
     doc="The error function, 2/√π ∫₀ˣ exp(-t²) dt.",
@@ -70,6 +82,7 @@ erf = primitive(
 erfc = primitive(
     "erfc",
     _erfc,
+    in_place=True,
     vjp=[lambda g, y, x: g * (-2 / np.sqrt(np.pi).item() * exp(-square(x)))],
     samples=reals((3, 4)),
     doc="1 - erf(x), exact for large x.",

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.ops.elementwise import where
-from backproplab.autograd.ops.indexing import take
+from backproplab.autograd.ops.indexing import scatter, take
 from backproplab.autograd.ops.reductions import sum
 from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, transpose
-from backproplab.autograd.primitive import Op, composition, into, lift, primitive, shape_of
+from backproplab.autograd.primitive import (
+    Array,
+    Op,
+    apply,
+    composition,
+    into,
+    lift,
+    primitive,
+    shape_of,
+)
 from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
@@ -32,9 +42,15 @@ def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
     return sample(draw)
 
 
+def _product(a: Array, b: Array) -> Callable[..., Any]:
+    """np.dot asks less than np.matmul before it begins, but means something else beyond 2 axes."""
+    return np.dot if a.ndim == b.ndim == 2 else np.matmul
+
+
 matrix_product = primitive(
     "matrix_product",
-    np.matmul,
+    lambda a, b, out=None: _product(a, b)(a, b, out=out),
+    prepare=lambda a, b, out: [partial(_product(a, b), a, b, out)],
     vjp=[lambda g, y, a, b: g @ flipped(b), lambda g, y, a, b: flipped(a) @ g],
     samples=[
         reals((3, 4), (4, 2)),
@@ -104,9 +120,8 @@ triu: Op = primitive(
 
 def _cholesky_rule(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """Murray 2016, arXiv 1602.07527, section 3.2: L⁻ᵀ Φ(Lᵀ g) L⁻¹, made symmetric."""
-    middle = tril(flipped(y) @ g)
-    n = y.shape[-1]
-    halved = where(np.eye(n, dtype=bool), 0.5 * middle, middle)
+    middle = flipped(y) @ g
+    halved = 0.5 * (tril(middle) + tril(middle, k=-1))  # the diagonal stands in both
     left = solve_matrix(flipped(y), halved)
     whole = flipped(solve_matrix(flipped(y), flipped(left)))
     return 0.5 * (whole + flipped(whole))
@@ -237,7 +252,9 @@ def diag(x: Any) -> Tensor:
     shape = shape_of(x)
     if len(shape) > 1:
         return diagonal(x)
-    return where(np.eye(*shape, dtype=bool), expand_dims(x, axis=-1), 0.0)
+    places = np.arange(*shape)
+    index = (Ellipsis, places, places)
+    return apply(scatter, x, index=index, shape=(*shape, *shape), trailing=1)
 
 
 @composition

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd.ops import reductions
+from backproplab.autograd.ops.indexing import take
+from backproplab.autograd.ops.storage import ones_like
 from backproplab.autograd.ops.windows import Numbers, Padding, Windows, patches
-from backproplab.autograd.primitive import Array, Op, composition, into, primitive
+from backproplab.autograd.primitive import Array, Op, composition, into, primitive, shape_of
 from backproplab.autograd.samples import distinct, sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
@@ -115,7 +117,10 @@ def avg_pool(
     windows = _side_by_side(window, stride)
     check_padding(windows, windows.spatial(x), padding)
     around = windows.pad(x, padding)
-    ones = windows.pad(np.ones((*windows.spatial(x), 1), around.dtype), padding)
+    first, whole = slice(0, 1), slice(None)
+    lead = len(shape_of(x)) - windows.rank - 1
+    channel = take(x, index=(*[first] * lead, *[whole] * windows.rank, first))
+    ones = windows.pad(ones_like(channel), padding)
     total, count = (
         reductions.sum(patches(a, windows=windows), axis=windows.inner) for a in (around, ones)
     )

@@ -5,6 +5,7 @@ Convention at ties: the first of equal maxima gets the whole gradient.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
     return broadcast_to(g if keepdims else expand_dims(g, axis=axis), shape=x.shape)
 
 
-def _count(x: Tensor, axis: tuple[int, ...]) -> int:
+def _count(x: Tensor | Array, axis: tuple[int, ...]) -> int:
     return int(np.prod([x.shape[a] for a in axis]))
 
 
@@ -60,9 +61,22 @@ sum = primitive(
     settings=_reduction,
     doc="Σ x over ``axis`` (all axes by default).",
 )
+
+
+def _mean(x: Array, axis: tuple[int, ...], keepdims: bool, out: Array | None = None) -> Array:
+    total = np.add.reduce(x, axis=axis, keepdims=keepdims, out=out)  # type: ignore[arg-type]
+    return np.divide(total, _count(x, axis), out=out)
+
+
+def _prepare_mean(x: Array, out: Array, axis: tuple[int, ...], keepdims: bool) -> list[Any]:
+    total = partial(np.add.reduce, x, axis=axis, keepdims=keepdims, out=out)
+    return [total, partial(np.divide, out, _count(x, axis), out)]
+
+
 mean = primitive(
     "mean",
-    np.mean,
+    _mean,
+    prepare=_prepare_mean,
     vjp=[lambda g, y, x, axis, keepdims: spread(g / _count(x, axis), x, axis, keepdims)],
     samples=ROWS,
     settings=_reduction,
@@ -105,8 +119,22 @@ def _shifted_exp(x: Array, axis: tuple[int, ...], out: Array | None = None) -> A
 
 
 def _softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
-    e = _shifted_exp(x, axis, out)
-    return np.divide(e, np.sum(e, axis=axis, keepdims=True), out=out)
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):  # of an infinite row the right NaN
+        e = np.subtract(x, top, out=out)
+        np.exp(e, out=e)
+        return np.divide(e, np.add.reduce(e, axis=axis, keepdims=True), out=e)
+
+
+def _prepare_softmax(x: Array, out: Array, axis: tuple[int, ...]) -> list[Any]:
+    row = np.empty_like(np.maximum.reduce(x, axis=axis, keepdims=True))
+    return [
+        partial(np.maximum.reduce, x, axis=axis, out=row, keepdims=True),
+        partial(np.subtract, x, row, out),
+        partial(np.exp, out, out),
+        partial(np.add.reduce, out, axis=axis, out=row, keepdims=True),
+        partial(np.divide, out, row, out),
+    ]
 
 
 def logsumexp_array(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
@@ -124,6 +152,8 @@ def _log_softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> A
 softmax: Op = primitive(
     "softmax",
     _softmax,
+    in_place=True,
+    prepare=_prepare_softmax,
     vjp=[lambda g, y, x, axis: y * (g - sum(g * y, axis=axis, keepdims=True))],
     samples=[reals((3, 4)), reals((2, 3, 4), axis=-2)],
     settings=_softmax_axis,

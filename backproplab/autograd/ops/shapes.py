@@ -7,6 +7,8 @@ array with more leading axes (a population) goes through the same call.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from math import prod
 from operator import index
 from typing import Any
 
@@ -136,18 +138,49 @@ broadcast_to: Op = primitive(
 )
 
 
-def _sum_to(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
+def _summed_axes(x: Array, shape: tuple[int, ...], trailing: int) -> tuple[int, ...]:
     own = x.shape[x.ndim - trailing :]
     padded = (1,) * (trailing - len(shape)) + shape
     new = range(trailing - len(shape))
     grown = [a for a in range(trailing) if a in new or (padded[a] == 1 and own[a] != 1)]
-    axes = tuple(a - trailing for a in grown)
-    total = np.sum(x, axis=axes, keepdims=True) if axes else x
+    return tuple(a - trailing for a in grown)
+
+
+def _rows(x: Array, axes: tuple[int, ...]) -> Array | None:
+    """x as a matrix whose rows are to be summed, if that costs no copy: a bias' gradient.
+
+    BLAS sums rows, as 1ᵀ x, twice as fast as NumPy.
+    """
+    leading = axes == tuple(range(-x.ndim, len(axes) - x.ndim)) and 0 < len(axes) < x.ndim
+    if not leading or not x.flags.c_contiguous or x.dtype.kind != "f" or not x.size:
+        return None
+    return x.reshape(-1, prod(x.shape[len(axes) :]))
+
+
+def _sum_to(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
+    axes = _summed_axes(x, shape, trailing)
+    rows = _rows(x, axes)
+    if rows is not None:
+        total = np.ones(len(rows), x.dtype).dot(rows)
+    else:
+        total = np.sum(x, axis=axes, keepdims=True) if axes else x
     result = total.reshape(_lead(x, trailing) + shape)
     if out is None:
         return result
     np.copyto(out, result)
     return out
+
+
+def _prepare_sum_to(x: Array, out: Array, shape: Any, trailing: int) -> list[Any]:
+    axes = _summed_axes(x, shape, trailing)
+    rows = _rows(x, axes)
+    if rows is not None and out.flags.c_contiguous:
+        return [partial(np.dot, np.ones(len(rows), x.dtype), rows, out.reshape(-1))]
+    kept = tuple(1 if a - x.ndim in axes else n for a, n in enumerate(x.shape))
+    total = out.reshape(kept)
+    if np.may_share_memory(total, out):
+        return [partial(np.add.reduce, x, axis=axes, out=total, keepdims=True)]
+    return [partial(_sum_to, x, shape, trailing, out)]
 
 
 sum_to: Op = primitive(
@@ -158,6 +191,7 @@ sum_to: Op = primitive(
     settings=lambda x, shape: {"shape": tuple(shape), "trailing": len(shape_of(x))},
     doc="x summed down to ``shape``: the transpose of broadcasting.",
     view=True,
+    prepare=_prepare_sum_to,
 )
 
 
@@ -172,6 +206,7 @@ leaf = primitive(
 cast: Op = primitive(
     "cast",
     into(lambda x, dtype: x.astype(dtype)),
+    prepare=lambda x, out, dtype: [partial(np.copyto, out, x, casting="unsafe")],
     vjp=[lambda g, y, x, dtype: cast(g, dtype=x.dtype)],
     samples=reals((3, 4), dtype=np.float64),
     doc="x in another number type.",

@@ -1,0 +1,80 @@
+"""Replay: compute a step eagerly once, and after that by replaying what was recorded.
+
+The numbers are the eager ones, bit for bit: the same calls in the same order, without building a
+graph and without new memory. What could make them differ is guarded: another shape or type of an
+input has a plan of its own, arrays from outside are refused, and the step is recorded again at
+the 2nd, 4th, 8th, … run and must be the same program, so that a branch or a number that depends
+on the data is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from backproplab.autograd.replay.engine import Plan
+from backproplab.autograd.replay.program import Array, Program, difference
+from backproplab.autograd.replay.recorder import record
+from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
+
+Step = Callable[..., Sequence[Tensor]]
+Key = tuple[Any, ...]
+
+
+class RecordingError(GraphError):
+    """A step that cannot be replayed; it can still be computed eagerly."""
+
+
+class Replay:
+    """``step(*inputs)``, whose results are written ``into`` the arrays given.
+
+    step: a function of tensors, made of ops.
+    externals: the memory that it reads or assigns to besides its inputs, such as weights.
+    plans: by the shapes and types of the inputs.
+    """
+
+    def __init__(self, step: Step, externals: Sequence[Array], into: Sequence[Array]) -> None:
+        self.step = step
+        self.externals = externals
+        self.into = into
+        self.plans: dict[Key, Plan] = {}
+
+    def __call__(self, *inputs: Array) -> None:
+        """Compute the step. Raises RecordingError, after it has been computed, if it can not be
+        replayed: the results are right, the next ones have to be computed otherwise."""
+        key = tuple([(x.shape, x.dtype) for x in inputs])
+        self._compute(key, self.plans.get(key), inputs)
+
+    def of_rows(self, rows: Array, *arrays: Array) -> None:
+        """Compute the step on these rows of the arrays, gathered straight to where it reads."""
+        key = tuple([((len(rows), *x.shape[1:]), x.dtype) for x in arrays])
+        plan = self.plans.get(key)
+        inputs = plan.inputs if plan else [np.empty(*form) for form in key]
+        for x, own in zip(arrays, inputs, strict=True):
+            x.take(rows, 0, own, "clip")  # with "raise" NumPy makes a copy
+        self._compute(key, plan, inputs)
+
+    def _compute(self, key: Key, plan: Plan | None, inputs: Sequence[Array]) -> None:
+        if plan is None:
+            self.plans[key] = Plan(self._record(inputs), len(inputs), self.into)
+            return
+        plan.runs += 1
+        if plan.runs & (plan.runs - 1):
+            plan.run(inputs)
+        elif parting := difference(plan.recorded, self._record(inputs)):
+            raise RecordingError(
+                f"the step was another one when it ran again: {parting} — a number or a branch "
+                "in it depends on the data or was changed from outside"
+            )
+
+    def _record(self, inputs: Sequence[Array]) -> Program:
+        """The step's program, after the step has been computed eagerly."""
+        results, program = record(self.step, inputs, self.externals)
+        for wanted, value in zip(self.into, results, strict=True):
+            np.copyto(wanted, value)
+        if isinstance(program, str):
+            raise RecordingError(f"the step cannot be replayed: {program}")
+        return program

@@ -1,0 +1,101 @@
+"""backproplab find-lr: which learning rate is worth a try? The range test of a config."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from backproplab.train.range_test import RangeTest
+
+LARGEST = 1e4  # the largest learning rate that a config takes
+ROWS = 13  # of the table
+
+
+def command(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    smallest: Annotated[float, typer.Option("--min", help="The rate of the first update.")] = 1e-6,
+    largest: Annotated[float, typer.Option("--max", help="The rate of the last update.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Updates in all.", min=20, max=10**6)] = 100,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="An .svg, .png or .pdf.", show_default="find-lr-NAME.svg"
+        ),
+    ] = None,
+) -> None:
+    """Find a learning rate: train briefly, each update with a larger one, and watch the loss.
+
+    The config's learning rate and schedule play no part. Nothing is logged; the figure is written
+    to the current folder.
+    """
+    _check_limits(smallest, largest)
+
+    from backproplab import config
+    from backproplab.errors import BackpropLabError, ConfigError
+    from backproplab.experiment import build, find_learning_rate
+    from backproplab.files import write_atomic
+    from backproplab.train.figures import range_figure
+
+    experiment, document = config.read(path, *(overrides or []))
+    file = _usable(figure or Path(f"find-lr-{experiment.name}.svg"))
+    try:
+        parts = build(experiment)
+    except ConfigError as error:
+        raise config.located(error, document) from None
+    test = find_learning_rate(parts, smallest, largest, steps)
+    _show(test)
+    title = f"{experiment.name}: {experiment.optimizer.name}"
+    write_atomic(file, range_figure(test, title, file.suffix[1:].lower()))
+    typer.echo(f"figure  {file}")
+    if test.suggested is None:
+        raise BackpropLabError(
+            f"the loss falls nowhere between {smallest:g} and {test.rates[-1]:g} — try another "
+            "--min and --max, more --steps, or a larger batch_size"
+        )
+    typer.echo(f"try it  learning_rate={test.suggested:.2g}")
+
+
+def _check_limits(smallest: float, largest: float) -> None:
+    from backproplab.errors import ConfigError
+
+    if not 0 < smallest < largest <= LARGEST:
+        got = f"--min {smallest:g} and --max {largest:g}"
+        raise ConfigError(f"{got}: must be 0 < min < max <= {LARGEST:g}")
+
+
+def _usable(file: Path) -> Path:
+    """The figure's place, if nothing stands there but a figure of ours."""
+    from backproplab.errors import ConfigError, RefusedError
+    from backproplab.train.figures import FORMS, SIGNATURE
+
+    if file.suffix[1:].lower() not in FORMS:
+        valid = ", ".join(f".{form}" for form in FORMS)
+        raise ConfigError(f"--figure {file}: must end in one of {valid}")
+    if file.is_symlink() or file.exists():
+        ours = file.is_file() and not file.is_symlink() and SIGNATURE in file.read_bytes()
+        if not ours:
+            raise RefusedError(f"{file} exists and is no figure of ours; choose with --figure")
+    return file
+
+
+def _show(test: RangeTest) -> None:
+    """Some points of the curve, and what follows from it."""
+    from backproplab import text
+
+    count = len(test.rates)
+    shown = sorted({round(i * (count - 1) / (ROWS - 1)) for i in range(ROWS)})
+    typer.echo(f"{'learning rate':>13}  {'loss':>10}  {'smoothed':>10}")
+    for i in shown:
+        loss, smoothed = text.number(test.losses[i]), text.number(test.smoothed[i])
+        typer.echo(f"{test.rates[i]:13.2e}  {loss:>10}  {smoothed:>10}")
+    if test.steepest is None:
+        return
+    typer.echo(f"\nsteepest fall at {test.steepest:.2g}")
+    typer.echo(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
+    if math.isclose(test.lowest, test.rates[-1]):
+        typer.echo("the loss still falls at the end: a larger --max may show more")

@@ -1,0 +1,86 @@
+"""reduce_on_plateau: the one schedule that listens to what the run measures.
+
+It knows names and values of metrics, neither who measures them nor when.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from backproplab.errors import ConfigError
+from backproplab.optim.schedules import Length, Rate, Schedule
+from backproplab.spec import NonNegative
+
+MAXIMIZED = ("accuracy", "r2")  # what "auto" takes for better when it grows
+
+
+class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
+    """rate ← max(rate · factor, min_lr) when the monitored value no longer improves.
+
+    Keras' ReduceLROnPlateau, to the letter, but that a value which is not finite never counts as
+    the best, not even as the first.
+    monitor: ``val_loss``, ``val_accuracy``, ``loss``, …  mode: which way it is better; ``auto``
+        takes accuracy and r2 for better when they grow, all else when it falls.
+    patience: epochs without improvement that are put up with.
+    min_delta: a change no larger than this is no improvement.
+    cooldown: epochs after a reduction that are not counted.
+    """
+
+    monitor: str = "val_loss"
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    patience: Length = 10
+    min_delta: NonNegative = 1e-4
+    mode: Literal["auto", "min", "max"] = "auto"
+    cooldown: Length = 0
+    min_lr: NonNegative = 0.0
+
+    @property
+    def sign(self) -> float:
+        """Times the monitored value, less is always better."""
+        grows = self.monitor.removeprefix("val_") in MAXIMIZED
+        return -1.0 if self.mode == "max" or (self.mode == "auto" and grows) else 1.0
+
+    def begin(self, base: float, steps: int) -> Rate:
+        return _PlateauRate(self, base, steps)
+
+
+class _PlateauRate(Rate):
+    """state: the rate after the warm-up; best, of sign · monitored; wait and cooldown in epochs."""
+
+    schedule: ReduceOnPlateau
+
+    def __init__(self, schedule: ReduceOnPlateau, base: float, steps: int) -> None:
+        super().__init__(schedule, base, steps)
+        self.state = {"rate": base, "best": None, "wait": 0, "cooldown": 0}
+
+    def scheduled(self, step: int) -> float:
+        return float(self.state["rate"])
+
+    def epoch(self, metrics: Mapping[str, float]) -> None:
+        """Raises ConfigError if the monitored value was not measured."""
+        settings, state = self.schedule, dict(self.state)
+        if settings.monitor not in metrics:
+            known = ", ".join(metrics)
+            raise ConfigError(
+                f"schedule.monitor: '{settings.monitor}' is not measured; one of {known}"
+            )
+        if state["cooldown"]:
+            state |= {"cooldown": state["cooldown"] - 1, "wait": 0}
+        value = settings.sign * metrics[settings.monitor]
+        if self._improves(value):
+            state |= {"best": value, "wait": 0}
+        elif not state["cooldown"]:
+            state["wait"] += 1
+            if state["wait"] >= settings.patience and state["rate"] > settings.min_lr:
+                rate = max(state["rate"] * settings.factor, settings.min_lr)
+                state |= {"rate": rate, "cooldown": settings.cooldown, "wait": 0}
+        self.state = state
+
+    def _improves(self, value: float) -> bool:
+        best = self.state["best"]
+        better = best is None or value + self.schedule.min_delta < best
+        return better and math.isfinite(value)

@@ -1,0 +1,87 @@
+"""Figures for people: the only importer of matplotlib, which is loaded when one is drawn.
+
+A figure is bytes; where they go is the caller's. An SVG follows the reader's light or dark theme,
+where its viewer tells; other forms are drawn on white. Colors: Okabe and Ito's, told apart by the
+color-blind.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from backproplab.train.range_test import RangeTest
+
+FORMS = ("svg", "png", "pdf")
+SIGNATURE = b"Drawn by backproplab"  # stands in every figure, so that ours are known again
+
+PAPER, INK, FAINT = "#ffffff", "#1f2328", "#8c959f"
+BLUE, VERMILION = "#0072b2", "#d55e00"
+DARK = {PAPER: "#0d1117", INK: "#e6edf3", FAINT: "#9198a1", BLUE: "#56b4e9", VERMILION: "#ff9e4a"}
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "backproplab",  # the same figure has the same bytes
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def range_figure(test: RangeTest, title: str, form: str) -> bytes:
+    """Loss against learning rate, with the suggested rate marked. form: one of FORMS."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7, 4.2), layout="constrained", facecolor=PAPER)
+        axes = figure.subplots()
+        axes.set_facecolor(PAPER)
+        _draw_range(axes, test)
+        axes.set_title(title, loc="left", fontweight="bold", parse_math=False)
+        picture = io.BytesIO()
+        figure.savefig(picture, format=form, dpi=200, metadata=_metadata(form))
+    data = picture.getvalue()
+    return _themed(data) if form == "svg" else data
+
+
+def _draw_range(axes: Axes, test: RangeTest) -> None:
+    """The batches, their average, and the suggested rate; the top of the blow-up is cut off."""
+    axes.plot(test.rates, test.losses, ".", color=FAINT, markersize=4, label="each batch")
+    axes.plot(test.rates, test.smoothed, color=BLUE, linewidth=2, label="smoothed")
+    if test.suggested is not None:
+        label = f"suggested: {test.suggested:.2g}"
+        axes.axvline(test.suggested, color=VERMILION, linewidth=1.5, linestyle="--", label=label)
+    low, high = min(test.losses), max(test.smoothed[0], test.losses[0])
+    margin = 0.25 * (high - low) or 1.0
+    axes.set_ylim(low - margin / 2, high + margin)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("loss of the batch")
+    axes.legend(frameon=False, loc="lower left")
+
+
+def _metadata(form: str) -> dict[str, str | None]:
+    signature = SIGNATURE.decode()
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    key = "Software" if form == "png" else "Creator"
+    return {key: signature, **dates[form]}
+
+
+def _themed(svg: bytes) -> bytes:
+    """The colors for a dark theme, as a style sheet that outweighs the light ones."""
+    rules = "".join(
+        f'[style*="{part}: {light}"]{{{part}:{dark} !important}}'
+        for light, dark in DARK.items()
+        for part in ("fill", "stroke")
+    )
+    sheet = f"<style>@media (prefers-color-scheme: dark){{{rules}}}</style>"
+    head, defs, rest = svg.partition(b"<defs>")
+    return head + sheet.encode() + b"\n " + defs + rest

@@ -1,0 +1,150 @@
+"""What was measured, as a Markdown table and as a figure. This file measures nothing."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.workloads import GOALS, LIMITS, WORKLOADS, source
+
+RESULTS = Path(__file__).parent / "results"
+
+
+class Ratio(NamedTuple):
+    """A row of the table: how many times as long as we a side takes; the product's rows: we."""
+
+    row: str
+    side: str
+    threads: int
+    mine: float  # seconds
+    theirs: float
+    ratio: float
+    goal: float | None
+    met: bool
+
+
+def ratios(row: str, threads: int, seconds: dict[str, list[float]]) -> list[Ratio]:
+    """Medians of the ratios within each round, every side against ours."""
+    mine = seconds["ours"]
+    found = []
+    for side, times in seconds.items():
+        if side == "ours":
+            continue
+        ratio = statistics.median(t / m for t, m in zip(times, mine, strict=True))
+        goal = GOALS.get((row, side))
+        medians = statistics.median(mine), statistics.median(times)
+        found.append(Ratio(row, side, threads, *medians, ratio, goal, ratio >= (goal or 0)))
+    return found
+
+
+def limited(row: str, seconds: dict[str, list[float]]) -> Ratio:
+    """The same for a row of the product: ours over the reference, which must stay small."""
+    mine, theirs = seconds["ours"], seconds["reference"]
+    ratio = statistics.median(m / t for t, m in zip(theirs, mine, strict=True))
+    medians = statistics.median(mine), statistics.median(theirs)
+    return Ratio(row, "reference", 1, *medians, ratio, LIMITS[row], ratio <= LIMITS[row])
+
+
+def table(found: list[Ratio], peers: list[str]) -> str:
+    """The whole page."""
+    steps = [r for r in found if r.row in WORKLOADS]
+    product = [r for r in found if r.row in LIMITS]
+    missed = sum(not r.met for r in found)
+    lines = [
+        "# Speed",
+        "",
+        f"`make bench`, {date.today()}, {_machine()}, {source()}, float32. One process for each row"
+        " and number of threads, held to as many cores; rounds alternate; medians. After the first"
+        " steps all sides have the same loss.",
+        "",
+        ", ".join(f"{name} {version(name)}" for name in ("numpy", *peers)) + ".",
+        "",
+        f"{len([r for r in found if r.goal])} goals, {missed} missed (**✗**).",
+        "",
+        "| work | threads | against | ours µs | theirs µs | theirs / ours | goal, at least | |",
+        "|---|--:|---|--:|--:|--:|--:|---|",
+        *(_line(r, f"{r.row}: {WORKLOADS[r.row].title}", 1e6) for r in steps),
+    ]
+    if product:
+        lines += [
+            "",
+            "| product | threads | against | ours ms | reference ms | ours / reference |"
+            " goal, at most | |",
+            "|---|--:|---|--:|--:|--:|--:|---|",
+            *(_line(r, r.row, 1e3) for r in product),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(r: Ratio, title: str, unit: float) -> str:
+    goal = f"{r.goal:g}" if r.goal else ""
+    mark = "" if not r.goal else "met" if r.met else "**✗**"
+    ratio = f"{r.ratio:.2f}" if r.met else f"**{r.ratio:.2f}**"
+    times = f"{r.mine * unit:,.0f} | {r.theirs * unit:,.0f}"
+    return f"| {title} | {r.threads} | {r.side} | {times} | {ratio} | {goal} | {mark} |"
+
+
+def _machine() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def figure(found: list[Ratio]) -> Any:
+    """Ratios by row and side, a panel for each row; dots for the threads, a bar for the goal."""
+    from matplotlib.figure import Figure
+
+    rows = [row for row in WORKLOADS if any(r.row == row for r in found)]
+    sides = {row: list(dict.fromkeys(r.side for r in found if r.row == row)) for row in rows}
+    heights = [len(sides[row]) + 1 for row in rows]
+    page = Figure(figsize=(8, 0.3 * sum(heights) + 0.8), layout="constrained")
+    panels = page.subplots(len(rows), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
+    for row, panel in zip(rows, panels, strict=True):
+        _panel(panel, [r for r in found if r.row == row], sides[row])
+        panel.set_title(f"{row}: {WORKLOADS[row].title}", loc="left", fontsize=9)
+    panels[-1].set_xlabel("time of the other / time of ours: right of 1 we are faster")
+    handles = {label: handle for p in panels for handle, label in _legend(p)}
+    page.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=9, fontsize=8)
+    return page
+
+
+def _legend(panel: Any) -> Any:
+    return zip(*panel.get_legend_handles_labels(), strict=True)
+
+
+def _panel(panel: Any, found: list[Ratio], sides: list[str]) -> None:
+    panel.axvline(1, color="0.6", linewidth=0.8, zorder=0)
+    threads = sorted({r.threads for r in found})
+    for color, marker, count in zip(
+        ("#0072b2", "#e69f00", "#56b4e9"), "os^", threads, strict=False
+    ):
+        points = [r for r in found if r.threads == count]
+        x, y = [r.ratio for r in points], [sides.index(r.side) for r in points]
+        label = f"{count} thread{'s' if count > 1 else ''}"
+        panel.scatter(x, y, 30, color, marker, label=label, zorder=2)
+        missed = [i for i, r in enumerate(points) if not r.met]
+        rings = [x[i] for i in missed], [y[i] for i in missed]
+        panel.scatter(*rings, 110, "none", edgecolors="#d55e00", label="goal missed", zorder=3)
+    goals = {r.side: r.goal for r in found if r.goal}
+    places = list(goals.values()), [sides.index(side) for side in goals]
+    panel.scatter(*places, 140, "0.2", "|", label="goal", zorder=1)
+    panel.set_xscale("log")
+    panel.set_yticks(range(len(sides)), sides, fontsize=8)
+    panel.set_ylim(len(sides) - 0.4, -0.6)
+    panel.xaxis.set_major_formatter("{x:g}")
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Any, name: str) -> Path:
+    """The figure as SVG in ``results``, text kept as text; the same bytes for the same numbers."""
+    from matplotlib import rc_context
+
+    RESULTS.mkdir(exist_ok=True)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "backproplab"}):
+        figure.savefig(RESULTS / name, metadata={"Date": None})
+    return RESULTS / name

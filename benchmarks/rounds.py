@@ -1,0 +1,109 @@
+"""Alternating rounds in a process of its own, with a fixed number of threads.
+
+    python -m benchmarks.rounds ROW ROUNDS PEER...     prints JSON; `timed` runs it
+
+This file knows how to measure, not what the numbers should be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from benchmarks.workloads import WORKLOADS, Side, Workload
+
+MODULES = {
+    "torch": "peer_torch",
+    "jax": "peer_jax",
+    "keras": "peer_keras",
+    "scikit-learn": "peer_sklearn",
+}
+CHECKED = 20  # steps, after which all sides must have the same loss; later, rounding tells
+TOLERANCE = 2e-3  # of the loss, against the hand-written loop; PyTorch's Adam has another epsilon
+LOOSE = {"scikit-learn": 0.05}  # its moments cannot be set: they begin one update old
+LACKS = defaultdict(tuple, {
+    "scikit-learn": ("CNN",),  # has no convolution
+    "torch.channels_last": ("A", "B", "C", "D"),  # concerns convolutions alone
+    "jax.scan": ("D", "CNN"),  # one step an epoch; 15 times slower than a call a step
+})  # fmt: skip
+SETTINGS = ("OMP", "OPENBLAS", "MKL")
+
+
+def child(arguments: list[str], threads: int) -> str:
+    """What ``python -m`` with these arguments prints, held to so many threads on as many cores.
+
+    The caller's own BLAS settings are dropped: a kernel forced for other software is slow here.
+    """
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+    settings |= {f"{library}_NUM_THREADS": str(threads) for library in SETTINGS}
+    if threads == 1:
+        settings["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    cores = sorted(os.sched_getaffinity(0))[:threads]
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        env=settings,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+    return done.stdout
+
+
+def timed(row: str, rounds: int, peers: list[str], threads: int) -> dict[str, Any]:
+    """``{"seconds": {side: [a step's time in each round]}, "losses": {side: …}}``."""
+    answer = child(["benchmarks.rounds", row, str(rounds), *peers], threads)
+    return json.loads(answer.splitlines()[-1])
+
+
+def sides_of(work: Workload, peers: list[str]) -> Iterator[tuple[str, Side]]:
+    """Ours first, the hand-written loop, then what each peer offers for this row."""
+    from benchmarks import hand, ours
+
+    makers: dict[str, Callable[[Workload], Side]] = {"ours": ours.prepare, "hand": hand.prepare}
+    for peer in peers:
+        makers |= import_module(f"benchmarks.{MODULES[peer]}").SIDES
+    return ((name, make(work)) for name, make in makers.items() if work.name not in LACKS[name])
+
+
+def alternate(sides: dict[str, Side], steps: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds a step of each side, round by round, after one round that warms up."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds + 1):
+        for name, side in sides.items():
+            start = time.perf_counter()
+            side.step(steps)
+            seconds[name].append((time.perf_counter() - start) / steps)
+    return {name: times[1:] for name, times in seconds.items()}
+
+
+def check(work: Workload, sides: dict[str, Side]) -> dict[str, float]:
+    """The loss of each side after a few steps. AssertionError if they did not learn the same."""
+    from benchmarks.ours import loss_of
+
+    for side in sides.values():
+        side.step(min(CHECKED, 5 * work.steps))
+    losses = {name: loss_of(work, side.weights()) for name, side in sides.items()}
+    for name, loss in losses.items():
+        off = abs(loss - losses["hand"]) / losses["hand"]
+        assert off < LOOSE.get(name, TOLERANCE), f"{work.name}: {name} has other losses: {losses}"
+    return losses
+
+
+def main(row: str, rounds: str, *peers: str) -> None:
+    work = WORKLOADS[row]
+    sides = dict(sides_of(work, list(peers)))
+    losses = check(work, sides)
+    seconds = alternate(sides, work.steps, int(rounds))
+    sys.stdout.write(json.dumps({"seconds": seconds, "losses": losses}) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

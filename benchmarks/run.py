@@ -1,0 +1,50 @@
+"""Every row against every peer: the table, and the figure for the README.
+
+    make bench [PEERS="torch jax"] [THREADS="1 2"] [ROWS="A B"]
+
+A part of the rows is printed only; all of them together are written to results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import product, report, rounds
+from benchmarks.workloads import WORKLOADS
+
+ROWS = [*WORKLOADS, *product.ROWS]
+
+
+def main() -> None:
+    args = _arguments()
+    found: list[report.Ratio] = []
+    for row in (row for row in args.rows if row in WORKLOADS):
+        for threads in args.threads:
+            sys.stderr.write(f"{row}, threads {threads} …\n")
+            measured = rounds.timed(row, args.rounds, args.peers, threads)
+            found += report.ratios(row, threads, measured["seconds"])
+            losses = ", ".join(f"{side} {loss:.4f}" for side, loss in measured["losses"].items())
+            sys.stderr.write(f"  losses: {losses}\n")
+    for row in (row for row in args.rows if row in product.ROWS):
+        sys.stderr.write(f"{row} …\n")
+        measured = product.ROWS[row](args.rounds)
+        found += [report.limited(name, seconds) for name, seconds in measured.items()]
+    page = report.table(found, args.peers)
+    sys.stdout.write(page)
+    if set(args.rows) == set(ROWS):
+        report.save(report.figure(found), "ratios.svg")
+        (report.RESULTS / "table.md").write_text(page)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
+    parser.add_argument("--peers", nargs="*", choices=rounds.MODULES, default=list(rounds.MODULES))
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
+    parser.add_argument("--rounds", type=int, default=7)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The rows of the speed table as data: networks, goals, inputs and first weights.
+
+This file knows what is trained, not who trains it.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import cycle, pairwise
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+ROWS, CLASSES = 60_000, 10
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
+
+
+class Side(NamedTuple):
+    """One implementation of a workload, at work.
+
+    step: trains on the next k minibatches and returns when the weights are there.
+    weights: the weights as they stand, as ``first_weights`` gives them.
+    """
+
+    step: Callable[[int], None]
+    weights: Callable[[], list[Array]]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One network, trained with softmax cross-entropy.
+
+    inputs, hidden: widths of the dense layers before the last one, with relu between.
+    filters: before them, for each: 3×3 convolution (same), 2×2 max pool, relu; images of 28×28.
+    steps: training steps in a round.
+    """
+
+    name: str
+    title: str
+    inputs: int
+    hidden: tuple[int, ...]
+    batch: int
+    optimizer: Literal["sgd", "momentum", "adam"]
+    rate: float
+    steps: int
+    filters: tuple[int, ...] = ()
+
+    @property
+    def kernels(self) -> list[tuple[int, ...]]:
+        """The shape of each layer's kernel: (3, 3, channels, filters) or (inputs, units)."""
+        convolutions = [(3, 3, *ends) for ends in pairwise((1, *self.filters))]
+        side = 28 >> len(self.filters)
+        features = side * side * self.filters[-1] if self.filters else self.inputs
+        return [*convolutions, *pairwise((features, *self.hidden, CLASSES))]
+
+
+WORKLOADS = {
+    work.name: work
+    for work in (
+        Workload("A", "784-128-10, minibatch 32, Adam", 784, (128,), 32, "adam", 1e-3, 300),
+        Workload("B", "64-32-10, stochastic, SGD", 64, (32,), 1, "sgd", 1e-2, 2000),
+        Workload(
+            "C", "784-1024-1024-10, minibatch 128, momentum", 784, (1024,) * 2, 128, "momentum",
+            1e-2, 20,
+        ),
+        Workload("D", "784-128-10, batch of 60 000, SGD", 784, (128,), ROWS, "sgd", 1e-1, 1),
+        Workload(
+            "CNN", "conv 16-32, 3×3, pool, dense, minibatch 64", 784, (), 64, "sgd", 1e-2, 10,
+            (16, 32),
+        ),
+    )
+}  # fmt: skip
+
+# (row, side): what the time of that side, divided by ours, is to be at least
+GOALS = {
+    ("A", "torch"): 1.4, ("A", "torch.compile"): 1.4, ("A", "jax"): 0.85,
+    ("A", "scikit-learn"): 2.0, ("A", "keras"): 4.0, ("A", "hand"): 0.87,
+    ("B", "torch"): 5.0, ("B", "torch.compile"): 7.0, ("B", "jax"): 1.0,
+    ("B", "scikit-learn"): 2.5, ("B", "keras"): 40.0, ("B", "hand"): 0.87,
+    ("C", "torch"): 0.9, ("C", "hand"): 0.87,
+    ("D", "torch"): 1.1, ("D", "jax"): 1.5, ("D", "scikit-learn"): 1.3, ("D", "hand"): 0.87,
+    ("CNN", "torch"): 0.9,
+}  # fmt: skip
+
+# row of the product itself: what its time, divided by the reference's, is to be at most
+LIMITS = {"--help": 1.3, "config error": 1.3, "logging": 1.1}
+
+
+def source() -> str:
+    """Which examples are trained on."""
+    return "Fashion-MNIST" if FASHION_MNIST.is_dir() else "random data (no Fashion-MNIST here)"
+
+
+@lru_cache(maxsize=1)  # all sides share it
+def examples(inputs: int) -> tuple[Array, Array]:
+    """60 000 inputs (float32, standardized) and labels (int64).
+
+    784 inputs are the images, 64 every third pixel of their middle, any other number is noise.
+    """
+    if inputs not in (784, 64) or not FASHION_MNIST.is_dir():
+        generator = np.random.default_rng(0)
+        noise = generator.standard_normal((ROWS, inputs), np.float32)
+        return noise, generator.integers(0, CLASSES, ROWS)
+    x = _idx("train-images-idx3-ubyte.gz", 16).reshape(ROWS, 28, 28)
+    x = x if inputs == 784 else x[:, 2:26:3, 2:26:3]
+    x = x.reshape(ROWS, inputs).astype(np.float32)
+    x -= x.mean()
+    x /= x.std()
+    return x, _idx("train-labels-idx1-ubyte.gz", 8).astype(np.int64)
+
+
+def _idx(name: str, header: int) -> Array:
+    return np.frombuffer(gzip.decompress((FASHION_MNIST / name).read_bytes()), np.uint8)[header:]
+
+
+def first_weights(work: Workload) -> list[Array]:
+    """Kernel and bias of each layer, float32: Glorot uniform and zero, the same for all sides."""
+    generator, weights = np.random.default_rng(0), []
+    for shape in work.kernels:
+        window = int(np.prod(shape[:-2]))
+        limit = np.sqrt(6 / (window * (shape[-2] + shape[-1])))
+        kernel = generator.uniform(-limit, limit, shape).astype(np.float32)
+        weights += [kernel, np.zeros(shape[-1], np.float32)]
+    return weights
+
+
+def minibatches(work: Workload) -> Iterator[slice]:
+    """Contiguous minibatches; after the last whole one, the first again, for ever."""
+    starts = range(0, ROWS - work.batch + 1, work.batch)
+    return cycle([slice(start, start + work.batch) for start in starts])
+
+
+def stretches(batches: Iterable[slice]) -> list[slice]:
+    """The same rows in as few slices as possible."""
+    merged: list[slice] = []
+    for rows in batches:
+        if merged and merged[-1].stop == rows.start:
+            merged[-1] = slice(merged[-1].start, rows.stop)
+        else:
+            merged.append(rows)
+    return merged
