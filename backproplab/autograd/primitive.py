@@ -28,6 +28,7 @@ from backproplab.autograd.tensor import Node, Tensor
 from backproplab.errors import GraphError
 
 Array = np.ndarray[Any, Any]
+Call = Callable[[], Any]
 Rule = Callable[..., Tensor]
 
 
@@ -58,7 +59,7 @@ class Op:
     in_place: bool = False
     shape_only: bool = False
     effect: bool = False
-    prepare: Callable[..., Sequence[Callable[[], Any]]] | None = None
+    prepare: Callable[..., Sequence[Call]] | None = None
 
     def rule(self, position: int) -> Rule | None:
         """The vector-Jacobian rule of the argument at ``position``."""
@@ -110,7 +111,7 @@ def primitive(
     in_place: bool = False,
     shape_only: bool = False,
     effect: bool = False,
-    prepare: Callable[..., Sequence[Callable[[], Any]]] | None = None,
+    prepare: Callable[..., Sequence[Call]] | None = None,
 ) -> Op:
     """Declare an op; its fields are explained at :class:`Op`."""
     if name in OPS:
@@ -168,6 +169,23 @@ def _tensor(x: Any, common: Any) -> Tensor:
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of a tensor or of anything NumPy can measure."""
     return x.shape if isinstance(x, Tensor | np.ndarray) else np.shape(x)
+
+
+def stepwise(
+    prepare: Callable[..., Sequence[Call]], empty: Callable[..., Array]
+) -> Callable[..., Array]:
+    """The forward function that makes the calls of ``prepare`` once: a replay makes the same.
+
+    empty: from the arrays and settings to an array for the result.
+    """
+
+    def forward(*arrays: Array, out: Array | None = None, **settings: Any) -> Array:
+        result = empty(*arrays, **settings) if out is None else out
+        for call in prepare(*arrays, out=result, **settings):
+            call()
+        return result
+
+    return forward
 
 
 def into(function: Callable[..., Any]) -> Callable[..., Array]:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
-from backproplab.autograd.primitive import Array, Op, Rule, composition, into, primitive, shape_of
+from backproplab.autograd.primitive import (
+    Array,
+    Call,
+    Op,
+    Rule,
+    composition,
+    into,
+    primitive,
+    shape_of,
+    stepwise,
+)
 from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
@@ -179,9 +190,26 @@ def _pad_settings(
     return {"pad_width": width, "constant_values": constant_values}
 
 
-def _pad(x: Array, pad_width: tuple[tuple[int, int], ...], constant_values: float) -> Array:
-    lead = ((0, 0),) * (x.ndim - len(pad_width))
-    return np.pad(x, lead + pad_width, constant_values=constant_values)
+def _empty_pad(x: Array, pad_width: tuple[tuple[int, int], ...], constant_values: float) -> Array:
+    lead = x.ndim - len(pad_width)
+    around = (0,) * lead + tuple(before + after for before, after in pad_width)
+    return np.empty([n + a for n, a in zip(x.shape, around, strict=True)], x.dtype)
+
+
+def _prepare_pad(
+    x: Array, out: Array, pad_width: tuple[tuple[int, int], ...], constant_values: float
+) -> list[Call]:
+    calls: list[Call] = []
+    inner: list[Any] = []
+    for before, after in pad_width:
+        axis = len(inner) - len(pad_width)
+        n = out.shape[axis]
+        rest = [slice(None)] * (-axis - 1)
+        for rim in (slice(0, before), slice(n - after, n)):
+            if rim.start < rim.stop:  # what earlier axes have filled is not filled again
+                calls.append(partial(np.copyto, out[(..., *inner, rim, *rest)], constant_values))
+        inner.append(slice(before, n - after))
+    return [*calls, partial(np.copyto, out[(..., *inner)], x)]
 
 
 def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
@@ -192,7 +220,8 @@ def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
 
 pad = primitive(
     "pad",
-    into(_pad),
+    stepwise(_prepare_pad, _empty_pad),
+    prepare=_prepare_pad,
     vjp=[lambda g, y, x, pad_width, constant_values: _unpad(g, pad_width)],
     samples=[reals((3, 4), pad_width=1), reals((3, 4), pad_width=((1, 0), (0, 2)))],
     settings=_pad_settings,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from backproplab.autograd.ops.indexing import pad
-from backproplab.autograd.primitive import Array, Op, into, primitive, shape_of
+from backproplab.autograd.primitive import Array, Call, Op, primitive, shape_of, stepwise
 from backproplab.autograd.samples import reals
 from backproplab.errors import GraphError
 
@@ -53,6 +54,22 @@ class Windows:
     def inner(self) -> Sizes:
         """The axes of patches (…, *counts, *size, channels) that lie within a window."""
         return tuple(range(-self.rank - 1, -1))
+
+    @property
+    def lines(self) -> list[Windows]:
+        """Windows along one axis each; one after the other they see what these see."""
+        fields = (self.size, self.stride, self.dilation)
+        return [
+            Windows(
+                *[tuple(n if a == axis else 1 for a, n in enumerate(field)) for field in fields]
+            )
+            for axis in range(self.rank)
+        ]
+
+    @property
+    def apart(self) -> bool:
+        """True if no two windows see the same entry."""
+        return all(s >= r for s, r in zip(self.stride, self.reach, strict=True))
 
     def spatial(self, x: Any) -> Sizes:
         """The lengths of the axes of x that the windows move over."""
@@ -115,27 +132,43 @@ def _by(sizes: Sizes) -> str:
     return " × ".join(map(str, sizes))
 
 
-def _patches(x: Array, windows: Windows) -> Array:
+FEW = 4  # channels: below, copying place by place has longer runs than window by window
+
+
+def _empty_patches(x: Array, windows: Windows) -> Array:
+    """Room for the patches. Of few channels those at one place in the window lie together, which
+    a matrix product reads as well as the other order."""
+    *lead, channels = x.shape
+    lead, spatial = lead[: -windows.rank], lead[-windows.rank :]
+    counts, rank = windows.counts(tuple(spatial)), windows.rank
+    if channels >= FEW:
+        return np.empty((*lead, *counts, *windows.size, channels), x.dtype)
+    apart = np.empty((*windows.size, channels, *lead, *counts), x.dtype)
+    return np.moveaxis(apart, range(rank + 1), range(-rank - 1, 0))
+
+
+def _prepare_patches(x: Array, out: Array, windows: Windows) -> list[Call]:
     *lead, channel = x.strides
     steps = lead[-windows.rank :]
     over = [t * s for t, s in zip(steps, windows.stride, strict=True)]
     inside = [t * d for t, d in zip(steps, windows.dilation, strict=True)]
-    counts = windows.counts(windows.spatial(x))
-    shape = (*x.shape[: -windows.rank - 1], *counts, *windows.size, x.shape[-1])
     strides = (*lead[: -windows.rank], *over, *inside, channel)
-    return np.ascontiguousarray(as_strided(x, shape, strides, writeable=False))
+    return [partial(np.copyto, out, as_strided(x, out.shape, strides, writeable=False))]
 
 
-def _fold(x: Array, windows: Windows, spatial: Sizes) -> Array:
-    total = np.zeros((*x.shape[: -2 * windows.rank - 1], *spatial, x.shape[-1]), x.dtype)
-    for place, view in windows.views(total):
-        np.add(view, x[place], out=view)
-    return total
+def _empty_fold(x: Array, windows: Windows, spatial: Sizes) -> Array:
+    return np.empty((*x.shape[: -2 * windows.rank - 1], *spatial, x.shape[-1]), x.dtype)
+
+
+def _prepare_fold(x: Array, out: Array, windows: Windows, spatial: Sizes) -> list[Call]:
+    views = windows.views(out)
+    return [partial(out.fill, 0), *[partial(np.add, v, x[place], out=v) for place, v in views]]
 
 
 patches: Op = primitive(
     "patches",
-    into(_patches),
+    stepwise(_prepare_patches, _empty_patches),
+    prepare=_prepare_patches,
     vjp=[lambda g, y, x, windows: fold(g, windows=windows, spatial=windows.spatial(x))],
     samples=[
         reals((2, 5, 4, 3), windows=Windows.of((3, 2), 2)),
@@ -146,7 +179,8 @@ patches: Op = primitive(
 )
 fold: Op = primitive(
     "fold",
-    into(_fold),
+    stepwise(_prepare_fold, _empty_fold),
+    prepare=_prepare_fold,
     vjp=[lambda g, y, x, windows, spatial: patches(g, windows=windows)],
     samples=[
         reals((2, 3, 3, 3, 2, 3), windows=Windows.of((3, 2), 2), spatial=(5, 4)),
