@@ -14,7 +14,7 @@ import numpy as np
 
 from backproplab.optim.rules import Array, Optimizer, Pad
 
-BLOCK = 16_384  # entries updated at a time
+BLOCK = 65_536  # entries updated at a time: with slots and scratch space 1.3 MB of float32
 SHORTEST = 256  # of one member of a population: below, NumPy's loops cost more than the cache saves
 
 
@@ -50,7 +50,7 @@ class Updater:
     def _blocks(self, theta: Array, grad: Array, slots: Mapping[str, Array]) -> list[Block]:
         *population, n = theta.shape
         length = max(BLOCK // prod(population), SHORTEST) if self.optimizer.blockwise else n
-        length = max(min(length, n), 1)
+        length = max(-(-n // max(-(-n // length), 1)), 1)  # equal parts
         space = [
             np.empty((*population, length), theta.dtype)
             for _ in range(self.optimizer.scratch + self.regularizes)

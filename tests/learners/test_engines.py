@@ -10,8 +10,8 @@ import json
 import numpy as np
 import pytest
 
-from backproplab.autograd import Tensor
-from backproplab.autograd.replay import RecordingError
+from backproplab.autograd import Tensor, ops
+from backproplab.autograd.replay import RecordingError, Replay
 from backproplab.config import Experiment
 from backproplab.data.batching import batch_length, epoch_order
 from backproplab.errors import BackpropLabError
@@ -27,12 +27,13 @@ from backproplab.train.loop import Split, Trainer
 STEPS = 200
 ROWS = 23  # a prime: every batch size leaves a short last batch
 TASKS = {
-    "three classes": Task("classification", 3),
-    "two classes": Task("classification", 2),
     "regression": Task("regression", 2),
+    "two classes": Task("classification", 2),
+    "three classes": Task("classification", 3),
 }
 MODES = ["batch", "stochastic", "minibatch"]
 DTYPES = ["float32", "float64"]
+SMALL = ((5,), [])  # the last layer, which every network here gets
 PLAIN = ((5,), [{"dense": {"units": 6, "activation": "tanh"}}])
 BUSY = ((5,), [{"dense": 6}, "batch_norm", "relu", {"dropout": 0.3}, {"dense": 6}, "layer_norm"])
 
@@ -47,10 +48,11 @@ def examples(shape, task, dtype):
 
 
 def trained(
-    engine, network=PLAIN, task="three classes", loss="auto", optimizer="adam", rate=None,
+    engine, network=SMALL, task="three classes", loss="auto", optimizer="adam", rate=None,
     schedule="constant", clipping=None, mode="minibatch", size=8, tile=None, dtype="float32",
+    steps=STEPS,
 ):  # fmt: skip
-    """A Trainer after 200 steps of ``fit``."""
+    """A Trainer after so many steps of ``fit``."""
     (shape, layers), goal = network, TASKS[task]
     loss, optimizer = Loss.parse(loss).resolve(goal), Optimizer.parse(optimizer)
     x, y = examples(shape, goal, dtype)
@@ -67,13 +69,13 @@ def trained(
     trainer = Trainer(
         Backprop(net, loss, parameters, stream(3, "dropout"), engine, tile),
         optimizer,
-        Schedule.parse(schedule).begin(rate or optimizer.default_learning_rate, STEPS),
+        Schedule.parse(schedule).begin(rate or optimizer.default_learning_rate, steps),
         order,
         Split(x, y, loss.encode(y, goal, np.dtype(dtype))),
         None,
         (),
-        epochs=STEPS,
-        steps=STEPS,
+        epochs=steps,
+        steps=steps,
         clipping=Clipping.parse(clipping) if clipping else None,
     )
     trainer.fit()
@@ -81,8 +83,7 @@ def trained(
 
 
 def left_behind(trainer):
-    """Every bit that 200 steps have touched: weights, statistics, slots, gradient, chance."""
-    assert trainer.state.step == STEPS
+    """Every bit that training has touched: weights, statistics, slots, gradient, chance."""
     vectors = {"weights": trainer.parameters, "gradient": trainer.gradient, **trainer.slots}
     bits = {f"{kind} {n}": v.tobytes() for kind, p in vectors.items() for n, v in p.views.items()}
     return bits | {"chance": trainer.learner.generator.bit_generator.state}
@@ -97,6 +98,7 @@ def parted(one, other):
 
 def assert_one_engine(**case):
     eager, replayed = trained("eager", **case), trained("replay", **case)
+    assert eager.state.step == STEPS
     assert not parted(eager, replayed)
     assert np.isfinite(eager.parameters.flat).all()
     assert eager.parameters.trainable.any()
@@ -118,21 +120,18 @@ def filled_in(name, fields):
 # --- every optimizer
 
 OPTIMIZERS = {
-    "adam": [{}, {"l1": 1e-3, "l2": 1e-3}, {"weight_decay": 0.01}],
-    "sgd": [{}, {"l1": 1e-3}, {"weight_decay": 0.01}],
+    "adam": [{}, {"l1": 1e-3, "l2": 1e-3, "weight_decay": 0.01}],
     "rmsprop": [{}, {"centered": True, "momentum": 0.9}],
-    "lbfgs": [{}, {"history": 3}],
 }
 
 
 @pytest.mark.parametrize(("name", "fields"), list(recipes("optimizer", OPTIMIZERS)))
 @pytest.mark.parametrize("flavor", ["keras", "torch"])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_every_optimizer(name, fields, flavor, dtype):
+def test_every_optimizer(name, fields, flavor):
     optimizer = filled_in(name, fields) | {"flavor": flavor}
     whole = not families()["optimizer"][name].blockwise  # it compares whole batches
     mode = {"mode": "batch", "rate": 0.1} if whole else {}
-    assert_one_engine(optimizer=optimizer, dtype=dtype, **mode)
+    assert_one_engine(optimizer=optimizer, **mode)
 
 
 # --- every layer, put where it fits
@@ -147,50 +146,55 @@ LAYERS = {
     ],
     "batch_norm": [
         [{"dense": 6}, {"batch_norm": {"flavor": "keras", "momentum": 0.9}}, "relu"],
-        [{"dense": 6}, {"batch_norm": {"flavor": "torch"}}, "relu"],
-        [*IMAGES, {"conv2d": 2}, "batch_norm", "relu", "flatten"],
+        [*IMAGES, {"conv2d": 2}, {"batch_norm": {"flavor": "torch"}}, "flatten"],
     ],
     "conv1d": [
-        [*SEQUENCE, {"conv1d": {"filters": 4, "activation": "relu"}}, {"conv1d": 2}, "flatten"],
-        [*SEQUENCE, {"conv1d": {"filters": 4, "stride": 2, "padding": "same"}}, "flatten"],
-        [*SEQUENCE, {"conv1d": {"filters": 4, "dilation": 2, "bias": False}}, "flatten"],
+        [*SEQUENCE, {"conv1d": {"filters": 4, "activation": "relu"}}, {"conv1d": {"filters": 2, "dilation": 2}}, "flatten"],
+        [*SEQUENCE, {"conv1d": {"filters": 4, "stride": 2, "padding": "same", "bias": False}}, "flatten"],
     ],
     "conv2d": [
         [*IMAGES, {"conv2d": {"filters": 3, "activation": "relu"}}, {"conv2d": {"filters": 2, "kernel": 2}}, "flatten"],
-        [*IMAGES, {"conv2d": {"filters": 3, "kernel": [3, 2], "stride": [2, 1], "padding": "same"}}, "flatten"],
-        [*IMAGES, {"conv2d": {"filters": 3, "kernel": 2, "dilation": 2, "padding": 1, "bias": False}}, "flatten"],
+        [*IMAGES, {"conv2d": {"filters": 4, "kernel": [3, 2], "stride": [2, 1], "padding": "same"}}, {"conv2d": {"filters": 2, "kernel": 2, "dilation": 2, "padding": 1, "bias": False}}, "flatten"],
     ],
-    "dense": [[{"dense": {"units": 6, "activation": "relu"}}], [{"dense": {"units": 6, "bias": False}}, "tanh"]],
+    "dense": [[{"dense": {"units": 6, "activation": "relu"}}, {"dense": {"units": 6, "bias": False}}]],
     "dropout": [[{"dropout": 0.2}, {"dense": 6}, "relu", {"dropout": 0.5}]],
-    "embedding": [[{"embedding": {"vocabulary": 7, "units": 3}}, "flatten"], [{"embedding": {"vocabulary": 7, "units": 3}}, {"conv1d": 2}, "global_max_pool"]],
+    "embedding": [[{"embedding": {"vocabulary": 7, "units": 3}}, {"conv1d": 2}, "flatten"]],
     "flatten": [["flatten"], [*IMAGES, "flatten", {"dense": 5}, "relu"]],
-    "global_avg_pool": [[*IMAGES, {"conv2d": 4}, "relu", "global_avg_pool"], [*SEQUENCE, {"conv1d": 4}, "global_avg_pool"]],
-    "global_max_pool": [[*IMAGES, {"conv2d": 4}, "relu", "global_max_pool"], [*SEQUENCE, {"conv1d": 4}, "global_max_pool"]],
+    "global_avg_pool": [
+        [*IMAGES, {"conv2d": 4}, "relu", "global_avg_pool"],
+        [*SEQUENCE, {"conv1d": 4}, "global_avg_pool"],
+    ],
+    "global_max_pool": [
+        [*IMAGES, {"conv2d": 4}, "relu", "global_max_pool"],
+        [*SEQUENCE, {"conv1d": 4}, "global_max_pool"],
+    ],
     "layer_norm": [[{"dense": 6}, "layer_norm", "relu"], [*IMAGES, {"conv2d": 2}, "layer_norm", "flatten"]],
     "max_pool": [
         [*IMAGES, {"conv2d": {"filters": 2, "padding": "same"}}, "max_pool", "relu", "flatten"],
-        [*IMAGES, {"max_pool": {"window": 3, "stride": 1, "padding": "same"}}, "flatten"],
-        [*SEQUENCE, {"conv1d": 4}, "max_pool", "flatten"],
+        [*SEQUENCE, {"max_pool": {"window": 3, "stride": 1, "padding": "same"}}, "flatten"],
     ],
-    "reshape": [[{"reshape": [4, 6]}, "flatten"], [{"dense": 6}, {"reshape": [3, 2]}, "tanh", {"reshape": [6]}]],
+    "reshape": [[{"dense": 6}, {"reshape": [3, 2]}, "tanh", {"reshape": [6]}]],
     "residual": [
-        [{"dense": 6}, {"residual": {"layers": [{"dense": 6}, "batch_norm", "relu", {"dropout": 0.2}], "activation": "relu"}}],
+        [{"dense": 6}, {"residual": {"layers": [{"dense": 6}, "batch_norm", {"dropout": 0.2}], "activation": "relu"}}],
         [*IMAGES, {"residual": [{"conv2d": {"filters": 1, "padding": "same"}}, "relu"]}, "flatten"],
     ],
 }  # fmt: skip
 
 
 def layer_cases():
-    """A layer has its networks in LAYERS; an activation goes into a dense layer and after one."""
+    """A layer has its networks in LAYERS; an activation goes into a dense layer and after one.
+
+    Their types take turns; a network that is alone is trained in both.
+    """
     for name, layer in families()["layer"].items():
-        free = [[{"dense": {"units": 6, "activation": name}}, {"dense": 5}, name]]
+        free = [[{"dense": {"units": 6, "activation": name}}], [{"dense": 5}, name]]
         networks = LAYERS.get(name, free if issubclass(layer, Activation) else [None])
-        for k, layers in enumerate(networks):
-            yield pytest.param(name, layers, id=f"{name}-{k}")
+        for k in range(max(len(networks), len(DTYPES))):
+            dtype = DTYPES[k % len(DTYPES)]
+            yield pytest.param(name, networks[k % len(networks)], dtype, id=f"{name}-{k}-{dtype}")
 
 
-@pytest.mark.parametrize(("name", "layers"), list(layer_cases()))
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "layers", "dtype"), list(layer_cases()))
 def test_every_layer(name, layers, dtype):
     assert layers is not None, f"{name} has no recipe in this file: put it into a small network"
     assert_one_engine(network=(FIT, layers), dtype=dtype, optimizer="momentum", rate=1e-3)
@@ -198,35 +202,38 @@ def test_every_layer(name, layers, dtype):
 
 # --- every loss, every batch mode
 
-LOSSES = [
-    (loss, task)
-    for loss, member in families()["loss"].items()
-    for task in TASKS
-    if not member().problem(TASKS[task])
-]
+
+def task_of(loss):
+    """The first task that it serves."""
+    serves = [task for task in TASKS if not families()["loss"][loss]().problem(TASKS[task])]
+    assert serves, f"{loss} serves no task of this file: add one"
+    return serves[0]
 
 
-@pytest.mark.parametrize(("loss", "task"), LOSSES)
+@pytest.mark.parametrize("loss", families()["loss"])
 @pytest.mark.parametrize("mode", MODES)
-def test_every_loss_in_every_batch_mode(loss, task, mode):
-    assert_one_engine(loss=loss, task=task, mode=mode)
-
-
-def test_every_loss_serves_some_task():
-    assert {loss for loss, _ in LOSSES} == families()["loss"].keys()
+def test_every_loss_in_every_batch_mode(loss, mode):
+    assert_one_engine(loss=loss, task=task_of(loss), mode=mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_statistics_and_chance_in_every_batch_mode(mode, dtype):
-    assert_one_engine(network=BUSY, mode=mode, dtype=dtype)
+def test_statistics_and_chance_in_every_batch_mode(mode):
+    assert_one_engine(network=BUSY, mode=mode)
 
 
-@pytest.mark.parametrize("tile", [1, 3, 5, ROWS])
-@pytest.mark.parametrize("mode", ["batch", "minibatch"])
-@pytest.mark.parametrize("network", [PLAIN, BUSY], ids=["plain", "busy"])
-def test_a_batch_in_tiles(tile, mode, network):
-    assert_one_engine(network=network, tile=tile, mode=mode, size=16)
+@pytest.mark.parametrize(("network", "mode"), [(PLAIN, "batch"), (BUSY, "minibatch")])
+def test_a_batch_in_tiles(network, mode):
+    assert_one_engine(network=network, mode=mode, size=16, tile=6)  # of 5 and 6, and one of 7
+
+
+def test_a_reshape_that_has_to_copy():
+    """The smallest case of conv1d before global_avg_pool: rows that are no view of what was."""
+    x, y = np.arange(6.0).reshape(2, 3), np.full(6, np.nan)
+    replay = Replay(lambda x: [ops.reshape(ops.transpose(x), shape=6)], [], [y])
+    for _ in range(4):
+        replay(x)
+        np.testing.assert_array_equal(y, x.T.ravel())
+        y[...] = np.nan
 
 
 # --- every schedule, every clipping
@@ -244,17 +251,16 @@ SCHEDULES = {
 @pytest.mark.parametrize(("name", "fields"), list(recipes("schedule", SCHEDULES)))
 def test_every_schedule(name, fields):
     schedule = filled_in(name, fields) | {"warmup_steps": 20}
-    assert_one_engine(network=BUSY, schedule=schedule, optimizer="momentum")
+    assert_one_engine(schedule=schedule, optimizer="momentum")
 
 
 CLIPPING = {name: [{"limit": 0.05}] for name in ("global_norm", "norm", "value")}
 
 
 @pytest.mark.parametrize(("name", "fields"), list(recipes("clipping", CLIPPING)))
-@pytest.mark.parametrize("tile", [None, 3])
-def test_every_clipping(name, fields, tile):
+def test_every_clipping(name, fields):
     clipping = filled_in(name, fields)
-    assert_one_engine(clipping=clipping, optimizer="momentum", tile=tile)
+    assert_one_engine(clipping=clipping, optimizer="momentum", tile=4)
     assert parted(trained("replay", clipping=clipping), trained("replay"))
 
 
@@ -265,7 +271,7 @@ def test_a_run_leaves_the_same_behind(tmp_path):
     layers = [{"dense": 8}, "batch_norm", "relu", {"dropout": 0.2}, {"dense": 1}]
     for engine in ("eager", "replay", "auto"):
         e = Experiment.model_validate({
-            "data": {"name": "circle", "samples": 150}, "model": {"layers": layers}, "epochs": 10,
+            "data": {"name": "circle", "samples": 150}, "model": {"layers": layers}, "epochs": 4,
             "batch_size": 8, "accumulate": 4, "clipping": {"global_norm": 0.5}, "schedule": "cosine",
             "early_stopping": {"patience": 3, "restore_best_weights": True}, "engine": engine,
         })  # fmt: skip
@@ -310,9 +316,11 @@ REFUSALS = {behind: "multiply got an array of shape", peeking: "multiply got ano
 ODD = ((5,), [{"dense": 6}, "batch_norm", "odd", {"dropout": 0.3}])
 
 
-@pytest.mark.parametrize("tile", [None, 3])
+@pytest.mark.parametrize("tile", [None, 4])
 def test_auto_computes_eagerly_what_it_cannot_replay(odd, tile):
-    auto, eager = (trained(engine, network=ODD, tile=tile) for engine in ("auto", "eager"))
+    auto, eager = (
+        trained(engine, network=ODD, tile=tile, steps=12) for engine in ("auto", "eager")
+    )
     assert REFUSALS[odd] in auto.learner.refusal
     assert not eager.learner.refusal
     assert not parted(auto, eager)
@@ -322,7 +330,7 @@ def test_auto_replays_what_it_can():
     learner = trained("auto", network=BUSY).learner
     assert not learner.refusal
     plans = [plan for replay in learner._replays.values() for plan in replay.plans.values()]
-    assert sorted(plan.runs for plan in plans) == [66, 132]  # 8, 8, 7 of 23; the first is recorded
+    assert sorted(plan.runs for plan in plans) == [65, 133]  # 8, 8, 7 of 23; the first is recorded
 
 
 def test_the_engine_replay_says_in_one_line_why_it_cannot(odd):

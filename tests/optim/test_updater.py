@@ -29,7 +29,7 @@ def after_one(config, theta, gradient, lr=0.1):
 
 
 @every_member
-@pytest.mark.parametrize("shape", [(2 * BLOCK + 7,), (100, 2 * SHORTEST + 3)], ids=str)
+@pytest.mark.parametrize("shape", [(2 * BLOCK + 7,), (300, 2 * SHORTEST + 3)], ids=str)
 def test_blocks_change_no_bit(optimizer, shape):
     rng = np.random.default_rng(0)
     theta = rng.standard_normal(shape).astype(np.float32)

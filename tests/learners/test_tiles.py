@@ -1,0 +1,204 @@
+"""A batch walked in tiles has the gradient of the whole batch, and bounded memory."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from backproplab.config import Experiment
+from backproplab.data import epoch_order
+from backproplab.experiment import build
+from backproplab.learners import Backprop, tile_length
+from backproplab.learners.backprop import TILE
+from backproplab.nn import Model
+from backproplab.nn.losses import SoftmaxCrossEntropy
+from backproplab.optim import Optimizer
+from backproplab.optim.schedules import Constant
+from backproplab.streams import stream
+from backproplab.train.loop import Split, Trainer
+from benchmarks.ours import network_of
+from benchmarks.workloads import WORKLOADS
+
+ROWS, CLASSES = 37, 3
+DENSE = [{"dense": {"units": 8, "activation": "tanh"}}, "layer_norm", {"dense": CLASSES}]
+IMAGES = [{"reshape": [4, 4, 1]}, {"conv2d": 2}, "relu", "max_pool", "flatten", {"dense": CLASSES}]
+MIXING = [{"dense": 8}, {"batch_norm": {"momentum": 0.0}}, "relu", {"dense": CLASSES}]
+
+
+def examples(rows, units=16, dtype=np.float64):
+    generator = np.random.default_rng(1)
+    x = generator.standard_normal((rows, units)).astype(dtype)
+    return x, generator.integers(0, CLASSES, rows)
+
+
+def network(layers, units=16):
+    return Model(layers=layers).network((units,), CLASSES)
+
+
+def learner(layers, tile=None, engine="auto", dtype=np.float64):
+    net = network(layers)
+    parameters = net.parameters(dtype)
+    net.initialize(parameters, stream(0, "init"))
+    return Backprop(net, SoftmaxCrossEntropy(), parameters, stream(0, "dropout"), engine, tile)
+
+
+# --- the same gradient
+
+
+@pytest.mark.parametrize("layers", [DENSE, IMAGES], ids=["dense", "images"])
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+@pytest.mark.parametrize("tile", [1, 4, 10, 18, 36])  # 37 is prime: no tiles are all equal
+def test_tiles_add_up_to_the_gradient_of_the_batch(layers, engine, tile):
+    whole, tiled = learner(layers, tile=ROWS, engine=engine), learner(layers, tile, engine)
+    for _ in range(4):  # the fourth one is replayed
+        whole(*examples(ROWS))
+        tiled(*examples(ROWS))
+        np.testing.assert_allclose(tiled.gradient.flat, whole.gradient.flat, rtol=0, atol=1e-12)
+    assert np.ptp(whole.gradient.flat) > 0.1
+
+
+def test_the_rows_given_are_the_rows_taken():
+    x, y = examples(100)
+    rows = np.random.default_rng(2).permutation(100)[:ROWS]
+    chosen, tiled = learner(DENSE, tile=ROWS), learner(DENSE, tile=5)
+    chosen(x[rows], y[rows])
+    tiled(x, y, rows)
+    np.testing.assert_allclose(tiled.gradient.flat, chosen.gradient.flat, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "samples", [160, 163, 186]
+)  # last batches of 32, 2 and 21 of 128, 130, 149
+def test_accumulating_four_batches_is_one_of_four_times_the_size(samples):
+    weights = []
+    for size, accumulate in ((32, 1), (8, 4)):
+        parts = build(Experiment.model_validate({
+            "data": {"name": "circle", "samples": samples}, "dtype": "float64", "batch_size": size,
+            "model": {"hidden": [6, 4], "activation": "tanh"}, "accumulate": accumulate,
+        }))  # fmt: skip
+        updater = parts.updater(fills := parts.learner())
+        shuffle, split = stream(0, "shuffle"), parts.split(parts.splits.train)
+        batches = [rows for _ in range(3) for rows in parts.epoch(shuffle)]
+        for t, rows in enumerate(batches, start=1):
+            fills(split.inputs, split.encoded, rows)
+            updater(0.01, t)
+        weights.append((parts.parameters.flat, len(batches)))
+    (large, updates), (small, as_many) = weights
+    assert updates == as_many
+    np.testing.assert_allclose(small, large, rtol=0, atol=1e-12)
+
+
+# --- how long a tile is
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["at the top", "in a residual block"])
+def test_a_network_that_mixes_examples_takes_its_batch_whole(inside, monkeypatch):
+    monkeypatch.setattr("backproplab.learners.backprop.TILE", 1)
+    dense, norm, *rest = MIXING
+    layers = [dense, {"residual": [norm]}, *rest] if inside else MIXING
+    name = "residual_1/batch_norm_1" if inside else "batch_norm_1"
+    x, y = examples(5000)
+    whole = learner(layers)
+    kernel, bias = (whole.parameters.views[f"dense_1/{w}"].copy() for w in ("kernel", "bias"))
+    whole(x, y)
+    mean = whole.parameters.views[f"{name}/mean"]  # with momentum 0 that of the batch
+    np.testing.assert_allclose(mean, (x @ kernel + bias).mean(0), atol=1e-13)
+
+
+def test_a_tile_s_activations_fill_the_cache_forward_and_backward():
+    parameters = network(DENSE).parameters(np.float32)
+    numbers = 16 + 8 + 8 + 3  # inputs, dense, layer_norm, dense
+    assert tile_length(network(DENSE), parameters) == TILE // (2 * numbers * 4)
+    doubled = network(DENSE).parameters(np.float64)
+    assert tile_length(network(DENSE), doubled) == TILE // (2 * numbers * 8)
+
+
+def test_a_tile_of_a_wide_network_outweighs_its_weights():
+    wide = network([{"dense": 2048}, {"dense": 2048}, {"dense": CLASSES}])
+    parameters = wide.parameters(np.float32)
+    example = 2 * 4 * (16 + 2048 + 2048 + 3)
+    assert tile_length(wide, parameters) * example > parameters.flat.nbytes - example > TILE
+
+
+@pytest.mark.parametrize("fields", [
+    {"batch_mode": "batch"}, {"batch_mode": "stochastic"}, {"batch_size": 64}, {"threads": 2},
+    {"seed": 1}, {"engine": "eager"}, {"data": {"name": "circle", "samples": 5000}},
+], ids=str)  # fmt: skip
+def test_the_length_depends_on_the_network_alone(fields):
+    base = {"data": {"name": "circle", "samples": 200}, "model": {"hidden": [16]}}
+    one, other = (build(Experiment.model_validate(e)).learner() for e in (base, base | fields))
+    assert one.tile == other.tile
+
+
+@pytest.mark.parametrize(("rows", "tile"), [(37, 10), (11, 8), (20, 8), (23, 1), (60_000, 2473)])
+def test_tiles_are_as_equal_as_can_be_and_cover_the_batch(rows, tile):
+    tiles = list(learner(DENSE, tile)._tiles(rows))
+    lengths = [part.stop - part.start for part in tiles]
+    assert max(lengths) - min(lengths) <= 1
+    assert np.concatenate([np.arange(rows)[part] for part in tiles]).tolist() == list(range(rows))
+    assert max(lengths) <= 1.5 * tile
+
+
+# --- memory
+
+
+class Traced:
+    """``with Traced() as memory: …``; then ``memory.peak`` is what was allocated, in bytes."""
+
+    def __enter__(self):
+        tracemalloc.start()
+        self.before, _ = tracemalloc.get_traced_memory()
+        return self
+
+    def __exit__(self, *error):
+        self.peak = tracemalloc.get_traced_memory()[1] - self.before
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("engine", ["eager", "replay"])
+def test_a_batch_of_60_000_makes_no_temporaries_of_60_000_rows(engine):
+    """64-32-10: the inputs are 15 MB, one layer's activations 8 MB, a step's 50 MB."""
+    net = Model(layers=[{"dense": {"units": 32, "activation": "relu"}}, {"dense": 10}]).network(
+        (64,), 10
+    )
+    trainer, rows = trainer_of(net, 60_000, 64, engine=engine)
+    with Traced() as memory:
+        for _ in range(3):
+            trainer.step(rows)
+    assert memory.peak < 8e6  # a fifth of a step's; a tile's, and what its recording keeps
+
+
+def trainer_of(net, rows, units, optimizer="sgd", engine="auto"):
+    """A Trainer on random examples, and the order of an epoch in batch mode."""
+    generator = np.random.default_rng(0)
+    x, y = generator.standard_normal((rows, units), np.float32), generator.integers(0, 10, rows)
+    parameters = net.parameters(np.float32)
+    net.initialize(parameters, stream(0, "init"))
+    trainer = Trainer(
+        Backprop(net, SoftmaxCrossEntropy(), parameters, stream(0, "dropout"), engine),
+        Optimizer.parse(optimizer),
+        Constant().begin(1e-3, 1),
+        iter,
+        Split(x, y, y),
+        None,
+        (),
+        1,
+    )
+    return trainer, epoch_order("batch", rows, generator)
+
+
+@pytest.mark.parametrize("name", "ABCD")
+def test_a_step_that_is_replayed_allocates_no_array(name):
+    """The dense workloads of the benchmark, a batch of D being 3000 rows instead of 60 000."""
+    work = WORKLOADS[name]
+    batch = min(work.batch, 3000)
+    trainer, order = trainer_of(network_of(work), batch, work.inputs, work.optimizer)
+    for _ in range(12):
+        trainer.step(order)
+    peaks = []
+    for _ in range(3):  # the 13th to 15th; a recording comes with each power of two
+        with Traced() as memory:
+            trainer.step(order)
+        peaks.append(memory.peak)
+    assert not trainer.learner.refusal
+    assert min(peaks) < 40_000  # NumPy's loops have a buffer of 8192 entries
