@@ -1,12 +1,14 @@
 """What whole trainings must reach, on real data; acceptance lines of anchors/learners.md 14, 15."""
 
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backproplab.config import load
+from backproplab.config import Experiment, load
 from backproplab.experiment import build, run
+from backproplab.registry import families
 from backproplab.train.callbacks import Callback
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -102,3 +104,65 @@ def test_the_playground_sets_are_learned(tmp_path, name, accuracy):
 def test_a_linear_model_cannot(tmp_path, name):
     results = playground(tmp_path, name, "model.hidden=[]", "epochs=30")
     assert statistics.median(r["val_accuracy"] for r in results) <= 0.70
+
+
+# optimizer -> learning rate, flavor that the table is of, its train cross-entropy (None: not in
+# the table); anchors/learners.md section 8: digits / 16, 64-64-10 relu, batch 32, 30 epochs
+DIGITS = {
+    "sgd": (0.1, "keras", 0.074),
+    "momentum": (0.05, "keras", 0.010),
+    "nesterov": (0.05, "keras", 0.010),
+    "adagrad": (0.05, "torch", 0.027),  # keras' initial accumulator of 0.1 makes it 0.062
+    "adadelta": (1.0, "keras", 0.065),
+    "rmsprop": (0.001, "keras", 0.062),
+    "adam": (0.001, "keras", 0.077),
+    "adamax": (0.002, "keras", 0.104),
+    "nadam": (0.001, "keras", 0.076),
+    "amsgrad": (0.001, "keras", None),
+    "adamw": (0.001, "keras", None),
+    "lion": (0.0003, "keras", None),  # Chen et al.: a third to a tenth of Adam's
+}
+FLAVORS = ("keras", "torch")
+SEEDS = (0, 1, 2)
+
+
+def digits(tmp_path, optimizer, rate, **fields):
+    """The final metrics of each seed, on pixels of 0 to 1."""
+    results = []
+    for seed in SEEDS:
+        parts = build(Experiment.model_validate({
+            "data": {"name": "digits", "validation_split": 0.0, "test_split": 0.2, "standardize": False},
+            "model": {"hidden": [64]}, "optimizer": optimizer, "learning_rate": rate, "seed": seed,
+            "batch_size": 32, "epochs": 30, "tensorboard": {"histograms": 0},
+        } | fields))  # fmt: skip
+        scaled = {
+            name: replace(split, inputs=split.inputs / 16)
+            for name in ("train", "test")
+            if (split := getattr(parts.splits, name))
+        }
+        parts = replace(parts, splits=replace(parts.splits, **scaled))
+        results.append(run(parts, tmp_path / str(seed)).metrics)
+    return results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavor", FLAVORS)
+@pytest.mark.parametrize("name", sorted(families()["optimizer"].keys() - {"lbfgs"}))
+def test_every_optimizer_learns_the_digits(tmp_path, name, flavor):
+    assert name in DIGITS, f"{name} has no learning rate in this file"
+    rate, tabulated, cross_entropy = DIGITS[name]
+    results = digits(tmp_path, {"name": name, "flavor": flavor}, rate)
+    assert min(r["test_accuracy"] for r in results) >= 0.95
+    if cross_entropy and flavor == tabulated:
+        assert statistics.median(r["loss"] for r in results) == pytest.approx(
+            cross_entropy, rel=0.2
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_lbfgs_learns_the_digits_from_whole_batches(tmp_path, flavor):
+    fields = {"batch_mode": "batch", "epochs": 100}
+    results = digits(tmp_path, {"name": "lbfgs", "flavor": flavor}, 1.0, **fields)
+    assert min(r["test_accuracy"] for r in results) >= 0.95
+    assert max(r["loss"] for r in results) < 0.01
