@@ -50,7 +50,7 @@ def prepare(work: Workload) -> Side:
 
     def step(k: int) -> None:
         for rows in islice(batches, k):
-            trainer.step(order[rows])
+            trainer.step(None if work.batch == len(x) else order[rows])
 
     return Side(step, lambda: list(parameters.views.values()))
 

@@ -23,6 +23,7 @@ LEVELS = [
     {"experiment", "registry"},
     {"checking"},
     {"explain"},
+    {"report"},
     {"cli"},
     {"__main__"},
 ]
@@ -42,7 +43,7 @@ WALLS = {
     "google_crc32c": {"train/tensorboard.py"},
     "sympy": {"explain/symbolic.py"},
     "optuna": set(),
-    "matplotlib": {"train/figures.py"},
+    "matplotlib": {"train/figures.py", "report/figures.py", "report/axes.py"},
 }
 
 
@@ -125,6 +126,8 @@ LIGHT = {
     "train --help": (),
     "explain --help": (),
     "find-lr --help": (),
+    "compare --help": (),
+    "report --help": (),
     "explain x*y x=1 y=2": ("numpy",),
     "runs": (),
     "clean --dry-run": ("tensorboard",),

@@ -79,13 +79,15 @@ class Parts:
         slots = {name: weights.twin().flat for name in optimizer.slots}
         return Updater(optimizer, weights.trainable, learner.gradient.flat, slots)
 
-    def epoch(self, shuffle: np.random.Generator, digest: Any = None) -> Iterator[Rows]:
-        """The rows of each batch of one epoch; the digest takes note of their order."""
+    def epoch(self, shuffle: np.random.Generator, digest: Any = None) -> Iterator[Rows | None]:
+        """The rows of each batch of one epoch, None for all; the digest takes note of the order."""
         mode, examples, _ = self.batching
         rows, length = epoch_order(mode, examples, shuffle), self.batch_length
         if digest is not None:
             digest.update(length.to_bytes(8, "little"))
             digest.update(rows.tobytes())
+        if mode == "batch":
+            return iter((None,))
         return (rows[start : start + length] for start in range(0, examples, length))
 
     def rate(self) -> Rate:

@@ -44,6 +44,7 @@ def outcome(trainer: Trainer) -> dict[str, Any]:
         "examples": state.examples,
         "seconds": round(state.seconds, 6),
         "restored_epoch": trainer.restored_epoch,
+        "not_replayed": trainer.learner.refusal,
         "metrics": _finite(state.metrics),
         "best": _finite(state.best),
     }

@@ -95,7 +95,11 @@ def find_learning_rate(parts: Parts, smallest: float, largest: float, steps: int
     train, learner = parts.split(parts.splits.train), parts.learner()
     shuffle = stream(parts.experiment.seed, "shuffle")
     epochs = iter(lambda: parts.epoch(shuffle), None)
-    batches = ((train.inputs[rows], train.encoded[rows]) for epoch in epochs for rows in epoch)
+    batches = (
+        (train.inputs, train.encoded) if rows is None else (train.inputs[rows], train.encoded[rows])
+        for epoch in epochs
+        for rows in epoch
+    )
     with threadpool_limits(parts.threads):
         return range_test(learner, parts.updater(learner), batches, smallest, largest, steps)
 

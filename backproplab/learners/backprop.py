@@ -6,7 +6,7 @@ file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from backproplab.autograd.replay import RecordingError, Replay
 from backproplab.nn import Loss, Network, ParameterVector
 
 Array = np.ndarray[Any, Any]
+Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
 Engine = Literal["auto", "eager", "replay"]
 TILE = 2**21  # bytes that a tile's activations should stay below: about a core's L2 cache
 
@@ -50,25 +51,28 @@ class Backprop:
         self.refusal = ""
         self.gradient = parameters.twin()
         self.tile = tile or tile_length(network, parameters)
-        self._part: ParameterVector | None = None  # a tile's gradient
+        self._share: ParameterVector | None = None  # a tile's gradient
         self._replays: dict[int, Replay] = {}  # by the size of the batch
 
-    def __call__(self, inputs: Array, targets: Array, rows: Array | None = None) -> None:
+    def __call__(self, inputs: Array, targets: Array, rows: Rows | None = None) -> None:
         """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
+
+        All of them, in the order in which they lie, are read where they are and not copied.
 
         A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
         share to the gradient, so that the mean is that of the whole batch.
         """
-        rows = np.arange(len(inputs)) if rows is None else rows
-        tiles = list(self._tiles(len(rows)))
-        if len(tiles) == 1:
-            self._compute(inputs, targets, rows, len(rows), self.gradient)
+        batch = len(inputs) if rows is None else len(rows)
+        tiles = self._tiles(batch)
+        parts = tiles if rows is None else [rows[tile] for tile in tiles]
+        if len(parts) == 1:
+            self._compute(inputs, targets, parts[0], batch, self.gradient)
             return
-        part = self._part = self._part or self.parameters.twin()
+        share = self._share = self._share or self.parameters.twin()
         self.gradient.flat[...] = 0
-        for tile in tiles:
-            self._compute(inputs, targets, rows[tile], len(rows), part)
-            np.add(self.gradient.flat, part.flat, out=self.gradient.flat)
+        for part in parts:
+            self._compute(inputs, targets, part, batch, share)
+            np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
 
     def loss(self, inputs: Array, targets: Array) -> Any:
         """The mean loss of a batch in training: a number, or one for each member."""
@@ -76,14 +80,14 @@ class Backprop:
         outputs = self.network(weights, Tensor(inputs), self.generator)
         return ops.mean(self.loss_function(outputs, Tensor(targets)), axis=-1).value
 
-    def _tiles(self, examples: int) -> Iterator[slice]:
+    def _tiles(self, examples: int) -> list[slice]:
         """Parts of a batch, as equal as they can be."""
         count = max(round(examples / self.tile), 1)
         bounds = [examples * k // count for k in range(count + 1)]
-        return (slice(start, end) for start, end in pairwise(bounds))
+        return [slice(start, end) for start, end in pairwise(bounds)]
 
     def _compute(
-        self, inputs: Array, targets: Array, rows: Array, batch: int, into: ParameterVector
+        self, inputs: Array, targets: Array, rows: Rows | slice, batch: int, into: ParameterVector
     ) -> None:
         """The part of the gradient of a batch of so many examples that these rows give."""
         if self.engine == "eager" or self.refusal:
@@ -95,7 +99,7 @@ class Backprop:
             self._replay(batch, into).of_rows(rows, inputs, targets)
         except RecordingError as error:
             if self.engine == "replay":
-                raise
+                raise RecordingError(f"{error}; engine=auto computes such a step eagerly") from None
             self.refusal = str(error)
 
     def _replay(self, batch: int, into: ParameterVector) -> Replay:

@@ -37,7 +37,8 @@ class Trainer:
     """One training run: take a batch, get its gradient, update; once an epoch, evaluate.
 
     learner: fills the gradient.  clipping: makes it smaller.  optimizer, rate: the update.
-    order: one epoch's index arrays.  epochs, steps: where it ends, whichever comes first.
+    order: one epoch's index arrays, or None for all examples as they lie.
+    epochs, steps: where it ends, whichever comes first.
     train, validation: the splits.  metrics: measured once an epoch on whole splits, with the
         weights as they stand then, so that train and validation, and every batch mode, compare.
     """
@@ -47,7 +48,7 @@ class Trainer:
         learner: Backprop,
         optimizer: Optimizer,
         rate: Rate,
-        order: Callable[[], Iterator[Array]],
+        order: Callable[[], Iterator[Array | None]],
         train: Split,
         validation: Split | None,
         metrics: tuple[Metric, ...],
@@ -162,18 +163,19 @@ class Trainer:
         if self.state.epoch >= self.epochs:
             self.state.request_stop("max_epochs")
 
-    def step(self, rows: Array) -> None:
-        """One update: the gradient of these examples, checked, clipped, followed."""
+    def step(self, rows: Array | None) -> None:
+        """One update: the gradient of these examples (None: all), checked, clipped, followed."""
         self.learner(self.train.inputs, self.train.encoded, rows)
         if not _all_finite(self.gradient.flat):
             place = f"at epoch {self.state.epoch + 1}, step {self.state.step + 1}"
-            batch = self.train.inputs[rows], self.train.encoded[rows]
+            which = slice(None) if rows is None else rows
+            batch = self.train.inputs[which], self.train.encoded[which]
             raise self._divergence(place, self.learner.first_nonfinite(*batch))
         if self.clipping:
             self.clipping.clip(self.gradient.flat, self.gradient.views)
         self.updater(self.learning_rate, self.state.step + 1)
         self.state.step += 1
-        self.state.examples += len(rows)
+        self.state.examples += len(self.train) if rows is None else len(rows)
         self._tell("step")
 
     def _divergence(self, place: str, culprit: str) -> DivergedError:

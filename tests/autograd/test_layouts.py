@@ -9,7 +9,10 @@ import backproplab as bpl
 from backproplab.autograd import OPS, apply
 
 CASES = [
-    (op, k) for op in OPS.values() for k in range(len(op.samples)) if op.name not in ("dropout_mask", "assign")
+    (op, k)
+    for op in OPS.values()
+    for k in range(len(op.samples))
+    if op.name not in ("dropout_mask", "assign")
 ]
 BY_NAME = {f"{op.name}-{k}": (op, k) for op, k in CASES}
 

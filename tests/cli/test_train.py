@@ -7,8 +7,12 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
+
+from backproplab.autograd import Tensor
+from backproplab.nn import Activation, Layer
 
 QUICK = "data: {name: circle, samples: 100}\nmodel: {hidden: [4]}\nepochs: 2\n"
 
@@ -214,3 +218,43 @@ def test_show_tells_the_best_epoch_and_the_weights_kept(backproplab, config):
         re.search(r"kept the weights of epoch (\d+)", shown),
     )
     assert best[1] == kept[1]
+
+
+@pytest.fixture
+def odd():
+    """An activation that NumPy computes behind the recorder's back, while the test runs."""
+
+    class Odd(Activation, name="odd"):
+        """x tanh x, the second one by NumPy."""
+
+        function = staticmethod(lambda x: x * Tensor(np.tanh(x.value)))
+
+    yield
+    for family in (Activation, Layer):
+        del family.members["odd"]
+
+
+def test_what_cannot_be_replayed_is_told_in_one_line(backproplab, config, odd):
+    refused = backproplab("train exp1.yaml model.activation=odd engine=replay --progress none")
+    assert refused.code != 0
+    (line,) = (line for line in refused.err.splitlines() if "cannot be replayed" in line)
+    assert "multiply got an array of shape (32, 4) that no op of the step has made" in line
+    (session,) = sessions(config)
+    assert json.loads((session / "exp1" / "run.json").read_text())["status"] == "failed"
+
+
+def test_the_engine_auto_trains_it_all_the_same(backproplab, config, odd):
+    for engine in ("auto", "eager"):
+        words = f"train exp1.yaml model.activation=odd engine={engine} --name {engine}"
+        assert backproplab(f"{words} --progress none").code == 0
+    tables = {path.read_bytes() for path in (config / "runs").rglob("metrics.csv")}
+    assert len(tables) == 1
+
+
+def test_the_threads_are_in_the_header_and_in_the_config(backproplab, config):
+    shown = backproplab("train exp1.yaml threads=2")
+    assert re.search(r"^ +threads +2$", shown.err, re.MULTILINE)
+    (session,) = sessions(config)
+    assert yaml.safe_load((session / "exp1" / "config.yaml").read_text())["threads"] == 2
+    again = backproplab("train exp1.yaml --dry-run")
+    assert re.search(r"^ +threads +1$", again.err, re.MULTILINE)  # auto, of a small network

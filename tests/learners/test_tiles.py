@@ -168,6 +168,18 @@ def test_a_batch_of_60_000_makes_no_temporaries_of_60_000_rows(engine):
     assert memory.peak < 8e6  # a fifth of a step's; a tile's, and what its recording keeps
 
 
+def test_memory_does_not_grow_with_the_number_of_tiles():
+    """Of the benchmark's CNN, whose tiles are of 3 images and whose patches take 145 kB each."""
+    peaks = []
+    for images in (60, 180):
+        trainer, _ = trainer_of(network_of(WORKLOADS["CNN"]), images, 784)
+        with Traced() as memory:
+            for _ in range(4):
+                trainer.learner(trainer.train.inputs, trainer.train.encoded)
+        peaks.append(memory.peak)
+    assert peaks[1] < peaks[0] + 2e6  # the images' own: 120 of 3 kB
+
+
 def trainer_of(net, rows, units, optimizer="sgd", engine="auto"):
     """A Trainer on random examples, and the order of an epoch in batch mode."""
     generator = np.random.default_rng(0)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,8 @@ from backproplab.experiment import build, run
 from backproplab.optim import Schedule
 from backproplab.registry import families
 from backproplab.train.callbacks import Callback
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def experiment(**fields):
@@ -170,6 +171,7 @@ def test_threads_are_given_back_after_the_run(tmp_path):
     assert [pool["num_threads"] for pool in threadpool_info()] == before
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="this machine has one core")
 def test_two_threads_give_the_same_bits_each_time(tmp_path):
     e, watch = experiment(model=WIDE, batch_size=128, threads=2, epochs=3), Watch()
     run(e, tmp_path / "one", [watch])
@@ -183,32 +185,14 @@ def test_two_threads_give_the_same_bits_each_time(tmp_path):
 
 # --- memory
 
-# tensorboardX imports PyTorch where it finds it; what that takes is not ours
-TRAINING = """
-import sys
-sys.modules["torch"] = None
-from backproplab.cli import main
-try:
-    main()
-finally:
-    lines = open("/proc/self/status").read().splitlines()
-    print(*[line for line in lines if line.startswith("VmHWM")])
-"""
-
 
 @pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/usr/share/datasets/fashion-mnist").is_dir(),
     reason="Debian's dataset-fashion-mnist is not installed",
 )
-def test_fashion_mnist_is_trained_within_the_memory_that_its_parts_need(tmp_path):
-    from benchmarks.memory import CONFIG, bound
-
-    words = ["train", str(CONFIG), "epochs=2", "--progress", "none"]
-    done = subprocess.run(
-        [sys.executable, "-c", TRAINING, *words],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    kilobytes = int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1])
-    limit, terms = bound()
-    assert 1024 * kilobytes <= limit, f"{kilobytes / 1024:.0f} MiB of {limit / 2**20:.0f}: {terms}"
+def test_fashion_mnist_is_trained_within_the_memory_that_its_parts_need():
+    """In a process of its own: Linux counts what a process was before its exec."""
+    command = [sys.executable, "-m", "benchmarks.memory"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(": met\n"), done.stdout

@@ -43,7 +43,10 @@ def _lead(x: Array, trailing: int) -> tuple[int, ...]:
 
 
 def _reshape(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
-    return x.reshape(_lead(x, trailing) + shape)
+    if out is None:
+        return x.reshape(_lead(x, trailing) + shape)
+    np.copyto(out.reshape(x.shape), x)  # out is as fresh memory: in order
+    return out
 
 
 def _reshape_settings(x: Any, shape: int | Sequence[int]) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.primitive import Call
 from backproplab.autograd.replay.memory import Places
 from backproplab.autograd.replay.peepholes import simplified
 from backproplab.autograd.replay.program import Array, Instruction, Program
 
-Call = Callable[[], Any]
+MOST_BOUND = 4096  # inputs that calls are kept for
+Key = tuple[int, ...]  # addresses
 
 
 class Plan:
@@ -27,12 +28,13 @@ class Plan:
         self.program = simplified(recorded)
         places = Places(self.program, into)
         self.nbytes = places.nbytes
+        self.copies = places.copies
         self.inputs = [np.empty(b.shape, b.dtype) for b in recorded.buffers[:inputs]]
-        arrays = places.arrays | dict(enumerate(self.inputs))
-        self.calls = [
-            call for step in self.program.instructions for call in self._bind(step, arrays)
-        ]
-        self.calls += [partial(np.copyto, wanted, arrays[n]) for n, wanted in places.copies]
+        self.arrays = places.arrays | dict(enumerate(self.inputs))
+        self.moving = self._moving(inputs)
+        self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
+        self.calls = self._flat(self.steps, self.arrays)
+        self.elsewhere: dict[Key, tuple[Sequence[Array], list[Call]]] = {}
         self.runs = 0
 
     def run(self, inputs: Sequence[Array]) -> None:
@@ -42,6 +44,37 @@ class Plan:
                 np.copyto(own, given)
         for call in self.calls:
             call()
+
+    def run_on(self, inputs: Sequence[Array]) -> None:
+        """Compute the step on inputs that stay where they are: what reads them is bound once."""
+        key = tuple([x.__array_interface__["data"][0] for x in inputs])
+        if key not in self.elsewhere:
+            if len(self.elsewhere) >= MOST_BOUND:
+                self.elsewhere.clear()
+            self.elsewhere[key] = inputs, self._calls_on(inputs)
+        for call in self.elsewhere[key][1]:
+            call()
+
+    def _calls_on(self, inputs: Sequence[Array]) -> list[Call]:
+        """The calls, those that read the inputs bound to these."""
+        arrays = self.arrays | dict(enumerate(inputs))
+        steps = [
+            self._bind(step, arrays) if self.moving.intersection(step.inputs) else calls
+            for step, calls in zip(self.program.instructions, self.steps, strict=True)
+        ]
+        return self._flat(steps, arrays)
+
+    def _moving(self, inputs: int) -> set[int]:
+        """The inputs and the views of them."""
+        found = set(range(inputs))
+        for step in self.program.instructions:
+            if self.program.is_view(step) and step.inputs[0] in found:
+                found.add(step.output)
+        return found
+
+    def _flat(self, steps: Sequence[Sequence[Call]], arrays: dict[int, Array]) -> list[Call]:
+        calls = [call for step in steps for call in step]
+        return calls + [partial(np.copyto, wanted, arrays[n]) for n, wanted in self.copies]
 
     def _bind(self, step: Instruction, arrays: dict[int, Array]) -> Sequence[Call]:
         inputs = [arrays[n] for n in step.inputs]

@@ -48,8 +48,14 @@ class Replay:
         key = tuple([(x.shape, x.dtype) for x in inputs])
         self._compute(key, self.plans.get(key), inputs)
 
-    def of_rows(self, rows: Array, *arrays: Array) -> None:
-        """Compute the step on these rows of the arrays, gathered straight to where it reads."""
+    def of_rows(self, rows: Array | slice, *arrays: Array) -> None:
+        """Compute the step on these rows of the arrays: indices are gathered straight to where it
+        reads, a slice of contiguous arrays is read where it lies."""
+        if isinstance(rows, slice):
+            views = [x[rows] for x in arrays]
+            key = tuple([(x.shape, x.dtype) for x in views])
+            self._compute(key, self.plans.get(key), views, stay=True)
+            return
         key = tuple([((len(rows), *x.shape[1:]), x.dtype) for x in arrays])
         plan = self.plans.get(key)
         inputs = plan.inputs if plan else [np.empty(*form) for form in key]
@@ -57,13 +63,18 @@ class Replay:
             x.take(rows, 0, own, "clip")  # with "raise" NumPy makes a copy
         self._compute(key, plan, inputs)
 
-    def _compute(self, key: Key, plan: Plan | None, inputs: Sequence[Array]) -> None:
+    def _compute(
+        self, key: Key, plan: Plan | None, inputs: Sequence[Array], stay: bool = False
+    ) -> None:
         if plan is None:
             self.plans[key] = Plan(self._record(inputs), len(inputs), self.into)
             return
         plan.runs += 1
         if plan.runs & (plan.runs - 1):
-            plan.run(inputs)
+            if stay and all(x.flags.c_contiguous for x in inputs):
+                plan.run_on(inputs)
+            else:
+                plan.run(inputs)
         elif parting := difference(plan.recorded, self._record(inputs)):
             raise RecordingError(
                 f"the step was another one when it ran again: {parting} — a number or a branch "

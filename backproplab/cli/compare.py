@@ -1,0 +1,60 @@
+"""backproplab compare: what differed between runs, and which were best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from backproplab.cli.options import RUNS, LogDir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SELECTORS = "Runs or sessions: names, numbers of the list, paths. Default: the newest session."
+Selectors = Annotated[list[str] | None, typer.Argument(metavar="[RUN|SESSION]...", help=SELECTORS)]
+MetricName = Annotated[
+    str | None, typer.Option(help="To rank by.", show_default="val_loss, else loss")
+]
+Least = Annotated[
+    bool | None, typer.Option("--min/--max", help="Less or more is better.", show_default="known")
+]
+
+
+def command(
+    runs: Selectors = None,
+    metric: MetricName = None,
+    least: Least = None,
+    top: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the best N.")] = None,
+    cols: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Only these keys and metrics.", show_default="differing"),
+    ] = None,
+    group_seeds: Annotated[bool, typer.Option(help="Runs that differ by seed are one row.")] = True,
+    form: Annotated[Literal["table", "csv", "json", "md"], typer.Option("--format")] = "table",
+    log_dir: LogDir = RUNS,
+) -> None:
+    """Compare runs: the config keys that differ, the metric's mean ± standard deviation over seeds.
+
+    Metrics are those of each run's best epoch. Trials with runs that did not complete come last.
+    """
+    from backproplab import report
+    from backproplab.report.sameness import sentence
+
+    records, warnings = report.read_records(report.chosen_runs(log_dir, runs or ()))
+    warn(warnings)
+    comparison = report.compare(records, metric, goal_word(least), group_seeds)
+    columns = [word.strip() for word in cols.split(",")] if cols else ()
+    typer.echo(report.formatted(comparison, form, columns, top))
+    if form == "table":
+        typer.echo(f"\n{sentence(records)}")
+
+
+def goal_word(least: bool | None) -> Literal["min", "max"] | None:
+    return None if least is None else "min" if least else "max"
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Say on stderr what could not be read."""
+    for warning in warnings:
+        typer.echo(f"backproplab: warning: {warning}", err=True)

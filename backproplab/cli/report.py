@@ -1,0 +1,52 @@
+"""backproplab report: what runs have shown, as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backproplab.cli.compare import Least, MetricName, Selectors, goal_word, warn
+from backproplab.cli.options import RUNS, LogDir
+
+
+def command(
+    runs: Selectors = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An .html file.", show_default="report-SESSION.html"),
+    ] = None,
+    metric: MetricName = None,
+    least: Least = None,
+    log_dir: LogDir = RUNS,
+) -> None:
+    """Write a report: one HTML file with the results, learning curves, heat map and environment.
+
+    It needs no network and no scripts, follows a light or dark theme, and prints on A4.
+    """
+    from backproplab import report
+    from backproplab.files import write_atomic
+
+    chosen = report.chosen_runs(log_dir, runs or ())
+    path = _usable(out or Path(f"report-{chosen[0].session}.html"))
+    records, warnings = report.read_records(chosen)
+    comparison = report.compare(records, metric, goal_word(least))
+    page, warnings = report.render(comparison, warnings)
+    warn(warnings)
+    write_atomic(path, page)
+    typer.echo(f"report  {path}")
+
+
+def _usable(path: Path) -> Path:
+    """The report's place, if nothing stands there but a report of ours."""
+    from backproplab.errors import ConfigError, RefusedError
+    from backproplab.report.markup import SIGNATURE
+
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--out {path}: must end in .html")
+    if path.is_symlink() or path.exists():
+        ours = path.is_file() and not path.is_symlink() and SIGNATURE.encode() in path.read_bytes()
+        if not ours:
+            raise RefusedError(f"{path} exists and is no report of ours — choose with --out")
+    return path

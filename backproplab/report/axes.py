@@ -1,0 +1,90 @@
+"""An axis of a figure for a key of the config: numbers by size, words by name.
+
+This file must not know what is drawn over the axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backproplab.report.comparison import Trial
+from backproplab.report.differences import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WORDS = 12  # labels of an axis beyond which they are not written
+RATIO = 100.0  # largest over smallest number from which a scale is logarithmic
+LETTERS = 18  # of a label
+
+
+@dataclass(frozen=True)
+class Axis:
+    """ticks: the values that occur, each once, in order. is_log: of a learning rate, or wide."""
+
+    key: str
+    ticks: tuple[Any, ...]
+    is_number: bool
+    is_log: bool
+
+    @classmethod
+    def of(cls, key: str, trials: Sequence[Trial]) -> Axis:
+        values = {repr(value): value for value in (trial.values[key] for trial in trials)}
+        numbers = all(type(value) in (int, float) for value in values.values())
+        ticks = tuple(sorted(values.values(), key=None if numbers else _natural))
+        positive = numbers and ticks[0] > 0
+        wide = positive and (ticks[-1] / ticks[0] >= RATIO or key.endswith("learning_rate"))
+        return cls(key, ticks, numbers, wide)
+
+    def index(self, value: Any) -> int:
+        return list(map(repr, self.ticks)).index(repr(value))
+
+    def place(self, value: Any) -> float:
+        """Where a value stands: a number at itself, a word at its index."""
+        return float(value) if self.is_number else float(self.index(value))
+
+    def dress(self, axes: Axes) -> None:
+        """Scale, label and words of a horizontal axis of points."""
+        if self.is_log:
+            set_log(axes, "x")
+        if not self.is_number and len(self.ticks) <= WORDS:
+            axes.set_xlim(-0.5, len(self.ticks) - 0.5)
+            self._label(axes, "x", range(len(self.ticks)))
+        axes.set_xlabel(self.key, parse_math=False)
+
+    def dress_cells(self, axes: Axes, letter: str) -> None:
+        """Labels of an axis of cells, in their middle."""
+        self._label(axes, letter, [at + 0.5 for at in range(len(self.ticks))])
+        getattr(axes, f"set_{letter}label")(self.key, parse_math=False)
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+
+    def _label(self, axes: Axes, letter: str, places: Sequence[float]) -> None:
+        texts = [_short(shown(value)) for value in self.ticks]
+        crowded = letter == "x" and max(map(len, texts)) * len(texts) > 40
+        slant = {"rotation": 30, "ha": "right"} if crowded else {}
+        getattr(axes, f"set_{letter}ticks")(places, texts, parse_math=False, **slant)
+
+
+def set_log(axes: Axes, letter: str) -> None:
+    """A logarithmic scale whose numbers are written plainly: 0.01, not a power of ten."""
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set(**{f"{letter}scale": "log"})
+    axis = axes.xaxis if letter == "x" else axes.yaxis
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
+
+
+def _natural(value: Any) -> tuple[int, float, str]:
+    """Numbers by size, lists by length and then size, the rest by name."""
+    if isinstance(value, int | float):
+        return 0, float(value), ""
+    text = "".join(f"{v:>12}" for v in value) if isinstance(value, list) else str(value)
+    return 1, float(len(value)) if isinstance(value, list) else 0.0, text

@@ -1,0 +1,222 @@
+"""Trials and their ranks: runs grouped over seeds, the keys that differ, mean ± std of a metric.
+
+This file must not know how a comparison is shown.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from backproplab.errors import ConfigError, did_you_mean
+from backproplab.nn.metrics import METRICS
+from backproplab.report.differences import ABSENT, differences, lookup
+from backproplab.report.gathering import Record, read_sweep
+
+NO_DIFFERENCE = ("name", "tensorboard", "engine")  # keys that change no number
+Goal = Literal["min", "max"]
+GOALS: dict[str, Goal] = {m.name: m.goal for metrics in METRICS.values() for m in metrics}
+WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What trials are ranked by. at: of a run's best epoch, as its monitor saw it, or its last."""
+
+    name: str
+    goal: Goal
+    at: Literal["best", "last"] = "best"
+
+    @property
+    def sign(self) -> int:
+        """Times this, less is better."""
+        return 1 if self.goal == "min" else -1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Runs that differ by their seed at most. values: of the keys that differ, by dotted path."""
+
+    records: tuple[Record, ...]
+    metric: Metric
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> tuple[Record, ...]:
+        """The runs that numbers are of: the completed ones, or if none is, those so far."""
+        for statuses in (("completed",), ("interrupted", "running")):
+            if found := tuple(r for r in self.records if r.info.status in statuses):
+                return found
+        return ()
+
+    @property
+    def status(self) -> str:
+        """``completed``, ``diverged``, ``diverged 2/5``."""
+        counts = Counter(record.info.status for record in self.records)
+        total = len(self.records)
+        if len(counts) == 1:
+            return next(iter(counts))
+        bad = {status: n for status, n in sorted(counts.items()) if status != "completed"}
+        return ", ".join(f"{status} {n}/{total}" for status, n in bad.items())
+
+    def numbers(self, name: str) -> list[float]:
+        """The finite values of a metric, one of each counted run that has it."""
+        found = [value_of(record, name, self.metric.at) for record in self.counted]
+        return [value for value in found if value is not None]
+
+    def mean(self, name: str) -> float | None:
+        numbers = self.numbers(name)
+        return statistics.fmean(numbers) if numbers else None
+
+    def std(self, name: str) -> float | None:
+        """The standard deviation of the sample (n - 1); None for fewer than two runs."""
+        numbers = self.numbers(name)
+        return statistics.stdev(numbers) if len(numbers) > 1 else None
+
+    @property
+    def best_record(self) -> Record:
+        """The run with the best value; the first where none has one."""
+        name, sign = self.metric.name, self.metric.sign
+
+        def badness(record: Record) -> float:
+            value = value_of(record, name, self.metric.at)
+            return math.inf if value is None else sign * value
+
+        return min(self.counted or self.records, key=badness)
+
+    @property
+    def rank_key(self) -> tuple[int, float]:
+        """All runs completed, some, none completed, none measured; then by the mean."""
+        mean = self.mean(self.metric.name)
+        if mean is None:
+            return 3, 0.0
+        done = sum(record.info.status == "completed" for record in self.records)
+        return (0 if done == len(self.records) else 1 if done else 2), self.metric.sign * mean
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Trials, best first; keys: dotted paths that differ between them."""
+
+    metric: Metric
+    keys: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    sweep: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        return tuple(record for trial in self.trials for record in trial.records)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Every metric that some run has."""
+        return metric_names(self.records)
+
+    @property
+    def several_seeds(self) -> bool:
+        return any(len(trial.records) > 1 for trial in self.trials)
+
+
+def compare(
+    records: Sequence[Record],
+    metric: str | None = None,
+    goal: Goal | None = None,
+    group_seeds: bool = True,
+) -> Comparison:
+    """The trials of ``records``, ranked.
+
+    metric: by default the sweep's, else val_loss, else loss. Raises ConfigError for one that no
+    run has.
+    """
+    sweep = _sweep_of(records)
+    chosen = _metric(records, metric, goal, sweep.get("metric"))
+    groups = _grouped(records) if group_seeds else [(record,) for record in records]
+    left_out = {*NO_DIFFERENCE, *(["seed"] if group_seeds else [])}
+    read = [at for at, group in enumerate(groups) if group[0].config]
+    found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
+    values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
+    trials = [
+        Trial(group, chosen, dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)))
+        for at, group in enumerate(groups)
+    ]
+    ranked = sorted(trials, key=lambda trial: trial.rank_key)
+    return Comparison(chosen, _varied_first(found, sweep), tuple(ranked), sweep)
+
+
+def value_of(record: Record, name: str, at: str = "best") -> float | None:
+    """A metric of one run; what is measured once, at the end, has no best epoch."""
+    info = record.info
+    value = info.best.get(name) if at == "best" and name != "epoch" else None
+    value = info.metrics.get(name) if value is None else value
+    return value if value is not None and math.isfinite(value) else None
+
+
+def metric_names(records: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(name for record in records for name in record.info.metrics))
+
+
+def goal_of(name: str) -> Goal:
+    """Which way a metric is better; less, for one that is not ours."""
+    return GOALS.get(name.removeprefix("val_").removeprefix("test_"), "min")
+
+
+def _metric(records: Sequence[Record], name: str | None, goal: Goal | None, wished: Any) -> Metric:
+    names = metric_names(records)
+    wish = wished if isinstance(wished, dict) else {}
+    at: Literal["best", "last"] = "last" if wish.get("at") == "last" else "best"
+    if name is None and wish.get("name") in names:
+        name, goal = wish["name"], goal or WORDS.get(str(wish.get("goal")))
+    if name is None:
+        name = "loss" if "val_loss" not in names and "loss" in names else "val_loss"
+    elif name not in names:
+        hint = did_you_mean(name, names)
+        valid = f"one of {', '.join(names)}" if names else "no run has measured anything"
+        raise ConfigError(f"--metric {name!r} was not measured; {valid}" + (hint and f" — {hint}"))
+    return Metric(name, goal or goal_of(name), at)
+
+
+def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:
+    """The sweep.json of the one session that all the records are of."""
+    sessions = {record.info.folder.parent for record in records}
+    try:
+        return read_sweep(sessions.pop()) if len(sessions) == 1 else {}
+    except ValueError:  # told already, where its trials were read
+        return {}
+
+
+def _grouped(records: Sequence[Record]) -> list[tuple[Record, ...]]:
+    groups: dict[Any, list[Record]] = {}
+    for record in records:
+        groups.setdefault(_identity(record), []).append(record)
+    return [tuple(group) for group in groups.values()]
+
+
+def _identity(record: Record) -> Any:
+    """The trial of a run: its sweep's, else its config; an unreadable one is its own."""
+    if record.trial:
+        return record.trial.key
+    if not record.config:
+        return record.info.folder
+    return repr(_without(record.config, {*NO_DIFFERENCE, "seed"}))
+
+
+def _without(tree: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in tree.items() if key not in keys}
+
+
+def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[str, ...]:
+    """What the sweep varied comes first, the rest in the order of the config."""
+    trials = sweep.get("trials")
+    first = trials[0] if isinstance(trials, list) and trials else {}
+    varied = first.get("values", {}) if isinstance(first, dict) else {}
+    return tuple(sorted(found, key=lambda path: path not in varied))
+
+
+def setting(trial: Trial, path: str) -> Any:
+    """The value of any key of a trial's config, whether it differs or not."""
+    return trial.values.get(path, lookup(trial.records[0].config, path))

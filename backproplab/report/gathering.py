@@ -1,0 +1,133 @@
+"""Which runs are asked about, and what their folders hold: config, run.json, sweep.json.
+
+What is read may be damaged: it then becomes a warning, never the end. This file must not know
+what the runs are compared by.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from backproplab.config.yaml_source import read_yaml
+from backproplab.errors import ConfigError, RunError
+from backproplab.runs import RunInfo, find_run, list_runs
+from backproplab.runs.folders import read_json
+
+LIMIT = 2**26  # bytes of a sweep.json that is read
+
+
+@dataclass(frozen=True)
+class SweepTrial:
+    """A trial of the sweep that a run belongs to. key: of the session and the trial."""
+
+    key: tuple[str, int]
+    label: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run with its resolved config and its run.json; both are empty where unreadable."""
+
+    info: RunInfo
+    config: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    trial: SweepTrial | None = None
+
+    @property
+    def seed(self) -> Any:
+        return self.config.get("seed", self.details.get("seed"))
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Of data, init, batch_order, weights; as far as the run got."""
+        found = self.details.get("hashes")
+        entries = found.items() if isinstance(found, dict) else ()
+        return {name: value for name, value in entries if isinstance(value, str)}
+
+
+def chosen_runs(root: Path, words: Sequence[str] = ()) -> list[RunInfo]:
+    """The runs that ``words`` name, oldest first, each once: runs, sessions, or paths of either.
+
+    None for the newest session. Raises RunError where a word means nothing, or nothing is there.
+    """
+    runs = list_runs(root)
+    if not words:
+        if not runs:
+            raise RunError(f"{root}: there are no runs — train one first")
+        words = [runs[0].session]
+    found = {run.folder: run for word in words for run in _meant(root, runs, word)}
+    return list(found.values())
+
+
+def _meant(root: Path, runs: list[RunInfo], word: str) -> list[RunInfo]:
+    session = [run for run in runs if run.session == word]
+    if not session and word and word != "latest":
+        session = _session_at(Path(word))
+    return session[::-1] or [find_run(root, word)]
+
+
+def _session_at(path: Path) -> list[RunInfo]:
+    """The runs of the session at ``path``; none where there is no session."""
+    try:
+        path = path.resolve(strict=True)
+        if not path.is_dir() or (path / "run.json").exists():
+            return []
+    except (OSError, ValueError, RuntimeError):
+        return []
+    return [run for run in list_runs(path.parent) if run.folder == path / run.name]
+
+
+def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
+    """The records of ``runs``, and a warning for everything that could not be read."""
+    warnings: list[str] = []
+    trials: dict[Path, SweepTrial] = {}
+    for session in dict.fromkeys(run.folder.parent for run in runs):
+        trials |= _trials(session, warnings)
+    records = []
+    for run in runs:
+        if run.status == "unreadable":
+            warnings.append(f"{run.selector}: run.json is missing or damaged")
+        details = read_json(run.folder / "run.json")
+        records.append(Record(run, _config(run, warnings), details, trials.get(run.folder)))
+    return records, warnings
+
+
+def _config(run: RunInfo, warnings: list[str]) -> dict[str, Any]:
+    try:
+        return read_yaml(run.folder / "config.yaml").tree
+    except ConfigError as error:
+        warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
+        return {}
+
+
+def read_sweep(session: Path) -> dict[str, Any]:
+    """The object in the session's sweep.json; empty where there is none. ValueError: damaged."""
+    path = session / "sweep.json"
+    if not path.is_file() or path.is_symlink():
+        return {}
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(LIMIT))
+    except (OSError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(found, dict):
+        raise ValueError("it is no object")
+    return found
+
+
+def _trials(session: Path, warnings: list[str]) -> dict[Path, SweepTrial]:
+    """The trial of each run of a sweep, by the run's folder."""
+    try:
+        return {
+            session / name: SweepTrial((session.name, int(trial["number"])), str(trial["label"]))
+            for trial in read_sweep(session).get("trials", ())
+            for name in trial["runs"]
+        }
+    except (ValueError, LookupError, TypeError) as error:
+        warnings.append(f"{session.name}: sweep.json is damaged ({error}): grouped by config")
+        return {}

@@ -1,0 +1,110 @@
+"""The parts of the page that hold figures, each with its legend and caption.
+
+This file must not know how a figure is drawn, nor where on the page it stands.
+"""
+
+from __future__ import annotations
+
+from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.differences import shown
+from backproplab.report.figures import curves_figure, heat_figure, keys_figure
+from backproplab.report.importance import importances
+from backproplab.report.markup import Markup, element
+from backproplab.report.series import bands
+from backproplab.report.theme import TRIALS
+
+GREY = 60  # curves of trials beyond the best
+PANELS = ("loss", "accuracy", "r2", "mae")
+MOST_KEYS = 6  # that the metric is drawn against
+
+
+def label(comparison: Comparison, trial: Trial) -> str:
+    """``learning_rate 0.1, optimizer adam``."""
+    values = [f"{short_key(comparison, key)} {shown(trial.values[key])}" for key in comparison.keys]
+    return ", ".join(values) or trial.best_record.info.name
+
+
+def short_key(comparison: Comparison, key: str) -> str:
+    """``activation`` for ``model.activation``, where no other key ends so."""
+    last = key.rpartition(".")[2]
+    alone = sum(other.rpartition(".")[2] == last for other in comparison.keys) == 1
+    return last if alone and not last.isdigit() else key
+
+
+def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
+    """Learning curves: the best trials in color, some of the others in grey."""
+    most = len(TRIALS)
+    best = [bands(trial, warnings) for trial in comparison.trials[:most]]
+    rest = comparison.trials[most:]
+    step = -(-len(rest) // GREY) or 1
+    others = [bands(trial, warnings) for trial in rest[::step]]
+    if not any(best):
+        return []
+    names = {name for each in best for name in each}
+    chosen = [p + name for name in PANELS for p in ("", "val_") if p + name in names]
+    if not chosen:
+        return []
+    legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]
+    caption = _caption(comparison, len(others), len(rest))
+    figure = Markup(curves_figure(chosen, best, others))
+    return [
+        element("h2", "Learning curves"),
+        element("figure", figure, element("ul", *legend, class_="legend"), caption),
+    ]
+
+
+def _legend_entry(comparison: Comparison, at: int) -> Markup:
+    dash = "solid" if at < len(TRIALS) // 2 else "dashed"
+    swatch = element("span", class_="swatch", style=f"border-top:3px {dash} var(--trial-{at})")
+    return element("li", swatch, label(comparison, comparison.trials[at]))
+
+
+def _caption(comparison: Comparison, drawn: int, rest: int) -> Markup:
+    text = []
+    if comparison.several_seeds:
+        text.append("Lines are means over the seeds, bands reach from the smallest to the largest.")
+        text.append("A curve ends where the first of its seeds ends.")
+    if rest:
+        some = f"{drawn} of the " if drawn < rest else "the "
+        text.append(f"In grey: {some}{rest} trials beyond the best {len(TRIALS)}.")
+    return element("figcaption", " ".join(text))
+
+
+def keys(comparison: Comparison) -> list[Markup]:
+    """The metric against the keys, and the heat map of two."""
+    shown_keys, name = comparison.keys[:MOST_KEYS], comparison.metric.name
+    if len(comparison.trials) < 2 or not shown_keys:
+        return []
+    caption = f"{name}: a point is a trial's mean, a line its range over seeds, × a divergence."
+    parts = [
+        element("h2", f"{name} by key"),
+        element(
+            "figure", Markup(keys_figure(comparison, shown_keys)), element("figcaption", caption)
+        ),
+    ]
+    if len(comparison.keys) == 2 and (heat := heat_figure(comparison)):
+        caption = f"Mean {name} of each cell; the brighter, the better."
+        parts.append(element("figure", Markup(heat), element("figcaption", caption)))
+    return parts
+
+
+def importance(comparison: Comparison) -> list[Markup]:
+    found = importances(comparison)
+    if not found:
+        return []
+    rows = [
+        element(
+            "tr",
+            element("th", key, scope="row"),
+            element("td", element("span", class_="bar", style=f"width:{share:.1%}")),
+            element("td", f"{share:.0%}", class_="right"),
+        )
+        for key, share in found
+    ]
+    text = (
+        f"The share of the variance of the ranks of {comparison.metric.name} that the key explains "
+        "alone: η² of Kruskal and Wallis (Tomczak and Tomczak, 2014), corrected for chance. "
+        "Diverged trials rank last; shares need not add up to 100 %."
+    )
+    table = element("table", element("tbody", *rows), class_="bars")
+    return [element("h2", "Which key matters"), table, element("p", text, class_="note")]

@@ -1,0 +1,107 @@
+"""Metrics over the epochs: one run's, a trial's mean and range over its seeds, the long table.
+
+This file must not know how a curve is drawn.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproplab.errors import RunError
+from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.differences import ABSENT, shown
+from backproplab.report.gathering import Record
+from backproplab.runs import read_metrics
+from backproplab.train.recording import SPLITS
+
+Array = np.ndarray[Any, Any]
+TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's columns
+
+
+@dataclass(frozen=True)
+class Band:
+    """A metric over the epochs that all seeds reached: mean, smallest and largest over seeds."""
+
+    epochs: Array
+    mean: Array
+    low: Array
+    high: Array
+
+
+def series(record: Record) -> dict[str, dict[int, float]]:
+    """``{"val_loss": {1: 0.5, …}, …}``. Raises RunError for a damaged metrics.csv."""
+    curves: dict[str, dict[int, float]] = {}
+    for epoch, split, name, value in _cells(record):
+        try:
+            curves.setdefault(SPLITS[split] + name, {})[int(epoch)] = float(value)
+        except (KeyError, ValueError):
+            where = f"{record.info.selector}: metrics.csv"
+            raise RunError(f"{where}: damaged in epoch {epoch!r}, {split!r}, {name!r}") from None
+    return curves
+
+
+def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
+    """(epoch, split, metric, value) of every number of a run."""
+    for row in read_metrics(record.info.folder):
+        for name, value in row.items():
+            if name not in ("epoch", "split"):
+                yield row["epoch"], row["split"], name, value
+
+
+def bands(trial: Trial, warnings: list[str]) -> dict[str, Band]:
+    """The band of every metric of a trial; a table that cannot be read becomes a warning."""
+    every: list[dict[str, dict[int, float]]] = []
+    for record in trial.counted or trial.records:
+        try:
+            every.append(series(record))
+        except RunError as error:
+            warnings.append(str(error))
+    names = dict.fromkeys(name for curves in every for name in curves)
+    found = {name: _band([curves[name] for curves in every if name in curves]) for name in names}
+    return {name: band for name, band in found.items() if len(band.epochs)}
+
+
+def _band(curves: list[dict[int, float]]) -> Band:
+    epochs = sorted(set.intersection(*map(set, curves)))
+    values = np.array([[curve[epoch] for epoch in epochs] for curve in curves])
+    finite = np.isfinite(values).all(axis=0)
+    values = values[:, finite]
+    at = np.array(epochs)[finite] if epochs else np.array([])
+    return Band(at, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+
+
+def long_table(comparison: Comparison) -> tuple[str, list[str]]:
+    """(CSV with a row for each run, epoch, split and metric; warnings).
+
+    Columns: run, the keys that differ between trials, and TAIL. Every digit is kept.
+    """
+    text, warnings = io.StringIO(), list[str]()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["run", *comparison.keys, *TAIL])
+    for trial in comparison.trials:
+        settings = [_plain(trial.values[key]) for key in comparison.keys]
+        for record in trial.records:
+            try:
+                rows = list(_cells(record))
+            except RunError as error:
+                warnings.append(str(error))
+                continue
+            head = [record.info.selector, *settings, record.seed]
+            table.writerows([*head, *row] for row in rows)
+    return text.getvalue(), warnings
+
+
+def _plain(value: Any) -> Any:
+    """A value as a CSV holds it: nothing where the config has no such key."""
+    return "" if value is ABSENT else value if isinstance(value, int | float) else shown(value)
+
+
+def is_long_table(first_line: Sequence[str]) -> bool:
+    """Whether a file with this heading is an export of ours."""
+    return list(first_line[:1]) == ["run"] and list(first_line[-len(TAIL) :]) == TAIL

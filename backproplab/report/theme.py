@@ -1,0 +1,44 @@
+"""Colors that the color-blind tell apart, on light and on dark: Okabe and Ito's, then Tol's.
+
+A figure is drawn in the light colors; on a page each becomes a CSS variable. This file must not
+know what is drawn.
+"""
+
+from __future__ import annotations
+
+from backproplab.train.figures import FAINT, INK, PAPER
+
+# light, dark
+TRIALS = (
+    ("#0072b2", "#56a8e8"),
+    ("#d55e00", "#ff8a3d"),
+    ("#009e73", "#2fc79b"),
+    ("#cc79a7", "#e79ac5"),
+    ("#e69f00", "#ffc04d"),
+    ("#882255", "#c96a9b"),
+    ("#56b4e9", "#9ad3f5"),
+    ("#999933", "#c9c963"),
+    ("#332288", "#8f83e0"),
+    ("#44403c", "#d6d3d1"),
+)
+OTHER = ("#c3c9d0", "#3d444d")  # trials beyond the best
+VARIABLES = {
+    "paper": (PAPER, "#0d1117"),
+    "ink": (INK, "#e6edf3"),
+    "faint": (FAINT, "#9198a1"),
+    "other": OTHER,
+    **{f"trial-{at}": pair for at, pair in enumerate(TRIALS)},
+}
+
+
+def style_sheet() -> str:
+    """The variables, light and dark; paper is light."""
+    light, dark = ("".join(f"--{k}:{pair[at]};" for k, pair in VARIABLES.items()) for at in (0, 1))
+    return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+
+
+def themed(svg: str) -> str:
+    """The colors of a figure as variables of its page."""
+    for name, (light, _) in VARIABLES.items():
+        svg = svg.replace(f": {light}", f": var(--{name})")
+    return svg

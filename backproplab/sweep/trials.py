@@ -1,0 +1,181 @@
+"""Trial: one experiment of a sweep; how it is made from the base, and what it is called.
+
+This file knows neither the blocks of a sweep file nor who runs a trial.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from pydantic import ValidationError
+
+from backproplab.config import Experiment
+from backproplab.config.composer import Spot
+from backproplab.config.problems import problems_of
+from backproplab.config.wording import TreePath, dotted, shown
+from backproplab.config.yaml_source import Document
+from backproplab.errors import ConfigError, Problem
+
+Values = dict[str, Any]
+NOT_IDENTITY = {"name", "seed", "tensorboard", "engine"}
+LONGEST = 80  # characters of a label: see files.is_plain_name
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of the space.
+
+    number: from 0. values: dotted path -> its value, as the sweep gives them.
+    key: equal for equal configs, whatever their name, seed, log and engine.
+    label: a folder's name, unique in the sweep, of the values that differ between trials.
+    document: where each value stands, for ``config.located``.
+    """
+
+    number: int
+    values: Values
+    key: str
+    label: str
+    resolved: Experiment = field(repr=False)
+    document: Document = field(repr=False, compare=False)
+
+    def experiment(self, seed: int) -> Experiment:
+        """The trial with one of the sweep's seeds, named by its label."""
+        return self.resolved.model_copy(update={"name": self.label, "seed": seed})
+
+
+@dataclass(frozen=True)
+class TrialDocument(Document):
+    """A trial's tree; each part of it stands in the base or where the sweep says it.
+
+    sources: path in the trial -> (document, path there).
+    """
+
+    sources: Mapping[TreePath, tuple[Document, TreePath]] = field(default_factory=dict)
+
+    def where(self, path: TreePath, key: bool = False) -> str:
+        document, there = self._source(path, key)
+        return document.where(there, key)
+
+    def place(self, path: TreePath, key: bool = False) -> Spot | str:
+        document, there = self._source(path, key)
+        return document.place(there, key)
+
+    def _source(self, path: TreePath, key: bool) -> tuple[Document, TreePath]:
+        end = next(end for end in range(len(path), -1, -1) if path[:end] in self.sources)
+        document, there = self.sources[path[:end]]
+        if key and 0 < end == len(path):  # the place of the key, not of one of its values
+            there = there[: there.index(dotted(path)) + 1]
+        return document, (*there, *path[end:])
+
+
+def steps(path: str) -> TreePath:
+    """``model.layers.0`` as the keys and indexes that it names."""
+    return tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+
+
+def resolve(
+    base: Document, sweep: Document, values: Values, origins: Mapping[str, TreePath]
+) -> tuple[Experiment, Document]:
+    """The experiment of the base with these values. Raises ConfigError with every problem.
+
+    origins: where in the sweep's document each value stands.
+    """
+    tree, problems = base.tree, []
+    sources: dict[TreePath, tuple[Document, TreePath]] = {(): (base, ())}
+    for path in sorted(values, key=lambda path: path.count(".")):  # a parent before its inside
+        sources[steps(path)] = sweep, origins[path]
+        try:
+            tree = put(tree, steps(path), values[path])
+        except ConfigError as error:
+            where = sweep.where(origins[path], key=True)
+            problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
+    document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
+    try:
+        experiment = Experiment.model_validate(tree)
+    except ValidationError as error:
+        problems += problems_of(error, document, Experiment)
+    if problems:
+        raise ConfigError(*problems)
+    return experiment, document
+
+
+def put(node: Any, path: TreePath, value: Any) -> Any:
+    """A copy of ``node`` with the value at the path; ``adam`` opens to ``{name: adam}``."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(node, list):
+        if not isinstance(step, int) or step >= len(node):
+            raise ConfigError(f"the list has {len(node)} items, and no {step}")
+        return [put(item, rest, value) if i == step else item for i, item in enumerate(node)]
+    if isinstance(node, str):
+        node = {"name": node}
+    if not isinstance(node, dict | None):
+        raise ConfigError(f"{shown(node)} has no keys; there is no {step}")
+    inner = (node or {}).get(step)
+    return {**(node or {}), str(step): put(inner, rest, value)}
+
+
+def key_of(experiment: Experiment) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of what the trial computes."""
+    tree = experiment.model_dump(mode="json", exclude=NOT_IDENTITY, exclude_none=True)
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def labels(trials: Sequence[Values], default: str) -> list[str]:
+    """A name for each trial, of what differs between them; ``default`` if nothing does."""
+    paths = dict.fromkeys(path for values in trials for path in values)
+    differing = [p for p in paths if len({_text(v[p]) if p in v else None for v in trials}) > 1]
+    return _unique([label(values, differing) or default for values in trials])
+
+
+def label(values: Values, paths: Sequence[str]) -> str:
+    """``learning_rate-0.1_optimizer-adam``; the whole path where its last key is not enough."""
+    last = Counter(path.rpartition(".")[2] for path in paths)
+    names = {path: path.rpartition(".")[2] for path in paths}
+    names = {path: name if last[name] == 1 else path for path, name in names.items()}
+    return "_".join(f"{names[path]}-{_text(values[path])}" for path in paths if path in values)
+
+
+def numbered(label: str, number: int) -> str:
+    """The label, cut to the length of a folder's name with a number at its end."""
+    suffix = f"_{number}"
+    return label[: LONGEST - len(suffix)] + suffix
+
+
+def _unique(labels: Sequence[str]) -> list[str]:
+    """Each label once, in folders that may not tell capitals from small letters."""
+    taken: dict[str, str] = {}
+    for number, text in enumerate(labels):
+        free = (name for name in _candidates(text, number) if name.casefold() not in taken)
+        name = next(free)
+        taken[name.casefold()] = name
+    return list(taken.values())
+
+
+def _candidates(label: str, number: int) -> Iterator[str]:
+    yield label[:LONGEST]
+    yield from (numbered(label, n) for n in count(number))
+
+
+def _text(value: Any) -> str:
+    """A value as part of a folder's name: a spec by its name, a list by its items."""
+    if isinstance(value, dict):
+        value = value.get("name", next(iter(value), "none"))
+    if isinstance(value, list | tuple):
+        return "-".join(map(_text, value)) or "none"
+    if isinstance(value, float):
+        value = f"{value:.6g}".replace("+", "")
+    text = {None: "none", True: "true", False: "false"}[value] if _is_word(value) else str(value)
+    return re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text))
+
+
+def _is_word(value: Any) -> bool:
+    return value is None or isinstance(value, bool)

@@ -1,0 +1,152 @@
+"""The documents of a sweep: its file, its base, and the command-line words put over both.
+
+A word with commas outside brackets and quotes, ``learning_rate=0.3,0.1``, is a line of the grid;
+any other changes the base, unless the sweep sets that path itself: then it takes its place.
+This file knows which keys name blocks, and nothing of trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backproplab.config.composer import compose
+from backproplab.config.experiment import Experiment
+from backproplab.config.overrides import apply_overrides
+from backproplab.config.wording import TreePath, command_line
+from backproplab.config.yaml_source import Document, read_yaml
+from backproplab.errors import ConfigError, Problem
+from backproplab.sweep.schema import Block, SweepFile
+
+OWN_KEYS = SweepFile.model_fields.keys() - Experiment.model_fields.keys()
+
+
+def sweep_document(path: Path) -> Document:
+    """The sweep in a file; a config is the base of a sweep that says nothing else."""
+    document = read_yaml(path)
+    if OWN_KEYS & document.tree.keys():
+        return document
+    return Document({"base": path.name}, document.name, {}, {})
+
+
+def base_document(sweep: Document) -> Document | None:
+    """The base that a sweep names or holds; None if its key is of no use.
+
+    Raises ConfigError for a file that cannot be read.
+    """
+    base = sweep.tree.get("base")
+    if isinstance(base, dict):
+        inside = [
+            {path[1:]: place for path, place in table.items() if path[:1] == ("base",)}
+            for table in (sweep.positions, sweep.keys)
+        ]
+        return Document(base, sweep.name, *inside)
+    if not isinstance(base, str):
+        return None
+    path = Path(sweep.name).parent / base
+    try:
+        return read_yaml(path)
+    except ConfigError as error:
+        raise ConfigError(*[_at_base(problem, str(path), sweep) for problem in error.problems])
+
+
+def _at_base(problem: Problem, path: str, sweep: Document) -> Problem:
+    """A fault of the whole file is told at the line that names it."""
+    if problem.where != path:
+        return problem
+    return Problem(sweep.where(("base",)), f"base: {path}: {problem.what}", problem.hint)
+
+
+def put_settings(sweep: Document, settings: Mapping[str, Any]) -> Document:
+    """The options of the command line, ``{"seeds": 5}``, over the keys of the file."""
+    for key, value in settings.items():
+        if value is not None:
+            sweep = _put(sweep, (key,), value, f"--{key.replace('_', '-')} {value}")
+    return sweep
+
+
+def put_words(sweep: Document, words: Sequence[str]) -> tuple[Document, list[str], list[Problem]]:
+    """(the sweep with its words, the words that are left for the base, problems)."""
+    problems: list[Problem] = []
+    parsed: list[tuple[str, str, list[Any]]] = []
+    for word in words:
+        try:
+            parsed.append((word, word.partition("=")[0], _values(word)))
+        except ConfigError as error:
+            problems += error.problems
+    rest: list[str] = []
+    given: set[str] = set()
+    for word, path, values in sorted(parsed, key=lambda item: len(item[2]) < 2):
+        if path in given:
+            where, hint = command_line(word), "keep one of them"
+            problems.append(Problem(where, f"{path}: given twice", hint))
+        elif len(values) > 1 or (values and _is_swept(path, sweep.tree)):
+            sweep = _put_values(sweep, path, values, word)
+            given.add(path)
+        else:
+            rest.append(word)
+    return sweep, rest, problems
+
+
+def apply_words(base: Document, words: Sequence[str]) -> tuple[Document, list[Problem]]:
+    """The base with its words, as far as they are sound, and what is wrong with it so far."""
+    try:
+        return apply_overrides(base, words), list(base.faults)
+    except ConfigError as error:
+        return base, [*base.faults, *error.problems]
+
+
+def _values(word: str) -> list[Any]:
+    """The values between the commas; one or none if it is a word for the base."""
+    key, _, text = word.partition("=")
+    try:
+        composed = compose(f"[{text}]", lambda _: command_line(word), (key,))
+    except ConfigError:
+        if "," in text:
+            raise
+        return []
+    if composed.faults:
+        raise ConfigError(*composed.faults)
+    return list(composed.value)
+
+
+def _is_swept(path: str, tree: Mapping[str, Any]) -> bool:
+    return any(path == known or path.startswith(f"{known}.") for known in _paths(tree))
+
+
+def _paths(tree: Mapping[str, Any]) -> set[str]:
+    """Every path that a block sets, in a tree that nobody has checked yet."""
+    rows, branches = _mappings(tree.get("zip")), _mappings(tree.get("branches"))
+    blocks = _mappings([tree.get("grid"), tree.get("parameters"), *rows])
+    found = {path for block in blocks for path in block}
+    for branch in branches:
+        found |= (branch.keys() - Block.model_fields.keys()) | _paths(branch)
+    return found
+
+
+def _mappings(nodes: Any) -> list[dict[str, Any]]:
+    return [n for n in nodes if isinstance(n, dict)] if isinstance(nodes, list) else []
+
+
+def _put_values(sweep: Document, path: str, values: list[Any], word: str) -> Document:
+    search = sweep.tree.get("method", "grid") != "grid"
+    block = "parameters" if search else "grid"
+    return _put(sweep, (block, path), {"values": values} if search else values, word)
+
+
+def _put(document: Document, path: TreePath, value: Any, word: str) -> Document:
+    """The document with one value of the command line, at the top or in a block."""
+    *above, key = path
+    tree = document.tree
+    if above:
+        (block,) = above
+        held = tree.get(block)
+        value, key = {**(held if isinstance(held, dict) else {}), key: value}, block
+    positions, keys = (
+        {old: place for old, place in table.items() if old[: len(path)] != path}
+        for table in (document.positions, document.keys)
+    )
+    words = {**document.words, path: word}
+    return replace(document, tree={**tree, key: value}, positions=positions, keys=keys, words=words)

@@ -1,0 +1,56 @@
+"""backproplab report: one file, where it is asked for, destroying nothing."""
+
+import pytest
+
+CONFIG = """data: {name: circle, samples: 60, validation_split: 0.3}
+model: {hidden: [4]}
+optimizer: sgd
+epochs: 2
+tensorboard: {histograms: 0}
+"""
+
+
+@pytest.fixture
+def trained(backproplab, tmp_path):
+    for name, rate in {"a": 0.1, "b": 0.5}.items():
+        (tmp_path / f"{name}.yaml").write_text(f"{CONFIG}learning_rate: {rate}\n")
+    assert backproplab("train a.yaml b.yaml --progress none").code == 0
+    return next(path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+
+
+def test_it_writes_one_page(backproplab, trained, tmp_path):
+    before = {path.name for path in tmp_path.iterdir()}
+    ended = backproplab("report")
+    assert (ended.code, ended.err) == (0, "")
+    file = tmp_path / f"report-{trained.name}.html"
+    assert ended.out == f"report  {file.name}\n"
+    assert {path.name for path in tmp_path.iterdir()} == before | {file.name}
+    page = file.read_text()
+    assert "<h1>learning_rate on circle</h1>" in page
+    assert page.count("<svg") == 2
+    backproplab("report")
+    assert file.read_text() == page  # its own is written anew, byte for byte
+
+
+def test_one_run_where_it_is_asked(backproplab, trained, tmp_path):
+    assert backproplab("report a --out one.html --metric val_accuracy").code == 0
+    page = (tmp_path / "one.html").read_text()
+    assert "<h1>a</h1>" in page
+    assert "val_accuracy, the larger the better" in page
+
+
+def test_bad_places(backproplab, trained, tmp_path):
+    (tmp_path / "mine.html").write_text("mine")
+    (tmp_path / "link.html").symlink_to("elsewhere.html")
+    cases = [
+        ("report --out mine.html", 7),
+        ("report --out link.html", 7),
+        ("report --out r.txt", 2),
+        ("report --out no/r.html", 6),
+        ("report --metric zzz", 2),
+    ]
+    for words, code in cases:
+        ended = backproplab(words)
+        assert (ended.code, ended.out) == (code, ""), words
+    assert (tmp_path / "mine.html").read_text() == "mine"
+    assert not list(tmp_path.glob("report-*"))
