@@ -6,10 +6,12 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+LOOKS = 5
 PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
 
@@ -22,6 +24,28 @@ def describe() -> dict[str, Any]:
         "git": _git(),
         "argv": sys.argv,
     }
+
+
+def free_cores() -> int:
+    """Cores of ours that nobody else computes on at this moment, at least 1.
+
+    Where the system does not tell how many processes run (it is not Linux), all of them.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    looks = []
+    for _ in range(LOOKS):
+        try:
+            looks.append(_running() - 1)  # ourselves
+        except (OSError, StopIteration):
+            return cores or 1
+        time.sleep(0.002)
+    return max((cores or 1) - sorted(looks)[LOOKS // 2], 1)
+
+
+def _running() -> int:
+    """Processes and threads that run or wait for a core only."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("procs_running"))
 
 
 def _git() -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ LEVELS = [
     {"experiment", "registry"},
     {"checking"},
     {"explain"},
-    {"report"},
+    {"sweep", "report"},
     {"cli"},
     {"__main__"},
 ]

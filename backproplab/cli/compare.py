@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SELECTORS = "Runs or sessions: names, numbers of the list, paths. Default: the newest session."
-Selectors = Annotated[list[str] | None, typer.Argument(metavar="[RUN|SESSION]...", help=SELECTORS)]
+Selectors = Annotated[list[str] | None, typer.Argument(metavar="RUN|SESSION", help=SELECTORS)]
 MetricName = Annotated[
     str | None, typer.Option(help="To rank by.", show_default="val_loss, else loss")
 ]
@@ -46,7 +46,7 @@ def command(
     comparison = report.compare(records, metric, goal_word(least), group_seeds)
     columns = [word.strip() for word in cols.split(",")] if cols else ()
     typer.echo(report.formatted(comparison, form, columns, top))
-    if form == "table":
+    if form == "table" and len(records) > 1:
         typer.echo(f"\n{sentence(records)}")
 
 

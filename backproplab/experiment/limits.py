@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.data import Splits
 from backproplab.errors import ConfigError, Problem
@@ -40,13 +41,12 @@ def size_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
 
 
 def threads_for(network: Network, rows: int) -> int:
-    """The threads that BLAS gets for so many rows at a time: more than one for large products.
+    """The threads that BLAS gets for so many rows at a time: the free cores for large products.
 
-    It depends on the config and the number of cores alone, and stands in the run's config: with
-    another number of threads BLAS rounds differently.
+    On a core that is not free a thread of BLAS spins, and all wait for it. What is chosen stands
+    in the run's config: with another number of threads BLAS rounds differently.
     """
-    cores = len(os.sched_getaffinity(0))
-    return cores if rows * network.largest_product >= WORTH_THREADS else 1
+    return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
 
 
 def check_memory(network: Network, experiment: Experiment) -> None:

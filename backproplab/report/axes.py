@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backproplab.report.comparison import Trial
-from backproplab.report.differences import shown
+from backproplab.report.differences import ABSENT, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,8 +83,10 @@ def _short(text: str) -> str:
 
 
 def _natural(value: Any) -> tuple[int, float, str]:
-    """Numbers by size, lists by length and then size, the rest by name."""
+    """Numbers by size, lists by length and then size, the rest by name; what is absent last."""
+    if value is ABSENT:
+        return 2, 0.0, ""
     if isinstance(value, int | float):
         return 0, float(value), ""
-    text = "".join(f"{v:>12}" for v in value) if isinstance(value, list) else str(value)
+    text = "".join(f"{v!s:>12}" for v in value) if isinstance(value, list) else str(value)
     return 1, float(len(value)) if isinstance(value, list) else 0.0, text

@@ -199,7 +199,7 @@ def _grouped(records: Sequence[Record]) -> list[tuple[Record, ...]]:
 def _identity(record: Record) -> Any:
     """The trial of a run: its sweep's, else its config; an unreadable one is its own."""
     if record.trial:
-        return record.trial.key
+        return record.trial
     if not record.config:
         return record.info.folder
     return repr(_without(record.config, {*NO_DIFFERENCE, "seed"}))

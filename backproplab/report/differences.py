@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-LENGTH = 60  # letters of a value that a table shows
+LENGTH, LONGEST = 60, 200  # letters of a value that is shown, and of one that is shown exactly
 
 
 class Absent:
@@ -58,8 +58,13 @@ def _under(path: str, values: list[Any], chosen: bool) -> Iterator[tuple[str, li
 
 
 def _as_spec(tree: Any, trees: Sequence[Any]) -> Any:
-    """``adam`` as ``{name: adam}``, where others of the family are written with settings."""
+    """``adam`` as ``{name: adam}``, where others of the family are written with settings.
+
+    An absent one is a spec without a name.
+    """
     written = any(isinstance(other, dict) and "name" in other for other in trees)
+    if tree is ABSENT and written:
+        return {}
     return {"name": tree} if isinstance(tree, str) and written else tree
 
 
@@ -99,7 +104,7 @@ def paths(tree: Any, path: str = "") -> Iterator[str]:
 def shown(value: Any, exact: bool = False) -> str:
     """A value in one short line, as YAML writes it; nothing in it can speak to a terminal.
 
-    exact: every digit of a number, else six.
+    exact: every digit of a number, else six; more of a long value.
     """
     if isinstance(value, str | Absent):
         text = str(value)
@@ -108,4 +113,5 @@ def shown(value: Any, exact: bool = False) -> str:
     else:
         text = json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…"
+    length = LONGEST if exact else LENGTH
+    return text if len(text) <= length else f"{text[: length - 1]}…"

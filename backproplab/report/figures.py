@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from backproplab.report.axes import Axis, set_log
@@ -116,23 +117,21 @@ def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
 
 
 def _draw_key(axes: Axes, comparison: Comparison, key: str) -> None:
-    axis = Axis.of(key, comparison.trials)
-    with_value = [t for t in comparison.trials if t.mean(t.metric.name) is not None]
-    means = {id(trial): trial.mean(trial.metric.name) for trial in with_value}
-    at = sorted(with_value, key=lambda trial: axis.place(trial.values[key]))
-    x, y = [axis.place(t.values[key]) for t in at], [means[id(t)] for t in at]
-    if len(comparison.keys) == 1 and axis.is_number:
-        axes.plot(x, y, color=FAINT, linewidth=1)  # type: ignore[arg-type]
-    for trial, place in zip(at, x, strict=True):
-        numbers = trial.numbers(trial.metric.name)
-        axes.vlines(place, min(numbers), max(numbers), color=TRIALS[0][0], alpha=0.5)
-    axes.plot(x, y, "o", color=TRIALS[0][0], markersize=4.5)  # type: ignore[arg-type]
-    if with_value and min(means.values()) > 0 and max(means.values()) / min(means.values()) > SPAN:  # type: ignore[operator,type-var]
+    axis, name = Axis.of(key, comparison.trials), comparison.metric.name
+    places = [axis.place(trial.values[key]) for trial in comparison.trials]
+    points = [(x, trial.numbers(name)) for x, trial in zip(places, comparison.trials, strict=True)]
+    points = sorted((x, numbers) for x, numbers in points if numbers)
+    means = [fmean(numbers) for _, numbers in points]
+    line = "-" if len(comparison.keys) == 1 and axis.is_number else "none"
+    for x, numbers in points:
+        axes.vlines(x, min(numbers), max(numbers), color=TRIALS[0][0], alpha=0.5)
+    axes.plot([x for x, _ in points], means, color=FAINT, linestyle=line, linewidth=1)
+    axes.plot([x for x, _ in points], means, "o", color=TRIALS[0][0], markersize=4.5)
+    if means and min(means) > 0 and max(means) / min(means) > SPAN:
         set_log(axes, "y")
-    lost = [axis.place(t.values[key]) for t in comparison.trials if "diverged" in t.status]
-    axes.plot(
-        lost, [0.97] * len(lost), "x", color=TRIALS[1][0], transform=axes.get_xaxis_transform()
-    )
+    lost = [x for x, t in zip(places, comparison.trials, strict=True) if "diverged" in t.status]
+    top = axes.get_xaxis_transform()
+    axes.plot(lost, [0.97] * len(lost), "x", color=TRIALS[1][0], transform=top)
     axes.margins(y=0.12)
     axis.dress(axes)
 

@@ -19,24 +19,20 @@ from backproplab.runs import RunInfo, find_run, list_runs
 from backproplab.runs.folders import read_json
 
 LIMIT = 2**26  # bytes of a sweep.json that is read
-
-
-@dataclass(frozen=True)
-class SweepTrial:
-    """A trial of the sweep that a run belongs to. key: of the session and the trial."""
-
-    key: tuple[str, int]
-    label: str
+TrialKey = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run with its resolved config and its run.json; both are empty where unreadable."""
+    """A run with its resolved config and its run.json; both are empty where unreadable.
+
+    trial: its session and its trial's number there, where the session is a sweep's.
+    """
 
     info: RunInfo
     config: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
-    trial: SweepTrial | None = None
+    trial: TrialKey | None = None
 
     @property
     def seed(self) -> Any:
@@ -85,7 +81,7 @@ def _session_at(path: Path) -> list[RunInfo]:
 def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     """The records of ``runs``, and a warning for everything that could not be read."""
     warnings: list[str] = []
-    trials: dict[Path, SweepTrial] = {}
+    trials: dict[Path, TrialKey] = {}
     for session in dict.fromkeys(run.folder.parent for run in runs):
         trials |= _trials(session, warnings)
     records = []
@@ -120,11 +116,11 @@ def read_sweep(session: Path) -> dict[str, Any]:
     return found
 
 
-def _trials(session: Path, warnings: list[str]) -> dict[Path, SweepTrial]:
+def _trials(session: Path, warnings: list[str]) -> dict[Path, TrialKey]:
     """The trial of each run of a sweep, by the run's folder."""
     try:
         return {
-            session / name: SweepTrial((session.name, int(trial["number"])), str(trial["label"]))
+            session / name: (session.name, int(trial["number"]))
             for trial in read_sweep(session).get("trials", ())
             for name in trial["runs"]
         }

@@ -6,7 +6,7 @@ This file must not know how a figure is drawn, nor where on the page it stands.
 from __future__ import annotations
 
 from backproplab.report.comparison import Comparison, Trial
-from backproplab.report.differences import shown
+from backproplab.report.differences import ABSENT, shown
 from backproplab.report.figures import curves_figure, heat_figure, keys_figure
 from backproplab.report.importance import importances
 from backproplab.report.markup import Markup, element
@@ -15,13 +15,16 @@ from backproplab.report.theme import TRIALS
 
 GREY = 60  # curves of trials beyond the best
 PANELS = ("loss", "accuracy", "r2", "mae")
+LABELED = 4  # keys that a label can say
 MOST_KEYS = 6  # that the metric is drawn against
 
 
 def label(comparison: Comparison, trial: Trial) -> str:
-    """``learning_rate 0.1, optimizer adam``."""
-    values = [f"{short_key(comparison, key)} {shown(trial.values[key])}" for key in comparison.keys]
-    return ", ".join(values) or trial.best_record.info.name
+    """``learning_rate 0.1, optimizer adam``; a run's name where too much differs to be said."""
+    said = [key for key in comparison.keys if trial.values[key] is not ABSENT]
+    if not said or len(comparison.keys) > LABELED:
+        return trial.best_record.info.name
+    return ", ".join(f"{short_key(comparison, key)} {shown(trial.values[key])}" for key in said)
 
 
 def short_key(comparison: Comparison, key: str) -> str:
@@ -71,9 +74,9 @@ def _caption(comparison: Comparison, drawn: int, rest: int) -> Markup:
 
 
 def keys(comparison: Comparison) -> list[Markup]:
-    """The metric against the keys, and the heat map of two."""
+    """The metric against the keys, and the heat map of two; none of fewer trials than keys."""
     shown_keys, name = comparison.keys[:MOST_KEYS], comparison.metric.name
-    if len(comparison.trials) < 2 or not shown_keys:
+    if not len(comparison.trials) > len(comparison.keys) > 0:
         return []
     caption = f"{name}: a point is a trial's mean, a line its range over seeds, × a divergence."
     parts = [

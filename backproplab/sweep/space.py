@@ -1,19 +1,247 @@
 """Sweep: what a sweep asks, checked to the last trial before the first one runs.
 
-This file knows how blocks multiply; it must not know how trials are run or chosen.
+This file must not know how trials are run, nor how a search chooses them.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from backproplab.config import Experiment
+from backproplab.config.cursor import Cursor
+from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
+from backproplab.config.yaml_source import Document
+from backproplab.errors import ConfigError, Problem
+from backproplab.sweep.blocks import Origins, amount, block_problems, points
+from backproplab.sweep.schema import Metric, Parameter, Search, SweepFile
+from backproplab.sweep.trials import Trial, Values, key_of, label, labels, numbered, resolve, steps
+from backproplab.sweep.words import (
+    apply_words,
+    base_document,
+    put_settings,
+    put_words,
+    sweep_document,
+)
+from backproplab.text import counted
 
-Origins = dict[str, TreePath]
-"""Path in an experiment -> where in the sweep's document its value stands."""
+Point = tuple[Values, Origins]
+Draft = tuple[Values, Experiment, Document]
 
-FORBIDDEN = {
-    "name": "every trial is named by what differs",
-    "seed": "write seeds: 5, or seeds: [0, 1]",
-    "tensorboard": "set it in the base",
-    "sweep": "a trial holds no sweep",
-    "engine": "it changes no number; set it in the base",
-}
+
+@dataclass(frozen=True)
+class Sweep:
+    """Every trial of a grid, or the search that will choose them.
+
+    duplicates: a note for each trial that is the same as an earlier one and was left out.
+    tree: the whole sweep, base and command line included: written to a file (JSON is YAML), it
+        is the same sweep again. texts: what the files held, by their names.
+    """
+
+    name: str
+    metric: Metric
+    seeds: tuple[int, ...]
+    trials: tuple[Trial, ...]
+    search: Search | None
+    duplicates: tuple[str, ...]
+    tree: Mapping[str, Any] = field(repr=False)
+    texts: Mapping[str, str] = field(repr=False)
+    base: Document = field(repr=False, compare=False)
+    document: Document = field(repr=False, compare=False)
+
+    def trial(self, number: int, values: Values) -> Trial:
+        """The trial of a search with the values that it chose, by path.
+
+        Raises ConfigError with every problem, at the lines of ``parameters``.
+        """
+        origins: Origins = {path: ("parameters", path) for path in values}
+        resolved, document = resolve(self.base, self.document, values, origins)
+        name = numbered(label(values, list(values)), number)
+        return Trial(number, values, key_of(resolved), name, resolved, document)
+
+
+def read(
+    path: Path | str,
+    words: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    yes: bool = False,
+) -> Sweep:
+    """The sweep in a sweep file or over a config, with command-line words put over it.
+
+    settings: options that stand for keys of the file, ``{"seeds": 5, "max_trials": 2000}``; None
+    is no option. yes: any number of trials is meant.
+    Raises ConfigError with every problem at once, each with file, line and what is valid.
+    """
+    sweep, rest, problems = put_words(sweep_document(Path(path)), words)
+    sweep = put_settings(sweep, settings or {})
+    file, found = _shape(sweep)
+    base, of_base = _base(sweep, rest)
+    problems = [*problems, *sweep.faults, *found, *of_base]
+    if base is None or file is None:
+        raise ConfigError(*_once(problems))
+    problems += block_problems(file, sweep)
+    if (many := _limit(file, sweep)) and not yes:
+        raise ConfigError(*_once([*problems, *many]))
+    trials, found = _resolve_all(base, sweep, _points(file, sweep))
+    problems += [*found, *_whole_numbers(file.parameters, base, sweep)]
+    seeds = _seeds(file, base)
+    if seeds[-1] >= 2**63:
+        problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
+    if problems:
+        raise ConfigError(*_once(problems))
+    return _sweep(file, seeds, trials, sweep, base)
+
+
+def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
+    """The file by its schema, without the parts that are at fault, and their problems."""
+    try:
+        return SweepFile.model_validate(sweep.tree), []
+    except ValidationError as error:
+        problems = list(problems_of(error, sweep, SweepFile))
+        sound = dict(sweep.tree)
+        for fault in error.errors(include_url=False):
+            told = str(fault.get("ctx", {}).get("path", ""))
+            key, *inside = (*fault["loc"], *filter(None, told.split(".")))
+            held = sound.pop(str(key), None)
+            if inside and isinstance(held, dict):
+                sound[str(key)] = {k: v for k, v in held.items() if k != inside[0]}
+    try:
+        return SweepFile.model_validate(sound), problems
+    except ValidationError:
+        return None, problems
+
+
+def _base(sweep: Document, words: Sequence[str]) -> tuple[Document | None, list[Problem]]:
+    try:
+        base = base_document(sweep)
+    except ConfigError as error:
+        return None, list(error.problems)
+    return apply_words(base, words) if base else (None, [])
+
+
+def _limit(file: SweepFile, sweep: Document) -> list[Problem]:
+    number = (file.num_trials or 0) if file.method != "grid" else amount(file)
+    if number <= file.max_trials:
+        return []
+    what = f"{counted(number, 'trial')}; the limit is {file.max_trials:,}"
+    return [Problem(sweep.name, what, "sweep fewer values, raise max_trials, or give --yes")]
+
+
+def _points(file: SweepFile, sweep: Document) -> Iterator[Point]:
+    """The trials of a grid; of a search one for each border, the others at their first."""
+    if file.method == "grid":
+        for origins in points(file):
+            yield {path: _at(sweep.tree, origin) for path, origin in origins.items()}, origins
+        return
+    edges = {
+        path: [
+            (value, _edge_origin(path, parameter, key)) for key, value in parameter.edges.items()
+        ]
+        for path, parameter in file.parameters.items()
+    }
+    for path, borders in edges.items():
+        for border in borders:
+            chosen = {other: known[0] for other, known in edges.items()} | {path: border}
+            values = {p: value for p, (value, _) in chosen.items()}
+            yield values, {p: origin for p, (_, origin) in chosen.items()}
+
+
+def _edge_origin(path: str, parameter: Parameter, key: str | int) -> TreePath:
+    inside = (key,) if parameter.values is None else ("values", key)
+    return ("parameters", path, *inside)
+
+
+def _at(tree: Any, path: TreePath) -> Any:
+    for step in path:
+        tree = tree[step]
+    return tree
+
+
+def _resolve_all(
+    base: Document, sweep: Document, points: Iterable[Point]
+) -> tuple[list[Draft], list[Problem]]:
+    """What can be run, and what is wrong with the rest."""
+    drafts: list[Draft] = []
+    problems: dict[Problem, None] = {}
+    for values, origins in points:
+        try:
+            drafts.append((values, *resolve(base, sweep, values, origins)))
+        except ConfigError as error:
+            problems |= dict.fromkeys(error.problems)
+    return drafts, list(problems)
+
+
+def _whole_numbers(
+    parameters: Mapping[str, Parameter], base: Document, sweep: Document
+) -> Iterator[Problem]:
+    """A range of reals over a field of whole numbers would fail between its borders."""
+    root = Cursor((), base.tree, Experiment)
+    for path, parameter in parameters.items():
+        whole = root.follow(steps(path)).annotation is int
+        if whole and parameter.values is None and not parameter.is_whole:
+            where = sweep.where(("parameters", path), key=True)
+            yield Problem(where, f"{path} takes whole numbers", "add distribution: int, or int_log")
+
+
+def _seeds(file: SweepFile, base: Document) -> tuple[int, ...]:
+    """Ascending from the base's seed, or as they are listed."""
+    if isinstance(file.seeds, list):
+        return tuple(file.seeds)
+    given = base.tree.get("seed")
+    first = given if type(given) is int else Experiment.model_fields["seed"].default
+    return tuple(range(first, first + file.seeds))
+
+
+def _sweep(
+    file: SweepFile, seeds: tuple[int, ...], drafts: list[Draft], sweep: Document, base: Document
+) -> Sweep:
+    name = file.name or re.sub(r"\.{2,}", ".", _slug(Path(sweep.name).stem))[:80] or "sweep"
+    search = None
+    trials: tuple[Trial, ...] = ()
+    duplicates: tuple[str, ...] = ()
+    if file.method == "grid":
+        trials, duplicates = _trials(drafts, name)
+    else:
+        search = Search(**{key: getattr(file, key) for key in Search.model_fields})
+    texts = {n: Path(n).read_text("utf-8-sig") for n in dict.fromkeys((sweep.name, base.name))}
+    tree = {**sweep.tree, "name": name, "base": base.tree}
+    places = {"base": base, "document": sweep}
+    return Sweep(
+        name, file.metric, seeds, trials, search, duplicates, tree=tree, texts=texts, **places
+    )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-")
+
+
+def _trials(drafts: list[Draft], name: str) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
+    """The different trials, and a note for each of the others."""
+    different: dict[str, Draft] = {}
+    same: list[tuple[Values, str]] = []
+    for values, resolved, document in drafts:
+        key = key_of(resolved)
+        if key in different:
+            same.append((values, key))
+        different.setdefault(key, (values, resolved, document))
+    names = dict(zip(different, labels([d[0] for d in different.values()], name), strict=True))
+    trials = tuple(
+        Trial(number, values, key, names[key], resolved, document)
+        for number, (key, (values, resolved, document)) in enumerate(different.items())
+    )
+    notes = tuple(f"{label(v, list(v))} is the same as {names[key]}" for v, key in same)
+    return trials, notes
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """The first of each place: a value that cannot be read is not told to be missing, too."""
+    first: dict[str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.where or problem.what, problem)
+    return list(first.values())

@@ -27,6 +27,10 @@ CASES = {
         {"o": ["sgd", "adam", "adam"], "o.b": [ABSENT, 1, 2]},
     ),
     "the short form of a spec": ([{"o": "sgd"}, {"o": {"name": "adam", "b": 1}}], {"o": ["sgd", "adam"]}),
+    "no spec": (
+        [{}, {"o": "sgd"}, {"o": {"name": "adam", "b": 1}}, {"o": {"name": "adam", "b": 2}}],
+        {"o": [ABSENT, "sgd", "adam", "adam"], "o.b": [ABSENT, ABSENT, 1, 2]},
+    ),
     "short forms": ([{"o": "sgd"}, {"o": "adam"}], {"o": ["sgd", "adam"]}),
     "layers": (
         [{"l": [{"name": "dense", "units": 1}]}, {"l": [{"name": "dense", "units": 2}]}],

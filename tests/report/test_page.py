@@ -8,6 +8,7 @@ import pytest
 
 from backproplab import report
 from backproplab.report.axes import Axis
+from backproplab.report.differences import ABSENT
 from backproplab.report.series import bands
 from backproplab.report.theme import VARIABLES, themed
 
@@ -112,6 +113,18 @@ def test_one_run_is_a_report_too(write_run, compare):
     assert page.count("<svg") == 1
 
 
+def test_where_much_differs_trials_go_by_their_runs_names(write_run, compare):
+    write_run("first", 0.2)
+    second = (
+        write_run("second", 0.1, learning_rate=1, activation="tanh", optimizer="adam")
+        / "config.yaml"
+    )
+    second.write_text(second.read_text().replace("circle", "xor").replace("[4]", "[5]"))
+    page = page_of(compare)
+    assert "Best: second with val_loss 0.1000" in "".join(Reader(page).words)
+    assert page.count("<svg") == 1
+
+
 def test_runs_of_which_none_was_measured(write_run, compare):
     for rate in (1, 2):
         write_run(f"r{rate}", status="diverged", learning_rate=rate)
@@ -161,6 +174,7 @@ AXES = {
     "momentum": ([0.9, 0.0], (True, False), (0.0, 0.9)),
     "activation": (["tanh", "relu"], (False, False), ("relu", "tanh")),
     "model.hidden": ([[16], [8], [4, 4]], (False, False), ([8], [16], [4, 4])),
+    "model.layers": ([[{"name": "dense"}], ABSENT], (False, False), ([{"name": "dense"}], ABSENT)),
     "shuffle": ([True, False], (False, False), (False, True)),
 }
 
