@@ -16,6 +16,7 @@ from backproplab.errors import BackpropLabError, ConfigError, MachineError
 
 CONTENTS = {
     "train": "Train the experiments of one or more configs.",
+    "sweep": "Run many experiments: grids, branches, seeds, searches.",
     "tensorboard": "Show the logs in TensorBoard.",
     "runs": "List the runs, newest first.",
     "show": "Show one run: its config, how it ended, what it measured.",

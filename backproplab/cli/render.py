@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.experiment import Parts, Result
     from backproplab.runs import Outcome, Plan, RunInfo
+    from backproplab.sweep.driver import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
 LISTED = ("loss", "val_loss", "val_accuracy", "val_r2", "test_accuracy", "test_r2")
@@ -213,3 +214,23 @@ def human_size(size: float) -> str:
 def printable(name: str) -> str:
     """A file's name that can neither break the line nor speak to the terminal."""
     return name if name.isprintable() else ascii(name)
+
+
+def sweep_bar(standings: Iterable[Standing], title: str) -> None:
+    """A live bar over the runs of a sweep, with the best trial so far."""
+    from rich import progress
+
+    bar = progress.Progress(
+        progress.TextColumn("[bold]{task.description}"),
+        progress.MofNCompleteColumn(),
+        progress.BarColumn(bar_width=16),
+        progress.TimeRemainingColumn(compact=True),
+        progress.TextColumn("{task.fields[best]}", style="cyan"),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(title, total=None, best="")
+        for standing in standings:
+            best = standing.best
+            shown = f"best {text.number(best[0])}  {best[1]}" if best else ""
+            bar.update(task, total=standing.total, completed=standing.finished, best=shown)

@@ -63,7 +63,7 @@ def block_problems(file: SweepFile, document: Document) -> Iterator[Problem]:
         hint = "write {values: […]} under parameters" if search else "add method: random, or tpe"
         yield Problem(document.where((key,), key=True), fault, hint)
     for key in ("parameters", "num_trials") if search else ():
-        if not getattr(file, key):
+        if not document.tree.get(key):  # also what is at fault is there
             yield Problem(document.where(("method",)), f"method: {file.method} needs {key}")
 
 

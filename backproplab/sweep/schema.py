@@ -71,7 +71,7 @@ class Block(Spec):
     grid: dotted path -> its values. zip: rows of values that belong together.
     """
 
-    grid: dict[str, Values] = {}
+    grid: dict[str, Values] = Field(default={})
     zip: Values | None = None
     branches: Annotated[list[Branch], Field(min_length=1)] | None = None
 
@@ -152,7 +152,7 @@ class Parameter(Spec):
         if self.step and self.step > high - low:
             yield "step", f"must be at most max - min, which is {high - low:g}, got {self.step:g}"
         for name in ("min", "max", "step") if self.is_whole else ():
-            if (value := getattr(self, name) or 0) % 1:
+            if (getattr(self, name) or 0) % 1:
                 yield name, f"must be a whole number for distribution {self.distribution}"
 
 
@@ -196,7 +196,7 @@ class Search(Spec):
     """
 
     method: Literal["grid", "random", "tpe", "qmc", "cmaes"] = "grid"
-    parameters: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = Field(default={})
     num_trials: Count | None = None
     search_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     pruner: Pruner | None = None

@@ -88,8 +88,11 @@ def read(
     problems += block_problems(file, sweep)
     if (many := _limit(file, sweep)) and not yes:
         raise ConfigError(*_once([*problems, *many]))
-    trials, found = _resolve_all(base, sweep, _points(file, sweep))
-    problems += [*found, *_whole_numbers(file.parameters, base, sweep)]
+    unfit = _not_whole(file.parameters, base, sweep)
+    fit = {path: p for path, p in file.parameters.items() if path not in unfit}
+    checked = file.model_copy(update={"parameters": fit})
+    trials, found = _resolve_all(base, sweep, _points(checked, sweep))
+    problems += [*unfit.values(), *found]
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
@@ -107,7 +110,10 @@ def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
         sound = dict(sweep.tree)
         for fault in error.errors(include_url=False):
             told = str(fault.get("ctx", {}).get("path", ""))
-            key, *inside = (*fault["loc"], *filter(None, told.split(".")))
+            place: list[str | int] = [*fault["loc"], *filter(None, told.split("."))]
+            if not place:
+                return None, problems
+            key, *inside = place
             held = sound.pop(str(key), None)
             if inside and isinstance(held, dict):
                 sound[str(key)] = {k: v for k, v in held.items() if k != inside[0]}
@@ -153,7 +159,7 @@ def _points(file: SweepFile, sweep: Document) -> Iterator[Point]:
 
 
 def _edge_origin(path: str, parameter: Parameter, key: str | int) -> TreePath:
-    inside = (key,) if parameter.values is None else ("values", key)
+    inside: TreePath = (key,) if parameter.values is None else ("values", key)
     return ("parameters", path, *inside)
 
 
@@ -177,16 +183,21 @@ def _resolve_all(
     return drafts, list(problems)
 
 
-def _whole_numbers(
+def _not_whole(
     parameters: Mapping[str, Parameter], base: Document, sweep: Document
-) -> Iterator[Problem]:
-    """A range of reals over a field of whole numbers would fail between its borders."""
+) -> dict[str, Problem]:
+    """Ranges of reals over fields of whole numbers, which would fail between their borders."""
     root = Cursor((), base.tree, Experiment)
-    for path, parameter in parameters.items():
-        whole = root.follow(steps(path)).annotation is int
-        if whole and parameter.values is None and not parameter.is_whole:
-            where = sweep.where(("parameters", path), key=True)
-            yield Problem(where, f"{path} takes whole numbers", "add distribution: int, or int_log")
+    hint = "add distribution: int, or int_log"
+    return {
+        path: Problem(
+            sweep.where(("parameters", path), key=True), f"{path} takes whole numbers", hint
+        )
+        for path, parameter in parameters.items()
+        if root.follow(steps(path)).annotation is int
+        and parameter.values is None
+        and not parameter.is_whole
+    }
 
 
 def _seeds(file: SweepFile, base: Document) -> tuple[int, ...]:
@@ -211,9 +222,8 @@ def _sweep(
         search = Search(**{key: getattr(file, key) for key in Search.model_fields})
     texts = {n: Path(n).read_text("utf-8-sig") for n in dict.fromkeys((sweep.name, base.name))}
     tree = {**sweep.tree, "name": name, "base": base.tree}
-    places = {"base": base, "document": sweep}
     return Sweep(
-        name, file.metric, seeds, trials, search, duplicates, tree=tree, texts=texts, **places
+        name, file.metric, seeds, trials, search, duplicates, tree, texts, base, document=sweep
     )
 
 

@@ -94,7 +94,7 @@ def resolve(
         try:
             tree = put(tree, steps(path), values[path])
         except ConfigError as error:
-            where = sweep.where(origins[path], key=True)
+            where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
     document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
     try:

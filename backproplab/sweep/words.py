@@ -38,18 +38,19 @@ def base_document(sweep: Document) -> Document | None:
     """
     base = sweep.tree.get("base")
     if isinstance(base, dict):
-        inside = [
+        positions, keys = (
             {path[1:]: place for path, place in table.items() if path[:1] == ("base",)}
             for table in (sweep.positions, sweep.keys)
-        ]
-        return Document(base, sweep.name, *inside)
+        )
+        return Document(base, sweep.name, positions, keys)
     if not isinstance(base, str):
         return None
     path = Path(sweep.name).parent / base
     try:
         return read_yaml(path)
     except ConfigError as error:
-        raise ConfigError(*[_at_base(problem, str(path), sweep) for problem in error.problems])
+        told = [_at_base(problem, str(path), sweep) for problem in error.problems]
+        raise ConfigError(*told) from None
 
 
 def _at_base(problem: Problem, path: str, sweep: Document) -> Problem:
@@ -63,7 +64,7 @@ def put_settings(sweep: Document, settings: Mapping[str, Any]) -> Document:
     """The options of the command line, ``{"seeds": 5}``, over the keys of the file."""
     for key, value in settings.items():
         if value is not None:
-            sweep = _put(sweep, (key,), value, f"--{key.replace('_', '-')} {value}")
+            sweep = _put(sweep, key, None, value, f"--{key.replace('_', '-')} {value}")
     return sweep
 
 
@@ -133,20 +134,19 @@ def _mappings(nodes: Any) -> list[dict[str, Any]]:
 def _put_values(sweep: Document, path: str, values: list[Any], word: str) -> Document:
     search = sweep.tree.get("method", "grid") != "grid"
     block = "parameters" if search else "grid"
-    return _put(sweep, (block, path), {"values": values} if search else values, word)
+    return _put(sweep, block, path, {"values": values} if search else values, word)
 
 
-def _put(document: Document, path: TreePath, value: Any, word: str) -> Document:
-    """The document with one value of the command line, at the top or in a block."""
-    *above, key = path
-    tree = document.tree
-    if above:
-        (block,) = above
-        held = tree.get(block)
-        value, key = {**(held if isinstance(held, dict) else {}), key: value}, block
+def _put(document: Document, key: str, inside: str | None, value: Any, word: str) -> Document:
+    """The document with one value of the command line, at a key or inside its mapping."""
+    path: TreePath = (key,) if inside is None else (key, inside)
+    if inside is not None:
+        held = document.tree.get(key)
+        value = {**(held if isinstance(held, dict) else {}), inside: value}
     positions, keys = (
         {old: place for old, place in table.items() if old[: len(path)] != path}
         for table in (document.positions, document.keys)
     )
     words = {**document.words, path: word}
-    return replace(document, tree={**tree, key: value}, positions=positions, keys=keys, words=words)
+    tree = {**document.tree, key: value}
+    return replace(document, tree=tree, positions=positions, keys=keys, words=words)

@@ -1,0 +1,173 @@
+"""backproplab sweep: many experiments from one file, or from a config and comma words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from backproplab.cli.options import RUNS, LogDir
+
+if TYPE_CHECKING:
+    from backproplab.sweep import Sweep
+    from backproplab.sweep.driver import Driver, Standing
+    from backproplab.sweep.search import Searcher
+    from backproplab.sweep.session import SweepFolder
+
+SHOWN = 20  # trials of a dry run
+TOP = 20  # rows of the table at the end
+
+
+def command(
+    path: Annotated[Path, typer.Argument(metavar="FILE|CONFIG", help="A sweep file or a config.")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=V1,V2]...", help="Values to sweep, or one to set."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs a trial, by seed.")] = None,
+    max_trials: Annotated[int | None, typer.Option(min=1, help="Refuse more trials.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Any number of trials is meant.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the trials, run none.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Run what is missing of it.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End at a failed run.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="Runs at a time.", show_default="cores")
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="local|dask:ADDRESS|mpi", help="Who runs them.")
+    ] = "local",
+    log_dir: LogDir = RUNS,
+    progress: Annotated[
+        Literal["auto", "bar", "line", "none"], typer.Option(help="How to show progress.")
+    ] = "auto",
+) -> None:
+    """Run the trials of a sweep, each with every seed, into one new log directory.
+
+    \b
+    backproplab sweep configs/hw3/optimizers.yaml
+    backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
+    """
+    from backproplab import sweep as sweeps
+
+    sweep = sweeps.read(path, words or [], {"seeds": seeds, "max_trials": max_trials}, yes)
+    for note in sweep.duplicates:
+        typer.echo(f"backproplab: {note}", err=True)
+    if dry_run:
+        _list(sweep)
+        return
+    where = f"local:{jobs}" if jobs and executor == "local" else executor
+    _run(sweep, where, log_dir, resume, fail_fast, progress)
+
+
+def _list(sweep: Sweep) -> None:
+    from backproplab.text import counted
+
+    for trial in sweep.trials[:SHOWN]:
+        typer.echo(f"{trial.number:>4}  {trial.label}")
+    if len(sweep.trials) > SHOWN:
+        typer.echo(f"   …  {len(sweep.trials) - SHOWN} more")
+    number = sweep.search.num_trials or 0 if sweep.search else len(sweep.trials)
+    chosen = f", chosen by {sweep.search.method}" if sweep.search else ""
+    runs = counted(number * len(sweep.seeds), "run")
+    typer.echo(f"{counted(number, 'trial')}{chosen}, {counted(len(sweep.seeds), 'seed')}: {runs}")
+
+
+def _run(
+    sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
+) -> None:
+    """Hand out the runs; whatever happens, the table is printed."""
+    from backproplab import runs
+    from backproplab.errors import BackpropLabError
+    from backproplab.sweep.driver import Driver
+    from backproplab.sweep.executors import open_executor
+    from backproplab.sweep.session import SweepFolder
+
+    root = runs.open_log_root(log_dir)
+    with open_executor(where) as engine:
+        session = _session(root, sweep, resume)
+        with runs.lock_session(session):
+            folder = SweepFolder(session, sweep)
+            driver = Driver(folder, engine, _searcher(folder), fail_fast)
+            try:
+                _follow(driver, f"{sweep.name} on {engine.name}", progress)
+            finally:
+                _answer(driver, session, log_dir)
+    if errors := driver.standing.errors:
+        told = [f"{name}: {error}" for name, error in errors.items()]
+        raise BackpropLabError("\n".join(told))
+
+
+def _session(root: Path, sweep: Sweep, resume: bool) -> Path:
+    from backproplab import runs
+    from backproplab.errors import RunError
+    from backproplab.sweep.session import sessions_of
+
+    if not resume:
+        return runs.create_session(root)
+    found = next(sessions_of(root, sweep), None)
+    if found is None:
+        raise RunError(f"{root}: no sweep like this one was begun here — leave out --resume")
+    return found
+
+
+def _searcher(folder: SweepFolder) -> Searcher | None:
+    from backproplab.sweep.driver import goal_of
+    from backproplab.sweep.search import Searcher
+
+    search = folder.sweep.search
+    return Searcher(search, goal_of(folder), folder.path) if search else None
+
+
+def _follow(driver: Driver, title: str, progress: str) -> None:
+    """Drive to the end; on a terminal a live bar, elsewhere a line for each run that ended."""
+    import sys
+
+    shown = ("bar" if sys.stderr.isatty() else "line") if progress == "auto" else progress
+    if shown == "bar":
+        from backproplab.cli.render import sweep_bar
+
+        sweep_bar(driver.run(), title)
+        return
+    for standing in driver.run():
+        if shown == "line":
+            typer.echo(f"{title}  {_line(standing)}", err=True)
+
+
+def _line(standing: Standing) -> str:
+    """``12/64 done  2 diverged  best val_loss 0.1234 learning_rate-0.1  3 s left``."""
+    from backproplab.text import number
+
+    words = [f"{standing.finished}/{standing.total} done"]
+    words += [f"{n} {status}" for status, n in standing.done.items() if status != "completed"]
+    if standing.best:
+        words.append(f"best {number(standing.best[0])} {standing.best[1]}")
+    if standing.seconds_left is not None:
+        words.append(f"{standing.seconds_left:.0f} s left")
+    return "  ".join(words)
+
+
+def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
+    """The ranked table, results.csv, and what to type next."""
+    from shlex import quote
+
+    from backproplab import report
+    from backproplab.errors import RunError
+    from backproplab.files import write_atomic
+    from backproplab.report.sameness import sentence
+
+    standing = driver.standing
+    counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
+    typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none'}")
+    try:
+        records, _ = report.read_records(report.chosen_runs(log_dir, [session.name]))
+    except RunError:  # not one of them has ended
+        return
+    comparison = report.compare(records)
+    typer.echo(report.formatted(comparison, "table", (), TOP))
+    typer.echo(sentence(records))
+    write_atomic(session / "results.csv", report.formatted(comparison, "csv"))
+    where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
+    typer.echo(f"\nresults   {session / 'results.csv'}")
+    typer.echo(f"report    backproplab report {session.name}{where}")
+    typer.echo(f"curves    backproplab tensorboard {quote(str(session))}")

@@ -1,0 +1,134 @@
+"""A sweep's folder: what it asked, which runs belong to which trial, and what is still missing.
+
+    runs/20191003-153452/
+      sweep.json        the whole sweep (written back it is the same sweep), its trials and runs
+      learning_rate-0.1_seed-0/ …      the runs, each whole or absent
+      study.db          of a search
+
+This file must not know who runs the trials.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backproplab.files import machine_limits, sync_directory, write_atomic
+from backproplab.runs.folders import read_json
+from backproplab.sweep.space import Sweep
+from backproplab.sweep.trials import Trial
+
+FINISHED = ("completed", "diverged")  # a failed or interrupted run is run again
+PARTIAL = ".partial-"
+LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial with one seed: one run. ``folder`` is its name in the session."""
+
+    trial: Trial
+    seed: int
+    folder: str
+
+
+class SweepFolder:
+    """The session of one sweep; whoever writes to it holds its lock.
+
+    trials: the trials by number, with the names of their runs: what sweep.json tells others.
+    """
+
+    def __init__(self, path: Path, sweep: Sweep) -> None:
+        self.path = path
+        self.sweep = sweep
+        self.trials: dict[int, dict[str, Any]] = {t["number"]: t for t in _written(path)}
+        for left in path.glob(f"{PARTIAL}*"):  # of a driver that was killed
+            shutil.rmtree(left)
+
+    def jobs(self, trial: Trial) -> list[Job]:
+        """A job for each seed. The trial is written down before any of them runs."""
+        alone = len(self.sweep.seeds) == 1
+        names = [trial.label if alone else _with_seed(trial.label, s) for s in self.sweep.seeds]
+        self.trials[trial.number] = {
+            "number": trial.number,
+            "key": trial.key,
+            "label": trial.label,
+            "values": trial.values,
+            "runs": names,
+        }
+        return [Job(trial, s, name) for s, name in zip(self.sweep.seeds, names, strict=True)]
+
+    def write(self) -> None:
+        """sweep.json, as far as trials are known."""
+        found = {
+            "name": self.sweep.name,
+            "identity": identity(self.sweep),
+            "metric": self.sweep.metric.model_dump(),
+            "sweep": self.sweep.tree,
+            "trials": [self.trials[number] for number in sorted(self.trials)],
+        }
+        write_atomic(self.path / "sweep.json", json.dumps(found, indent=1) + "\n")
+
+    def status(self, job: Job) -> str:
+        """How its run ended; empty if it has not."""
+        status = read_json(self.path / job.folder / "run.json").get("status", "")
+        return status if status in FINISHED else ""
+
+    def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
+        """Write the run's files: all of them appear at once, in the place of what was there."""
+        partial, final = self.path / f"{PARTIAL}{job.folder}", self.path / job.folder
+        with machine_limits(final):
+            for name, content in files.items():
+                place = partial / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            if final.exists():
+                shutil.rmtree(final)
+            os.replace(partial, final)
+            sync_directory(self.path)
+
+    def value(self, job: Job) -> float | None:
+        """The sweep's metric in this run; None if it has none that is finite."""
+        metric = self.sweep.metric
+        record = read_json(self.path / job.folder / "run.json")
+        place = "best" if metric.at == "best" and not metric.name.startswith("test_") else "metrics"
+        found = record.get(place, {}).get(metric.name)
+        ended = record.get("status") == "completed"
+        return float(found) if ended and isinstance(found, int | float) else None
+
+
+def identity(sweep: Sweep) -> str:
+    """Equal for sweeps that ask the same."""
+    text = json.dumps(sweep.tree, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def sessions_of(root: Path, sweep: Sweep) -> Iterator[Path]:
+    """The sessions of this sweep in a log root, newest first."""
+    for path in sorted(root.glob("*/sweep.json"), reverse=True):
+        try:
+            found = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict) and found.get("identity") == identity(sweep):
+            yield path.parent
+
+
+def _written(path: Path) -> list[dict[str, Any]]:
+    """The trials in sweep.json, which is whole or absent."""
+    try:
+        found: list[dict[str, Any]] = json.loads((path / "sweep.json").read_text())["trials"]
+    except FileNotFoundError:
+        return []
+    return found
+
+
+def _with_seed(label: str, seed: int) -> str:
+    ending = f"_seed-{seed}"
+    return label[: LONGEST - len(ending)].rstrip("._-") + ending

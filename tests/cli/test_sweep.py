@@ -1,0 +1,175 @@
+"""`backproplab sweep` from the shell: real workers, killed and stopped, gone on with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+BASE = "data: {name: moons, samples: 120}\nmodel: {hidden: [4]}\nepochs: 3\n"
+SWEEP = "base: base.yaml\nname: rates\nseeds: 2\ngrid:\n  learning_rate: [0.1, 0.01, 0.001]\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "rates.yaml").write_text(SWEEP)
+    return tmp_path
+
+
+def session_of(folder):
+    (session,) = [p.parent for p in (folder / "runs").glob("*/sweep.json")]
+    return session
+
+
+def weights_of(session):
+    """What each run ended with: equal weights mean equal everything before."""
+    return {
+        path.parent.name: json.loads(path.read_text())["hashes"]["weights"]
+        for path in sorted(session.glob("*/run.json"))
+    }
+
+
+def start(folder, *words):
+    command = [sys.executable, "-m", "backproplab", "sweep", "rates.yaml", "-j", "2", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, start_new_session=True)  # fmt: skip
+
+
+def run(folder, *words):
+    process = start(folder, *words)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def wait_for(session_root, runs, process):
+    """Until so many runs have ended; a sweep that ends before is a failure of the test."""
+    deadline = time.monotonic() + 60
+    while len(list(session_root.glob("*/*/run.json"))) < runs:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_sweep_from_a_file(files):
+    code, out, err = run(files)
+    assert code == 0, err
+    session = session_of(files)
+    assert len(weights_of(session)) == 6
+    assert "6 of 6 runs: 6 completed" in out
+    assert "±" in out
+    told = json.loads((session / "sweep.json").read_text())
+    assert [trial["values"] for trial in told["trials"]] == [
+        {"learning_rate": rate} for rate in (0.1, 0.01, 0.001)
+    ]
+    for trial in told["trials"]:
+        assert all((session / name / "config.yaml").is_file() for name in trial["runs"])
+    assert (session / "results.csv").read_text().count("\n") == 4
+    assert not list(session.glob(".partial-*"))
+
+
+def test_each_run_is_what_train_makes_of_its_config(files):
+    assert run(files)[0] == 0
+    session = session_of(files)
+    one = next(iter(sorted(session.glob("*/config.yaml"))))
+    command = [sys.executable, "-m", "backproplab", "train", str(one), "--log-dir", "again"]
+    subprocess.run(command, cwd=files, check=True, capture_output=True)
+    (again,) = (files / "again").glob("*/*/metrics.csv")
+    assert again.read_bytes() == (one.parent / "metrics.csv").read_bytes()
+
+
+def test_comma_words_over_a_config_are_the_same_sweep(files):
+    words = ["base.yaml", "learning_rate=0.1,0.01,0.001", "--seeds", "2", "-j", "2"]
+    done = subprocess.run([sys.executable, "-m", "backproplab", "sweep", *words], cwd=files,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    by_words = weights_of(session_of(files))
+    assert run(files, "--log-dir", "other")[0] == 0
+    (other,) = [p.parent for p in (files / "other").glob("*/sweep.json")]
+    assert sorted(weights_of(other).values()) == sorted(by_words.values())
+
+
+def test_a_dry_run_writes_nothing(files):
+    code, out, _ = run(files, "--dry-run")
+    assert code == 0
+    assert "3 trials, 2 seeds: 6 runs" in out
+    assert not (files / "runs").exists()
+
+
+def test_diverged_runs_are_rows_and_failed_ones_are_told(files):
+    (files / "rates.yaml").write_text(SWEEP.replace("0.1,", "10000.0,"))
+    (files / "base.yaml").write_text(BASE + "optimizer: sgd\nloss: mse\n".replace("loss: mse\n", ""))
+    code, out, _ = run(files, "model.activation=linear", "model.hidden=[64,64,64]")
+    assert code == 0
+    assert "diverged" in out
+
+
+def test_a_driver_killed_is_gone_on_with(files):
+    code, whole, _ = run(files, "--log-dir", "whole")
+    assert code == 0
+    first = start(files)
+    wait_for(files / "runs", 2, first)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    before = weights_of(session_of(files))
+    assert 2 <= len(before) < 6 or len(before) == 6
+    code, out, err = run(files, "--resume")
+    assert code == 0, err
+    session = session_of(files)
+    (reference,) = [p.parent for p in (files / "whole").glob("*/sweep.json")]
+    assert weights_of(session) == weights_of(reference)
+    assert weights_of(session).items() >= before.items()
+    table = (session / "results.csv").read_text()
+    assert table == (reference / "results.csv").read_text()
+    assert "6 of 6 runs" in out
+
+
+def test_ctrl_c_keeps_what_is_done(files):
+    process = start(files)
+    wait_for(files / "runs", 1, process)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 130)
+    if process.returncode == 130:
+        assert "--resume" in err
+    assert "of 6 runs" in out
+    assert run(files, "--resume")[0] == 0
+    assert len(weights_of(session_of(files))) == 6
+
+
+def test_resume_without_anything_to_go_on_with(files):
+    code, _, err = run(files, "--resume")
+    assert code == 5
+    assert "leave out --resume" in err
+
+
+def test_a_search_is_reproducible(files):
+    text = {
+        "base": yaml.safe_load(BASE),
+        "method": "random",
+        "num_trials": 4,
+        "parameters": {"learning_rate": {"min": 1e-3, "max": 0.3, "distribution": "log_uniform"}},
+    }
+    (files / "rates.yaml").write_text(yaml.dump(text))
+    values = []
+    for root in ("one", "two"):
+        code, _, err = run(files, "--log-dir", root)
+        assert code == 0, err
+        (told,) = [json.loads(p.read_text()) for p in (files / root).glob("*/sweep.json")]
+        values.append([trial["values"] for trial in told["trials"]])
+    assert values[0] == values[1]
+    assert len(values[0]) == 4
+    assert all(1e-3 <= v["learning_rate"] <= 0.3 for v in values[0])
+
+
+def test_bad_sweeps_are_told_at_once_and_write_nothing(files):
+    (files / "rates.yaml").write_text("base: base.yaml\ngrid:\n  lerning_rate: [0.1]\n  epochs: []\n")
+    code, _, err = run(files)
+    assert code == 2
+    assert "learning_rate" in err
+    assert "the list is empty" in err
+    assert not (files / "runs").exists()
