@@ -42,7 +42,9 @@ WALLS = {
     "threadpoolctl": {"experiment"},
     "google_crc32c": {"train/tensorboard.py"},
     "sympy": {"explain/symbolic.py"},
-    "optuna": set(),
+    "optuna": {"sweep/search.py"},
+    "distributed": {"sweep/executors.py"},
+    "mpi4py": {"sweep/executors.py"},
     "matplotlib": {"train/figures.py", "report/figures.py", "report/axes.py"},
 }
 

@@ -19,7 +19,7 @@ from backproplab.nn import Loss, Network, ParameterVector
 Array = np.ndarray[Any, Any]
 Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
 Engine = Literal["auto", "eager", "replay"]
-TILE = 2**21  # bytes that a tile's activations should stay below: about a core's L2 cache
+TILE = 2**22  # bytes that a tile's activations should stay below: twice a core's L2 cache
 
 
 class Backprop:
@@ -63,14 +63,14 @@ class Backprop:
         share to the gradient, so that the mean is that of the whole batch.
         """
         batch = len(inputs) if rows is None else len(rows)
-        tiles = self._tiles(batch)
-        parts = tiles if rows is None else [rows[tile] for tile in tiles]
-        if len(parts) == 1:
-            self._compute(inputs, targets, parts[0], batch, self.gradient)
+        if 2 * batch < 3 * self.tile:  # one tile
+            part = slice(batch) if rows is None else rows
+            self._compute(inputs, targets, part, batch, self.gradient)
             return
         share = self._share = self._share or self.parameters.twin()
         self.gradient.flat[...] = 0
-        for part in parts:
+        for tile in self._tiles(batch):
+            part = tile if rows is None else rows[tile]
             self._compute(inputs, targets, part, batch, share)
             np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
 
@@ -82,7 +82,7 @@ class Backprop:
 
     def _tiles(self, examples: int) -> list[slice]:
         """Parts of a batch, as equal as they can be."""
-        count = max(round(examples / self.tile), 1)
+        count = (2 * examples + self.tile) // (2 * self.tile)  # rounded
         bounds = [examples * k // count for k in range(count + 1)]
         return [slice(start, end) for start, end in pairwise(bounds)]
 

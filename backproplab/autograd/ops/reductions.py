@@ -129,10 +129,10 @@ def _softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array
 def _prepare_softmax(x: Array, out: Array, axis: tuple[int, ...]) -> list[Any]:
     row = np.empty_like(np.maximum.reduce(x, axis=axis, keepdims=True))
     return [
-        partial(np.maximum.reduce, x, axis=axis, out=row, keepdims=True),
+        partial(np.maximum.reduce, x, axis, None, row, True),
         partial(np.subtract, x, row, out),
         partial(np.exp, out, out),
-        partial(np.add.reduce, out, axis=axis, out=row, keepdims=True),
+        partial(np.add.reduce, out, axis, None, row, True),
         partial(np.divide, out, row, out),
     ]
 

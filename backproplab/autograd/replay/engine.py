@@ -12,6 +12,7 @@ from backproplab.autograd.replay.memory import Places
 from backproplab.autograd.replay.peepholes import simplified
 from backproplab.autograd.replay.program import Array, Instruction, Program
 
+BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position
 MOST_BOUND = 4096  # inputs that calls are kept for
 Key = tuple[int, ...]  # addresses
 
@@ -84,4 +85,6 @@ class Plan:
         out = arrays[step.output]
         if step.op.prepare is not None:
             return step.op.prepare(*inputs, out=out, **step.settings)
+        if isinstance(step.op.forward, np.ufunc) and step.op.forward not in BY_NAME:
+            return [partial(step.op.forward, *inputs, out)]  # half a µs less than by name
         return [partial(step.op.forward, *inputs, out=out, **step.settings)]

@@ -12,6 +12,8 @@ import numpy as np
 from backproplab.autograd.ops.shapes import cast
 from backproplab.autograd.replay.program import Array, Buffer, Instruction, Program
 
+WORTH_A_CAST = 512  # entries
+
 
 def simplified(program: Program) -> Program:
     """The program after every peephole."""
@@ -60,7 +62,8 @@ def with_casts(program: Program) -> Program:
         dtype = buffers[step.output].dtype
         inputs = list(step.inputs)
         for i, n in enumerate(inputs):
-            if _plain_ufunc(step) and buffers[n].dtype == bool and dtype.kind == "f":
+            mask = buffers[n].dtype == bool and buffers[n].size >= WORTH_A_CAST
+            if _plain_ufunc(step) and mask and dtype.kind == "f":
                 buffers.append(Buffer.of("made", np.empty(buffers[n].shape, dtype)))
                 inputs[i] = len(buffers) - 1
                 steps.append(Instruction(cast, (n,), inputs[i], {"dtype": dtype}))

@@ -1,0 +1,192 @@
+"""Searcher: chooses the trials of a search through Optuna, and keeps them in ``study.db``.
+
+Optuna's samplers work on a study in memory; a trial goes to the file in one transaction, when all
+of its values are chosen. So a process may die at any moment: the file holds a trial whole or not
+at all. One process at a time may write to it.
+
+This file is the only one that knows Optuna; it must not know what a trial is run for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproplab.errors import ConfigError, MachineError, Problem, RunError
+from backproplab.sweep.schema import Parameter, Search
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+Values = dict[str, Any]
+NEEDS = {"qmc": "scipy", "cmaes": "cmaes"}
+
+
+class Searcher:
+    """The trials of a search, one after the other: ``ask``, run it, ``tell`` its value.
+
+    What trial n proposes depends on search_seed and n; under tpe and cmaes also on which trials
+    had been told by then, their values, and which were waiting. So a search that is opened again
+    goes on as if it had never stopped.
+
+    goal: minimize or maximize. folder: where study.db is, or will be.
+    Raises ConfigError if the method needs a package that is missing, RunError if study.db is
+    damaged, MachineError if it cannot be written.
+    """
+
+    def __init__(self, search: Search, goal: str, folder: Path) -> None:
+        package = NEEDS.get(search.method, "optuna")
+        if find_spec(package) is None:
+            what = f"needs the package {package}, which is not installed"
+            raise ConfigError(Problem(f"method: {search.method}", what, f"pip install {package}"))
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._search = search
+        self._path = folder / "study.db"
+        with _told_in_our_words(self._path):
+            self._space = {path: _distribution(p) for path, p in search.parameters.items()}
+            self._file = _open(self._path, goal)
+            self._study = optuna.create_study(direction=goal)
+            self._study.add_trials(self._file.trials)
+
+    def ask(self) -> tuple[int, Values] | None:
+        """The next trial's number and its values by path; None after ``num_trials``.
+
+        It is in study.db when this returns.
+        """
+        number = len(self._trials)
+        if number >= (self._search.num_trials or 0):
+            return None
+        with _told_in_our_words(self._path):
+            self._study.sampler = _sampler(self._search, self._space, number)
+            self._study.ask(self._space)
+            self._file.add_trial(self._trials[number])
+        return number, self._values(self._trials[number])
+
+    def tell(self, number: int, value: float | None) -> None:
+        """The finite value of a trial that was asked for; None if it failed or diverged.
+
+        Raises ValueError if the trial has been told before, or the value is NaN.
+        """
+        from optuna.trial import TrialState
+
+        # pruned, not failed: samplers take no notice of failed trials, and would propose the
+        # learning rates that diverge again and again
+        state = TrialState.PRUNED if value is None else TrialState.COMPLETE
+        with _told_in_our_words(self._path):
+            for study in (self._file, self._study):
+                study.tell(number, value, state)
+
+    def waiting(self) -> list[tuple[int, Values]]:
+        """The trials that were asked for and not told: after a restart, the dead driver's."""
+        return [(t.number, self._values(t)) for t in self._trials if not t.state.is_finished()]
+
+    def finished(self) -> dict[int, float | None]:
+        """What was told, by the trial's number."""
+        return {t.number: t.value for t in self._trials if t.state.is_finished()}
+
+    @property
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _values(self, trial: FrozenTrial) -> Values:
+        """In the order of ``parameters``; of listed values Optuna knows the index only."""
+        listed = {path: p.values for path, p in self._search.parameters.items()}
+        return {
+            path: trial.params[path] if values is None else values[trial.params[path]]
+            for path, values in listed.items()
+        }
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if parameter.values is not None:
+        return CategoricalDistribution(range(len(parameter.values)))
+    low, high = parameter.edges.values()
+    logarithmic = "log" in parameter.distribution
+    if parameter.is_whole:
+        return IntDistribution(low, high, logarithmic, int(parameter.step or 1))
+    return FloatDistribution(low, high, logarithmic, parameter.step)
+
+
+def _sampler(search: Search, space: Mapping[str, BaseDistribution], number: int) -> BaseSampler:
+    """A sampler for one trial: its random numbers are those of no other trial."""
+    from optuna import samplers
+
+    sequence = np.random.SeedSequence(search.search_seed, spawn_key=(number,))
+    seed = int(sequence.generate_state(1)[0])
+    match search.method:
+        case "tpe":
+            return samplers.TPESampler(seed=seed)
+        case "cmaes":
+            return samplers.CmaEsSampler(seed=seed)
+        case "qmc":
+            return _sobol(search.search_seed, space, number)
+        case _:
+            return samplers.RandomSampler(seed=seed)
+
+
+def _sobol(seed: int, space: Mapping[str, BaseDistribution], number: int) -> BaseSampler:
+    """Point ``number`` of the scrambled Sobol' sequence of the seed.
+
+    Optuna's own first point is a random one, and its place in the sequence a counter apart from
+    the trials: a process that dies between the two would leave a point out.
+    """
+    from optuna.samplers import QMCSampler
+
+    class Sobol(QMCSampler):
+        def infer_relative_search_space(self, *_: Any) -> dict[str, BaseDistribution]:
+            return dict(space)
+
+        def _find_sample_id(self, *_: Any) -> int:
+            return number
+
+    return Sobol(scramble=True, seed=seed)
+
+
+def _open(path: Path, goal: str) -> Study:
+    """The study in the file; a new one if there is none."""
+    import optuna
+    from sqlalchemy.pool import NullPool
+
+    def connect() -> sqlite3.Connection:  # no URL: a path may hold any character
+        connection = sqlite3.connect(path, timeout=60)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    settings = {"creator": connect, "poolclass": NullPool}
+    storage = optuna.storages.RDBStorage("sqlite://", settings)
+    return optuna.create_study(
+        storage=storage, study_name="sweep", direction=goal, load_if_exists=True
+    )
+
+
+@contextmanager
+def _told_in_our_words(path: Path) -> Iterator[None]:
+    """Optuna without its warnings, and with our errors for its database's."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        fault = getattr(cause, "orig", cause)
+        if isinstance(fault, sqlite3.OperationalError):
+            raise MachineError(f"{path}: cannot write: {fault}") from error
+        raise RunError(f"{path}: unusable: {fault} — delete it to search anew") from error
