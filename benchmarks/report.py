@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from benchmarks.workloads import GOALS, LIMITS, WORKLOADS, source
 
 RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+MARKS = "<!-- speed -->", "<!-- /speed -->"
 
 
 class Ratio(NamedTuple):
@@ -80,6 +82,29 @@ def table(found: list[Ratio], peers: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(found: list[Ratio]) -> str:
+    """A row for each workload, a column for each side; ratios by number of threads."""
+    steps = [r for r in found if r.row in WORKLOADS]
+    sides = list(dict.fromkeys(r.side for r in steps))
+    lines = [f"| work | {' | '.join(sides)} |", f"|---|{'--:|' * len(sides)}"]
+    for row in dict.fromkeys(r.row for r in steps):
+        cells = []
+        for side in sides:
+            cell = [r for r in steps if (r.row, r.side) == (row, side)]
+            shown = [f"{r.ratio:.2g}" if r.ratio < 10 else f"{r.ratio:.0f}" for r in cell]
+            cells.append(" / ".join(shown) + ("" if all(r.met for r in cell) else " ✗"))
+        lines.append(f"| {row}: {WORKLOADS[row].title} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def put_into_readme(text: str) -> None:
+    """Between the marks that stand there for it."""
+    page = README.read_text()
+    before, _, rest = page.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    README.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}")
+
+
 def _line(r: Ratio, title: str, unit: float) -> str:
     goal = f"{r.goal:g}" if r.goal else ""
     mark = "" if not r.goal else "met" if r.met else "**✗**"
@@ -137,6 +162,7 @@ def _panel(panel: Any, found: list[Ratio], sides: list[str]) -> None:
     panel.set_yticks(range(len(sides)), sides, fontsize=8)
     panel.set_ylim(len(sides) - 0.4, -0.6)
     panel.xaxis.set_major_formatter("{x:g}")
+    panel.tick_params(labelbottom=True, labelsize=8)
     panel.spines[["top", "right"]].set_visible(False)
 
 

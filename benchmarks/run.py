@@ -35,6 +35,7 @@ def main() -> None:
     if set(args.rows) == set(ROWS):
         report.save(report.figure(found), "ratios.svg")
         (report.RESULTS / "table.md").write_text(page)
+        report.put_into_readme(report.summary(found))
 
 
 def _arguments() -> argparse.Namespace:

@@ -32,7 +32,8 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Run what is missing of it.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End at a failed run.")] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Runs at a time.", show_default="cores")
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="Runs at a time.", show_default="cores"),
     ] = None,
     executor: Annotated[
         str, typer.Option(metavar="local|dask:ADDRESS|mpi", help="Who runs them.")
@@ -166,7 +167,7 @@ def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
     comparison = report.compare(records)
     typer.echo(report.formatted(comparison, "table", (), TOP))
     typer.echo(sentence(records))
-    write_atomic(session / "results.csv", report.formatted(comparison, "csv"))
+    write_atomic(session / "results.csv", report.formatted(comparison, "csv") + "\n")
     where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
     typer.echo(f"\nresults   {session / 'results.csv'}")
     typer.echo(f"report    backproplab report {session.name}{where}")

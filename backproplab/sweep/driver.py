@@ -102,7 +102,9 @@ class Driver:
                     again += self._settle(future, job)
                 yield self.standing
         if self.signals:
-            raise StoppedError("stopped; the finished runs are kept: --resume goes on", self.signals)
+            raise StoppedError(
+                "stopped; the finished runs are kept: --resume goes on", self.signals
+            )
 
     @property
     def _stops(self) -> bool:
@@ -115,7 +117,9 @@ class Driver:
             known = list(sweep.trials)
         else:
             told = self.searcher.finished()
-            known = [sweep.trial(n, t["values"]) for n, t in self.folder.trials.items() if n in told]
+            known = [
+                sweep.trial(n, t["values"]) for n, t in self.folder.trials.items() if n in told
+            ]
         every = [job for trial in known for job in self.folder.jobs(trial)]
         self.folder.write()
         missing = [job for job in every if not self._there(job)]
@@ -181,7 +185,9 @@ class Driver:
         """Tell the search a trial's mean over its seeds, once all of them have ended."""
         if self.searcher is None or self.left[number] or number in self.searcher.finished():
             return
-        jobs = self.folder.jobs(self.folder.sweep.trial(number, self.folder.trials[number]["values"]))
+        jobs = self.folder.jobs(
+            self.folder.sweep.trial(number, self.folder.trials[number]["values"])
+        )
         values = [self.folder.value(job) for job in jobs]
         known = [value for value in values if value is not None]
         self.searcher.tell(number, sum(known) / len(known) if len(known) == len(values) else None)

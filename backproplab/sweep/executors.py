@@ -9,6 +9,7 @@ This file must not know what a job is, nor in which order jobs come.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -209,6 +210,7 @@ def _dask(address: str) -> Iterator[Engine]:
     with _installed("dask"):
         from distributed import Client
         from distributed.scheduler import KilledWorker
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we tell it in our words
     spec = f"dask:{address}"
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False)
@@ -263,7 +265,7 @@ def _mpi() -> Iterator[Engine]:
         from mpi4py.futures import MPIPoolExecutor
     if MPI.COMM_WORLD.Get_size() < 2 or "mpi4py.futures" not in sys.orig_argv:
         raise ConfigError(Problem("--executor mpi", "started without workers", LAUNCH))
-    with MPIPoolExecutor(initializer=_leave_interrupts) as executor:
+    with MPIPoolExecutor(initializer=_leave_interrupts, main=False) as executor:
         executor.bootup()
         workers = executor.num_workers
         yield Engine(executor, lambda: workers, (BrokenExecutor,), (), "mpi")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -23,9 +24,9 @@ from backproplab.errors import ConfigError, MachineError, Problem, RunError
 from backproplab.sweep.schema import Parameter, Search
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 Values = dict[str, Any]
@@ -56,8 +57,13 @@ class Searcher:
         self._path = folder / "study.db"
         with _told_in_our_words(self._path):
             self._space = {path: _distribution(p) for path, p in search.parameters.items()}
-            self._file = _open(self._path, goal)
-            self._study = optuna.create_study(direction=goal)
+            direction = optuna.study.StudyDirection[goal.upper()]
+            storage = _storage(self._path)
+            weakref.finalize(self, storage.engine.dispose)
+            self._file = optuna.create_study(
+                storage=storage, study_name="sweep", direction=direction, load_if_exists=True
+            )
+            self._study = optuna.create_study(direction=direction)
             self._study.add_trials(self._file.trials)
 
     def ask(self) -> tuple[int, Values] | None:
@@ -156,10 +162,8 @@ def _sobol(seed: int, space: Mapping[str, BaseDistribution], number: int) -> Bas
     return Sobol(scramble=True, seed=seed)
 
 
-def _open(path: Path, goal: str) -> Study:
-    """The study in the file; a new one if there is none."""
-    import optuna
-    from sqlalchemy.pool import NullPool
+def _storage(path: Path) -> RDBStorage:
+    from optuna.storages import RDBStorage
 
     def connect() -> sqlite3.Connection:  # no URL: a path may hold any character
         connection = sqlite3.connect(path, timeout=60)
@@ -167,11 +171,7 @@ def _open(path: Path, goal: str) -> Study:
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    settings = {"creator": connect, "poolclass": NullPool}
-    storage = optuna.storages.RDBStorage("sqlite://", settings)
-    return optuna.create_study(
-        storage=storage, study_name="sweep", direction=goal, load_if_exists=True
-    )
+    return RDBStorage("sqlite://", {"creator": connect})
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ class SweepFolder:
                 place.write_bytes(content)
             if final.exists():
                 shutil.rmtree(final)
-            os.replace(partial, final)
+            partial.replace(final)
             sync_directory(self.path)
 
     def value(self, job: Job) -> float | None:

@@ -102,7 +102,9 @@ def test_a_dry_run_writes_nothing(files):
 
 def test_diverged_runs_are_rows_and_failed_ones_are_told(files):
     (files / "rates.yaml").write_text(SWEEP.replace("0.1,", "10000.0,"))
-    (files / "base.yaml").write_text(BASE + "optimizer: sgd\nloss: mse\n".replace("loss: mse\n", ""))
+    (files / "base.yaml").write_text(
+        BASE + "optimizer: sgd\nloss: mse\n".replace("loss: mse\n", "")
+    )
     code, out, _ = run(files, "model.activation=linear", "model.hidden=[64,64,64]")
     assert code == 0
     assert "diverged" in out
@@ -167,7 +169,9 @@ def test_a_search_is_reproducible(files):
 
 
 def test_bad_sweeps_are_told_at_once_and_write_nothing(files):
-    (files / "rates.yaml").write_text("base: base.yaml\ngrid:\n  lerning_rate: [0.1]\n  epochs: []\n")
+    (files / "rates.yaml").write_text(
+        "base: base.yaml\ngrid:\n  lerning_rate: [0.1]\n  epochs: []\n"
+    )
     code, _, err = run(files)
     assert code == 2
     assert "learning_rate" in err

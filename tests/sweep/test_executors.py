@@ -79,7 +79,7 @@ def cluster(tmp_path_factory):
         yield found
 
 
-class started_cluster:  # noqa: N801
+class started_cluster:
     def __init__(self, folder, workers, nthreads=1):
         self.folder, self.workers, self.nthreads = folder, workers, nthreads
 
@@ -183,6 +183,7 @@ def test_after_a_shutdown_nothing_is_taken(spec):
 # processes of this machine
 
 
+@pytest.mark.slow
 def test_a_worker_killed_fails_its_own_run_only(scratch):
     with open_executor("local:2") as engine:
         doomed = engine.executor.submit(run_job, config("doomed", ENDLESS))
@@ -237,10 +238,10 @@ def test_leaving_drops_what_still_runs(scratch):
 
 def test_a_shutdown_lets_what_was_submitted_end(scratch):
     with open_executor("local:2") as engine:
-        runs = [engine.executor.submit(run_job, config(seed=seed)) for seed in range(5)]
+        runs = [engine.executor.submit(run_job, config(seed=seed)) for seed in range(3)]
         engine.executor.shutdown()
         assert all(future.done() for future in runs)
-        assert [future.result().status for future in runs] == ["completed"] * 5
+        assert [future.result().status for future in runs] == ["completed"] * 3
 
 
 @pytest.mark.parametrize(("slots", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])
@@ -291,6 +292,7 @@ def driver(folder, *texts):
     )
 
 
+@pytest.mark.slow
 def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path):
     with driver(tmp_path, config("a", ENDLESS), config("b", ENDLESS)) as process:
         running(tmp_path, 2)
@@ -299,6 +301,7 @@ def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_the_driver_alone(tmp_path):
     with driver(tmp_path, config("a", 300), config("b", 300)) as process:
         running(tmp_path, 2)
@@ -419,7 +422,7 @@ def mpiexec(ranks, *words):
     if not (BIN / "mpiexec").exists():
         pytest.skip("no mpiexec")
     command = [BIN / "mpiexec", "-n", str(ranks), sys.executable, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 MPI = """
