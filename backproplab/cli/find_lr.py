@@ -76,6 +76,8 @@ def _usable(file: Path) -> Path:
     if file.suffix[1:].lower() not in FORMS:
         valid = ", ".join(f".{form}" for form in FORMS)
         raise ConfigError(f"--figure {file}: must end in one of {valid}")
+    if not file.parent.is_dir():
+        raise ConfigError(f"--figure {file}: there is no folder {file.parent}")
     if file.is_symlink() or file.exists():
         ours = file.is_file() and not file.is_symlink() and SIGNATURE in file.read_bytes()
         if not ours:

@@ -28,13 +28,16 @@ def size_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
     if experiment.batch_mode == "minibatch" and size is not None and size > rows:
         what = f"batch_size: {size} is larger than the {rows} training examples"
         problems.append(Problem("", what))
-    if experiment.accumulate > 1 and experiment.batch_mode == "batch":
-        what = "accumulate: in batch mode an update already takes all examples"
+    if experiment.accumulate > 1 and experiment.batch_mode != "minibatch":
+        what = f"accumulate: adds up minibatches, batch_mode is {experiment.batch_mode}"
         problems.append(Problem("", what, "set batch_mode=minibatch"))
+    if not experiment.optimizer.blockwise and experiment.batch_mode != "batch":
+        what = f"optimizer: {experiment.optimizer.name} needs the gradient of all examples"
+        problems.append(Problem("", what, "set batch_mode=batch"))
     for key in ("early_stopping", "schedule"):
         try:
             if monitor := getattr(getattr(experiment, key), "monitor", None):
-                goal_of(monitor, goals(splits))
+                goal_of(monitor, goals(splits), key)
         except ConfigError as error:
             problems += error.problems
     return problems

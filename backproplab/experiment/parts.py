@@ -20,7 +20,7 @@ from backproplab.data import (
 )
 from backproplab.errors import ConfigError
 from backproplab.experiment.limits import check_memory, loss_problems, size_problems, threads_for
-from backproplab.learners import Backprop, tile_length
+from backproplab.learners import Backprop
 from backproplab.nn import Loss, Metric, Network, ParameterVector, metrics_of
 from backproplab.optim import Rate, Updater
 from backproplab.streams import stream
@@ -133,5 +133,5 @@ def build(experiment: Experiment) -> Parts:
     parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), parameters)
     if experiment.threads != "auto":
         return parts
-    threads = threads_for(network, min(parts.batch_length, tile_length(network, parameters)))
+    threads = threads_for(network, min(parts.batch_length, parts.learner().tile))
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -19,7 +19,7 @@ from backproplab.nn import Loss, Network, ParameterVector
 Array = np.ndarray[Any, Any]
 Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
 Engine = Literal["auto", "eager", "replay"]
-TILE = 2**22  # bytes that a tile's activations should stay below: twice a core's L2 cache
+TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
 
 
 class Backprop:
@@ -29,7 +29,7 @@ class Backprop:
     generator: draws what layers do by chance (dropout) in training.
     engine: ``replay`` records the step once and replays it, ``eager`` builds its graph each time,
         ``auto`` replays what can be replayed. The numbers are the same.
-    tile: how many examples are taken at a time; by default what the cache holds.
+    tile: so many examples are taken at a time; by default about ``tile_length``, in equal parts.
     gradient: the twin of ``parameters`` that each call fills.
     refusal: why the engine ``auto`` computes eagerly; empty if it does not.
     """
@@ -51,6 +51,7 @@ class Backprop:
         self.refusal = ""
         self.gradient = parameters.twin()
         self.tile = tile or tile_length(network, parameters)
+        self.equal_parts = tile is None
         self._share: ParameterVector | None = None  # a tile's gradient
         self._replays: dict[int, Replay] = {}  # by the size of the batch
 
@@ -63,27 +64,33 @@ class Backprop:
         share to the gradient, so that the mean is that of the whole batch.
         """
         batch = len(inputs) if rows is None else len(rows)
-        if 2 * batch < 3 * self.tile:  # one tile
+        tiles = self._tiles(batch)
+        if len(tiles) == 1:
             part = slice(batch) if rows is None else rows
             self._compute(inputs, targets, part, batch, self.gradient)
             return
         share = self._share = self._share or self.parameters.twin()
         self.gradient.flat[...] = 0
-        for tile in self._tiles(batch):
+        for tile in tiles:
             part = tile if rows is None else rows[tile]
             self._compute(inputs, targets, part, batch, share)
             np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
 
     def loss(self, inputs: Array, targets: Array) -> Any:
         """The mean loss of a batch in training: a number, or one for each member."""
-        weights = self.parameters.tensors()
-        outputs = self.network(weights, Tensor(inputs), self.generator)
-        return ops.mean(self.loss_function(outputs, Tensor(targets)), axis=-1).value
+        weights, total = self.parameters.tensors(), 0.0
+        for tile in self._tiles(len(inputs)):
+            outputs = self.network(weights, Tensor(inputs[tile]), self.generator)
+            total += ops.sum(self.loss_function(outputs, Tensor(targets[tile])), axis=-1).value
+        return total / len(inputs)
 
     def _tiles(self, examples: int) -> list[slice]:
-        """Parts of a batch, as equal as they can be."""
-        count = (2 * examples + self.tile) // (2 * self.tile)  # rounded
-        bounds = [examples * k // count for k in range(count + 1)]
+        """The parts of a batch: of the length given, or as equal as they can be."""
+        if self.equal_parts:
+            count = max((2 * examples + self.tile) // (2 * self.tile), 1)  # rounded
+            bounds = [examples * k // count for k in range(count + 1)]
+        else:
+            bounds = [*range(0, examples, self.tile), examples]
         return [slice(start, end) for start, end in pairwise(bounds)]
 
     def _compute(
@@ -141,7 +148,7 @@ class Backprop:
 def tile_length(network: Network, parameters: ParameterVector) -> int:
     """How many examples to take at a time, by the network alone: the same on every machine.
 
-    Their activations, forward and backward, should fit into the cache, and yet outweigh the
+    Their activations, forward and backward, should stay near the cache, and yet outweigh the
     weights, which every tile reads and whose gradient it writes. A network whose layers look at
     the batch as a whole (batch normalization) takes it as a whole.
     """

@@ -7,11 +7,12 @@ network and no optimizer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from backproplab.spec import Family, Positive
+from backproplab.spec import Family
 
 Array = np.ndarray[Any, Any]
 
@@ -22,7 +23,7 @@ class Clipping(Family):
     limit: of what the member measures.
     """
 
-    limit: Positive
+    limit: Annotated[float, Field(gt=0, le=1e30)]  # a float32
 
     def clip(self, flat: Array, views: Mapping[str, Array]) -> None:
         """Clip the gradient in place; a population's members each by their own measure.

@@ -24,6 +24,7 @@ from functools import partial
 from importlib import metadata
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 from typing import Any, ParamSpec, TypeVar
@@ -93,8 +94,10 @@ class LocalExecutor(Executor):
         self._scratch = tempfile.TemporaryDirectory(
             prefix="backproplab-sweep-", ignore_cleanup_errors=True
         )
+        files = Path(self._scratch.name) / "files"
+        files.mkdir()
         leash, self._hold = Pipe(duplex=False)
-        setup = _set_up_worker, (leash, self._scratch.name)
+        setup = _set_up_worker, (leash, files)
         self._open_pool = partial(ProcessPoolExecutor, 1, get_context("spawn"), *setup)
         self._slots = [Thread(target=self._serve, daemon=True) for _ in range(slots)]
         for slot in self._slots:
@@ -164,17 +167,19 @@ class _Job:
         return True
 
 
-def _set_up_worker(leash: Connection, scratch: str) -> None:
-    """scratch: holds all temporary files, so that those of a dead worker are found."""
-    tempfile.tempdir = scratch
-    Thread(target=_end_with_driver, args=(leash, scratch), daemon=True).start()
+def _set_up_worker(leash: Connection, files: Path) -> None:
+    """files: holds all temporary files, so that those of a dead worker are found."""
+    tempfile.tempdir = str(files)
+    Thread(target=_end_with_driver, args=(leash, files), daemon=True).start()
 
 
-def _end_with_driver(leash: Connection, scratch: str) -> None:
+def _end_with_driver(leash: Connection, files: Path) -> None:
     """Nothing is ever sent: the read ends when the driver closes its end, or has died."""
     with suppress(EOFError, OSError):
         leash.recv_bytes()
-    shutil.rmtree(scratch, ignore_errors=True)
+    with suppress(OSError):  # another worker was first
+        files.rename(files.with_name("gone"))  # runs still write; now they cannot
+        shutil.rmtree(files.parent)
     os._exit(1)
 
 

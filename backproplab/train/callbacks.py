@@ -135,12 +135,17 @@ class Patience(Callback):
             trainer.restored_epoch = int(trainer.state.best["epoch"])
 
 
-def goal_of(monitor: str, goals: dict[str, Literal["min", "max"]]) -> Literal["min", "max"]:
-    """Which way the monitored value is better. ConfigError if no such value is measured."""
+def goal_of(
+    monitor: str, goals: dict[str, Literal["min", "max"]], key: str = "early_stopping"
+) -> Literal["min", "max"]:
+    """Which way the monitored value is better. ConfigError if no such value is measured.
+
+    key: where in a config ``monitor`` stands.
+    """
     if monitor not in goals:
         hint = did_you_mean(monitor, goals)
         raise ConfigError(
-            f"early_stopping.monitor: '{monitor}' is not measured; one of {', '.join(goals)}"
+            f"{key}.monitor: '{monitor}' is not measured; one of {', '.join(goals)}"
             + (f" — {hint}" if hint else "")
         )
     return goals[monitor]

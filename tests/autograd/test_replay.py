@@ -176,7 +176,7 @@ def test_a_setting_that_comes_from_the_data_is_found():
 
 def test_a_number_that_changes_later_is_found_at_the_next_power_of_two():
     temperature = [1.0]
-    replay, _ = replay_of(lambda x: [x * temperature[0]], rows(), runs=7)
+    replay, _ = replay_of(lambda x: [x * temperature[0]], rows(), runs=6)
     temperature[0] = 2.0
     replay(rows())  # run 7 is replayed, and has the old number: that is the guard's limit
     with pytest.raises(RecordingError, match="multiply got another number"):

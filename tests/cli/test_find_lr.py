@@ -86,11 +86,11 @@ def test_where_nothing_falls_it_says_so_and_ends_with_1(backproplab, config, tmp
     assert "find-lr-c.svg" in names(tmp_path)  # to be looked at
 
 
-def test_no_room_for_the_figure_still_shows_the_table(backproplab, config):
+def test_no_room_for_the_figure_is_told_before_anything_is_trained(backproplab, config):
     ended = backproplab("find-lr c.yaml --figure nowhere/f.svg")
-    assert ended.code == 6
-    assert "cannot write: there is no such folder" in ended.err
-    assert "steepest fall at" in ended.out
+    assert ended.code == 2
+    assert "--figure nowhere/f.svg: there is no folder nowhere" in ended.err
+    assert not ended.out
 
 
 # words after the command, part of the message

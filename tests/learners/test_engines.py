@@ -354,10 +354,7 @@ def test_auto_replays_what_it_can():
     learner = trained("auto", network=BUSY).learner
     assert not learner.refusal
     plans = [plan for replay in learner._replays.values() for plan in replay.plans.values()]
-    assert sorted(plan.runs for plan in plans) == [
-        32,
-        166,
-    ]  # 33 and 167, the first of which was recorded
+    assert sorted(plan.runs for plan in plans) == [33, 167]
 
 
 def test_the_engine_replay_says_in_one_line_why_it_cannot(odd):

@@ -132,11 +132,20 @@ def test_the_length_depends_on_the_network_alone(fields):
 
 @pytest.mark.parametrize(("rows", "tile"), [(37, 10), (11, 8), (20, 8), (23, 1), (60_000, 2473)])
 def test_tiles_are_as_equal_as_can_be_and_cover_the_batch(rows, tile):
-    tiles = list(learner(DENSE, tile)._tiles(rows))
+    of_its_own = learner(DENSE, None)
+    of_its_own.tile = tile
+    tiles = of_its_own._tiles(rows)
     lengths = [part.stop - part.start for part in tiles]
     assert max(lengths) - min(lengths) <= 1
     assert np.concatenate([np.arange(rows)[part] for part in tiles]).tolist() == list(range(rows))
     assert max(lengths) <= 1.5 * tile
+
+
+@pytest.mark.parametrize(("rows", "lengths"), [(250, [100, 100, 50]), (130, [100, 30]), (60, [60])])
+def test_a_length_that_is_given_is_kept(rows, lengths):
+    """Each batch that ``accumulate`` adds up has its own moments: it must not be cut otherwise."""
+    tiles = learner(DENSE, 100)._tiles(rows)
+    assert [part.stop - part.start for part in tiles] == lengths
 
 
 # --- memory
@@ -213,4 +222,4 @@ def test_a_step_that_is_replayed_allocates_no_array(name):
             trainer.step(order)
         peaks.append(memory.peak)
     assert not trainer.learner.refusal
-    assert min(peaks) < 40_000  # NumPy's loops have a buffer of 8192 entries
+    assert min(peaks) < 8192 * (8 + 4) + 2000  # buffers of NumPy's loops: labels and floats

@@ -304,7 +304,7 @@ def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_reaches_the_driver_alone(tmp_path):
     with driver(tmp_path, config("a", 300), config("b", 300)) as process:
-        running(tmp_path, 2)
+        running(tmp_path)
         os.killpg(process.pid, signal.SIGINT)
         assert process.communicate(timeout=SECONDS)[0].split() == [
             "heard",

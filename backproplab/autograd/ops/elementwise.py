@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Op, composition, into, lift, primitive
+from backproplab.autograd.primitive import Array, Call, Op, composition, into, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
 
@@ -97,13 +97,17 @@ remainder = primitive(
     doc="a - b ⌊a / b⌋: the rest of a division, with the sign of b.",
 )
 
+
+def _prepare_where(condition: Array, a: Array, b: Array, out: Array) -> list[Call]:
+    mask = condition if condition.dtype == bool else np.empty(condition.shape, bool)
+    look = [] if mask is condition else [partial(np.not_equal, condition, 0, mask)]
+    return [*look, partial(np.copyto, out, b), partial(np.copyto, out, a, where=mask)]
+
+
 where: Op = primitive(
     "where",
     into(np.where),
-    prepare=lambda condition, a, b, out: [
-        partial(np.copyto, out, b),
-        partial(np.copyto, out, a, where=condition),
-    ],
+    prepare=_prepare_where,
     vjp=[
         None,
         lambda g, y, condition, a, b: where(condition, g, 0.0),

@@ -13,15 +13,31 @@ import numpy as np
 from backproplab.autograd.ops.activations import sigmoid
 from backproplab.autograd.ops.reductions import logsumexp_array, softmax
 from backproplab.autograd.ops.shapes import expand_dims
-from backproplab.autograd.primitive import Array, into, primitive
+from backproplab.autograd.primitive import Array, Call, into, primitive, stepwise
 from backproplab.autograd.samples import sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 
-def _one_hot(labels: Array, classes: int, dtype: Any) -> Array:
-    hit: Array = labels[..., None] == np.arange(classes)
-    return hit.astype(dtype)
+def _prepare_one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Call]:
+    hit = np.empty(out.shape, bool)
+    return [
+        partial(np.equal, labels[..., None], np.arange(classes), hit),
+        partial(_check_each, labels, hit),
+        partial(np.copyto, out, hit),
+    ]
+
+
+def _check_each(labels: Array, hit: Array) -> None:
+    """Every label is one of the classes: cheaper than to look for the least and the largest."""
+    if np.count_nonzero(hit) != labels.size:
+        raise GraphError(
+            f"labels from {labels.min()} to {labels.max()}, with {hit.shape[-1]} classes"
+        )
+
+
+def _empty_one_hot(labels: Array, classes: int, dtype: Any) -> Array:
+    return np.empty((*labels.shape, classes), dtype)
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:
@@ -46,18 +62,13 @@ def _slope(logits: Tensor, labels: Tensor) -> Tensor:
     return softmax(logits, axis=-1) - target
 
 
-def _prepare_one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Any]:
-    rows = np.eye(classes, dtype=dtype)
-    return [partial(rows.take, labels, 0, out, "wrap")]
-
-
 one_hot = primitive(
     "one_hot",
-    into(_one_hot),
+    stepwise(_prepare_one_hot, _empty_one_hot),
     prepare=_prepare_one_hot,
     vjp=[None],
     samples=sample(lambda rng: (rng.integers(0, 4, 5),), classes=4, dtype=np.float64),
-    doc="Rows with a 1 at the label and 0 elsewhere, (…, classes).",
+    doc="Rows with a 1 at the label and 0 elsewhere, (…, classes); GraphError for other labels.",
 )
 softmax_cross_entropy = primitive(
     "softmax_cross_entropy",

@@ -121,19 +121,19 @@ def _shifted_exp(x: Array, axis: tuple[int, ...], out: Array | None = None) -> A
 def _softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
     with np.errstate(invalid="ignore"):  # of an infinite row the right NaN
-        e = np.subtract(x, top, out=out)
-        np.exp(e, out=e)
+        e = np.exp(np.subtract(x, top, out=out), out=out)  # of whole numbers too
         return np.divide(e, np.add.reduce(e, axis=axis, keepdims=True), out=e)
 
 
 def _prepare_softmax(x: Array, out: Array, axis: tuple[int, ...]) -> list[Any]:
-    row = np.empty_like(np.maximum.reduce(x, axis=axis, keepdims=True))
+    top = np.empty_like(np.maximum.reduce(x, axis=axis, keepdims=True))
+    total = top.astype(out.dtype)
     return [
-        partial(np.maximum.reduce, x, axis, None, row, True),
-        partial(np.subtract, x, row, out),
+        partial(np.maximum.reduce, x, axis, None, top, True),
+        partial(np.subtract, x, top, out),
         partial(np.exp, out, out),
-        partial(np.add.reduce, out, axis, None, row, True),
-        partial(np.divide, out, row, out),
+        partial(np.add.reduce, out, axis, None, total, True),
+        partial(np.divide, out, total, out),
     ]
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from backproplab.autograd.primitive import Call
-from backproplab.autograd.replay.memory import Places
+from backproplab.autograd.replay.memory import Places, aligned
 from backproplab.autograd.replay.peepholes import simplified
 from backproplab.autograd.replay.program import Array, Instruction, Program
 
@@ -30,13 +30,19 @@ class Plan:
         places = Places(self.program, into)
         self.nbytes = places.nbytes
         self.copies = places.copies
-        self.inputs = [np.empty(b.shape, b.dtype) for b in recorded.buffers[:inputs]]
+        self.inputs = [b.array(aligned(b.nbytes)) for b in recorded.buffers[:inputs]]
         self.arrays = places.arrays | dict(enumerate(self.inputs))
         self.moving = self._moving(inputs)
         self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
         self.calls = self._flat(self.steps, self.arrays)
         self.elsewhere: dict[Key, tuple[Sequence[Array], list[Call]]] = {}
-        self.runs = 0
+        self.runs = 1
+        # what needs room of its own for what it reads would need it for each place of the inputs
+        self.movable = all(
+            step.op.prepare is None or len(calls) == 1
+            for step, calls in zip(self.program.instructions, self.steps, strict=True)
+            if self.moving.intersection(step.inputs)
+        ) and all(b.contiguous for b in recorded.buffers[:inputs])
 
     def run(self, inputs: Sequence[Array]) -> None:
         """Compute the step anew; an input that is the plan's own array is not copied."""
@@ -47,11 +53,13 @@ class Plan:
             call()
 
     def run_on(self, inputs: Sequence[Array]) -> None:
-        """Compute the step on inputs that stay where they are: what reads them is bound once."""
+        """Compute the step on inputs that stay where they are: what reads them is bound once, to
+        so many places at most; further ones are copied."""
         key = tuple([x.__array_interface__["data"][0] for x in inputs])
         if key not in self.elsewhere:
-            if len(self.elsewhere) >= MOST_BOUND:
-                self.elsewhere.clear()
+            if not self.movable or len(self.elsewhere) >= MOST_BOUND:
+                self.run(inputs)
+                return
             self.elsewhere[key] = inputs, self._calls_on(inputs)
         for call in self.elsewhere[key][1]:
             call()

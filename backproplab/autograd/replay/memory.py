@@ -58,9 +58,8 @@ class Places:
             own = self.program.buffers[owner]
             fits = own.origin == "made" and owner not in self.arrays and own.size == wanted.size
             whole = result.contiguous and own.contiguous and own.dtype == wanted.dtype
-            target = wanted.reshape(own.shape) if fits and whole else None
-            if target is not None and np.may_share_memory(target, wanted):
-                self.arrays[owner] = target
+            if fits and whole and wanted.flags.c_contiguous:
+                self.arrays[owner] = wanted.reshape(own.shape)
             else:
                 copies.append((n, wanted))
         return copies
@@ -98,7 +97,7 @@ class Places:
             best = min(reversed(fitting), key=lambda p: self.blocks[p].nbytes)
             self.free.remove(best)
             return best
-        self.blocks.append(_aligned(nbytes))
+        self.blocks.append(aligned(nbytes))
         return len(self.blocks) - 1
 
 
@@ -111,7 +110,8 @@ def _owners(program: Program) -> list[int]:
     return owner
 
 
-def _aligned(nbytes: int) -> Array:
+def aligned(nbytes: int) -> Array:
+    """Bytes that begin at a cache line."""
     raw = np.empty(max(nbytes, 1) + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + max(nbytes, 1)]

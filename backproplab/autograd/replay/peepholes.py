@@ -81,7 +81,9 @@ def _one_number(buffer: Buffer) -> Array | None:
     x = buffer.value
     if buffer.origin != "constant" or x is None or not x.ndim or not x.size:
         return None
-    return np.array(x.flat[0]) if (x == x.flat[0]).all() else None
+    number = np.array(x.flat[0])
+    same = (x == number).all() and (x.dtype.kind != "f" or not np.ptp(np.signbit(x).view(np.int8)))
+    return number if same else None  # 0.0 and -0.0 are two numbers
 
 
 def without_products_with_one(program: Program) -> Program:
@@ -106,6 +108,7 @@ def _unchanged(program: Program, name: str, inputs: tuple[int, ...], output: int
         kept, factor = (program.buffers[inputs[i]] for i in (x, one))
         y = program.buffers[output]
         ones = factor.origin == "constant" and np.all(factor.value == 1)
-        if ones and (kept.shape, kept.dtype) == (y.shape, y.dtype):
+        ours = kept.origin in ("made", "input")  # what outlives the step may be written to later
+        if ones and ours and (kept.shape, kept.dtype) == (y.shape, y.dtype):
             return inputs[x]
     return None

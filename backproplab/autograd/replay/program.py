@@ -117,6 +117,10 @@ def difference(old: Program, new: Program) -> str:
                 old.buffers[n].value, new.buffers[n].value
             ):
                 return f"{before.op.name} got another number"
+    for n, m in zip(old.results, new.results, strict=False):
+        a, b = old.buffers[n], new.buffers[m]
+        if a.origin == "constant" and not _same(a.value, b.value):
+            return "a result is another number"
     same_length = len(old.instructions) == len(new.instructions)
     return "" if same_length and old.results == new.results else "it has more or fewer ops"
 

@@ -24,6 +24,7 @@ def record(
     externals: memory that the step reads or assigns to and that outlives it, such as weights.
     The results are right in any case: the step has been computed, once.
     """
+    inputs = [x[...] for x in inputs]  # an array that is given twice is two inputs
     recorder = Recorder(inputs, externals)
     before = [x.copy() for x in externals]
     token = LISTENER.set(recorder)

@@ -50,7 +50,8 @@ class Replay:
 
     def of_rows(self, rows: Array | slice, *arrays: Array) -> None:
         """Compute the step on these rows of the arrays: indices are gathered straight to where it
-        reads, a slice of contiguous arrays is read where it lies."""
+        reads, a slice of contiguous arrays is read where it lies. Indices are not checked, they
+        must be from -n to n - 1."""
         if isinstance(rows, slice):
             views = [x[rows] for x in arrays]
             key = tuple([(x.shape, x.dtype) for x in views])
@@ -60,7 +61,7 @@ class Replay:
         plan = self.plans.get(key)
         inputs = plan.inputs if plan else [np.empty(*form) for form in key]
         for x, own in zip(arrays, inputs, strict=True):
-            x.take(rows, 0, own, "clip")  # with "raise" NumPy makes a copy
+            x.take(rows, 0, own, "wrap")  # with "raise" NumPy makes a copy
         self._compute(key, plan, inputs)
 
     def _compute(
