@@ -84,9 +84,8 @@ def test_each_run_is_what_train_makes_of_its_config(files):
 
 def test_comma_words_over_a_config_are_the_same_sweep(files):
     words = ["base.yaml", "learning_rate=0.1,0.01,0.001", "--seeds", "2", "-j", "2"]
-    done = subprocess.run([sys.executable, "-m", "backproplab", "sweep", *words], cwd=files,
-                          capture_output=True, text=True)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "backproplab", "sweep", *words]
+    subprocess.run(command, cwd=files, check=True, capture_output=True)
     by_words = weights_of(session_of(files))
     assert run(files, "--log-dir", "other")[0] == 0
     (other,) = [p.parent for p in (files / "other").glob("*/sweep.json")]
@@ -100,25 +99,21 @@ def test_a_dry_run_writes_nothing(files):
     assert not (files / "runs").exists()
 
 
-def test_diverged_runs_are_rows_and_failed_ones_are_told(files):
+def test_diverged_runs_are_rows(files):
     (files / "rates.yaml").write_text(SWEEP.replace("0.1,", "10000.0,"))
-    (files / "base.yaml").write_text(
-        BASE + "optimizer: sgd\nloss: mse\n".replace("loss: mse\n", "")
-    )
-    code, out, _ = run(files, "model.activation=linear", "model.hidden=[64,64,64]")
+    code, out, _ = run(files, "optimizer=sgd", "model.activation=linear", "model.hidden=[64,64,64]")
     assert code == 0
-    assert "diverged" in out
+    assert "2 diverged" in out
 
 
 def test_a_driver_killed_is_gone_on_with(files):
-    code, whole, _ = run(files, "--log-dir", "whole")
-    assert code == 0
+    assert run(files, "--log-dir", "whole")[0] == 0
     first = start(files)
     wait_for(files / "runs", 2, first)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     before = weights_of(session_of(files))
-    assert 2 <= len(before) < 6 or len(before) == 6
+    assert 2 <= len(before) <= 6
     code, out, err = run(files, "--resume")
     assert code == 0, err
     session = session_of(files)

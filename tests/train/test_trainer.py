@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from threadpoolctl import threadpool_info
 
 from backproplab.config import Experiment, load
-from backproplab.experiment import build, run
+from backproplab.experiment import run
 from backproplab.optim import Schedule
 from backproplab.registry import families
 from backproplab.train.callbacks import Callback
