@@ -50,10 +50,13 @@ def command(
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
     from backproplab import sweep as sweeps
+    from backproplab.errors import ConfigError
 
     sweep = sweeps.read(path, words or [], {"seeds": seeds, "max_trials": max_trials}, yes)
     for note in sweep.duplicates:
         typer.echo(f"backproplab: {note}", err=True)
+    if sweep.search and sweep.search.pruner:
+        raise ConfigError("pruner: runs cannot be cut short yet — leave it out")
     if dry_run:
         _list(sweep)
         return

@@ -163,6 +163,15 @@ def test_a_search_is_reproducible(files):
     assert all(1e-3 <= v["learning_rate"] <= 0.3 for v in values[0])
 
 
+def test_a_pruner_is_refused_not_ignored(files):
+    search = "method: random\nnum_trials: 2\npruner: median\nparameters:\n  learning_rate: {min: 0.1, max: 0.2}\n"
+    (files / "rates.yaml").write_text(f"base: base.yaml\n{search}")
+    code, _, err = run(files)
+    assert code == 2
+    assert "pruner: runs cannot be cut short yet" in err
+    assert not (files / "runs").exists()
+
+
 def test_bad_sweeps_are_told_at_once_and_write_nothing(files):
     (files / "rates.yaml").write_text(
         "base: base.yaml\ngrid:\n  lerning_rate: [0.1]\n  epochs: []\n"
