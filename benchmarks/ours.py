@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
 from typing import Any
 
@@ -43,10 +42,7 @@ def prepare(work: Workload) -> Side:
     parameters = network.parameters(np.float32)
     for view, first in zip(parameters.views.values(), first_weights(work), strict=True):
         view[...] = first
-    threads = int(os.environ.get("OPENBLAS_NUM_THREADS", "1"))
-    learner = Backprop(
-        network, SoftmaxCrossEntropy(), parameters, np.random.default_rng(0), threads=threads
-    )
+    learner = Backprop(network, SoftmaxCrossEntropy(), parameters, np.random.default_rng(0))
     rate = Constant().begin(work.rate, 1)
     split = Split(x, y, y)
     trainer = Trainer(learner, Optimizer.parse(work.optimizer), rate, iter, split, None, (), 1)

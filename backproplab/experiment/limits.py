@@ -11,9 +11,10 @@ from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.data import Splits
 from backproplab.errors import ConfigError, Problem
-from backproplab.learners import WORTH_THREADS
 from backproplab.nn import Loss, Network, metrics_of
 from backproplab.train.callbacks import goal_of
+
+WORTH_THREADS = 50e6  # operations in one product: below, a second thread costs more than it gives
 
 
 def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:

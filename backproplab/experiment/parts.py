@@ -71,9 +71,7 @@ class Parts:
         e = self.experiment
         generator = stream(e.seed, "dropout")
         tile = e.batch_size if e.accumulate > 1 else None
-        return Backprop(
-            self.network, self.loss, self.parameters, generator, e.engine, tile, self.threads
-        )
+        return Backprop(self.network, self.loss, self.parameters, generator, e.engine, tile)
 
     def updater(self, learner: Backprop) -> Updater:
         """The optimizer at its beginning, at work on these weights."""

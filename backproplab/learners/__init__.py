@@ -1,5 +1,5 @@
 """How weights are found."""
 
-from backproplab.learners.backprop import WORTH_THREADS, Backprop, tile_length
+from backproplab.learners.backprop import Backprop, tile_length
 
-__all__ = ["WORTH_THREADS", "Backprop", "tile_length"]
+__all__ = ["Backprop", "tile_length"]

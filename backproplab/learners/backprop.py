@@ -20,7 +20,6 @@ Array = np.ndarray[Any, Any]
 Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
 Engine = Literal["auto", "eager", "replay"]
 TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
-WORTH_THREADS = 50e6  # operations in one product: below, a second thread costs more than it gives
 
 
 class Backprop:
@@ -31,7 +30,6 @@ class Backprop:
     engine: ``replay`` records the step once and replays it, ``eager`` builds its graph each time,
         ``auto`` replays what can be replayed. The numbers are the same.
     tile: so many examples are taken at a time; by default about ``tile_length``, in equal parts.
-    threads: of BLAS; with more of them a tile is longer, or its products are too small for them.
     gradient: the twin of ``parameters`` that each call fills.
     refusal: why the engine ``auto`` computes eagerly; empty if it does not.
     """
@@ -44,7 +42,6 @@ class Backprop:
         generator: np.random.Generator,
         engine: Engine = "auto",
         tile: int | None = None,
-        threads: int = 1,
     ) -> None:
         self.network = network
         self.loss_function = loss
@@ -53,7 +50,7 @@ class Backprop:
         self.engine = engine
         self.refusal = ""
         self.gradient = parameters.twin()
-        self.tile = tile or tile_length(network, parameters, threads)
+        self.tile = tile or tile_length(network, parameters)
         self.equal_parts = tile is None
         self._share: ParameterVector | None = None  # a tile's gradient
         self._replays: dict[int, Replay] = {}  # by the size of the batch
@@ -148,8 +145,8 @@ class Backprop:
         return ""
 
 
-def tile_length(network: Network, parameters: ParameterVector, threads: int = 1) -> int:
-    """How many examples to take at a time, by network and threads: the same on every machine.
+def tile_length(network: Network, parameters: ParameterVector) -> int:
+    """How many examples to take at a time, by the network alone: the same on every machine.
 
     Their activations, forward and backward, should stay near the cache, and yet outweigh the
     weights, which every tile reads and whose gradient it writes. A network whose layers look at
@@ -158,9 +155,7 @@ def tile_length(network: Network, parameters: ParameterVector, threads: int = 1)
     if network.mixes_examples:
         return 10**9
     example = 2 * network.footprint * parameters.flat.itemsize
-    length = max(TILE // example, parameters.trainable.nbytes // example, 1)
-    shared = threads > 1 and length * network.largest_product >= WORTH_THREADS
-    return length * min(threads, 4) ** 2 if shared else length
+    return max(TILE // example, parameters.trainable.nbytes // example, 1)
 
 
 def _nonfinite(array: Array) -> str:

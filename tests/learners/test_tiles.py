@@ -121,21 +121,13 @@ def test_a_tile_of_a_wide_network_outweighs_its_weights():
 
 
 @pytest.mark.parametrize("fields", [
-    {"batch_mode": "batch"}, {"batch_mode": "stochastic"}, {"batch_size": 64},
+    {"batch_mode": "batch"}, {"batch_mode": "stochastic"}, {"batch_size": 64}, {"threads": 2},
     {"seed": 1}, {"engine": "eager"}, {"data": {"name": "circle", "samples": 5000}},
 ], ids=str)  # fmt: skip
 def test_the_length_depends_on_the_network_alone(fields):
     base = {"data": {"name": "circle", "samples": 200}, "model": {"hidden": [16]}}
     one, other = (build(Experiment.model_validate(e)).learner() for e in (base, base | fields))
     assert one.tile == other.tile
-
-
-def test_a_tile_is_longer_where_threads_share_its_products():
-    wide, flat = network([{"dense": 512}, {"dense": 512}, {"dense": 3}]), network(IMAGES)
-    for net, times in ((wide, 16), (flat, 1)):
-        parameters = net.parameters(np.float32)
-        assert tile_length(net, parameters, 4) == times * tile_length(net, parameters)
-        assert tile_length(net, parameters, 64) == tile_length(net, parameters, 4)
 
 
 @pytest.mark.parametrize(("rows", "tile"), [(37, 10), (11, 8), (20, 8), (23, 1), (60_000, 2473)])
