@@ -56,7 +56,9 @@ MOST_THREADS = 1024
 Threads = Annotated[
     int | Literal["auto"],
     PlainValidator(_threads),
-    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]}),
+    WithJsonSchema(
+        {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": MOST_THREADS}]}
+    ),
 ]
 
 
