@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd import Tensor, ops
+from backproplab.data import Order
 from backproplab.learners import Backprop
 from backproplab.nn import Model, Network
 from backproplab.nn.losses import SoftmaxCrossEntropy
@@ -45,7 +46,8 @@ def prepare(work: Workload) -> Side:
     learner = Backprop(network, SoftmaxCrossEntropy(), parameters, np.random.default_rng(0))
     rate = Constant().begin(work.rate, 1)
     split = Split(x, y, y)
-    trainer = Trainer(learner, Optimizer.parse(work.optimizer), rate, iter, split, None, (), 1)
+    whole = Order("batch", len(x), len(x), np.random.default_rng(0))
+    trainer = Trainer(learner, Optimizer.parse(work.optimizer), rate, whole, split, None, (), 1)
     order, batches = np.arange(len(x)), minibatches(work)
 
     def step(k: int) -> None:

@@ -6,6 +6,7 @@ Importing this room registers every data set in ``Dataset.members``.
 from backproplab.data import bundled, images, synthetic  # noqa: F401  # registers their members
 from backproplab.data.batching import (
     BatchMode,
+    Order,
     batch_length,
     epoch_order,
     updates_per_epoch,
@@ -19,6 +20,7 @@ __all__ = [
     "BatchMode",
     "Dataset",
     "Examples",
+    "Order",
     "RegressionDataset",
     "Source",
     "Splits",

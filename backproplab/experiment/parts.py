@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +10,9 @@ from backproplab.config import Experiment
 from backproplab.data import (
     BatchMode,
     Examples,
+    Order,
     Splits,
     batch_length,
-    epoch_order,
     load,
     updates_per_epoch,
 )
@@ -26,7 +24,6 @@ from backproplab.optim import Rate, Updater
 from backproplab.streams import stream
 from backproplab.train.loop import Split
 
-Rows = np.ndarray[Any, Any]
 BATCH_SIZE = 32  # where a config gives none, and the data have so many
 
 
@@ -79,16 +76,10 @@ class Parts:
         slots = {name: weights.twin().flat for name in optimizer.slots}
         return Updater(optimizer, weights.trainable, learner.gradient.flat, slots)
 
-    def epoch(self, shuffle: np.random.Generator, digest: Any = None) -> Iterator[Rows | None]:
-        """The rows of each batch of one epoch, None for all; the digest takes note of the order."""
+    def order(self) -> Order:
+        """The batches, from the first epoch on."""
         mode, examples, _ = self.batching
-        rows, length = epoch_order(mode, examples, shuffle), self.batch_length
-        if digest is not None:
-            digest.update(length.to_bytes(8, "little"))
-            digest.update(rows.tobytes())
-        if mode == "batch":
-            return iter((None,))
-        return (rows[start : start + length] for start in range(0, examples, length))
+        return Order(mode, examples, self.batch_length, stream(self.experiment.seed, "shuffle"))
 
     def rate(self) -> Rate:
         """The learning rate of this run."""

@@ -7,7 +7,8 @@ knows no terminal; what is shown while it runs comes in as callbacks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from backproplab.experiment.limits import goals
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import first_record, outcome, write_record
 from backproplab.files import machine_limits, write_atomic
-from backproplab.streams import stream
-from backproplab.train.callbacks import Best, Callback, Patience, goal_of
+from backproplab.runs.folders import read_json
+from backproplab.train.callbacks import Best, Callback, Patience, Slice, goal_of
 from backproplab.train.loop import Trainer
 from backproplab.train.range_test import RangeTest, range_test
 from backproplab.train.recording import Checkpoints, EventLog, MetricsTable
@@ -48,43 +49,88 @@ class Result:
 
 
 def run(
-    experiment: Experiment | Parts, folder: Path | str, callbacks: Sequence[Callback] = ()
+    experiment: Experiment | Parts,
+    folder: Path | str,
+    callbacks: Sequence[Callback] = (),
+    part: Slice | None = None,
 ) -> Result:
     """Train the experiment and write everything about it into ``folder``, made if it is missing.
 
     experiment: or what ``build`` made of it, for one run: its own weights are trained.
+    part: where to pause; a run that is paused goes on when it is run again in its folder.
     A run that diverged or was stopped by a signal is a result, told by its status; anything else
     that goes wrong is raised, with run.json saying ``failed``.
     """
-    folder = Path(folder)
-    with machine_limits(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "run.json").exists():
-        raise RunError(f"{folder} holds a run already; give each run a folder of its own")
     parts = experiment if isinstance(experiment, Parts) else build(experiment)
-    order_digest = hashlib.sha256()
+    state = RunState()
+    with (
+        threadpool_limits(parts.threads),
+        stopping_on_signals(state),
+        running(parts, Path(folder), callbacks, part, state) as course,
+    ):
+        course.trainer.fit()
+    return course.result
+
+
+@dataclass
+class Course:
+    """A run under way in its folder: its trainer and, if it did not end well, why."""
+
+    folder: Path
+    trainer: Trainer
+    message: str = ""
+
+    @property
+    def result(self) -> Result:
+        return Result(self.folder, self.trainer.state, self.trainer.restored_epoch, self.message)
+
+
+@contextmanager
+def running(
+    parts: Parts,
+    folder: Path,
+    callbacks: Sequence[Callback] = (),
+    part: Slice | None = None,
+    state: RunState | None = None,
+) -> Iterator[Course]:
+    """Around the training of a run: what is written before and after it; see ``run``.
+
+    Left with DivergedError, it has taken note of it.
+    """
+    before = _paused(folder)
     table = MetricsTable(folder / "metrics.csv")
-    trainer = _trainer(parts, folder, order_digest, [table, *callbacks])
-    record = first_record(parts)
+    trainer = _trainer(parts, folder, [table, *callbacks], part, state or RunState(), bool(before))
+    trainer.state.seconds = before.get("seconds", 0.0)
+    record = first_record(parts) | before
+    course = Course(folder, trainer)
     write_atomic(folder / "config.yaml", to_yaml(parts.experiment))
     write_record(folder, record)
-    message = ""
     try:
-        with threadpool_limits(parts.threads), stopping_on_signals(trainer.state):
-            trainer.fit()
-            _test(parts, trainer, table)
+        yield course
+        _test(parts, trainer, table)
     except DivergedError as error:
-        message = str(error)
+        course.message = str(error)
     except BaseException:
         trainer.state.status, trainer.state.stop_reason = "failed", "error"
         raise
     finally:
         hashes = record["hashes"] | {
-            "batch_order": order_digest.hexdigest(),
+            "batch_order": trainer.order.digest,
             "weights": parts.parameters.fingerprint(),
         }
         write_record(folder, record | {"hashes": hashes} | outcome(trainer))
-    return Result(folder, trainer.state, trainer.restored_epoch, message)
+
+
+def _paused(folder: Path) -> dict[str, Any]:
+    """What a paused run in the folder keeps of its first record; nothing for a new folder."""
+    with machine_limits(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "run.json").exists():
+        return {}
+    record = read_json(folder / "run.json")
+    if record.get("status") != "paused":
+        raise RunError(f"{folder} holds a run already; give each run a folder of its own")
+    return {key: record[key] for key in ("started", "hashes", "seconds")}
 
 
 def find_learning_rate(parts: Parts, smallest: float, largest: float, steps: int) -> RangeTest:
@@ -92,30 +138,34 @@ def find_learning_rate(parts: Parts, smallest: float, largest: float, steps: int
 
     Its learning rate, schedule and clipping play no part.
     """
-    train, learner = parts.split(parts.splits.train), parts.learner()
-    shuffle = stream(parts.experiment.seed, "shuffle")
-    epochs = iter(lambda: parts.epoch(shuffle), None)
+    train, learner, order = parts.split(parts.splits.train), parts.learner(), parts.order()
     batches = (
         (train.inputs, train.encoded) if rows is None else (train.inputs[rows], train.encoded[rows])
-        for epoch in epochs
+        for epoch in iter(order.batches, None)
         for rows in epoch
     )
     with threadpool_limits(parts.threads):
         return range_test(learner, parts.updater(learner), batches, smallest, largest, steps)
 
 
-def _trainer(parts: Parts, folder: Path, digest: Any, callbacks: list[Callback]) -> Trainer:
+def _trainer(
+    parts: Parts,
+    folder: Path,
+    callbacks: list[Callback],
+    part: Slice | None,
+    state: RunState,
+    goes_on: bool,
+) -> Trainer:
     """The trainer with its callbacks, in the order in which they are told."""
     experiment, splits = parts.experiment, parts.splits
     best, patience = _watchers(parts)
-    shuffle = stream(experiment.seed, "shuffle")
-
     identity = {"config": hashlib.sha256(to_yaml(experiment).encode()).hexdigest()}
-    return Trainer(
+    checkpoints = Checkpoints(folder / "checkpoints", best, identity)
+    trainer = Trainer(
         parts.learner(),
         experiment.optimizer,
         parts.rate(),
-        lambda: parts.epoch(shuffle, digest),
+        parts.order(),
         parts.split(splits.train),
         parts.split(splits.validation) if splits.validation else None,
         parts.metrics,
@@ -124,12 +174,17 @@ def _trainer(parts: Parts, folder: Path, digest: Any, callbacks: list[Callback])
         experiment.clipping,
         [
             best,
-            Checkpoints(folder / "checkpoints", best, identity),
+            checkpoints,
             EventLog(folder, experiment.tensorboard.histograms),
             *callbacks,
             *patience,  # finishes last: what is saved as "last" is not yet the restored best
+            *filter(None, [part]),
         ],
+        state,
     )
+    if goes_on:
+        checkpoints.take_up(trainer)
+    return trainer
 
 
 def _watchers(parts: Parts) -> tuple[Best, list[Callback]]:

@@ -6,7 +6,8 @@ the trainer: its state, its weights, its gradient.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import time
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -24,8 +25,16 @@ Mode = Literal["auto", "min", "max"]
 class Callback:
     """Does nothing at any of the four moments; a subclass overrides those that it wants.
 
-    finish is called exactly once, whatever ended the run.
+    finish is called exactly once, whatever ended the run. A run may be trained in slices, each in
+    another process: ``state`` is what the next slice's callback is given by ``restore``.
     """
+
+    def state(self) -> dict[str, Any]:
+        """What it must remember from slice to slice, as strict JSON."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave; told before ``start``."""
 
     def start(self, trainer: Trainer) -> None:
         """Before the first step."""
@@ -83,6 +92,12 @@ class Best(Callback):
         self.row: Row = {}
         self.weights: np.ndarray | None = None
 
+    def state(self) -> dict[str, Any]:
+        return {"value": float(self.value).hex()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.value = float.fromhex(state["value"])
+
     def epoch(self, trainer: Trainer) -> None:
         state = trainer.state
         counts = state.epoch - 1 >= self.start_from_epoch and np.isfinite(state.metrics["loss"])
@@ -111,6 +126,12 @@ class Patience(Callback):
         self.wait = 0
         self.stopped_epoch = 0
 
+    def state(self) -> dict[str, Any]:
+        return {"wait": self.wait, "stopped_epoch": self.stopped_epoch}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.wait, self.stopped_epoch = state["wait"], state["stopped_epoch"]
+
     def epoch(self, trainer: Trainer) -> None:
         epoch = trainer.state.epoch - 1
         if epoch < self.settings.start_from_epoch:
@@ -133,6 +154,24 @@ class Patience(Callback):
             trainer.parameters.flat[...] = self.best.weights
             trainer.state.metrics = dict(self.best.row)
             trainer.restored_epoch = int(trainer.state.best["epoch"])
+
+
+class Slice(Callback):
+    """Ends a slice of a run after an epoch: the run is ``paused``, and can be gone on with.
+
+    until: so many epochs of the run.  seconds: of this slice.  It comes last in the list of
+    callbacks: a run that has ended otherwise is not paused.
+    """
+
+    def __init__(self, until: int | None = None, seconds: float = np.inf) -> None:
+        self.until = until
+        self.deadline = time.monotonic() + seconds
+
+    def epoch(self, trainer: Trainer) -> None:
+        state = trainer.state
+        due = self.until is not None and state.epoch >= self.until
+        if state.epoch < trainer.epochs and (due or time.monotonic() >= self.deadline):
+            state.request_stop("slice")
 
 
 def goal_of(

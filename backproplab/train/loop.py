@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from backproplab.data import Order
 from backproplab.errors import DivergedError
 from backproplab.learners import Backprop
 from backproplab.nn import Metric, ParameterVector
 from backproplab.optim import Clipping, Optimizer, Rate, Updater
 from backproplab.train.callbacks import Callback
 from backproplab.train.evaluation import evaluate
-from backproplab.train.state import RunState
+from backproplab.train.state import Row, RunState, Status
 
 Array = np.ndarray[Any, Any]
+ENDS: dict[str, Status] = {"signal": "interrupted", "slice": "paused"}  # others: "completed"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Trainer:
     """One training run: take a batch, get its gradient, update; once an epoch, evaluate.
 
     learner: fills the gradient.  clipping: makes it smaller.  optimizer, rate: the update.
-    order: one epoch's index arrays, or None for all examples as they lie.
+    order: the batches of each epoch.
     epochs, steps: where it ends, whichever comes first.
     train, validation: the splits.  metrics: measured once an epoch on whole splits, with the
         weights as they stand then, so that train and validation, and every batch mode, compare.
@@ -48,7 +51,7 @@ class Trainer:
         learner: Backprop,
         optimizer: Optimizer,
         rate: Rate,
-        order: Callable[[], Iterator[Array | None]],
+        order: Order,
         train: Split,
         validation: Split | None,
         metrics: tuple[Metric, ...],
@@ -56,6 +59,7 @@ class Trainer:
         steps: int | None = None,
         clipping: Clipping | None = None,
         callbacks: Sequence[Callback] = (),
+        state: RunState | None = None,
     ) -> None:
         self.learner = learner
         self.optimizer = optimizer
@@ -68,7 +72,7 @@ class Trainer:
         self.epochs = epochs
         self.steps = steps
         self.callbacks = callbacks
-        self.state = RunState()
+        self.state = state or RunState()
         self.slots = {name: self.parameters.twin() for name in optimizer.slots}
         self.updater = Updater(
             optimizer,
@@ -94,14 +98,19 @@ class Trainer:
 
     def fit(self) -> RunState:
         """Train to the end. Raises DivergedError, after the callbacks have finished."""
+        with self.training(), np.errstate(all="ignore"):  # each step looks for NaN and infinity
+            while not self.state.stop_reason:
+                self._epoch()
+        return self.state
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Around the epochs: the callbacks start and finish, and the state says how it ended."""
         try:
             self._tell("start")
-            self.started = time.perf_counter()
-            with np.errstate(all="ignore"):  # every step is checked for NaN and infinity
-                while not self.state.stop_reason:
-                    self._epoch()
-            interrupted = self.state.stop_reason == "signal"
-            self.state.status = "interrupted" if interrupted else "completed"
+            self.started = time.perf_counter() - self.state.seconds
+            yield
+            self.state.status = ENDS.get(self.state.stop_reason, "completed")
         except DivergedError:
             self.state.status, self.state.stop_reason = "diverged", "non_finite"
             raise
@@ -112,7 +121,6 @@ class Trainer:
             raise
         finally:
             self._finish()
-        return self.state
 
     def _finish(self) -> None:
         """Every callback finishes, whatever another one does; the first error is raised then."""
@@ -141,19 +149,20 @@ class Trainer:
 
     def _epoch(self) -> None:
         """Every batch once, then the evaluation; a signal ends it after the step under way."""
-        for rows in self.order():
+        for rows in self.order.batches():
             self.step(rows)
             if self.steps is not None and self.state.step >= self.steps:
                 self.state.request_stop("max_steps")
             if self.state.stop_reason:
                 break
-        if self.state.stop_reason == "signal":
-            return
+        if self.state.stop_reason != "signal":
+            validation = self.measure(self.validation) if self.validation else {}
+            self.close_epoch(self.measure(self.train), validation)
+
+    def close_epoch(self, train: Row, validation: Row) -> None:
+        """Take note of an epoch's evaluation. Raises DivergedError if the loss is not finite."""
         self.state.epoch += 1
-        self.state.metrics = self.measure(self.train)
-        if self.validation:
-            measured = self.measure(self.validation)
-            self.state.metrics |= {f"val_{name}": value for name, value in measured.items()}
+        self.state.metrics = train | {f"val_{name}": value for name, value in validation.items()}
         self.rate.epoch(self.state.metrics)
         self.state.seconds = time.perf_counter() - self.started
         self._tell("epoch")
@@ -167,16 +176,20 @@ class Trainer:
         """One update: the gradient of these examples (None: all), checked, clipped, followed."""
         self.learner(self.train.inputs, self.train.encoded, rows)
         if not _all_finite(self.gradient.flat):
-            place = f"at epoch {self.state.epoch + 1}, step {self.state.step + 1}"
-            which = slice(None) if rows is None else rows
-            batch = self.train.inputs[which], self.train.encoded[which]
-            raise self._divergence(place, self.learner.first_nonfinite(*batch))
+            raise self.diverged(rows)
         if self.clipping:
             self.clipping.clip(self.gradient.flat, self.gradient.views)
         self.updater(self.learning_rate, self.state.step + 1)
         self.state.step += 1
         self.state.examples += len(self.train) if rows is None else len(rows)
         self._tell("step")
+
+    def diverged(self, rows: Array | None) -> DivergedError:
+        """What is wrong with the gradient of these examples, which is not finite."""
+        place = f"at epoch {self.state.epoch + 1}, step {self.state.step + 1}"
+        which = slice(None) if rows is None else rows
+        batch = self.train.inputs[which], self.train.encoded[which]
+        return self._divergence(place, self.learner.first_nonfinite(*batch))
 
     def _divergence(self, place: str, culprit: str) -> DivergedError:
         return DivergedError(

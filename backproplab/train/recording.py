@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backproplab.errors import RunError
 from backproplab.files import machine_limits
 from backproplab.train.callbacks import Best, Callback
-from backproplab.train.checkpoint import Checkpoint, save
+from backproplab.train.checkpoint import Checkpoint, load, save
+from backproplab.train.resume import position, restore
 from backproplab.train.state import Row
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ class MetricsTable(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.columns: list[str] = []
+
+    def state(self) -> dict[str, Any]:
+        return {"columns": self.columns}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.columns = state["columns"]
 
     def epoch(self, trainer: Trainer) -> None:
         for split in ("train", "validation"):
@@ -102,6 +110,15 @@ class Checkpoints(Callback):
         self.identity = identity
         self.saved = time.monotonic()
 
+    def take_up(self, trainer: Trainer) -> None:
+        """Go on from the last checkpoint. RunError if it is damaged, or of another config."""
+        last = load(self.folder / "last.safetensors")
+        place = self.folder / "best.safetensors"
+        if last.state["config"] != self.identity["config"]:
+            raise RunError(f"{self.folder}: a checkpoint of another config")
+        known = last.state["position"]["state"]["best"]
+        restore(trainer, last, load(place) if known else None, self.best)
+
     def epoch(self, trainer: Trainer) -> None:
         if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
             self.save(trainer)
@@ -114,16 +131,17 @@ class Checkpoints(Callback):
         state = trainer.state
         with machine_limits(self.folder):
             self.folder.mkdir(exist_ok=True)
-        place = {"epoch": state.epoch, "step": state.step, **self.identity}
+        here = {"epoch": state.epoch, "step": state.step, **self.identity}
+        last = here | {"position": position(trainer)}
         slots = {
             f"slot/{slot}/{name}": view
             for slot, vector in trainer.slots.items()
             for name, view in vector.views.items()
         }
         arrays = dict(trainer.parameters.views) | slots
-        save(self.folder / "last.safetensors", Checkpoint(arrays, place))
+        save(self.folder / "last.safetensors", Checkpoint(arrays, last))
         if self.best.weights is not None:
             kept = trainer.parameters.named(self.best.weights)
-            place = {"epoch": int(state.best["epoch"]), **self.identity}
-            save(self.folder / "best.safetensors", Checkpoint(kept, place))
+            best = {"epoch": int(state.best["epoch"]), **self.identity}
+            save(self.folder / "best.safetensors", Checkpoint(kept, best))
         self.saved = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Status = Literal["running", "completed", "diverged", "interrupted", "failed"]
+Status = Literal["running", "paused", "completed", "pruned", "diverged", "interrupted", "failed"]
 Row = dict[str, float]
 
 
@@ -17,6 +17,7 @@ class RunState:
     examples: examples seen.
     metrics: the newest row, by Keras' names: ``loss``, ``accuracy``, ``val_loss``, …
     seconds: from the first step to the newest evaluation, with what callbacks do in between.
+    status: ``paused`` after one slice of several, ``pruned`` by a sweep, which chose others.
     best: the row (with its ``epoch``) where the monitored value was best.
     signal: the number of the signal that asked for the end, 0 if none did.
     """

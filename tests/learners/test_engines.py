@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.replay import RecordingError, Replay
 from backproplab.config import Experiment
-from backproplab.data.batching import batch_length, epoch_order
+from backproplab.data.batching import Order, batch_length
 from backproplab.errors import BackpropLabError, DivergedError
 from backproplab.experiment import run
 from backproplab.learners import Backprop
@@ -61,12 +61,7 @@ def trained(
     net = model.network(shape, loss.units(goal))
     parameters = net.parameters(np.dtype(dtype))
     net.initialize(parameters, stream(3, "init"))
-    shuffle, length = stream(3, "shuffle"), batch_length(mode, ROWS, size)
-
-    def order():
-        rows = epoch_order(mode, ROWS, shuffle)
-        return (rows[start : start + length] for start in range(0, ROWS, length))
-
+    order = Order(mode, ROWS, batch_length(mode, ROWS, size), stream(3, "shuffle"))
     trainer = Trainer(
         Backprop(net, loss, parameters, stream(3, "dropout"), engine, tile),
         optimizer,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backproplab.config import Experiment
-from backproplab.data import epoch_order
+from backproplab.data import Order, epoch_order
 from backproplab.experiment import build
 from backproplab.learners import Backprop, tile_length
 from backproplab.learners.backprop import TILE
@@ -77,8 +77,8 @@ def test_accumulating_four_batches_is_one_of_four_times_the_size(samples):
             "model": {"hidden": [6, 4], "activation": "tanh"}, "accumulate": accumulate,
         }))  # fmt: skip
         updater = parts.updater(fills := parts.learner())
-        shuffle, split = stream(0, "shuffle"), parts.split(parts.splits.train)
-        batches = [rows for _ in range(3) for rows in parts.epoch(shuffle)]
+        order, split = parts.order(), parts.split(parts.splits.train)
+        batches = [rows for _ in range(3) for rows in order.batches()]
         for t, rows in enumerate(batches, start=1):
             fills(split.inputs, split.encoded, rows)
             updater(0.01, t)
@@ -199,7 +199,7 @@ def trainer_of(net, rows, units, optimizer="sgd", engine="auto"):
         Backprop(net, SoftmaxCrossEntropy(), parameters, stream(0, "dropout"), engine),
         Optimizer.parse(optimizer),
         Constant().begin(1e-3, 1),
-        iter,
+        Order("batch", rows, rows, generator),
         Split(x, y, y),
         None,
         (),
