@@ -29,7 +29,12 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Spec(BaseModel):
-    """A frozen description: unknown keys, wrong types, NaN and infinity are errors."""
+    """A frozen description: unknown keys, wrong types, NaN and infinity are errors.
+
+    by_member: fields that may hold a column, a number for each member of a population.
+    """
+
+    by_member: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=True

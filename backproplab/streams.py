@@ -7,6 +7,8 @@ numbers alone. The names: ``data split init shuffle dropout search``.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,3 +25,23 @@ def stream(seed: int, name: str) -> np.random.Generator:
         raise ValueError(f"no stream {name!r}; one of {', '.join(NAMES)}")
     sequence = np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))
     return np.random.Generator(np.random.PCG64(sequence))
+
+
+class Streams:
+    """A generator for each member of a population, used where one network uses one.
+
+    Each member draws what it would draw alone.
+    """
+
+    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
+        self.generators = tuple(generators)
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Uniform numbers from [0, 1), of shape (P, …)."""
+        drawn = np.empty(size, dtype) if out is None else out
+        for generator, part in zip(self.generators, drawn, strict=True):
+            generator.random(dtype=dtype, out=part)
+        return drawn
+
+
+Chance = np.random.Generator | Streams  # of one network, or of a population

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from backproplab.config import Experiment
 from backproplab.data import (
     BatchMode,
+    Dataset,
     Examples,
     Order,
     Splits,
@@ -24,6 +27,7 @@ from backproplab.optim import Rate, Updater
 from backproplab.streams import stream
 from backproplab.train.loop import Split
 
+Loader = Callable[[Dataset, int, np.dtype[Any]], Splits]
 BATCH_SIZE = 32  # where a config gives none, and the data have so many
 
 
@@ -99,13 +103,14 @@ class Parts:
         return Split(examples.inputs, examples.targets, encoded)
 
 
-def build(experiment: Experiment) -> Parts:
+def build(experiment: Experiment, data: Loader = load) -> Parts:
     """Load the data, make the network and draw its first weights.
 
+    data: loads them; several runs may share what it gives.
     Raises ConfigError with every combination that cannot work, and DataError. Writes nothing.
     """
     dtype = np.dtype(experiment.dtype)
-    splits = load(experiment.data, experiment.seed, dtype)
+    splits = data(experiment.data, experiment.seed, dtype)
     loss = experiment.loss.resolve(splits.task)
     problems = [*loss_problems(loss, splits), *size_problems(experiment, splits)]
     if experiment.batch_size is None:

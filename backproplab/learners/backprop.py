@@ -15,6 +15,7 @@ import numpy as np
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.autograd.replay import RecordingError, Replay
 from backproplab.nn import Loss, Network, ParameterVector
+from backproplab.streams import Chance
 
 Array = np.ndarray[Any, Any]
 Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
@@ -26,7 +27,7 @@ class Backprop:
     """The gradient of the mean loss of a batch.
 
     network, loss: what is computed.  parameters: where the weights stand.
-    generator: draws what layers do by chance (dropout) in training.
+    generator: draws what layers do by chance (dropout) in training; of a population, ``Streams``.
     engine: ``replay`` records the step once and replays it, ``eager`` builds its graph each time,
         ``auto`` replays what can be replayed. The numbers are the same.
     tile: so many examples are taken at a time; by default about ``tile_length``, in equal parts.
@@ -39,7 +40,7 @@ class Backprop:
         network: Network,
         loss: Loss,
         parameters: ParameterVector,
-        generator: np.random.Generator,
+        generator: Chance,
         engine: Engine = "auto",
         tile: int | None = None,
     ) -> None:
@@ -50,8 +51,8 @@ class Backprop:
         self.engine = engine
         self.refusal = ""
         self.gradient = parameters.twin()
+        self.exact_tile = tile
         self.tile = tile or tile_length(network, parameters)
-        self.equal_parts = tile is None
         self._share: ParameterVector | None = None  # a tile's gradient
         self._replays: dict[int, Replay] = {}  # by the size of the batch
 
@@ -59,11 +60,12 @@ class Backprop:
         """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
 
         All of them, in the order in which they lie, are read where they are and not copied.
+        A population's members each take rows of their own, (P, batch).
 
         A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
         share to the gradient, so that the mean is that of the whole batch.
         """
-        batch = len(inputs) if rows is None else len(rows)
+        batch = len(inputs) if rows is None else rows.shape[-1]
         tiles = self._tiles(batch)
         if len(tiles) == 1:
             part = slice(batch) if rows is None else rows
@@ -72,7 +74,7 @@ class Backprop:
         share = self._share = self._share or self.parameters.twin()
         self.gradient.flat[...] = 0
         for tile in tiles:
-            part = tile if rows is None else rows[tile]
+            part = tile if rows is None else rows[..., tile]
             self._compute(inputs, targets, part, batch, share)
             np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
 
@@ -86,7 +88,7 @@ class Backprop:
 
     def _tiles(self, examples: int) -> list[slice]:
         """The parts of a batch: of the length given, or as equal as they can be."""
-        if self.equal_parts:
+        if self.exact_tile is None:
             count = max((2 * examples + self.tile) // (2 * self.tile), 1)  # rounded
             bounds = [examples * k // count for k in range(count + 1)]
         else:
@@ -154,8 +156,9 @@ def tile_length(network: Network, parameters: ParameterVector) -> int:
     """
     if network.mixes_examples:
         return 10**9
-    example = 2 * network.footprint * parameters.flat.itemsize
-    return max(TILE // example, parameters.trainable.nbytes // example, 1)
+    itemsize = parameters.flat.itemsize
+    example = 2 * network.footprint * itemsize
+    return max(TILE // example, len(parameters) * itemsize // example, 1)
 
 
 def _nonfinite(array: Array) -> str:

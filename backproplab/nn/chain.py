@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-import numpy as np
-
 from backproplab.autograd import Tensor
 from backproplab.errors import GraphError
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
+from backproplab.streams import Chance
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Place:
         """How many numbers a gradient moves."""
         return sum(prod(w.shape) for w in self.weights.values() if w.trainable)
 
-    def apply(self, weights: Weights, x: Tensor, generator: np.random.Generator | None) -> Tensor:
+    def apply(self, weights: Weights, x: Tensor, generator: Chance | None) -> Tensor:
         """The layer's function, with its own part of the chain's ``weights``."""
         own = {name: weights[f"{self.name}/{name}"] for name in self.weights}
         return self.layer.apply(own, x, Pass(self.input_shape, generator))

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-
 from backproplab.autograd import Tensor
 from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.nn.initializers import Initializer
 from backproplab.spec import Family
+from backproplab.streams import Chance
 
 Shape = tuple[int, ...]
 Weights = Mapping[str, Tensor]
@@ -37,7 +36,7 @@ class Pass:
     """
 
     shape: Shape
-    generator: np.random.Generator | None = None
+    generator: Chance | None = None
 
     @property
     def training(self) -> bool:

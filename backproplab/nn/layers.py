@@ -12,6 +12,7 @@ from backproplab.autograd.ops.lookup import embedding
 from backproplab.autograd.ops.random import dropout_mask
 from backproplab.autograd.primitive import into
 from backproplab.autograd.samples import sample
+from backproplab.columns import spread
 from backproplab.errors import DataError
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Uniform, Zeros
@@ -54,10 +55,12 @@ class Dropout(Layer, name="dropout"):
 
     rate: Fraction
 
+    by_member = ("rate",)
+
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
-        if at.generator is None or self.rate == 0:
+        if at.generator is None or not self.rate:
             return x
-        return x * dropout_mask(x, rate=self.rate, generator=at.generator)
+        return x * dropout_mask(x, rate=spread(self.rate, x.ndim), generator=at.generator)
 
 
 class Embedding(Layer, name="embedding"):

@@ -38,8 +38,9 @@ def _r2(loss: Loss, outputs: Array, targets: Array) -> Any:
     """1 - Σ(y - t)² / Σ(t - t̄)²: 1 is perfect, 0 is the mean's."""
     truth = targets.astype(np.float64)
     residual = np.sum((outputs - truth) ** 2, axis=(-2, -1))
-    spread = np.sum((truth - truth.mean(axis=-2, keepdims=True)) ** 2)
-    return 1 - residual / spread if spread > 0 else np.zeros_like(residual)
+    spread = np.sum((truth - truth.mean(axis=-2, keepdims=True)) ** 2, axis=(-2, -1))
+    unexplained = np.divide(residual, spread, out=np.ones_like(residual), where=spread > 0)
+    return 1 - unexplained
 
 
 METRICS = {

@@ -20,6 +20,7 @@ from backproplab.nn.layer import Layer, Shape, ShapeError, Weight, Weights
 from backproplab.nn.layers import Dense
 from backproplab.nn.parameters import ParameterVector
 from backproplab.spec import Count, Spec
+from backproplab.streams import Chance
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,7 @@ class Network:
                 initializer = weight.initializer or self.initializer
                 parameters.views[name][member] = initializer.draw(generator, weight.shape)
 
-    def __call__(
-        self, weights: Weights, x: Tensor, generator: np.random.Generator | None = None
-    ) -> Tensor:
+    def __call__(self, weights: Weights, x: Tensor, generator: Chance | None = None) -> Tensor:
         """The outputs (…, batch, units) of inputs (…, batch, *input_shape).
 
         With a ``generator`` this is a pass of training: chance is drawn from it, and layers

@@ -88,7 +88,7 @@ class RmsProp(Optimizer, name="rmsprop"):
 
     @property
     def slots(self) -> tuple[str, ...]:  # type: ignore[override]  # depends on the settings
-        return ("square", *["mean"] * self.centered, *["velocity"] * (self.momentum > 0))
+        return ("square", *["mean"] * self.centered, *["velocity"] * bool(self.momentum))
 
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         (step,) = work
@@ -97,7 +97,7 @@ class RmsProp(Optimizer, name="rmsprop"):
         np.divide(grad, step, out=step)
         if self.flavor == "keras":
             step *= lr
-        if self.momentum > 0:
+        if self.momentum:
             velocity = slots["velocity"]
             velocity *= self.momentum
             velocity += step

@@ -12,13 +12,14 @@ updater's business. The rules that measure the slope's size or curvature alone a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import exp, expm1, fsum, log
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import model_validator
 
+from backproplab.columns import each
 from backproplab.spec import Family, Fraction, NonNegative, Positive
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +49,12 @@ class Optimizer(Family):
     learning_rates: ClassVar[tuple[float, float]] = (0.01, 0.001)  # keras, torch
     torch_fields: ClassVar[Mapping[str, float]] = {}  # defaults that PyTorch has otherwise
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, name: str = "", **settings: Any) -> None:
+        """Every number may differ among the members of a population."""
+        super().__pydantic_init_subclass__(name, **settings)
+        cls.by_member = tuple(n for n, f in cls.model_fields.items() if f.annotation is float)
+
     @model_validator(mode="before")
     @classmethod
     def _flavored(cls, fields: Any) -> Any:
@@ -69,7 +76,7 @@ class Optimizer(Family):
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         """One step on a stretch (…, n) of the vector: writes theta, slots and work; no allocation.
 
-        lr: a number, or a column (P, 1) for a population.
+        lr: a number, or (P, 1) for a population, whose settings may hold columns too.
         """
         raise NotImplementedError
 
@@ -250,7 +257,7 @@ class Nadam(Adam, name="nadam"):
         """What of g and of m makes m̂: (1-μₜ)/(1-Πₜ) and μₜ₊₁/(1-Πₜ₊₁)."""
         beta, decay = self.beta_1, self.momentum_decay
         mu, mu_next = (beta * (1 - 0.5 * 0.96 ** (decay * i)) for i in (t, t + 1))
-        product = beta**t * damping(t, decay)
+        product = beta**t * each(partial(damping, t), decay)
         return (1 - mu) / (1 - product), mu_next / (1 - product * mu_next)
 
 

@@ -41,9 +41,10 @@ class Updater:
     ) -> None:
         self.optimizer = optimizer
         self.dtype = theta.dtype
-        self.decay = optimizer.weight_decay if optimizer.decoupled else 0.0
+        self.decay: Any = optimizer.weight_decay if optimizer.decoupled else 0.0
         coupled = 0.0 if optimizer.decoupled else optimizer.weight_decay
-        self.l1, self.pull = optimizer.l1, 2 * optimizer.l2 + coupled
+        self.l1: Any = optimizer.l1
+        self.pull: Any = 2 * optimizer.l2 + coupled
         self.regularizes = bool(self.l1 or self.pull)
         self.blocks = self._blocks(theta, grad, slots)
 

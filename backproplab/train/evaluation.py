@@ -23,21 +23,25 @@ def evaluate(
     inputs: Array,
     targets: Array,
     encoded: Array,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """``{"loss": …, metric: …}`` over all examples, without dropout.
 
     targets: as the data hold them, for the metrics; encoded: as the loss takes them.
-    The mean loss is summed in float64 over tiles of examples.
+    The mean loss is summed in float64 over tiles of examples. Of a population each value is an
+    array (P,); inputs, targets and encoded may have its axis before that of the examples.
     """
     widest = max(prod(place.output_shape) for place in network.places)
     length = min(TILE, max(ENTRIES // widest, 1))
     weights = parameters.tensors()
-    outputs, total = [], 0.0
-    for start in range(0, len(inputs), length):
-        tile = slice(start, start + length)
+    lead = (slice(None),) * (inputs.ndim - 1 - len(network.input_shape))
+    examples = inputs.shape[len(lead)]
+    outputs: list[Array] = []
+    total: Any = 0.0
+    for start in range(0, examples, length):
+        tile = (*lead, slice(start, start + length))
         y = network(weights, Tensor(inputs[tile]))
         outputs.append(y.value)
-        total += float(np.sum(loss(y, Tensor(encoded[tile])).value, dtype=np.float64))
-    predicted = np.concatenate(outputs)
-    row = {"loss": total / len(inputs)}
-    return row | {m.name: float(m.function(loss, predicted, targets)) for m in metrics}
+        total = total + np.sum(loss(y, Tensor(encoded[tile])).value, axis=-1, dtype=np.float64)
+    predicted = np.concatenate(outputs, axis=-2)
+    row = {"loss": total / examples}
+    return row | {m.name: m.function(loss, predicted, targets) for m in metrics}

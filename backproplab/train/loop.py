@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -96,6 +96,11 @@ class Trainer:
     def gradient(self) -> ParameterVector:
         return self.learner.gradient
 
+    @property
+    def chance(self) -> np.random.Generator:
+        """What this run's layers draw from."""
+        return cast(np.random.Generator, self.learner.generator)
+
     def fit(self) -> RunState:
         """Train to the end. Raises DivergedError, after the callbacks have finished."""
         with self.training(), np.errstate(all="ignore"):  # each step looks for NaN and infinity
@@ -137,7 +142,7 @@ class Trainer:
     def measure(self, split: Split) -> dict[str, float]:
         """Loss and metrics of a split with the weights as they stand."""
         learner = self.learner
-        return evaluate(
+        measured = evaluate(
             learner.network,
             self.parameters,
             learner.loss_function,
@@ -146,6 +151,7 @@ class Trainer:
             split.targets,
             split.encoded,
         )
+        return {name: float(value) for name, value in measured.items()}
 
     def _epoch(self) -> None:
         """Every batch once, then the evaluation; a signal ends it after the step under way."""
@@ -175,7 +181,7 @@ class Trainer:
     def step(self, rows: Array | None) -> None:
         """One update: the gradient of these examples (None: all), checked, clipped, followed."""
         self.learner(self.train.inputs, self.train.encoded, rows)
-        if not _all_finite(self.gradient.flat):
+        if not all_finite(self.gradient.flat):
             raise self.diverged(rows)
         if self.clipping:
             self.clipping.clip(self.gradient.flat, self.gradient.views)
@@ -202,6 +208,6 @@ class Trainer:
             getattr(callback, moment)(self)
 
 
-def _all_finite(gradient: Array) -> bool:
+def all_finite(gradient: Array) -> bool:
     """Without an array as long as the gradient, unless its squares overflow."""
     return math.isfinite(np.dot(gradient, gradient)) or bool(np.isfinite(gradient).all())

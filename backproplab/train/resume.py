@@ -28,7 +28,7 @@ def position(trainer: Trainer) -> dict[str, Any]:
         "order": trainer.order.digest,
         "streams": {
             "shuffle": trainer.order.generator.bit_generator.state,
-            "dropout": trainer.learner.generator.bit_generator.state,
+            "dropout": trainer.chance.bit_generator.state,
         },
         "callbacks": {type(c).__name__: kept for c in trainer.callbacks if (kept := c.state())},
     }
@@ -54,7 +54,7 @@ def restore(trainer: Trainer, last: Checkpoint, best: Checkpoint | None, keeper:
     trainer.rate.state = told["rate"]
     trainer.order.digest = told["order"]
     trainer.order.generator.bit_generator.state = told["streams"]["shuffle"]
-    trainer.learner.generator.bit_generator.state = told["streams"]["dropout"]
+    trainer.chance.bit_generator.state = told["streams"]["dropout"]
     for callback in trainer.callbacks:
         if kept := told["callbacks"].get(type(callback).__name__):
             callback.restore(kept)

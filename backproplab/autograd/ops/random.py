@@ -11,12 +11,12 @@ from backproplab.autograd.primitive import Array, into, primitive
 from backproplab.autograd.samples import reals
 
 
-def _dropout_mask(x: Array, rate: float, generator: np.random.Generator) -> Array:
+def _dropout_mask(x: Array, rate: Any, generator: Any) -> Array:
     kept = generator.random(x.shape, dtype=np.float32) >= rate
     return np.multiply(kept, 1 / (1 - rate), dtype=x.dtype)
 
 
-def _prepare_mask(x: Array, out: Array, rate: float, generator: np.random.Generator) -> list[Any]:
+def _prepare_mask(x: Array, out: Array, rate: Any, generator: Any) -> list[Any]:
     drawn, kept = np.empty(x.shape, np.float32), np.empty(x.shape, bool)
     return [
         partial(generator.random, dtype=np.float32, out=drawn),
@@ -32,5 +32,6 @@ dropout_mask = primitive(
     prepare=_prepare_mask,
     vjp=[None],
     samples=reals((3, 4), rate=0.5, generator=np.random.default_rng(0)),
-    doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x.",
+    doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x; of a "
+    "population, with a column of rates and a generator for each member.",
 )

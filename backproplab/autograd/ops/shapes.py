@@ -150,21 +150,25 @@ def _summed_axes(x: Array, shape: tuple[int, ...], trailing: int) -> tuple[int, 
 
 
 def _rows(x: Array, axes: tuple[int, ...]) -> Array | None:
-    """x as a matrix whose rows are to be summed, if that costs no copy: a bias' gradient.
+    """x as matrices (…, rows, features) whose rows are to be summed, if that costs no copy: the
+    gradient of a bias, or of those of a population.
 
     BLAS sums rows, as 1ᵀ x, twice as fast as NumPy.
     """
-    leading = axes == tuple(range(-x.ndim, len(axes) - x.ndim)) and 0 < len(axes) < x.ndim
-    if not leading or not x.flags.c_contiguous or x.dtype.kind != "f" or not x.size:
+    together = axes == tuple(range(axes[0], axes[-1] + 1)) if axes else False
+    if not together or axes[-1] == -1 or not x.flags.c_contiguous:
         return None
-    return x.reshape(-1, prod(x.shape[len(axes) :]))
+    if x.dtype.kind != "f" or not x.size:
+        return None
+    lead, features = x.shape[: axes[0]], x.shape[axes[-1] + 1 :]
+    return x.reshape(*lead, prod(x.shape[a] for a in axes), prod(features))
 
 
 def _sum_to(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
     axes = _summed_axes(x, shape, trailing)
     rows = _rows(x, axes)
     if rows is not None:
-        total = np.ones(len(rows), x.dtype).dot(rows)
+        total = np.matmul(np.ones(rows.shape[-2], x.dtype), rows)
     else:
         total = np.sum(x, axis=axes, keepdims=True) if axes else x
     result = total.reshape(_lead(x, trailing) + shape)
@@ -178,7 +182,10 @@ def _prepare_sum_to(x: Array, out: Array, shape: Any, trailing: int) -> list[Any
     axes = _summed_axes(x, shape, trailing)
     rows = _rows(x, axes)
     if rows is not None and out.flags.c_contiguous:
-        return [partial(np.dot, np.ones(len(rows), x.dtype), rows, out.reshape(-1))]
+        ones, total = np.ones(rows.shape[-2], x.dtype), out.reshape(*rows.shape[:-2], -1)
+        if rows.ndim == 2:
+            return [partial(np.dot, ones, rows, total)]  # a µs less than matmul
+        return [partial(np.matmul, ones, rows, total)]
     kept = tuple(1 if a - x.ndim in axes else n for a, n in enumerate(x.shape))
     total = out.reshape(kept)
     if np.may_share_memory(total, out):

@@ -49,15 +49,15 @@ class Replay:
         self._compute(key, self.plans.get(key), inputs)
 
     def of_rows(self, rows: Array | slice, *arrays: Array) -> None:
-        """Compute the step on these rows of the arrays: indices are gathered straight to where it
-        reads, a slice of contiguous arrays is read where it lies. Indices are not checked, they
+        """Compute the step on these rows of the arrays: indices, of any shape, are gathered where
+        it reads, a slice of contiguous arrays is read where it lies. Indices are not checked, they
         must be from -n to n - 1."""
         if isinstance(rows, slice):
             views = [x[rows] for x in arrays]
             key = tuple([(x.shape, x.dtype) for x in views])
             self._compute(key, self.plans.get(key), views, stay=True)
             return
-        key = tuple([((len(rows), *x.shape[1:]), x.dtype) for x in arrays])
+        key = tuple([((*rows.shape, *x.shape[1:]), x.dtype) for x in arrays])
         plan = self.plans.get(key)
         inputs = plan.inputs if plan else [np.empty(*form) for form in key]
         for x, own in zip(arrays, inputs, strict=True):

@@ -1,0 +1,110 @@
+"""Experiments that share a shape, run in lockstep: each in its folder, as if it ran alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from threadpoolctl import threadpool_limits
+
+from backproplab.config import Experiment
+from backproplab.data import load
+from backproplab.experiment.parts import Loader, build
+from backproplab.experiment.run import Result, running
+from backproplab.nn import Initializer
+from backproplab.train.callbacks import Slice
+from backproplab.train.population import train_together
+
+OWN = {  # what each member may have of its own
+    "name",
+    "seed",
+    "learning_rate",
+    "schedule",
+    "epochs",
+    "early_stopping",
+    "tensorboard",
+}
+
+
+def shape_of(experiment: Experiment) -> str:
+    """Equal for experiments that can train in lockstep."""
+    fields = {name: getattr(experiment, name) for name in Experiment.model_fields}
+    outline = {name: _outline(value) for name, value in fields.items() if name not in OWN}
+    text = json.dumps([outline, experiment.optimizer.slots], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _outline(value: Any) -> Any:
+    """The value without the numbers in which a population's members may differ."""
+    if isinstance(value, Initializer):
+        return "initializer"  # each member draws its first weights alone
+    if isinstance(value, BaseModel):
+        numbers = getattr(type(value), "by_member", ())
+        fields = [n for n in type(value).model_fields if n not in numbers and n != "initializer"]
+        return [type(value).__qualname__, {n: _outline(getattr(value, n)) for n in fields}]
+    return [_outline(item) for item in value] if isinstance(value, tuple) else value
+
+
+def run_group(
+    experiments: Sequence[Experiment], folders: Sequence[Path], slices: Sequence[Slice | None]
+) -> list[Result | Exception]:
+    """Run them all in lockstep: what each came to, or why it failed.
+
+    They must be of one ``shape_of``. What cannot be built fails alone; any other failure, which
+    may be one member's own, fails all that have not ended.
+    """
+    ends: dict[int, Result | Exception] = {}
+    members: dict[int, Member] = {}
+    data = cache(load)
+    with threadpool_limits(1):
+        for number, run in enumerate(zip(experiments, folders, slices, strict=True)):
+            try:
+                members[number] = Member(data, *run)
+            except Exception as error:
+                ends[number] = error
+        try:
+            for number, divergence in _trained(members):
+                ends[number] = members.pop(number).leave(divergence)
+        except Exception as error:
+            for number, member in members.items():
+                ends[number] = _failed(member, error)
+    return [ends[number] for number in range(len(experiments))]
+
+
+class Member:
+    """A run that takes part: it has begun, and waits for its epochs."""
+
+    def __init__(
+        self, data: Loader, experiment: Experiment, folder: Path, part: Slice | None
+    ) -> None:
+        parts = build(experiment, data)
+        self.around = ExitStack()
+        self.course = self.around.enter_context(running(parts, folder, (), part))
+        self.around.enter_context(self.course.trainer.training())
+
+    def leave(self, error: Exception | None = None) -> Result:
+        """End the run, by the error if there is one: raised, if the run takes no note of it."""
+        with self.around:
+            if error:
+                raise error
+        return self.course.result
+
+
+def _trained(members: Mapping[int, Member]) -> Iterator[tuple[int, Exception | None]]:
+    numbers = {member.course.trainer: number for number, member in members.items()}
+    for trainer, error in train_together(list(numbers)):
+        yield numbers[trainer], error
+
+
+def _failed(member: Member, error: Exception) -> Exception:
+    try:
+        member.leave(error)
+    except Exception as told:
+        return told
+    return error

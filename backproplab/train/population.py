@@ -1,0 +1,187 @@
+"""Population: runs of one shape, trained in lockstep: a step of all of them is one step of arrays
+with a leading axis of members.
+
+Each member keeps its own Trainer: state, callbacks, streams, rate. After every epoch its weights,
+gradient and slots are brought to it, so what it writes down is what it would write alone. This
+file must not know where runs are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from backproplab.columns import merged
+from backproplab.errors import DivergedError
+from backproplab.learners import Backprop
+from backproplab.nn import Initializer, ParameterVector
+from backproplab.optim import Updater
+from backproplab.streams import Streams
+from backproplab.train.evaluation import evaluate
+from backproplab.train.loop import Array, Split, Trainer, all_finite
+from backproplab.train.state import Row
+
+Ended = tuple[Trainer, DivergedError | None]
+
+
+def train_together(trainers: Sequence[Trainer]) -> Iterator[Ended]:
+    """Train all of them; each is given back after its last epoch, with the error if it diverged.
+
+    They must be alike in all but what ``merged`` makes columns of, and stand at the same step.
+    Callbacks are not told of single steps.
+    """
+    rest = list(trainers)
+    while rest:
+        with np.errstate(all="ignore"):
+            ended = Population(rest).train()
+        yield from ended
+        gone = [trainer for trainer, _ in ended]
+        rest = [trainer for trainer in rest if trainer not in gone]
+
+
+class Population:
+    """Members that train together until the first of them ends."""
+
+    def __init__(self, trainers: Sequence[Trainer]) -> None:
+        first = trainers[0]
+        self.trainers = tuple(trainers)
+        self.step = first.state.step
+        self.parameters = _stacked([t.parameters for t in trainers])
+        self.learner = Backprop(
+            merged([t.learner.network for t in trainers], (Initializer,)),
+            first.learner.loss_function,
+            self.parameters,
+            Streams([t.chance for t in trainers]),
+            first.learner.engine,
+            first.learner.exact_tile,
+        )
+        self.slots = {n: _stacked([t.slots[n] for t in trainers]) for n in first.slots}
+        self.updater = Updater(
+            merged([t.optimizer for t in trainers]),
+            self.parameters.trainable,
+            self.gradient.flat,
+            {name: vector.flat for name, vector in self.slots.items()},
+        )
+        self.train_split = Together([t.train for t in trainers])
+        held_out = [t.validation for t in trainers if t.validation]
+        self.validation = Together(held_out) if held_out else None
+        self.ended: dict[int, DivergedError | None] = {}
+
+    @property
+    def gradient(self) -> ParameterVector:
+        return self.learner.gradient
+
+    def train(self) -> list[Ended]:
+        """Epoch after epoch until members end: those, with their errors."""
+        while not self.ended:
+            self._epoch()
+            for number, trainer in enumerate(self.trainers):
+                if trainer.state.stop_reason:
+                    self.ended.setdefault(number, None)
+        return [(self.trainers[number], error) for number, error in self.ended.items()]
+
+    def _epoch(self) -> None:
+        first = self.trainers[0]
+        orders = np.stack([trainer.order.draw() for trainer in self.trainers])  # (P, examples)
+        for start in range(0, orders.shape[1], first.order.length):
+            self._step(orders[:, start : start + first.order.length])
+            if first.steps is not None and self.step >= first.steps:
+                for trainer in self.trainers:
+                    trainer.state.request_stop("max_steps")
+                break
+        self._bring()
+        validation = self._measured(self.validation) if self.validation else [{}] * len(orders)
+        rows = zip(self._measured(self.train_split), validation, strict=True)
+        for number, (trainer, measured) in enumerate(zip(self.trainers, rows, strict=True)):
+            if number in self.ended:
+                continue
+            try:
+                trainer.close_epoch(*measured)
+            except DivergedError as error:
+                self.ended[number] = error
+
+    def _step(self, rows: Array) -> None:
+        """One update of every member from its own examples (P, batch)."""
+        split, first = self.train_split, self.trainers[0]
+        self.learner(split.inputs, split.encoded, rows + split.offsets)
+        if not all_finite(self.gradient.flat.ravel()):
+            self._part_with(rows)
+        if first.clipping:
+            first.clipping.clip(self.gradient.flat, self.gradient.views)
+        rates = np.array([[trainer.rate(self.step)] for trainer in self.trainers])
+        self.step += 1
+        self.updater(rates, self.step)
+        for trainer in self.trainers:
+            trainer.state.step += 1
+            trainer.state.examples += rows.shape[1]
+
+    def _part_with(self, rows: Array) -> None:
+        """Note the members that diverged. Their numbers go on to the end of the epoch, unread."""
+        broken = ~np.isfinite(self.gradient.flat).all(axis=1)
+        for number in map(int, np.flatnonzero(broken)):
+            if number not in self.ended:
+                self._bring_to(number)
+                self.ended[number] = self.trainers[number].diverged(rows[number])
+
+    def _bring(self) -> None:
+        for number in range(len(self.trainers)):
+            if number not in self.ended:
+                self._bring_to(number)
+
+    def _bring_to(self, number: int) -> None:
+        trainer = self.trainers[number]
+        trainer.parameters.flat[...] = self.parameters.flat[number]
+        trainer.gradient.flat[...] = self.gradient.flat[number]
+        for name, vector in self.slots.items():
+            trainer.slots[name].flat[...] = vector.flat[number]
+
+    def _measured(self, split: Together) -> list[Row]:
+        """Loss and metrics of a split, member by member."""
+        found = evaluate(
+            self.learner.network,
+            self.parameters,
+            self.learner.loss_function,
+            self.trainers[0].metrics,
+            split.stacked.inputs,
+            split.stacked.targets,
+            split.stacked.encoded,
+        )
+        return [
+            {name: float(values[number]) for name, values in found.items()}
+            for number in range(len(self.trainers))
+        ]
+
+
+class Together:
+    """One split of each member.
+
+    stacked: their arrays, (n, …) if all have the same ones, else (P, n, …).
+    inputs, encoded: the same with all examples on one axis.
+    offsets: where on it each member's begin, (P, 1).
+    """
+
+    def __init__(self, splits: Sequence[Split]) -> None:
+        first, count = splits[0], len(splits[0])
+        self.stacked, self.inputs, self.encoded = first, first.inputs, first.encoded
+        self.offsets = np.zeros((len(splits), 1), np.intp)
+        if any(split.inputs is not first.inputs for split in splits):
+            self.stacked = Split(
+                np.stack([split.inputs for split in splits]),
+                np.stack([split.targets for split in splits]),
+                np.stack([split.encoded for split in splits]),
+            )
+            self.inputs, self.encoded = (
+                array.reshape(-1, *array.shape[2:])
+                for array in (self.stacked.inputs, self.stacked.encoded)
+            )
+            self.offsets += count * np.arange(len(splits))[:, None]
+
+
+def _stacked(vectors: Sequence[ParameterVector]) -> ParameterVector:
+    """The members' vectors as one, (P, n)."""
+    first = vectors[0]
+    statistics = {n: s for n, s in first.shapes.items() if n not in first.weights}
+    whole = ParameterVector(first.weights, first.flat.dtype, (len(vectors),), statistics)
+    np.stack([vector.flat for vector in vectors], out=whole.flat)
+    return whole
