@@ -9,11 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import trials
 from benchmarks.workloads import GOALS, LIMITS, WORKLOADS, source
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
 MARKS = "<!-- speed -->", "<!-- /speed -->"
+TITLES = {name: work.title for name, work in WORKLOADS.items()} | trials.ROWS
 
 
 class Ratio(NamedTuple):
@@ -54,7 +56,9 @@ def limited(row: str, seconds: dict[str, list[float]]) -> Ratio:
 def table(found: list[Ratio], peers: list[str]) -> str:
     """The whole page."""
     steps = [r for r in found if r.row in WORKLOADS]
+    sweeps = [r for r in found if r.row in trials.ROWS]
     product = [r for r in found if r.row in LIMITS]
+    packages = ["numpy", *peers, *(["optuna", "joblib"] if sweeps else [])]
     missed = sum(not r.met for r in found)
     lines = [
         "# Speed",
@@ -63,14 +67,25 @@ def table(found: list[Ratio], peers: list[str]) -> str:
         " and number of threads, held to as many cores; rounds alternate; medians. After the first"
         " steps all sides have the same loss.",
         "",
-        ", ".join(f"{name} {version(name)}" for name in ("numpy", *peers)) + ".",
+        ", ".join(f"{name} {version(name)}" for name in packages) + ".",
         "",
         f"{len([r for r in found if r.goal])} goals, {missed} missed (**✗**).",
         "",
         "| work | threads | against | ours µs | theirs µs | theirs / ours | goal, at least | |",
         "|---|--:|---|--:|--:|--:|--:|---|",
-        *(_line(r, f"{r.row}: {WORKLOADS[r.row].title}", 1e6) for r in steps),
+        *(_line(r, f"{r.row}: {TITLES[r.row]}", 1e6) for r in steps),
     ]
+    if sweeps:
+        lines += [
+            "",
+            "A sweep on all cores, each side in processes of its own. The validation loss that all"
+            " trials end with is in the mean the same within 10 %; what a side does besides stands"
+            " in its `benchmarks/sweep_….py`.",
+            "",
+            "| sweep | cores | against | ours ms | theirs ms | theirs / ours | goal, at least | |",
+            "|---|--:|---|--:|--:|--:|--:|---|",
+            *(_line(r, f"{r.row}: {TITLES[r.row]}", 1e3) for r in sweeps),
+        ]
     if product:
         lines += [
             "",
@@ -83,8 +98,13 @@ def table(found: list[Ratio], peers: list[str]) -> str:
 
 
 def summary(found: list[Ratio]) -> str:
+    """A table of the steps, one of the sweeps."""
+    groups = [[r for r in found if r.row in rows] for rows in (WORKLOADS, trials.ROWS)]
+    return "\n".join(_grid(group) for group in groups if group)
+
+
+def _grid(steps: list[Ratio]) -> str:
     """A row for each workload, a column for each side; ratios by number of threads."""
-    steps = [r for r in found if r.row in WORKLOADS]
     sides = list(dict.fromkeys(r.side for r in steps))
     lines = [f"| work | {' | '.join(sides)} |", f"|---|{'--:|' * len(sides)}"]
     for row in dict.fromkeys(r.row for r in steps):
@@ -93,7 +113,7 @@ def summary(found: list[Ratio]) -> str:
             cell = [r for r in steps if (r.row, r.side) == (row, side)]
             shown = [f"{r.ratio:.2g}" if r.ratio < 10 else f"{r.ratio:.0f}" for r in cell]
             cells.append(" / ".join(shown) + ("" if all(r.met for r in cell) else " ✗"))
-        lines.append(f"| {row}: {WORKLOADS[row].title} | {' | '.join(cells)} |")
+        lines.append(f"| {row}: {TITLES[row]} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -124,14 +144,15 @@ def figure(found: list[Ratio]) -> Any:
     """Ratios by row and side, a panel for each row; dots for the threads, a bar for the goal."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in WORKLOADS if any(r.row == row for r in found)]
+    rows = [row for row in TITLES if any(r.row == row for r in found)]
     sides = {row: list(dict.fromkeys(r.side for r in found if r.row == row)) for row in rows}
+    threads = sorted({r.threads for r in found})
     heights = [len(sides[row]) + 1 for row in rows]
     page = Figure(figsize=(8, 0.3 * sum(heights) + 0.8), layout="constrained")
     panels = page.subplots(len(rows), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
     for row, panel in zip(rows, panels, strict=True):
-        _panel(panel, [r for r in found if r.row == row], sides[row])
-        panel.set_title(f"{row}: {WORKLOADS[row].title}", loc="left", fontsize=9)
+        _panel(panel, [r for r in found if r.row == row], sides[row], threads)
+        panel.set_title(f"{row}: {TITLES[row]}", loc="left", fontsize=9)
     panels[-1].set_xlabel("time of the other / time of ours: right of 1 we are faster")
     handles = {label: handle for p in panels for handle, label in _legend(p)}
     page.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=9, fontsize=8)
@@ -142,9 +163,8 @@ def _legend(panel: Any) -> Any:
     return zip(*panel.get_legend_handles_labels(), strict=True)
 
 
-def _panel(panel: Any, found: list[Ratio], sides: list[str]) -> None:
+def _panel(panel: Any, found: list[Ratio], sides: list[str], threads: list[int]) -> None:
     panel.axvline(1, color="0.6", linewidth=0.8, zorder=0)
-    threads = sorted({r.threads for r in found})
     for color, marker, count in zip(
         ("#0072b2", "#e69f00", "#56b4e9"), "os^", threads, strict=False
     ):

@@ -36,12 +36,14 @@ LACKS = defaultdict(tuple, {
 SETTINGS = ("OMP", "OPENBLAS", "MKL")
 
 
-def child(arguments: list[str], threads: int) -> str:
-    """What ``python -m`` with these arguments prints, held to so many threads on as many cores.
+def environment() -> dict[str, str]:
+    """The caller's, without BLAS settings: a kernel forced for other software is slow here."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
 
-    The caller's own BLAS settings are dropped: a kernel forced for other software is slow here.
-    """
-    settings = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
+
+def child(arguments: list[str], threads: int) -> str:
+    """What ``python -m`` with these arguments prints, held to so many threads on as many cores."""
+    settings = environment()
     settings |= {f"{library}_NUM_THREADS": str(threads) for library in SETTINGS}
     if threads == 1:
         settings["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"

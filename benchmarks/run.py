@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from typing import Any
 
-from benchmarks import product, report, rounds
+from benchmarks import product, report, rounds, sweeps, trials
 from benchmarks.workloads import WORKLOADS
 
-ROWS = [*WORKLOADS, *product.ROWS]
+ROWS = [*WORKLOADS, *trials.ROWS, *product.ROWS]
 
 
 def main() -> None:
     args = _arguments()
     found: list[report.Ratio] = []
-    for row in (row for row in args.rows if row in WORKLOADS):
-        for threads in args.threads:
-            sys.stderr.write(f"{row}, threads {threads} …\n")
-            measured = rounds.timed(row, args.rounds, args.peers, threads)
-            found += report.ratios(row, threads, measured["seconds"])
-            losses = ", ".join(f"{side} {loss:.4f}" for side, loss in measured["losses"].items())
-            sys.stderr.write(f"  losses: {losses}\n")
+    for row, threads, measured in _measured(args):
+        found += report.ratios(row, threads, measured["seconds"])
+        losses = ", ".join(f"{side} {loss:.4f}" for side, loss in measured["losses"].items())
+        sys.stderr.write(f"  losses: {losses}\n")
     for row in (row for row in args.rows if row in product.ROWS):
         sys.stderr.write(f"{row} …\n")
         measured = product.ROWS[row](args.rounds)
@@ -36,6 +35,17 @@ def main() -> None:
         report.save(report.figure(found), "ratios.svg")
         (report.RESULTS / "table.md").write_text(page)
         report.put_into_readme(report.summary(found))
+
+
+def _measured(args: argparse.Namespace) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Row by row, with the threads or cores of each side: its times and losses."""
+    for row in (row for row in args.rows if row in WORKLOADS):
+        for threads in args.threads:
+            sys.stderr.write(f"{row}, threads {threads} …\n")
+            yield row, threads, rounds.timed(row, args.rounds, args.peers, threads)
+    for row in (row for row in args.rows if row in trials.ROWS):
+        sys.stderr.write(f"{row}, cores {sweeps.CORES} …\n")
+        yield row, sweeps.CORES, sweeps.timed(row, args.rounds, args.peers)
 
 
 def _arguments() -> argparse.Namespace:

@@ -85,6 +85,9 @@ GOALS = {
     ("C", "torch"): 0.9, ("C", "hand"): 0.87,
     ("D", "torch"): 1.1, ("D", "jax"): 1.5, ("D", "scikit-learn"): 1.3, ("D", "hand"): 0.87,
     ("CNN", "torch"): 0.9,
+    ("sweep", "one at a time"): 6.0, ("sweep-command", "one at a time"): 6.0,
+    ("sweep", "optuna + torch"): 25.0, ("sweep-command", "optuna + torch"): 25.0,
+    ("sweep", "scikit-learn + joblib"): 10.0, ("sweep-command", "scikit-learn + joblib"): 10.0,
 }  # fmt: skip
 
 # row of the product itself: what its time, divided by the reference's, is to be at most

@@ -19,13 +19,17 @@ MetricName = Annotated[
 Least = Annotated[
     bool | None, typer.Option("--min/--max", help="Less or more is better.", show_default="known")
 ]
+ROWS = 50  # of the table, unless more are asked for
+TOP = f"{ROWS} in the table, else all"
 
 
 def command(
     runs: Selectors = None,
     metric: MetricName = None,
     least: Least = None,
-    top: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the best N.")] = None,
+    top: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the best N.", show_default=TOP)
+    ] = None,
     cols: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Only these keys and metrics.", show_default="differing"),
@@ -40,13 +44,20 @@ def command(
     """
     from backproplab import report
     from backproplab.report.sameness import sentence
+    from backproplab.text import counted
 
     records, warnings = report.read_records(report.chosen_runs(log_dir, runs or ()))
     warn(warnings)
     comparison = report.compare(records, metric, goal_word(least), group_seeds)
     columns = [word.strip() for word in cols.split(",")] if cols else ()
+    if form != "table":
+        typer.echo(report.formatted(comparison, form, columns, top))
+        return
+    top = top or ROWS
     typer.echo(report.formatted(comparison, form, columns, top))
-    if form == "table" and len(records) > 1:
+    if (total := len(comparison.trials)) > top:
+        typer.echo(f"… and {counted(total - top, 'more trial')}: --top {total}")
+    if len(records) > 1:
         typer.echo(f"\n{sentence(records)}")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from backproplab.report.comparison import Trial
 from backproplab.report.differences import ABSENT, shown
+from backproplab.report.scales import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +46,11 @@ class Axis:
         """Where a value stands: a number at itself, a word at its index."""
         return float(value) if self.is_number else float(self.index(value))
 
+    @property
+    def scale(self) -> Scale:
+        """From the first tick to the last."""
+        return Scale(self.place(self.ticks[0]), self.place(self.ticks[-1]), self.is_log)
+
     def dress(self, axes: Axes) -> None:
         """Scale, label and words of a horizontal axis of points."""
         if self.is_log:
@@ -63,7 +69,7 @@ class Axis:
             spine.set_visible(False)
 
     def _label(self, axes: Axes, letter: str, places: Sequence[float]) -> None:
-        texts = [_short(shown(value)) for value in self.ticks]
+        texts = [shortened(shown(value)) for value in self.ticks]
         crowded = letter == "x" and max(map(len, texts)) * len(texts) > 40
         slant = {"rotation": 30, "ha": "right"} if crowded else {}
         getattr(axes, f"set_{letter}ticks")(places, texts, parse_math=False, **slant)
@@ -78,7 +84,7 @@ def set_log(axes: Axes, letter: str) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
     return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
 
 

@@ -113,6 +113,11 @@ class Comparison:
         return tuple(record for trial in self.trials for record in trial.records)
 
     @cached_property
+    def sessions(self) -> list[str]:
+        """The sessions of the runs, by name."""
+        return sorted({record.info.session for record in self.records})
+
+    @cached_property
     def names(self) -> list[str]:
         """Every metric that some run has."""
         return metric_names(self.records)

@@ -30,7 +30,8 @@ def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, lis
     """
     if len({repr(tree) for tree in trees}) < 2:
         return
-    specs = [_as_spec(tree, trees) for tree in trees]
+    written = any(isinstance(tree, dict) and "name" in tree for tree in trees)
+    specs = [_as_spec(tree) for tree in trees] if written else trees
     if all(isinstance(spec, dict) for spec in specs):
         names = [spec.get("name", ABSENT) for spec in specs]
         chosen = bool(path) and len(set(map(repr, names))) > 1
@@ -57,15 +58,14 @@ def _under(path: str, values: list[Any], chosen: bool) -> Iterator[tuple[str, li
         yield found, [ABSENT if value is ABSENT else next(each) for value in values]
 
 
-def _as_spec(tree: Any, trees: Sequence[Any]) -> Any:
-    """``adam`` as ``{name: adam}``, where others of the family are written with settings.
+def _as_spec(tree: Any) -> Any:
+    """``adam`` as ``{name: adam}``, as others of its family are written.
 
     An absent one is a spec without a name.
     """
-    written = any(isinstance(other, dict) and "name" in other for other in trees)
-    if tree is ABSENT and written:
+    if tree is ABSENT:
         return {}
-    return {"name": tree} if isinstance(tree, str) and written else tree
+    return {"name": tree} if isinstance(tree, str) else tree
 
 
 def _alike(trees: Sequence[Any]) -> bool:

@@ -1,24 +1,23 @@
 """The report's figures as inline SVG: learning curves, metric against key, heat map.
 
-matplotlib is loaded when one is drawn. Words of configs are text, never mathematics or markup.
+Words of configs are text, never mathematics or markup.
 This file must not know the page around a figure.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from backproplab.report.axes import Axis, set_log
+from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.scales import SPAN
 from backproplab.report.series import Band
-from backproplab.report.theme import OTHER, TRIALS, themed
+from backproplab.report.theme import OTHER, TRIALS
 from backproplab.text import number
-from backproplab.train.figures import FAINT, INK, STYLE
+from backproplab.train.figures import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Bands = Mapping[str, Band]
 POINTS = 100  # of a curve, at most
-SPAN = 30.0  # largest over smallest from which a scale is logarithmic
 BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of the theme
 
 
@@ -40,7 +38,7 @@ def curves_figure(panels: Sequence[str], best: Sequence[Bands], others: Sequence
         for axes in grid.flat[len(panels) :]:
             axes.remove()
 
-    return _svg(draw, "curves", (10, 3.3 * -(-len(panels) // 2)), "learning curves")
+    return svg(draw, "curves", (10, 3.3 * -(-len(panels) // 2)), "learning curves")
 
 
 def _draw_curves(axes: Axes, name: str, best: Sequence[Bands], others: Sequence[Bands]) -> None:
@@ -113,7 +111,7 @@ def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
             axes.remove()
 
     size = (10 if len(keys) > 1 else 7, 3.4 * -(-len(keys) // 3))
-    return _svg(draw, "keys", size, f"{comparison.metric.name} against the keys")
+    return svg(draw, "keys", size, f"{comparison.metric.name} against the keys")
 
 
 def _draw_key(axes: Axes, comparison: Comparison, key: str) -> None:
@@ -154,7 +152,7 @@ def heat_figure(comparison: Comparison) -> str:
         _draw_heat(figure.subplots(), comparison, (first, second), cells)
 
     size = (max(5.0, 2 + 0.95 * len(first.ticks)), 1.3 + 0.5 * len(second.ticks))
-    return _svg(draw, "heat", size, f"mean {comparison.metric.name} by two keys")
+    return svg(draw, "heat", size, f"mean {comparison.metric.name} by two keys")
 
 
 def is_heat_map(first: Axis, second: Axis, filled: int) -> bool:
@@ -191,22 +189,3 @@ def _draw_heat(
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink, fontsize=9)
     for side, letter in zip(sides, "xy", strict=True):
         side.dress_cells(axes, letter)
-
-
-def _svg(draw: Callable[[Figure], None], key: str, size: tuple[float, float], label: str) -> str:
-    """What ``draw`` draws, as an element of a page; its ids begin with ``key``."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context({**STYLE, "font.size": 10, "axes.titlesize": 11}):
-        figure = Figure(figsize=size, layout="constrained")
-        figure.patch.set_visible(False)
-        draw(figure)
-        for axes in figure.axes:
-            axes.patch.set_visible(False)
-        picture = io.StringIO()
-        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(picture, format="svg", metadata=nothing)
-    text = picture.getvalue()
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", text[text.index("<svg") :])
-    return themed(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))

@@ -6,10 +6,12 @@ This file must not know how a figure is drawn, nor where on the page it stands.
 from __future__ import annotations
 
 from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.contour import contour_figure
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.figures import curves_figure, heat_figure, keys_figure
 from backproplab.report.importance import importances
 from backproplab.report.markup import Markup, element
+from backproplab.report.parallel import parallel_figure
 from backproplab.report.series import bands
 from backproplab.report.theme import TRIALS
 
@@ -17,6 +19,7 @@ GREY = 60  # curves of trials beyond the best
 PANELS = ("loss", "accuracy", "r2", "mae")
 LABELED = 4  # keys that a label can say
 MOST_KEYS = 6  # that the metric is drawn against
+LINES = 300  # of parallel coordinates
 
 
 def label(comparison: Comparison, trial: Trial) -> str:
@@ -74,7 +77,7 @@ def _caption(comparison: Comparison, drawn: int, rest: int) -> Markup:
 
 
 def keys(comparison: Comparison) -> list[Markup]:
-    """The metric against the keys, and the heat map of two; none of fewer trials than keys."""
+    """The metric against each key, two and all of them; none of fewer trials than keys."""
     shown_keys, name = comparison.keys[:MOST_KEYS], comparison.metric.name
     if not len(comparison.trials) > len(comparison.keys) > 0:
         return []
@@ -85,10 +88,41 @@ def keys(comparison: Comparison) -> list[Markup]:
             "figure", Markup(keys_figure(comparison, shown_keys)), element("figcaption", caption)
         ),
     ]
+    return [*parts, *_two_keys(comparison), *_all_keys(comparison)]
+
+
+def _two_keys(comparison: Comparison) -> list[Markup]:
+    """A heat map of a grid of two keys, else contours over the two numbers that matter most."""
+    name = comparison.metric.name
     if len(comparison.keys) == 2 and (heat := heat_figure(comparison)):
         caption = f"Mean {name} of each cell; the brighter, the better."
-        parts.append(element("figure", Markup(heat), element("figcaption", caption)))
-    return parts
+        return [element("figure", Markup(heat), element("figcaption", caption))]
+    if not (contour := contour_figure(comparison)):
+        return []
+    caption = (
+        f"{name} over the two numbers that matter most, interpolated between the trials (dots). "
+        "Each shade holds as many trials. The ring is the best, × a divergence."
+    )
+    return [element("figure", Markup(contour), element("figcaption", caption))]
+
+
+def _all_keys(comparison: Comparison) -> list[Markup]:
+    """Parallel coordinates, where there is more than one key; the last is the most important."""
+    measured = sum(t.mean(t.metric.name) is not None for t in comparison.trials)  # they come first
+    lost = [trial for trial in comparison.trials[measured:] if "diverged" in trial.status]
+    trials = [*comparison.trials[:measured], *lost]
+    if len(comparison.keys) < 2 or measured < 2:
+        return []
+    order = [key for key, _ in importances(comparison)] or list(comparison.keys)
+    drawn = trials[:: -(-len(trials) // LINES)]
+    figure = parallel_figure(comparison, drawn, order[:MOST_KEYS][::-1])
+    caption = [
+        f"A line is a trial, from its keys to its mean {comparison.metric.name}; the best is thick,"
+        " and on top. Each shade holds as many trials. Dashed: diverged."
+    ]
+    if len(drawn) < len(trials):
+        caption.append(f"{len(drawn)} of the {len(trials):,} trials are drawn.")
+    return [element("figure", Markup(figure), element("figcaption", " ".join(caption)))]
 
 
 def importance(comparison: Comparison) -> list[Markup]:

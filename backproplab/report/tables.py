@@ -37,7 +37,8 @@ def ranked_table(
 
     Raises ConfigError for a column that no trial has.
     """
-    _check(comparison, columns)
+    if columns:
+        _check(comparison, columns)
     chosen = [*columns] or default_columns(comparison)
     shown_trials = comparison.trials[:top]
     cells = [[cell(comparison, trial, name) for name in chosen] for trial in shown_trials]
@@ -79,9 +80,8 @@ def _epochs(trial: Trial) -> str:
 
 def _run(comparison: Comparison, trial: Trial) -> str:
     """The trial's best run, as ``show`` takes it: by its name where all are of one session."""
-    sessions = {record.info.session for record in comparison.records}
     info = trial.best_record.info
-    return shown(info.name if len(sessions) == 1 else info.selector)
+    return shown(info.name if len(comparison.sessions) == 1 else info.selector)
 
 
 PLAIN: dict[str, Callable[[Comparison, Trial], Any]] = {

@@ -21,6 +21,16 @@ TRIALS = (
     ("#332288", "#8f83e0"),
     ("#44403c", "#d6d3d1"),
 )
+# from the worst trial to the best: Brewer's YlGnBu, which stands out the more the further it goes
+SHADES = (
+    ("#c7e9b4", "#3b4a85"),
+    ("#7fcdbb", "#2c62b0"),
+    ("#41b6c4", "#1d91c0"),
+    ("#1d91c0", "#41b6c4"),
+    ("#225ea8", "#7fcdbb"),
+    ("#253494", "#c7e9b4"),
+    ("#081d58", "#ffffd9"),
+)
 OTHER = ("#c3c9d0", "#3d444d")  # trials beyond the best
 VARIABLES = {
     "paper": (PAPER, "#0d1117"),
@@ -28,6 +38,7 @@ VARIABLES = {
     "faint": (FAINT, "#9198a1"),
     "other": OTHER,
     **{f"trial-{at}": pair for at, pair in enumerate(TRIALS)},
+    **{f"shade-{at}": pair for at, pair in enumerate(SHADES)},
 }
 
 

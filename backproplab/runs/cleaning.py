@@ -140,7 +140,7 @@ def _measured(folder: int) -> tuple[int, int]:
     """(runs, bytes) in a directory; OSError when part of it is on another file system."""
     size, device = 0, os.fstat(folder).st_dev
     with os.scandir(folder) as entries:
-        runs = sum(entry.is_dir(follow_symlinks=False) for entry in entries)
+        runs = sum(_is_run(entry) for entry in entries)
     for _, _, files, inner in os.fwalk(".", dir_fd=folder):
         if os.fstat(inner).st_dev != device:
             raise OSError(errno.EXDEV, "another file system is mounted in it")
@@ -148,6 +148,10 @@ def _measured(folder: int) -> tuple[int, int]:
             with suppress(FileNotFoundError):  # a run at work replaces its files
                 size += os.stat(file, dir_fd=inner, follow_symlinks=False).st_size
     return runs, size
+
+
+def _is_run(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
 
 
 def _delete(root: int, path: Path, item: Item) -> str:

@@ -134,12 +134,19 @@ def session_order(name: str) -> tuple[str, int]:
 def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:
     """The object in a small regular file; empty for a missing, linked, damaged or odd one."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
-        try:
-            regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            found = json.loads(os.read(descriptor, LIMIT)) if regular else {}
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(read_small(path, directory))
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def read_small(path: Path | str, directory: int | None = None) -> bytes:
+    """The first MiB of a regular file; nothing of a missing, linked or odd one."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+        try:
+            return os.read(descriptor, LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""

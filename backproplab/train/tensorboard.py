@@ -103,7 +103,7 @@ class EventWriter:
     def _write(self, event: Event) -> None:
         """Append one record. A torn one can only be the last: after an error the file is closed."""
         event.wall_time = time.time()
-        rest = memoryview(_record(event.SerializeToString()))
+        rest = memoryview(record(event.SerializeToString()))
         with machine_limits(self.path):
             try:
                 while rest:
@@ -185,7 +185,7 @@ def _create(folder: Path) -> FileIO:
             continue
 
 
-def _record(data: bytes) -> bytes:
+def record(data: bytes) -> bytes:
     length = struct.pack("<Q", len(data))
     return b"".join((length, _masked_crc(length), data, _masked_crc(data)))
 

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import shutil
 
 import pytest
+
+from backproplab.cli.compare import ROWS
 
 CONFIG = """data: {name: circle, samples: 60, validation_split: 0.3}
 model: {hidden: [4]}
@@ -52,6 +55,23 @@ def test_options(backproplab, trained):
     assert sorted(row[1] for row in rows) == ["0.1", "0.5", "10000.0", "learning_rate"]
     assert backproplab(f"compare {trained.name} --format md").out.startswith("| # |")
     assert len(backproplab("compare r0.1-s1 r0.1-s2 --no-group-seeds").out.splitlines()) == 5
+
+
+def test_a_long_table_ends_with_how_many_are_not_shown(backproplab, trained):
+    lines = backproplab("compare --top 1").out.splitlines()
+    assert lines[1].split()[0] == "1"
+    assert lines[2] == "… and 2 more trials: --top 3"
+    for number in range(ROWS):
+        folder = shutil.copytree(trained / "r0.1-s1", trained / f"copy{number}")
+        config = folder / "config.yaml"
+        config.write_text(config.read_text().replace("rate: 0.1", f"rate: 0.2{number:02}"))
+    lines = backproplab("compare").out.splitlines()
+    assert lines[ROWS].split()[0] == str(ROWS)
+    assert lines[ROWS + 1] == f"… and 3 more trials: --top {ROWS + 3}"
+    for words in (f"compare --top {ROWS + 3}", "compare --format md", "compare --format csv"):
+        ended = backproplab(words)
+        assert f"copy{ROWS - 1}" in ended.out
+        assert "more trials" not in ended.out
 
 
 def test_diff(backproplab, trained):

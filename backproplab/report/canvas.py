@@ -1,0 +1,37 @@
+"""A figure as inline SVG: text stays text, colors are the theme's, the same bytes each time.
+
+matplotlib is loaded when one is drawn. This file must not know what is drawn.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
+
+from backproplab.report.theme import themed
+from backproplab.train.figures import STYLE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def svg(draw: Callable[[Figure], None], key: str, size: tuple[float, float], label: str) -> str:
+    """What ``draw`` draws, as an element of a page; its ids begin with ``key``."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**STYLE, "font.size": 10, "axes.titlesize": 11}):
+        figure = Figure(figsize=size, layout="constrained")
+        figure.patch.set_visible(False)
+        draw(figure)
+        for axes in figure.axes:
+            axes.patch.set_visible(False)
+        picture = io.StringIO()
+        nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(picture, format="svg", metadata=nothing)
+    text = picture.getvalue()
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{key}-", text[text.index("<svg") :])
+    return themed(text.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))

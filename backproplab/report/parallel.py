@@ -1,0 +1,138 @@
+"""Parallel coordinates: each trial a line over the keys that differ, to the metric that it reached.
+
+A key with few values gives each trial a place of its own around the value, the best on top, so
+that lines can be followed through it. This file must not know the page around the figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproplab.report.axes import WORDS, Axis, shortened
+from backproplab.report.canvas import svg
+from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.differences import ABSENT, shown
+from backproplab.report.scales import Scale, Shades
+from backproplab.report.theme import SHADES, TRIALS
+from backproplab.train.figures import INK, PAPER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BELOW, LOWEST = -0.11, -0.2  # the places of what has none on the scale, and of what is lost
+SHARED = 0.5  # of the way from a value to the next: what the trials of one value share
+NEAREST = 0.06  # that two ticks stand to each other
+LOST = TRIALS[1][0]  # the color of a trial without a mean
+
+Tick = tuple[float, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """places: of each trial, the best first; from 0 to 1, or BELOW, or LOWEST."""
+
+    name: str
+    places: Sequence[float]
+    ticks: Sequence[Tick]
+
+
+def parallel_figure(comparison: Comparison, trials: Sequence[Trial], keys: Sequence[str]) -> str:
+    """A line for each of ``trials``, best first; at least one of them has a mean."""
+    name, sign = comparison.metric.name, comparison.metric.sign
+    means = [trial.mean(name) for trial in trials]
+    measured = [mean for mean in means if mean is not None]
+    shades, scale = Shades.of(measured, sign), Scale.of_metric(measured, sign)
+    columns = [*(_key_column(key, trials) for key in keys), _metric_column(name, means, scale)]
+    colors = [LOST if mean is None else shades.color(mean) for mean in means]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.axis("off")
+        axes.set(xlim=(-0.1, len(keys) + 0.4), ylim=(LOWEST - 0.03, 1.1))
+        _draw_lines(axes, columns, colors)
+        for at, column in enumerate(columns):
+            _draw_column(axes, at, column)
+        _draw_shades(axes, len(keys), shades, scale)
+
+    return svg(draw, "parallel", (10, 4.4), f"{name} of each trial over its keys")
+
+
+def _key_column(key: str, trials: Sequence[Trial]) -> Column:
+    values = [trial.values[key] for trial in trials]
+    axis = Axis.of(key, [trial for trial in trials if trial.values[key] is not ABSENT])
+    room = _room(axis)
+    lift = room * np.linspace(1, 0, len(trials))
+    places = [
+        BELOW if value is ABSENT else (1 - room) * axis.scale.place(axis.place(value)) + float(up)
+        for value, up in zip(values, lift, strict=True)
+    ]
+    absent = [(BELOW, "not set")] if ABSENT in values else []
+    return Column(key, places, [*absent, *_key_ticks(axis, room)])
+
+
+def _room(axis: Axis) -> float:
+    """What the trials of one value share of the column; 0 where there are many values."""
+    stands = [axis.scale.place(axis.place(tick)) for tick in axis.ticks]
+    gap = SHARED * float(min(np.diff(stands), default=0.0)) if len(stands) <= WORDS else 0.0
+    return gap / (1 + gap)  # the first and the last value have theirs too
+
+
+def _key_ticks(axis: Axis, room: float) -> list[Tick]:
+    if len(axis.ticks) > WORDS:
+        return axis.scale.ticks() if axis.is_number else []
+    stands = [axis.scale.place(axis.place(tick)) for tick in axis.ticks]
+    texts = [shortened(shown(tick)) for tick in axis.ticks]
+    middles = [(1 - room) * stand + room / 2 for stand in stands]
+    return _apart(list(zip(middles, texts, strict=True)))
+
+
+def _apart(ticks: Sequence[Tick]) -> list[Tick]:
+    """Those that do not stand on the one before."""
+    kept: list[Tick] = []
+    for tick in ticks:
+        if not kept or tick[0] - kept[-1][0] >= NEAREST:
+            kept.append(tick)
+    return kept
+
+
+def _metric_column(name: str, means: Sequence[float | None], scale: Scale) -> Column:
+    places = [_metric_place(mean, scale) for mean in means]
+    off = [(LOWEST, "diverged"), (BELOW, "far out")]
+    return Column(name, places, [*(tick for tick in off if tick[0] in places), *scale.ticks()])
+
+
+def _metric_place(mean: float | None, scale: Scale) -> float:
+    if mean is None:
+        return LOWEST
+    return scale.place(mean) if scale.low <= mean <= scale.high else BELOW
+
+
+def _draw_lines(axes: Axes, columns: Sequence[Column], colors: Sequence[str]) -> None:
+    """The best comes last, so that it is on top, and thicker."""
+    for at in reversed(range(len(colors))):
+        places = [column.places[at] for column in columns]
+        dash, width = "--" if colors[at] == LOST else "-", 1.2 if at else 2.8
+        axes.plot(places, dash, color=colors[at], linewidth=width, solid_capstyle="round")
+
+
+def _draw_column(axes: Axes, at: int, column: Column) -> None:
+    paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
+    plain: dict[str, Any] = {"parse_math": False, "zorder": 4}
+    axes.plot([at, at], [0, 1], color=INK, linewidth=1, zorder=3)
+    axes.text(at, 1.05, shortened(column.name), ha="center", fontweight="bold", **plain)
+    for place, text in column.ticks:
+        axes.text(at + 0.02, place, text, va="center", fontsize=9, bbox=paper, **plain)
+
+
+def _draw_shades(axes: Axes, at: int, shades: Shades, scale: Scale) -> None:
+    """The axis of the metric in the colors of its lines."""
+    edges = np.clip(shades.edges, scale.low, scale.high)
+    places = [scale.place(float(edge)) for edge in edges]
+    for (color, _), ends in zip(SHADES, pairwise(places), strict=True):
+        axes.plot([at, at], ends, color=color, linewidth=7, solid_capstyle="butt", zorder=3)

@@ -1,0 +1,79 @@
+"""Numbers as places from 0 to 1, and a metric as shades of the theme, so that figures agree.
+
+This file must not know what is placed or shaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, log10
+from typing import Any
+
+import numpy as np
+
+from backproplab.report.theme import SHADES
+
+SPAN = 30.0  # largest over smallest from which the scale of a metric is logarithmic
+FENCE = 3.0  # interquartile ranges beyond the worse quartile from which a value is far out
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Places of numbers: ``low`` at 0, ``high`` at 1, between them by size or by logarithm.
+
+    falls: ``low`` is at 1 instead.
+    """
+
+    low: float
+    high: float
+    is_log: bool = False
+    falls: bool = False
+
+    @classmethod
+    def of_metric(cls, means: Sequence[float], sign: int) -> Scale:
+        """The best at 1; far worse ones are not on it. sign: times this, less is better."""
+        scores = sign * np.array(means)
+        middle, worse = np.quantile(scores, [0.25, 0.75])
+        fence = worse + FENCE * (worse - middle) if worse > middle else inf
+        near = sign * scores[scores <= fence]
+        low, high = float(near.min()), float(near.max())
+        return cls(low, high, low > 0 and high / low > SPAN, falls=sign > 0)
+
+    def place(self, value: float) -> float:
+        if self.low == self.high:
+            return 0.5
+        low, at, high = (log10(v) if self.is_log else v for v in (self.low, value, self.high))
+        place = (at - low) / (high - low)
+        return 1 - place if self.falls else place
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(place, text) of round numbers."""
+        from matplotlib.ticker import LogLocator, MaxNLocator
+
+        decades = log10(self.high / self.low) if self.is_log else 0.0
+        between = (1.0,) if decades > 3 else (1.0, 3.0)
+        locator = LogLocator(subs=between) if decades >= 1 else MaxNLocator(5)
+        found = [float(tick) for tick in locator.tick_values(self.low, self.high)]
+        return [(self.place(t), f"{t:g}") for t in found if self.low <= t <= self.high]
+
+
+@dataclass(frozen=True)
+class Shades:
+    """A metric in the colors of SHADES, each of as many trials; the last is of the best.
+
+    edges: (SHADES + 1,), of the metric, from the worst to the best.
+    """
+
+    edges: np.ndarray[Any, Any]
+    sign: int
+
+    @classmethod
+    def of(cls, means: Sequence[float], sign: int) -> Shades:
+        shares = np.linspace(1, 0, len(SHADES) + 1)
+        return cls(sign * np.quantile(sign * np.array(means), shares), sign)
+
+    def color(self, mean: float) -> str:
+        """The color of the light theme, which ``themed`` makes the reader's."""
+        inner = -self.sign * self.edges[1:-1]  # ascends
+        return SHADES[int(np.searchsorted(inner, -self.sign * mean))][0]

@@ -1,0 +1,119 @@
+"""Alternating rounds of whole sweeps, every side on all cores.
+
+    python -m benchmarks.run --rows sweep sweep-command
+
+This file knows how to measure a sweep, not what the numbers should be.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from benchmarks import rounds, sweep_ours, trials
+
+CORES = len(os.sched_getaffinity(0))
+TOLERANCE = 0.1  # of the mean loss of all trials: each side draws weights and order of its own
+Call = Callable[[Path], float]  # one sweep into a new folder: its seconds
+
+
+class Side(NamedTuple):
+    """module: its script in this folder.  source: what it reads.  peer: whom it needs."""
+
+    module: str
+    source: str
+    peer: str = ""
+
+
+SIDES = {
+    "ours": Side("sweep_ours", "auto.yaml"),
+    "one at a time": Side("sweep_ours", "off.yaml"),
+    "optuna + torch": Side("sweep_torch", "data.npz", "torch"),
+    "scikit-learn + joblib": Side("sweep_sklearn", "data.npz", "scikit-learn"),
+}
+
+
+def timed(row: str, number: int, peers: list[str]) -> dict[str, Any]:
+    """``{"seconds": {side: [a sweep's time in each round]}, "losses": {side: …}}``.
+
+    losses: the mean validation loss that the trials end with. After one round that warms up.
+    """
+    sides = {name: side for name, side in SIDES.items() if side.peer in ("", *peers)}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    losses: dict[str, float] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="backproplab-bench-")))
+        trials.write(folder)
+        calls = {name: stack.enter_context(OPEN[row](side, folder)) for name, side in sides.items()}
+        for _ in range(number + 1):
+            for name, call in calls.items():
+                seconds[name].append(call(folder / "out"))
+                losses[name] = _loss(sides[name], folder / "out")
+                shutil.rmtree(folder / "out")
+            _check(losses)
+    return {"seconds": {name: times[1:] for name, times in seconds.items()}, "losses": losses}
+
+
+@contextmanager
+def _warm(side: Side, folder: Path) -> Iterator[Call]:
+    """A process that stays, and times itself."""
+    command = [sys.executable, "-m", f"benchmarks.{side.module}", str(folder / side.source)]
+    with subprocess.Popen(
+        command,
+        env=rounds.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as process:
+
+        def call(out: Path) -> float:
+            process.stdin.write(f"{out}\n")
+            return float(process.stdout.readline())
+
+        yield call
+
+
+@contextmanager
+def _command(side: Side, folder: Path) -> Iterator[Call]:
+    """Each time from the start of Python to its exit."""
+    source = str(folder / side.source)
+
+    def call(out: Path) -> float:
+        ours = ["backproplab", "sweep", source, "--log-dir", str(out), "--progress", "none"]
+        theirs = [f"benchmarks.{side.module}", source, str(out)]
+        command = [sys.executable, "-m", *(theirs if side.peer else ours)]
+        start = time.perf_counter()
+        subprocess.run(command, env=rounds.environment(), stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
+
+    yield call
+
+
+OPEN: dict[str, Callable[[Side, Path], AbstractContextManager[Call]]] = {
+    "sweep": _warm,
+    "sweep-command": _command,
+}
+
+
+def _loss(side: Side, out: Path) -> float:
+    """Mean over the trials, all of which must be there."""
+    scores = trials.saved(out) if side.peer else sweep_ours.scores(out)
+    expected = {(rate, seed) for rate in trials.RATES for seed in trials.SEEDS}
+    assert {(s.rate, s.seed) for s in scores} == expected, f"{side.module}: other trials"
+    return statistics.mean(s.loss for s in scores)
+
+
+def _check(losses: dict[str, float]) -> None:
+    for name, loss in losses.items():
+        off = abs(loss / losses["one at a time"] - 1)
+        assert off < TOLERANCE, f"{name} has other losses: {losses}"

@@ -1,0 +1,112 @@
+"""The trials of the sweep rows as data: eight learning rates, eight seeds, one small network.
+
+This file knows what is trained and how a script that trains it is called, not who trains it.
+Nothing heavy is imported at its top: the scripts are timed from their start.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05)
+SEEDS = tuple(range(8))
+HIDDEN, CLASSES, BATCH, EPOCHS = (16, 16), 2, 32, 100  # tanh, softmax cross-entropy, Adam, float32
+EPSILON = 1e-7  # of our Adam
+
+# row of the table -> what it shows
+ROWS = {
+    "sweep": "64 trials of 2-16-16-2 on spiral, in a warm process",
+    "sweep-command": "64 trials of 2-16-16-2 on spiral, the command from the shell",
+}
+
+SWEEP = {
+    "base": {
+        "data": {"name": "spiral", "validation_split": 0.2},
+        "model": {"hidden": list(HIDDEN), "activation": "tanh"},
+        "loss": "softmax_cross_entropy",
+        "optimizer": "adam",
+        "batch_size": BATCH,
+        "epochs": EPOCHS,
+        "tensorboard": {"histograms": 0},
+    },
+    "seeds": list(SEEDS),
+    "grid": {"learning_rate": list(RATES)},
+}
+
+Array = np.ndarray[Any, Any]
+
+
+class Data(NamedTuple):
+    """One seed's examples: inputs (n, 2), float32, and labels (n,), int64."""
+
+    x: Array
+    y: Array
+    val_x: Array
+    val_y: Array
+
+
+class Score(NamedTuple):
+    """How one trial ended, on the validation split."""
+
+    rate: float
+    seed: int
+    loss: float
+    accuracy: float
+
+
+def write(folder: Path) -> None:
+    """The two sweeps of ours, and ``data.npz``: the examples that we draw for each seed."""
+    from backproplab.data import Dataset, load
+
+    for lockstep in ("auto", "off"):
+        (folder / f"{lockstep}.yaml").write_text(json.dumps(SWEEP | {"lockstep": lockstep}))
+    splits = [load(Dataset.parse(SWEEP["base"]["data"]), seed) for seed in SEEDS]
+    np.savez(
+        folder / "data.npz",
+        x=[s.train.inputs for s in splits],
+        y=[s.train.targets for s in splits],
+        val_x=[s.validation.inputs for s in splits],
+        val_y=[s.validation.targets for s in splits],
+    )
+
+
+def read(path: Path) -> dict[int, Data]:
+    """``{seed: its examples}`` of ``data.npz``."""
+    with np.load(path) as arrays:
+        stacked = dict(arrays)
+    return {seed: Data(**{k: a[i] for k, a in stacked.items()}) for i, seed in enumerate(SEEDS)}
+
+
+def save(scores: list[Score], out: Path) -> None:
+    """What a peer's script leaves of its trials beside its logs."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "scores.json").write_text(json.dumps(scores))
+
+
+def saved(out: Path) -> list[Score]:
+    """The same, read."""
+    return [Score(*score) for score in json.loads((out / "scores.json").read_text())]
+
+
+def script(sweep: Callable[[Path, Path], None]) -> None:
+    """``python -m benchmarks.sweep_… SOURCE [OUT]``: a sweep of SOURCE into the new folder OUT.
+
+    Without OUT the process stays, and is warm from the second one on: a sweep into each folder
+    that it reads from stdin, answered with the seconds that it took.
+    """
+    source, *out = map(Path, sys.argv[1:])
+    if out:
+        sweep(source, *out)
+        return
+    for line in sys.stdin:
+        start = time.perf_counter()
+        sweep(source, Path(line.strip()))
+        sys.stdout.write(f"{time.perf_counter() - start}\n")
+        sys.stdout.flush()
