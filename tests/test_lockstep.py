@@ -65,7 +65,8 @@ def assert_as_alone(tmp_path, experiments, slices=None):
         own = run(experiment, alone)
         assert not isinstance(end, Exception), end
         assert (end.status, end.metrics, end.message) == (own.status, own.metrics, own.message)
-        assert written(folder) == written(alone)
+        for one, other in zip(written(folder), written(alone), strict=True):
+            assert one == other
         statuses.append(end.status)
     return statuses
 

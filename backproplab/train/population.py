@@ -66,7 +66,8 @@ class Population:
         self.train_split = Together([t.train for t in trainers])
         held_out = [t.validation for t in trainers if t.validation]
         self.validation = Together(held_out) if held_out else None
-        self.ended: dict[int, DivergedError | None] = {}
+        self.live = dict(enumerate(trainers))
+        self.ended: list[Ended] = []
 
     @property
     def gradient(self) -> ParameterVector:
@@ -76,10 +77,8 @@ class Population:
         """Epoch after epoch until members end: those, with their errors."""
         while not self.ended:
             self._epoch()
-            for number, trainer in enumerate(self.trainers):
-                if trainer.state.stop_reason:
-                    self.ended.setdefault(number, None)
-        return [(self.trainers[number], error) for number, error in self.ended.items()]
+            self.ended += [(t, None) for t in self.live.values() if t.state.stop_reason]
+        return self.ended
 
     def _epoch(self) -> None:
         first = self.trainers[0]
@@ -90,16 +89,15 @@ class Population:
                 for trainer in self.trainers:
                     trainer.state.request_stop("max_steps")
                 break
-        self._bring()
+        for number in self.live:
+            self._bring_to(number)
         validation = self._measured(self.validation) if self.validation else [{}] * len(orders)
-        rows = zip(self._measured(self.train_split), validation, strict=True)
-        for number, (trainer, measured) in enumerate(zip(self.trainers, rows, strict=True)):
-            if number in self.ended:
-                continue
+        train = self._measured(self.train_split)
+        for number, trainer in list(self.live.items()):
             try:
-                trainer.close_epoch(*measured)
+                trainer.close_epoch(train[number], validation[number])
             except DivergedError as error:
-                self.ended[number] = error
+                self._end(number, error)
 
     def _step(self, rows: Array) -> None:
         """One update of every member from its own examples (P, batch)."""
@@ -112,22 +110,19 @@ class Population:
         rates = np.array([[trainer.rate(self.step)] for trainer in self.trainers])
         self.step += 1
         self.updater(rates, self.step)
-        for trainer in self.trainers:
+        for trainer in self.live.values():
             trainer.state.step += 1
             trainer.state.examples += rows.shape[1]
 
     def _part_with(self, rows: Array) -> None:
         """Note the members that diverged. Their numbers go on to the end of the epoch, unread."""
         broken = ~np.isfinite(self.gradient.flat).all(axis=1)
-        for number in map(int, np.flatnonzero(broken)):
-            if number not in self.ended:
-                self._bring_to(number)
-                self.ended[number] = self.trainers[number].diverged(rows[number])
+        for number in [number for number in self.live if broken[number]]:
+            self._bring_to(number)
+            self._end(number, self.trainers[number].diverged(rows[number]))
 
-    def _bring(self) -> None:
-        for number in range(len(self.trainers)):
-            if number not in self.ended:
-                self._bring_to(number)
+    def _end(self, number: int, error: DivergedError) -> None:
+        self.ended.append((self.live.pop(number), error))
 
     def _bring_to(self, number: int) -> None:
         trainer = self.trainers[number]
