@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.experiment import Parts, Result
     from backproplab.runs import Outcome, Plan, RunInfo
-    from backproplab.sweep.driver import Standing
+    from backproplab.sweep.standing import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
 LISTED = ("loss", "val_loss", "val_accuracy", "val_r2", "test_accuracy", "test_r2")

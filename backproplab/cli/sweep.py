@@ -11,9 +11,10 @@ from backproplab.cli.options import RUNS, LogDir
 
 if TYPE_CHECKING:
     from backproplab.sweep import Sweep
-    from backproplab.sweep.driver import Driver, Standing
+    from backproplab.sweep.driver import Driver
     from backproplab.sweep.search import Searcher
     from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.standing import Standing
 
 SHOWN = 20  # trials of a dry run
 TOP = 20  # rows of the table at the end
@@ -38,6 +39,10 @@ def command(
     executor: Annotated[
         str, typer.Option(metavar="local|dask:ADDRESS|mpi", help="Who runs them.")
     ] = "local",
+    lockstep: Annotated[
+        Literal["auto", "off"] | None,
+        typer.Option(help="Train runs of one shape together.", show_default="auto"),
+    ] = None,
     log_dir: LogDir = RUNS,
     progress: Annotated[
         Literal["auto", "bar", "line", "none"], typer.Option(help="How to show progress.")
@@ -50,13 +55,11 @@ def command(
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
     from backproplab import sweep as sweeps
-    from backproplab.errors import ConfigError
 
-    sweep = sweeps.read(path, words or [], {"seeds": seeds, "max_trials": max_trials}, yes)
+    settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
+    sweep = sweeps.read(path, words or [], settings, yes)
     for note in sweep.duplicates:
         typer.echo(f"backproplab: {note}", err=True)
-    if sweep.search and sweep.search.pruner:
-        raise ConfigError("pruner: runs cannot be cut short yet — leave it out")
     if dry_run:
         _list(sweep)
         return
@@ -116,11 +119,13 @@ def _session(root: Path, sweep: Sweep, resume: bool) -> Path:
 
 
 def _searcher(folder: SweepFolder) -> Searcher | None:
+    from backproplab.config import Experiment
     from backproplab.sweep.driver import goal_of
     from backproplab.sweep.search import Searcher
 
-    search = folder.sweep.search
-    return Searcher(search, goal_of(folder), folder.path) if search else None
+    sweep = folder.sweep
+    epochs = sweep.base.tree.get("epochs", Experiment.model_fields["epochs"].default)
+    return Searcher(sweep.search, goal_of(folder), folder.path, epochs) if sweep.search else None
 
 
 def _follow(driver: Driver, title: str, progress: str) -> None:
@@ -133,8 +138,10 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
         sweep_bar(driver.run(), title)
         return
+    told = -1
     for standing in driver.run():
-        if shown == "line":
+        if shown == "line" and standing.finished != told:
+            told = standing.finished
             typer.echo(f"{title}  {_line(standing)}", err=True)
 
 
@@ -159,6 +166,7 @@ def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
     from backproplab.errors import RunError
     from backproplab.files import write_atomic
     from backproplab.report.sameness import sentence
+    from backproplab.sweep.hparams import write_hparams
 
     standing = driver.standing
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
@@ -171,6 +179,7 @@ def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
     typer.echo(report.formatted(comparison, "table", (), TOP))
     typer.echo(sentence(records))
     write_atomic(session / "results.csv", report.formatted(comparison, "csv") + "\n")
+    write_hparams(session)
     where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
     typer.echo(f"\nresults   {session / 'results.csv'}")
     typer.echo(f"report    backproplab report {session.name}{where}")

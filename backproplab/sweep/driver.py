@@ -1,61 +1,35 @@
 """Driver: the one process that hands out the runs of a sweep and writes down what comes back.
 
-A worker that dies loses the run it had, and that run is handed out again; a driver that dies loses
-the runs under way, and ``resume`` runs what is missing. This file must not know what a run does,
-nor the terminal.
+A worker that dies loses the slices that it had, and they are handed out again; a driver that dies
+loses the slices under way, and ``resume`` goes on with what is missing. This file must not know
+what a run does, nor the terminal.
 """
 
 from __future__ import annotations
 
 import signal
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING
 
-from backproplab.config import to_yaml
 from backproplab.errors import MachineError, StoppedError
+from backproplab.experiment.group import MOST
+from backproplab.sweep.crews import Crews
 from backproplab.sweep.executors import Engine
-from backproplab.sweep.job import Outcome, run_job
+from backproplab.sweep.job import Outcome, Work, run_slice
+from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
-
-if TYPE_CHECKING:
-    from backproplab.sweep.search import Searcher
+from backproplab.sweep.sources import Chosen, Grid, Source
+from backproplab.sweep.standing import Standing
 
 STRIKES = 3  # workers that a run may cost before it counts as failed
 LOOK = 0.5  # seconds between two looks at signals and the clock
+SLICE = 30.0  # seconds after which a run comes back, at the end of an epoch: what a crash may cost
 
-
-@dataclass
-class Standing:
-    """Where a sweep stands.
-
-    total: runs in all.  done: by status, those that were there before included.
-    running: runs handed out.  best: (metric, label) of the best trial so far.  errors: by run.
-    """
-
-    total: int
-    done: Counter[str] = field(default_factory=Counter)
-    running: int = 0
-    best: tuple[float, str] | None = None
-    errors: dict[str, str] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-    before: int = 0
-
-    @property
-    def finished(self) -> int:
-        return sum(self.done.values())
-
-    @property
-    def seconds_left(self) -> float | None:
-        """By the pace so far; None before the first run has ended."""
-        ran = self.finished - self.before
-        pace = (time.monotonic() - self.started) / ran if ran else None
-        return None if pace is None else pace * (self.total - self.finished)
+Crew = list[Job]
+Back = Future[list[Outcome]]
 
 
 class Driver:
@@ -73,134 +47,141 @@ class Driver:
     ) -> None:
         self.folder = folder
         self.engine = engine
-        self.searcher = searcher
         self.fail_fast = fail_fast
         self.signals = 0
-        self.left: dict[int, list[Job]] = {}  # of a searched trial: what has not ended
+        self.source: Source = Chosen(folder, searcher) if searcher else Grid(folder)
+        self.crews = Crews(folder)
+        self.ready: list[Job] = []
+        self.entered: set[str] = set()
+        # in the order of handing out: a crew, and those of it that were not there already
+        self.pending: dict[Back, tuple[Crew, Crew]] = {}
         self.lost: Counter[str] = Counter()
-        self.minimizes = goal_of(folder) == "minimize"
-        trials = folder.sweep.search.num_trials if folder.sweep.search else None
-        self.standing = Standing((trials or len(folder.sweep.trials)) * len(folder.sweep.seeds))
+        sweep = folder.sweep
+        trials = sweep.search.num_trials if sweep.search else None
+        runs = (trials or len(sweep.trials)) * len(sweep.seeds)
+        self.standing = Standing(runs, len(sweep.seeds), goal_of(folder) == "minimize")
 
     def run(self) -> Iterator[Standing]:
         """Raises StoppedError after a signal, MachineError when the engine is gone."""
-        waiting, pending = self._jobs(), dict[Future[Outcome], Job]()
-        again: list[Job] = []
         with self._listening():
             while True:
-                while not self._stops and len(pending) <= self.engine.capacity():
-                    job = again.pop() if again else next(waiting, None)
-                    if job is None:
-                        break
-                    pending[self._submit(job)] = job
-                self.standing.running = min(len(pending), self.engine.capacity())
-                if not pending:
+                self._hand_out()
+                self.standing.running = sum(len(out) for _, out in self.pending.values())
+                if not self.pending:
                     break
-                ended, _ = wait(pending, LOOK, FIRST_COMPLETED)
-                for future in ended:
-                    job = pending.pop(future)
-                    again += self._settle(future, job)
+                for future in self._ended():
+                    self._take(*self.pending.pop(future), future)
                 yield self.standing
         if self.signals:
-            raise StoppedError(
-                "stopped; the finished runs are kept: --resume goes on", self.signals
-            )
+            raise StoppedError("stopped; what was done is kept: --resume goes on", self.signals)
 
     @property
     def _stops(self) -> bool:
         return bool(self.signals) or (self.fail_fast and bool(self.standing.errors))
 
-    def _jobs(self) -> Iterator[Job]:
-        """What is to be run, one after the other; runs that are there already are counted."""
-        sweep = self.folder.sweep
-        if self.searcher is None:
-            known = list(sweep.trials)
-        else:
-            told = self.searcher.finished()
-            known = [
-                sweep.trial(n, t["values"]) for n, t in self.folder.trials.items() if n in told
-            ]
-        every = [job for trial in known for job in self.folder.jobs(trial)]
-        self.folder.write()
-        missing = [job for job in every if not self._there(job)]
-        self.standing.before = self.standing.finished
-        yield from missing if self.searcher is None else self._searched(self.searcher)
-
-    def _searched(self, searcher: Searcher) -> Iterator[Job]:
-        """The jobs of a search: first of the trials that a dead driver had asked for."""
-        asked = searcher.waiting()
-        while found := (asked.pop(0) if asked else searcher.ask()):
-            trial = self.folder.sweep.trial(*found)
-            jobs = self.folder.jobs(trial)
-            self.folder.write()
-            missing = [job for job in jobs if not self._there(job)]
-            self.left[trial.number] = list(missing)
-            yield from missing
-            self._tell(trial.number)
+    def _hand_out(self) -> None:
+        """Keep every slot busy, and one crew waiting for the first that is free."""
+        slots = self.engine.capacity()
+        enough = 1 + MOST * slots * self.source.eager
+        while not self._stops and len(self.pending) <= slots:
+            if len(self.ready) < enough and (jobs := self.source.more()):
+                self.ready += jobs
+                continue
+            if not self.ready:
+                break
+            crew = self.crews.take(self.ready, max(slots - len(self.pending), 1))
+            out = [job for job in crew if not self._there(job)]
+            self.pending[self._submit(out)] = crew, out
 
     def _there(self, job: Job) -> bool:
-        status = self.folder.status(job)
-        if status:
-            self._count(job, status)
-        return bool(status)
+        """Whether a driver before us has brought the run somewhere: then it is settled first."""
+        new = job.folder not in self.entered
+        self.entered.add(job.folder)
+        return new and bool(self.folder.status(job))
 
-    def _submit(self, job: Job) -> Future[Outcome]:
-        experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
-        if experiment.threads == "auto":  # the engine's slots share the cores
-            experiment = experiment.model_copy(update={"threads": 1})
-        return self.engine.executor.submit(run_job, to_yaml(experiment))
+    def _submit(self, crew: Crew) -> Back:
+        if not crew:
+            nothing = Back()
+            nothing.set_result([])
+            return nothing
+        works = []
+        for job in crew:
+            experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
+            if experiment.threads == "auto":  # the engine's slots share the cores
+                experiment = experiment.model_copy(update={"threads": 1})
+            works.append(Work(experiment, self.folder.files(job), self.source.until(job)))
+        return self.engine.executor.submit(run_slice, works, SLICE, self.engine.flag)
 
-    def _settle(self, future: Future[Outcome], job: Job) -> list[Job]:
-        """Take what came back; the job again if its worker died."""
+    def _ended(self) -> list[Back]:
+        """What has come back; of a search that learns, in the order of handing out."""
+        if not self.source.ordered:
+            return list(wait(self.pending, LOOK, FIRST_COMPLETED).done)
+        first = next(iter(self.pending))
+        return list(wait([first], LOOK).done)
+
+    def _take(self, crew: Crew, out: Crew, future: Back) -> None:
+        """Keep what came back, then see who goes on."""
+        again = []
+        for job, outcome in zip(out, self._outcomes(out, future), strict=True):
+            if outcome is None:
+                again.append(job)
+            elif outcome.status == "failed" and len(out) > 1:  # it may be another one's fault
+                self.crews.alone.add(job.folder)
+                again.append(job)
+            else:
+                self._keep(job, outcome)
+        self.ready[:0] = again
+        for job in crew:
+            if job not in again:
+                self.standing.before += job not in out
+                self._settle(job)
+
+    def _outcomes(self, out: Crew, future: Back) -> Sequence[Outcome | None]:
+        """Of each run; None for one that is to be handed out again, because its worker died."""
         try:
-            outcome = future.result()
+            return future.result()
         except self.engine.lost as error:
-            self.lost[job.folder] += 1
-            if self.lost[job.folder] < STRIKES:
-                return [job]
-            outcome = Outcome("failed", {}, f"its worker died {STRIKES} times: {error}")
+            self.lost.update(job.folder for job in out)
+            self.crews.alone |= {job.folder for job in out if len(out) > 1}
+            failed = Outcome("failed", {}, f"its worker died {STRIKES} times: {error}")
+            return [failed if self.lost[job.folder] == STRIKES else None for job in out]
         except self.engine.gone as error:
-            outcome = Outcome("failed", {}, f"its workers died: {error}")
+            return [Outcome("failed", {}, f"its workers died: {error}")] * len(out)
         except CancelledError:
             hint = "start it anew; --resume goes on"
             raise MachineError(f"{self.engine.name} is gone: {hint}") from None
+
+    def _keep(self, job: Job, outcome: Outcome) -> None:
         if outcome.files:
             self.folder.keep(job, outcome.files)
         if outcome.error:
             self.standing.errors[job.folder] = outcome.error
-        self._count(job, outcome.status)
-        if job.trial.number in self.left:
-            self.left[job.trial.number].remove(job)
-            self._tell(job.trial.number)
-        return []
+
+    def _settle(self, job: Job) -> None:
+        """A run has paused or ended: count it, and see what follows."""
+        status = self.folder.status(job)
+        if status != "paused":
+            self._count(job, status or "failed")
+        go_on, pruned = self.source.settled(job)
+        self.ready[:0] = go_on
+        for other in pruned:
+            self._count(other, "pruned")
 
     def _count(self, job: Job, status: str) -> None:
-        self.standing.done[status] += 1
-        value = self.folder.value(job)
-        best = self.standing.best
-        if value is not None and (best is None or (value < best[0]) is self.minimizes):
-            self.standing.best = value, job.trial.label
-
-    def _tell(self, number: int) -> None:
-        """Tell the search a trial's mean over its seeds, once all of them have ended."""
-        if self.searcher is None or self.left[number] or number in self.searcher.finished():
-            return
-        jobs = self.folder.jobs(
-            self.folder.sweep.trial(number, self.folder.trials[number]["values"])
-        )
-        values = [self.folder.value(job) for job in jobs]
-        known = [value for value in values if value is not None]
-        self.searcher.tell(number, sum(known) / len(known) if len(known) == len(values) else None)
+        value = self.folder.value(job.folder) if status == "completed" else None
+        self.standing.count(status, job.trial.label, value)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """The first signal lets the runs under way end; the second drops them."""
+        """The first signal lets the slices under way end; the second drops them."""
 
         def take(number: int, frame: FrameType | None) -> None:
             if self.signals:
                 self.engine.executor.shutdown(wait=False, cancel_futures=True)
-                raise StoppedError("stopped at once; the finished runs are kept", number)
+                raise StoppedError("stopped at once; what was done is kept", number)
             self.signals = number
+            if self.engine.flag:
+                self.engine.flag.touch()
 
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, take) for number in numbers}

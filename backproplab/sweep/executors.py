@@ -55,6 +55,7 @@ class Engine:
     lost: exceptions of a future that mean "the worker died": submit the job again.
     gone: exceptions that mean "the workers died, the engine itself has tried again": give it up.
     name: the executor as it is written on the command line.
+    flag: a file that the workers see, if they do: once it is there they come back early.
     """
 
     executor: Executor
@@ -62,6 +63,7 @@ class Engine:
     lost: Errors
     gone: Errors
     name: str
+    flag: Path | None = None
 
 
 def open_executor(spec: str, threads: int = 1) -> AbstractContextManager[Engine]:
@@ -94,6 +96,7 @@ class LocalExecutor(Executor):
         self._scratch = tempfile.TemporaryDirectory(
             prefix="backproplab-sweep-", ignore_cleanup_errors=True
         )
+        self.flag = Path(self._scratch.name) / "come-back"
         files = Path(self._scratch.name) / "files"
         files.mkdir()
         leash, self._hold = Pipe(duplex=False)
@@ -188,7 +191,8 @@ def _local(slots: int) -> Iterator[Engine]:
     with _environment(dict.fromkeys(THREADS, str(max(1, _cores() // slots)))):
         executor = LocalExecutor(slots)
         try:
-            yield Engine(executor, lambda: slots, (BrokenExecutor,), (), f"local:{slots}")
+            lost, name = (BrokenExecutor,), f"local:{slots}"
+            yield Engine(executor, lambda: slots, lost, (), name, executor.flag)
         finally:
             executor.shutdown(cancel_futures=True)
 

@@ -1,28 +1,47 @@
-"""The job of a sweep: one whole run, as a pure function from text to bytes.
+"""The job of a sweep: a slice of one run, or of several in lockstep, as a pure function.
 
 A worker on any machine calls it: it needs no shared disk, leaves nothing behind, and may run twice
-or be lost. This file must not know the sweep, nor who calls.
+or be lost. What a slice needs of the one before it is what that one has left in the run's folder.
+This file must not know the sweep, nor who calls.
 """
 
 from __future__ import annotations
 
+import math
 import traceback
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backproplab.config import load
+from backproplab.config import Experiment
 from backproplab.errors import BackpropLabError
-from backproplab.experiment import run
+from backproplab.experiment import Result, run
+from backproplab.experiment.group import run_group
+from backproplab.train.callbacks import Slice
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run, from where it stands.
+
+    files: what its slices so far have left: path relative to its folder, with ``/`` -> content.
+        Empty ones stand for files that are not read again.
+    until: the epochs of the run after which it shall pause; None for its end.
+    """
+
+    experiment: Experiment
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    until: int | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """What came of a run, or of a slice of it.
 
     status: as in run.json; ``failed`` also where there was no run to speak of.
-    files: path relative to the run's folder, with ``/`` -> content; those that there are.
+    files: those that there are now, but for the empty ones that were given.
     error: one line why it failed, else empty.
     """
 
@@ -31,39 +50,57 @@ class Outcome:
     error: str
 
 
-def run_job(config: str) -> Outcome:
-    """Run the experiment of a resolved config, given as YAML text, in a temporary folder.
+def run_slice(
+    works: Sequence[Work], seconds: float = math.inf, flag: Path | None = None
+) -> list[Outcome]:
+    """Go on with the runs, in temporary folders; several must be of one shape and epoch.
 
+    They pause when their time is over, or once a file named ``flag`` is there.
     Never raises: an exception that cannot be unpickled would break the pool that carries it.
     Signals are left to the driver, wherever this is called: ``run`` listens to them in a process's
     main thread only, so it gets a thread of its own.
     """
     with ThreadPoolExecutor(1, "run") as own:
-        return own.submit(_outcome, config).result()
+        return own.submit(_outcomes, works, seconds, flag).result()
 
 
-def _outcome(config: str) -> Outcome:
+def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[Outcome]:
     try:
         with TemporaryDirectory(prefix="backproplab-", ignore_cleanup_errors=True) as scratch:
-            return _run_in(Path(scratch), config)
+            folders = [Path(scratch) / str(number) for number in range(len(works))]
+            for work, folder in zip(works, folders, strict=True):
+                _lay_out(work.files, folder)
+            ends = _ends(works, folders, seconds, flag)
+            return [_outcome(*each) for each in zip(works, folders, ends, strict=True)]
     except BaseException as error:
-        return Outcome("failed", {}, _told(error))
+        return [Outcome("failed", {}, _told(error))] * len(works)
 
 
-def _run_in(scratch: Path, config: str) -> Outcome:
-    source, folder = scratch / "config.yaml", scratch / "run"
-    status, fault = "failed", ""
+def _ends(
+    works: Sequence[Work], folders: Sequence[Path], seconds: float, flag: Path | None
+) -> Sequence[Result | BaseException]:
+    slices = [Slice(work.until, seconds, flag) for work in works]
+    if len(works) > 1:
+        return run_group([work.experiment for work in works], folders, slices)
     try:
-        source.write_text(config, encoding="utf-8")
-        status = run(load(source), folder).status
+        return [run(works[0].experiment, folders[0], part=slices[0])]
     except BaseException as error:
-        fault = _told(error).replace(f"{scratch}/", "")
-    return Outcome(status, _files(folder), fault)
+        return [error]
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+def _lay_out(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def _outcome(work: Work, folder: Path, end: Result | BaseException) -> Outcome:
+    known = {name for name, content in work.files.items() if not content}
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    files = {n: p.read_bytes() for n, p in paths.items() if p.is_file() and n not in known}
+    if isinstance(end, BaseException):
+        return Outcome("failed", files, _told(end).replace(f"{folder}/", ""))
+    return Outcome(end.status, files, "")
 
 
 def _told(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.config.experiment import Name
@@ -46,6 +46,11 @@ def _seeds(value: Any) -> Any:
         return _distinct(value)
     valid = f"a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds from 0 to 2^63 - 1"
     raise PydanticCustomError("seeds", "must be {valid}", {"valid": valid})
+
+
+def _off(value: Any) -> Any:
+    """YAML's plain ``off`` is refused as an old truth value; ``false`` says the same."""
+    return "off" if value is False else value
 
 
 def _base(value: Any) -> Any:
@@ -164,14 +169,22 @@ class Pruner(Family):
 
     min_epochs: Count = 1
 
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """After which of a trial's epochs it is judged: ascending, all before its last one."""
+        raise NotImplementedError
+
 
 class Median(Pruner, name="median"):
     """Ends a trial whose best value so far is worse than the median of the others' then.
 
+    It looks after ``min_epochs``, and then after every tenth of the trial.
     min_trials: so many trials are trained whole first.
     """
 
     min_trials: Count = 5
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        return tuple(range(self.min_epochs, epochs, -(-epochs // 10)))
 
 
 class Asha(Pruner, name="asha"):
@@ -182,11 +195,26 @@ class Asha(Pruner, name="asha"):
 
     reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 4
 
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        return powers(self.min_epochs, self.reduction_factor, epochs)
+
 
 class Hyperband(Pruner, name="hyperband"):
     """Successive halving with several values of min_epochs. Li et al. 2016, arXiv 1603.06560."""
 
     reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        return powers(self.min_epochs, self.reduction_factor, epochs)
+
+
+def powers(first: int, factor: int, end: int) -> tuple[int, ...]:
+    """first · factor^k below ``end``."""
+    found = []
+    while first < end:
+        found.append(first)
+        first *= factor
+    return tuple(found)
 
 
 class Search(Spec):
@@ -208,6 +236,8 @@ class SweepFile(Block, Search):
     base: the config that every trial starts from: a path relative to this file, or a mapping.
     name: by default the file's. seeds: how many from the base's seed on, or which.
     max_trials: more are refused.
+    lockstep: ``auto`` trains runs of one shape together where that is faster; each comes out as it
+        would alone.
     """
 
     base: Annotated[Any, AfterValidator(_base)]
@@ -215,3 +245,4 @@ class SweepFile(Block, Search):
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
     metric: Metric = Metric()
     max_trials: Count = 1000
+    lockstep: Annotated[Literal["auto", "off"], BeforeValidator(_off)] = "auto"

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproplab.errors import ConfigError, MachineError, Problem, RunError
-from backproplab.sweep.schema import Parameter, Search
+from backproplab.sweep.schema import Asha, Hyperband, Median, Parameter, Pruner, Search
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
@@ -40,12 +41,12 @@ class Searcher:
     had been told by then, their values, and which were waiting. So a search that is opened again
     goes on as if it had never stopped.
 
-    goal: minimize or maximize. folder: where study.db is, or will be.
+    goal: minimize or maximize. folder: where study.db is, or will be. epochs: of a whole trial.
     Raises ConfigError if the method needs a package that is missing, RunError if study.db is
     damaged, MachineError if it cannot be written.
     """
 
-    def __init__(self, search: Search, goal: str, folder: Path) -> None:
+    def __init__(self, search: Search, goal: str, folder: Path, epochs: int = 1) -> None:
         package = NEEDS.get(search.method, "optuna")
         if find_spec(package) is None:
             what = f"needs the package {package}, which is not installed"
@@ -53,7 +54,7 @@ class Searcher:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._search = search
+        self.search = search
         self._path = folder / "study.db"
         with _told_in_our_words(self._path):
             self._space = {path: _distribution(p) for path, p in search.parameters.items()}
@@ -64,6 +65,7 @@ class Searcher:
                 storage=storage, study_name="sweep", direction=direction, load_if_exists=True
             )
             self._study = optuna.create_study(direction=direction)
+            self._pruner = _pruner(search.pruner, epochs)
             self._study.add_trials(self._file.trials)
 
     def ask(self) -> tuple[int, Values] | None:
@@ -72,10 +74,10 @@ class Searcher:
         It is in study.db when this returns.
         """
         number = len(self._trials)
-        if number >= (self._search.num_trials or 0):
+        if number >= (self.search.num_trials or 0):
             return None
         with _told_in_our_words(self._path):
-            self._study.sampler = _sampler(self._search, self._space, number)
+            self._study.sampler = _sampler(self.search, self._space, number)
             self._study.ask(self._space)
             self._file.add_trial(self._trials[number])
         return number, self._values(self._trials[number])
@@ -94,6 +96,23 @@ class Searcher:
             for study in (self._file, self._study):
                 study.tell(number, value, state)
 
+    @property
+    def learns(self) -> bool:
+        """Whether what it proposes depends on what it was told."""
+        return self.search.method in ("tpe", "cmaes")
+
+    def prunes(self, number: int, epoch: int, value: float) -> bool:
+        """Whether the trial, with this finite value after so many epochs, shall end there.
+
+        It depends on the values of the other trials that were told of by then.
+        """
+        with _told_in_our_words(self._path):
+            for study in (self._file, self._study):
+                trial = study.get_trials(deepcopy=False)[number]
+                study._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
+            # the file's own trial: what the pruner notes down outlives the process
+            return self._pruner.prune(self._file, self._file.get_trials(deepcopy=False)[number])
+
     def waiting(self) -> list[tuple[int, Values]]:
         """The trials that were asked for and not told: after a restart, the dead driver's."""
         return [(t.number, self._values(t)) for t in self._trials if not t.state.is_finished()]
@@ -108,7 +127,7 @@ class Searcher:
 
     def _values(self, trial: FrozenTrial) -> Values:
         """In the order of ``parameters``; of listed values Optuna knows the index only."""
-        listed = {path: p.values for path, p in self._search.parameters.items()}
+        listed = {path: p.values for path, p in self.search.parameters.items()}
         return {
             path: trial.params[path] if values is None else values[trial.params[path]]
             for path, values in listed.items()
@@ -142,6 +161,22 @@ def _sampler(search: Search, space: Mapping[str, BaseDistribution], number: int)
             return _sobol(search.search_seed, space, number)
         case _:
             return samplers.RandomSampler(seed=seed)
+
+
+def _pruner(pruner: Pruner | None, epochs: int) -> BasePruner:
+    from optuna import pruners
+
+    match pruner:
+        case Median():
+            return pruners.MedianPruner(pruner.min_trials)
+        case Asha():
+            return pruners.SuccessiveHalvingPruner(
+                pruner.min_epochs, pruner.reduction_factor, min_early_stopping_rate=0
+            )
+        case Hyperband():
+            return pruners.HyperbandPruner(pruner.min_epochs, epochs, pruner.reduction_factor)
+        case _:
+            return pruners.NopPruner()
 
 
 def _sobol(seed: int, space: Mapping[str, BaseDistribution], number: int) -> BaseSampler:

@@ -2,7 +2,7 @@
 
     runs/20191003-153452/
       sweep.json        the whole sweep (written back it is the same sweep), its trials and runs
-      learning_rate-0.1_seed-0/ …      the runs, each whole or absent
+      learning_rate-0.1_seed-0/ …      the runs, each whole, or paused at the end of a slice
       study.db          of a search
 
 This file must not know who runs the trials.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,8 +24,11 @@ from backproplab.runs.folders import read_json
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial
 
-FINISHED = ("completed", "diverged")  # a failed or interrupted run is run again
-PARTIAL = ".partial-"
+FINISHED = ("completed", "diverged", "pruned")
+STANDS = (*FINISHED, "paused")  # a failed or interrupted run begins anew
+PARTIAL = ".partial-"  # a run's folder that is being written
+BEFORE = ".before-"  # what it takes the place of
+EVENTS = "tfevents"
 LONGEST = 80
 
 
@@ -47,8 +51,7 @@ class SweepFolder:
         self.path = path
         self.sweep = sweep
         self.trials: dict[int, dict[str, Any]] = {t["number"]: t for t in _written(path)}
-        for left in path.glob(f"{PARTIAL}*"):  # of a driver that was killed
-            shutil.rmtree(left)
+        self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
         """A job for each seed. The trial is written down before any of them runs."""
@@ -74,32 +77,68 @@ class SweepFolder:
         }
         write_atomic(self.path / "sweep.json", json.dumps(found, indent=1) + "\n")
 
+    def record(self, run: str) -> Mapping[str, Any]:
+        """run.json of the run of this name; empty if there is none."""
+        return read_json(self.path / run / "run.json")
+
     def status(self, job: Job) -> str:
-        """How its run ended; empty if it has not."""
-        status = read_json(self.path / job.folder / "run.json").get("status", "")
-        return status if status in FINISHED else ""
+        """How its run ended, or ``paused``; empty if it is to begin."""
+        status = self.record(job.folder).get("status", "")
+        return status if status in STANDS else ""
+
+    def epoch(self, job: Job) -> int:
+        """The epochs that its run has done."""
+        return int(self.record(job.folder).get("epochs", 0)) if self.status(job) else 0
+
+    def value(self, run: str) -> float | None:
+        """The sweep's metric in the run, as it stands; None if it has none that is finite."""
+        metric, record = self.sweep.metric, self.record(run)
+        place = "best" if metric.at == "best" and not metric.name.startswith("test_") else "metrics"
+        found = record.get(place, {}).get(metric.name)
+        sound = record.get("status") in ("completed", "paused")
+        return float(found) if sound and isinstance(found, int | float) else None
+
+    def files(self, job: Job) -> dict[str, bytes]:
+        """What a paused run has left for its next slice: of its event files the names alone."""
+        if self.status(job) != "paused":
+            return {}
+        folder = self.path / job.folder
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        return {
+            path.relative_to(folder).as_posix(): b"" if EVENTS in path.name else path.read_bytes()
+            for path in paths
+        }
 
     def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
-        """Write the run's files: all of them appear at once, in the place of what was there."""
+        """Write what a slice has left: all of it appears at once, beside what a paused run had."""
         partial, final = self.path / f"{PARTIAL}{job.folder}", self.path / job.folder
+        before = self.path / f"{BEFORE}{job.folder}"
         with machine_limits(final):
+            if self.status(job) == "paused":
+                shutil.copytree(final, partial, copy_function=os.link)
             for name, content in files.items():
                 place = partial / name
                 place.parent.mkdir(parents=True, exist_ok=True)
+                place.unlink(missing_ok=True)  # the link alone
                 place.write_bytes(content)
             if final.exists():
-                shutil.rmtree(final)
+                final.replace(before)
             partial.replace(final)
+            shutil.rmtree(before, ignore_errors=True)
             sync_directory(self.path)
 
-    def value(self, job: Job) -> float | None:
-        """The sweep's metric in this run; None if it has none that is finite."""
-        metric = self.sweep.metric
-        record = read_json(self.path / job.folder / "run.json")
-        place = "best" if metric.at == "best" and not metric.name.startswith("test_") else "metrics"
-        found = record.get(place, {}).get(metric.name)
-        ended = record.get("status") == "completed"
-        return float(found) if ended and isinstance(found, int | float) else None
+    def prune(self, job: Job) -> None:
+        """End a paused run where it stands."""
+        pruned = dict(self.record(job.folder)) | {"status": "pruned", "stop_reason": "pruned"}
+        write_atomic(self.path / job.folder / "run.json", json.dumps(pruned, indent=2) + "\n")
+
+    def _tidy(self) -> None:
+        """Put right what a driver that was killed has left."""
+        for partial in self.path.glob(f"{PARTIAL}*"):
+            shutil.rmtree(partial)
+        for before in self.path.glob(f"{BEFORE}*"):
+            final = self.path / before.name.removeprefix(BEFORE)
+            shutil.rmtree(before) if final.exists() else before.replace(final)
 
 
 def identity(sweep: Sweep) -> str:

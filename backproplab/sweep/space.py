@@ -49,6 +49,7 @@ class Sweep:
     seeds: tuple[int, ...]
     trials: tuple[Trial, ...]
     search: Search | None
+    lockstep: bool
     duplicates: tuple[str, ...]
     tree: Mapping[str, Any] = field(repr=False)
     texts: Mapping[str, str] = field(repr=False)
@@ -223,7 +224,17 @@ def _sweep(
     texts = {n: Path(n).read_text("utf-8-sig") for n in dict.fromkeys((sweep.name, base.name))}
     tree = {**sweep.tree, "name": name, "base": base.tree}
     return Sweep(
-        name, file.metric, seeds, trials, search, duplicates, tree, texts, base, document=sweep
+        name,
+        file.metric,
+        seeds,
+        trials,
+        search,
+        file.lockstep == "auto",
+        duplicates,
+        tree,
+        texts,
+        base,
+        document=sweep,
     )
 
 

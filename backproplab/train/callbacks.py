@@ -7,6 +7,7 @@ the trainer: its state, its weights, its gradient.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -159,19 +160,25 @@ class Patience(Callback):
 class Slice(Callback):
     """Ends a slice of a run after an epoch: the run is ``paused``, and can be gone on with.
 
-    until: so many epochs of the run.  seconds: of this slice.  It comes last in the list of
-    callbacks: a run that has ended otherwise is not paused.
+    until: so many epochs of the run.  seconds: of this slice.  flag: a file; once it is there.
+    It comes last in the list of callbacks: a run that has ended otherwise is not paused.
     """
 
-    def __init__(self, until: int | None = None, seconds: float = np.inf) -> None:
+    def __init__(
+        self, until: int | None = None, seconds: float = np.inf, flag: Path | None = None
+    ) -> None:
         self.until = until
         self.deadline = time.monotonic() + seconds
+        self.flag = flag
 
     def epoch(self, trainer: Trainer) -> None:
-        state = trainer.state
-        due = self.until is not None and state.epoch >= self.until
-        if state.epoch < trainer.epochs and (due or time.monotonic() >= self.deadline):
-            state.request_stop("slice")
+        if trainer.state.epoch < trainer.epochs and self._due(trainer.state.epoch):
+            trainer.state.request_stop("slice")
+
+    def _due(self, epoch: int) -> bool:
+        if self.until is not None and epoch >= self.until:
+            return True
+        return time.monotonic() >= self.deadline or (self.flag is not None and self.flag.exists())
 
 
 def goal_of(

@@ -116,7 +116,7 @@ class Population:
 
     def _part_with(self, rows: Array) -> None:
         """Note the members that diverged. Their numbers go on to the end of the epoch, unread."""
-        broken = ~np.isfinite(self.gradient.flat).all(axis=1)
+        broken = ~np.isfinite(self.gradient.flat).all(axis=-1, keepdims=True).ravel()
         for number in [number for number in self.live if broken[number]]:
             self._bring_to(number)
             self._end(number, self.trainers[number].diverged(rows[number]))

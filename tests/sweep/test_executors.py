@@ -17,10 +17,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from backproplab.config import Experiment, to_yaml
+from backproplab.config import Experiment
 from backproplab.errors import ConfigError, MachineError
 from backproplab.sweep.executors import THREADS, open_executor
-from backproplab.sweep.job import run_job
+from backproplab.sweep.job import Work, run_slice
 
 ENDLESS = 10**6
 SECONDS = 60  # a deadline, not an expectation
@@ -35,10 +35,20 @@ def config(name="exp", epochs=3, **fields):
         "epochs": epochs,
         "threads": 1,
     }
-    return to_yaml(Experiment.model_validate(tree | fields))
+    return json.dumps(tree | fields)
 
 
-def hashes(outcome):
+def slice_of(tree):
+    """A whole run, as the one slice of one run."""
+    return [Work(Experiment.model_validate(json.loads(tree)))]
+
+
+def run_job(tree):
+    return run_slice(slice_of(tree))
+
+
+def hashes(outcomes):
+    (outcome,) = outcomes
     assert (outcome.status, outcome.error) == ("completed", "")
     return json.loads(outcome.files["run.json"])["hashes"]
 
@@ -143,7 +153,7 @@ def test_every_engine_gives_the_bits_of_a_run_at_home(spec):
         ]
     ]
     with open_executor(spec) as engine:
-        outcomes = list(engine.executor.map(run_job, texts))
+        outcomes = list(engine.executor.map(run_slice, map(slice_of, texts)))
     assert [hashes(o) for o in outcomes] == [hashes(run_job(text)) for text in texts]
 
 
@@ -165,10 +175,10 @@ def test_an_engine_says_its_name_and_how_many_jobs_it_runs(spec):
 def test_a_poison_job_does_not_poison_the_others(spec):
     with open_executor(spec) as engine:
         poison = engine.executor.submit(exec, "import os; os._exit(1)")
-        good = [engine.executor.submit(run_job, config(seed=seed)) for seed in range(3)]
+        good = [engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)]
         with pytest.raises((*engine.lost, *engine.gone)):
             poison.result(SECONDS)
-        assert [o.result(SECONDS).status for o in good] == ["completed"] * 3
+        assert [o.result(SECONDS)[0].status for o in good] == ["completed"] * 3
 
 
 @pytest.mark.parametrize("spec", ["local:1", DASK], indirect=True)
@@ -186,13 +196,17 @@ def test_after_a_shutdown_nothing_is_taken(spec):
 @pytest.mark.slow
 def test_a_worker_killed_fails_its_own_run_only(scratch):
     with open_executor("local:2") as engine:
-        doomed = engine.executor.submit(run_job, config("doomed", ENDLESS))
-        others = [engine.executor.submit(run_job, config(seed=seed)) for seed in range(3)]
+        doomed = engine.executor.submit(run_slice, slice_of(config("doomed", ENDLESS)))
+        others = [
+            engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)
+        ]
         os.kill(running(scratch)["doomed"] if wait(others, SECONDS) else 0, signal.SIGKILL)
         with pytest.raises(engine.lost):
             doomed.result(SECONDS)
-        assert [o.result(SECONDS).status for o in others] == ["completed"] * 3
-        again = [engine.executor.submit(run_job, config(seed=seed)) for seed in range(3)]
+        assert [o.result(SECONDS)[0].status for o in others] == ["completed"] * 3
+        again = [
+            engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)
+        ]
         assert [hashes(o.result(SECONDS)) for o in again] == [hashes(o.result()) for o in others]
 
 
@@ -213,7 +227,10 @@ def test_what_cannot_be_sent_fails_alone():
 
 def test_the_second_ctrl_c_ends_the_workers_at_once(scratch):
     with open_executor("local:1") as engine:
-        runs = [engine.executor.submit(run_job, config(f"run{n}", ENDLESS)) for n in range(3)]
+        runs = [
+            engine.executor.submit(run_slice, slice_of(config(f"run{n}", ENDLESS)))
+            for n in range(3)
+        ]
         pid = running(scratch)["run0"]
         engine.executor.shutdown(wait=False, cancel_futures=True)
         assert not wait(runs, SECONDS).not_done
@@ -228,7 +245,10 @@ def test_the_second_ctrl_c_ends_the_workers_at_once(scratch):
 
 def test_leaving_drops_what_still_runs(scratch):
     with open_executor("local:2") as engine:
-        runs = [engine.executor.submit(run_job, config(f"run{n}", ENDLESS)) for n in range(3)]
+        runs = [
+            engine.executor.submit(run_slice, slice_of(config(f"run{n}", ENDLESS)))
+            for n in range(3)
+        ]
         pids = running(scratch, 2).values()
     assert all(future.done() for future in runs)
     for pid in pids:
@@ -238,10 +258,10 @@ def test_leaving_drops_what_still_runs(scratch):
 
 def test_a_shutdown_lets_what_was_submitted_end(scratch):
     with open_executor("local:2") as engine:
-        runs = [engine.executor.submit(run_job, config(seed=seed)) for seed in range(3)]
+        runs = [engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)]
         engine.executor.shutdown()
         assert all(future.done() for future in runs)
-        assert [future.result().status for future in runs] == ["completed"] * 3
+        assert [future.result()[0].status for future in runs] == ["completed"] * 3
 
 
 @pytest.mark.parametrize(("slots", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])
@@ -275,11 +295,14 @@ def test_a_worker_blocks_ctrl_c_from_its_first_instruction():
 DRIVER = """
 import signal, sys
 from backproplab.sweep.executors import open_executor
-from backproplab.sweep.job import run_job
+import json
+from backproplab.config import Experiment
+from backproplab.sweep.job import Work, run_slice
+works = [[Work(Experiment.model_validate(json.loads(tree)))] for tree in sys.argv[1:]]
 signal.signal(signal.SIGINT, lambda number, frame: print("heard", flush=True))
 with open_executor("local:2") as engine:
-    runs = [engine.executor.submit(run_job, text) for text in sys.argv[1:]]
-    print(*[run.result().status for run in runs])
+    runs = [engine.executor.submit(run_slice, work) for work in works]
+    print(*[run.result()[0].status for run in runs])
 """
 
 
@@ -390,9 +413,11 @@ def test_an_address_that_is_none_is_told(address):
 def test_a_dask_worker_killed_loses_nothing(cluster):
     with open_executor(cluster.spec) as engine:
         pids = {engine.executor.submit(os.getpid).result(SECONDS)}
-        runs = [engine.executor.submit(run_job, config(f"run{n}", 300)) for n in range(4)]
+        runs = [
+            engine.executor.submit(run_slice, slice_of(config(f"run{n}", 300))) for n in range(4)
+        ]
         os.kill(pids.pop(), signal.SIGKILL)
-        assert [run.result(SECONDS).status for run in runs] == ["completed"] * 4
+        assert [run.result(SECONDS)[0].status for run in runs] == ["completed"] * 4
         until(lambda: engine.capacity() == 2)  # the nanny starts another
 
 
@@ -400,7 +425,7 @@ def test_a_dask_worker_killed_loses_nothing(cluster):
 def test_a_dask_scheduler_killed_cancels_what_was_submitted(tmp_path):
     pytest.importorskip("distributed")
     with started_cluster(tmp_path, 1) as cluster, open_executor(cluster.spec) as engine:
-        run = engine.executor.submit(run_job, config("endless", 3000))
+        run = engine.executor.submit(run_slice, slice_of(config("endless", 3000)))
         cluster.scheduler.kill()
         with pytest.raises(CancelledError):
             run.result(SECONDS)
@@ -428,9 +453,12 @@ def mpiexec(ranks, *words):
 MPI = """
 import json, sys
 from backproplab.sweep.executors import open_executor
-from backproplab.sweep.job import run_job
+import json
+from backproplab.config import Experiment
+from backproplab.sweep.job import Work, run_slice
+works = [[Work(Experiment.model_validate(json.loads(tree)))] for tree in sys.argv[1:]]
 with open_executor("mpi") as engine:
-    outcomes = engine.executor.map(run_job, sys.argv[1:])
+    outcomes = [o for o, in engine.executor.map(run_slice, works)]
     print(json.dumps([engine.capacity(), [json.loads(o.files["run.json"])["hashes"] for o in outcomes]]))
 """
 

@@ -1,0 +1,56 @@
+"""Crews: which runs are handed out together, to be trained in lockstep.
+
+This file must not know who trains them.
+"""
+
+from __future__ import annotations
+
+from backproplab.errors import BackpropLabError
+from backproplab.experiment.group import crew_size, shape_of
+from backproplab.sweep.session import Job, SweepFolder
+
+
+class Crews:
+    """Takes runs of one shape, which stand at one epoch, from those that are ready.
+
+    alone: runs that are to be handed out for themselves: with others they failed.
+    """
+
+    def __init__(self, folder: SweepFolder) -> None:
+        self.folder = folder
+        self.lockstep = folder.sweep.lockstep
+        self.alone: set[str] = set()
+        self._shapes: dict[int, str] = {}  # by trial
+        self._sizes: dict[str, int] = {}  # by shape
+
+    def take(self, ready: list[Job], slots: int) -> list[Job]:
+        """The next crew, removed from ``ready``; small enough that all slots get their part."""
+        first = ready[0]
+        if not self.lockstep or first.folder in self.alone:
+            return [ready.pop(0)]
+        kind = self._kind(first)
+        alike = [job for job in ready if job.folder not in self.alone and self._kind(job) == kind]
+        size = min(-(-len(alike) // slots), self._size(first)) if len(alike) > 1 else 1
+        crew = alike[:size]
+        taken = {job.folder for job in crew}
+        ready[:] = [job for job in ready if job.folder not in taken]
+        return crew
+
+    def _kind(self, job: Job) -> tuple[str, int]:
+        paused = self.folder.status(job) == "paused"
+        return self._shape(job), self.folder.epoch(job) if paused else 0
+
+    def _shape(self, job: Job) -> str:
+        number = job.trial.number
+        if number not in self._shapes:
+            self._shapes[number] = shape_of(job.trial.resolved)
+        return self._shapes[number]
+
+    def _size(self, job: Job) -> int:
+        shape = self._shape(job)
+        if shape not in self._sizes:
+            try:
+                self._sizes[shape] = crew_size(job.trial.experiment(job.seed))
+            except BackpropLabError:  # told by the run itself
+                self._sizes[shape] = 1
+        return self._sizes[shape]

@@ -1,0 +1,53 @@
+"""Standing: where a sweep stands, for whoever shows it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from statistics import fmean
+
+
+@dataclass
+class Standing:
+    """Where a sweep stands.
+
+    total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
+    done: ended runs by status, those that were there before included.
+    running: runs handed out.  errors: by run.
+    best: (mean over its seeds, label) of the best trial so far that is whole.
+    """
+
+    total: int
+    seeds: int
+    minimizes: bool
+    done: Counter[str] = field(default_factory=Counter)
+    running: int = 0
+    best: tuple[float, str] | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    before: int = 0
+    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def finished(self) -> int:
+        return sum(self.done.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the pace so far; None before the first run has ended."""
+        ran = self.finished - self.before
+        pace = (time.monotonic() - self.started) / ran if ran else None
+        return None if pace is None else pace * (self.total - self.finished)
+
+    def count(self, status: str, label: str, value: float | None) -> None:
+        """One more run has ended, of the trial ``label``, with this value of the metric."""
+        self.done[status] += 1
+        if value is None:
+            return
+        values = self.values[label]
+        values.append(value)
+        if len(values) == self.seeds:
+            mean = fmean(values)
+            if self.best is None or (mean < self.best[0]) is self.minimizes:
+                self.best = mean, label
