@@ -25,6 +25,9 @@ PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
 LISTED = ("loss", "val_loss", "val_accuracy", "val_r2", "test_accuracy", "test_r2")
 
 
+STYLES = {"completed": "green", "running": "yellow", "paused": "yellow", "pruned": "dim"}
+
+
 def console() -> Console:
     """Standard output; not squeezed to 80 columns where there is no terminal."""
     return Console(
@@ -93,7 +96,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
         side: Literal["left", "right"] = "left" if column in ("run", "status") else "right"
         table.add_column(Text(column), justify=side, no_wrap=column == "run")
     for index, run in enumerate(runs, start=1):
-        style = {"completed": "green", "running": "yellow"}.get(run.status, "red")
+        style = STYLES.get(run.status, "red")
         values = [text.number(run.metrics[n]) if n in run.metrics else "" for n in names]
         table.add_row(
             str(index), Text(printable(f"{run.session}/{run.name}")), Text(run.status, style=style),

@@ -75,6 +75,16 @@ class Axis:
         getattr(axes, f"set_{letter}ticks")(places, texts, parse_math=False, **slant)
 
 
+def set_vertical(axes: Axes, scale: Scale) -> None:
+    """The scale upward, with a little room beyond its ends."""
+    if scale.is_log:
+        set_log(axes, "y")
+        axes.set_ylim(scale.low / 1.2, scale.high * 1.2)
+    else:
+        margin = 0.06 * (scale.high - scale.low) or 0.5
+        axes.set_ylim(scale.low - margin, scale.high + margin)
+
+
 def set_log(axes: Axes, letter: str) -> None:
     """A logarithmic scale whose numbers are written plainly: 0.01, not a power of ten."""
     from matplotlib.ticker import FuncFormatter

@@ -49,7 +49,7 @@ class Trial:
     @property
     def counted(self) -> tuple[Record, ...]:
         """The runs that numbers are of: the completed ones, or if none is, those so far."""
-        for statuses in (("completed",), ("interrupted", "running")):
+        for statuses in (("completed",), ("pruned",), ("interrupted", "running", "paused")):
             if found := tuple(r for r in self.records if r.info.status in statuses):
                 return found
         return ()

@@ -1,4 +1,4 @@
-"""The report's figures as inline SVG: learning curves, metric against key, heat map.
+"""The metric over the keys that differ as inline SVG: against each key, and as a heat map.
 
 Words of configs are text, never mathematics or markup.
 This file must not know the page around a figure.
@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from backproplab.report.axes import Axis, set_log
+import numpy as np
+
+from backproplab.report.axes import Axis, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
-from backproplab.report.scales import SPAN
-from backproplab.report.series import Band
-from backproplab.report.theme import OTHER, TRIALS
+from backproplab.report.scales import Scale
+from backproplab.report.theme import TRIALS
 from backproplab.text import number
 from backproplab.train.figures import FAINT, INK
 
@@ -23,78 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Bands = Mapping[str, Band]
-POINTS = 100  # of a curve, at most
+Array = np.ndarray[Any, Any]
+Point = tuple[float, list[float]]  # a place of a key, and the metric of its trial's runs
+OPAQUE = 100  # points that may cover each other; of more, each is fainter
 BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of the theme
-
-
-def curves_figure(panels: Sequence[str], best: Sequence[Bands], others: Sequence[Bands]) -> str:
-    """Metrics over epochs, a panel each: mean lines with min-max bands, the others in grey."""
-
-    def draw(figure: Figure) -> None:
-        grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
-        for axes, name in zip(grid.flat, panels, strict=False):
-            _draw_curves(axes, name, best, others)
-        for axes in grid.flat[len(panels) :]:
-            axes.remove()
-
-    return svg(draw, "curves", (10, 3.3 * -(-len(panels) // 2)), "learning curves")
-
-
-def _draw_curves(axes: Axes, name: str, best: Sequence[Bands], others: Sequence[Bands]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    for bands in others:
-        if name in bands:
-            epochs, mean = _thinned(bands[name].epochs, bands[name].mean)
-            axes.plot(epochs, mean, color=OTHER[0], linewidth=0.8, marker=_marker(epochs))
-    shown = [bands[name] for bands in best if name in bands]
-    for at, bands in reversed(list(enumerate(best))):
-        if name in bands:
-            _draw_band(axes, bands[name], at)
-    _set_limits(axes, shown)
-    axes.set_title(_in_words(name), loc="left", fontweight="bold", parse_math=False)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _draw_band(axes: Axes, band: Band, at: int) -> None:
-    color, line = TRIALS[at][0], "-" if at < len(TRIALS) // 2 else "--"
-    epochs, mean, low, high = _thinned(band.epochs, band.mean, band.low, band.high)
-    if (high > low).any():
-        axes.fill_between(epochs, low, high, color=color, alpha=0.18, linewidth=0)
-    axes.plot(epochs, mean, line, color=color, linewidth=1.8, marker=_marker(epochs))
-
-
-def _set_limits(axes: Axes, shown: Sequence[Band]) -> None:
-    """The range of the best trials; what leaves it is cut off."""
-    if not shown:
-        return
-    low, high = min(b.low.min() for b in shown), max(b.high.max() for b in shown)
-    if low > 0 and high / low > SPAN:
-        set_log(axes, "y")
-        axes.set_ylim(low / 1.2, high * 1.2)
-    else:
-        margin = 0.06 * (high - low) or 0.5
-        axes.set_ylim(low - margin, high + margin)
-
-
-def _thinned(*columns: Any) -> tuple[Any, ...]:
-    """At most POINTS of each column, the last among them."""
-    step = -(-len(columns[0]) // POINTS)
-    return tuple(column[::-1][::step][::-1] for column in columns)
-
-
-def _marker(epochs: Any) -> str:
-    return "o" if len(epochs) == 1 else ""
-
-
-def _in_words(name: str) -> str:
-    """``val_loss``: validation loss."""
-    for prefix, word in (("val_", "validation"), ("test_", "test")):
-        if name.startswith(prefix):
-            return f"{word} {name.removeprefix(prefix)}"
-    return f"training {name}"
 
 
 def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
@@ -105,6 +38,7 @@ def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         for axes, key in zip(grid.flat, keys, strict=False):
             _draw_key(axes, comparison, key)
+        set_vertical(grid[0, 0], _scale(comparison))
         for axes in grid[:, 0]:
             axes.set_ylabel(comparison.metric.name, parse_math=False)
         for axes in grid.flat[len(keys) :]:
@@ -114,24 +48,50 @@ def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
     return svg(draw, "keys", size, f"{comparison.metric.name} against the keys")
 
 
+def _scale(comparison: Comparison) -> Scale:
+    """Of the metric of every run, so that a range over seeds is on it too."""
+    name = comparison.metric.name
+    numbers = [number for trial in comparison.trials for number in trial.numbers(name)]
+    return Scale.of_metric(numbers, comparison.metric.sign) if numbers else Scale(0, 1)
+
+
 def _draw_key(axes: Axes, comparison: Comparison, key: str) -> None:
-    axis, name = Axis.of(key, comparison.trials), comparison.metric.name
-    places = [axis.place(trial.values[key]) for trial in comparison.trials]
-    points = [(x, trial.numbers(name)) for x, trial in zip(places, comparison.trials, strict=True)]
-    points = sorted((x, numbers) for x, numbers in points if numbers)
-    means = [fmean(numbers) for _, numbers in points]
+    axis, trials = Axis.of(key, comparison.trials), comparison.trials
+    found = [(axis.place(t.values[key]), t.numbers(comparison.metric.name)) for t in trials]
+    points = sorted((x, numbers) for x, numbers in found if numbers)
     line = "-" if len(comparison.keys) == 1 and axis.is_number else "none"
-    for x, numbers in points:
-        axes.vlines(x, min(numbers), max(numbers), color=TRIALS[0][0], alpha=0.5)
-    axes.plot([x for x, _ in points], means, color=FAINT, linestyle=line, linewidth=1)
-    axes.plot([x for x, _ in points], means, "o", color=TRIALS[0][0], markersize=4.5)
-    if means and min(means) > 0 and max(means) / min(means) > SPAN:
-        set_log(axes, "y")
-    lost = [x for x, t in zip(places, comparison.trials, strict=True) if "diverged" in t.status]
+    axes.plot(*_columns([(x, fmean(n)) for x, n in points]), line, color=FAINT, linewidth=1)
+    _draw_ranges(axes, points)
+    _draw_means(axes, points, _scale(comparison))
+    lost = [(axis.place(t.values[key]), 0.97) for t in trials if "diverged" in t.status]
     top = axes.get_xaxis_transform()
-    axes.plot(lost, [0.97] * len(lost), "x", color=TRIALS[1][0], transform=top)
-    axes.margins(y=0.12)
+    axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=top)
     axis.dress(axes)
+
+
+def _draw_ranges(axes: Axes, points: Sequence[Point]) -> None:
+    """Lines from the smallest to the largest, as one path."""
+    several = [(x, numbers) for x, numbers in points if len(numbers) > 1]
+    ends = [end for x, n in several for end in ((x, min(n)), (x, max(n)), (x, np.nan))]
+    axes.plot(*_columns(ends), color=TRIALS[0][0], alpha=0.5 * _strength(points))
+
+
+def _draw_means(axes: Axes, points: Sequence[Point], scale: Scale) -> None:
+    """Dots; triangles at the end of the axis that they are beyond."""
+    x, means = _columns([(x, fmean(numbers)) for x, numbers in points])
+    above, below = means > scale.high, means < scale.low
+    for chosen, marker in ((~above & ~below, "o"), (above, "^"), (below, "v")):
+        ends = np.clip(means[chosen], scale.low, scale.high)
+        style = {"color": TRIALS[0][0], "markersize": 5.5, "markeredgewidth": 0}
+        axes.plot(x[chosen], ends, marker, alpha=_strength(points), **style)
+
+
+def _strength(points: Sequence[Point]) -> float:
+    return min(1.0, (OPAQUE / max(len(points), 1)) ** 0.5)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> Array:
+    return np.array(points).reshape(-1, 2).T
 
 
 def heat_figure(comparison: Comparison) -> str:
@@ -166,7 +126,6 @@ def _draw_heat(
     sides: tuple[Axis, Axis],
     cells: Mapping[tuple[int, int], Sequence[Trial]],
 ) -> None:
-    import numpy as np
     from matplotlib.colors import LogNorm, Normalize
 
     values = np.full((len(sides[1].ticks), len(sides[0].ticks)), np.nan)
@@ -174,9 +133,9 @@ def _draw_heat(
         means = [mean for t in trials if (mean := t.mean(t.metric.name)) is not None]
         values[row, column] = np.mean(means) if means else np.nan
     known = values[np.isfinite(values)]
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
-    wide = low > 0 and high / low > SPAN
-    norm = (LogNorm if wide else Normalize)(low, high if high > low else low + 1)
+    scale = Scale.of_metric(known, comparison.metric.sign) if len(known) else Scale(0, 1)
+    high = scale.high if scale.high > scale.low else scale.low + 1
+    norm = (LogNorm if scale.is_log else Normalize)(scale.low, high)
     colors = "cividis_r" if comparison.metric.goal == "min" else "cividis"
     picture = axes.pcolormesh(
         np.ma.masked_invalid(values), cmap=colors, norm=norm, edgecolors="face", linewidth=0.5

@@ -40,4 +40,4 @@ def document(title: str, parts: Sequence[Markup]) -> str:
 def pairs(rows: Iterable[tuple[str, str]]) -> Markup:
     """A table of names and what they are."""
     lines = [element("tr", element("th", name, scope="row"), element("td", v)) for name, v in rows]
-    return element("table", element("tbody", *lines))
+    return element("table", element("tbody", *lines), class_="pairs")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.contour import contour_figure
+from backproplab.report.curves import BANDED, curves_figure, is_cut
 from backproplab.report.differences import ABSENT, shown
-from backproplab.report.figures import curves_figure, heat_figure, keys_figure
+from backproplab.report.figures import heat_figure, keys_figure
 from backproplab.report.importance import importances
 from backproplab.report.markup import Markup, element
 from backproplab.report.parallel import parallel_figure
@@ -51,7 +52,8 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     if not chosen:
         return []
     legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]
-    caption = _caption(comparison, len(others), len(rest))
+    cut = bool(others) or any(is_cut(name, best) for name in chosen)
+    caption = _caption(comparison, len(others), len(rest), cut)
     figure = Markup(curves_figure(chosen, best, others))
     return [
         element("h2", "Learning curves"),
@@ -65,14 +67,18 @@ def _legend_entry(comparison: Comparison, at: int) -> Markup:
     return element("li", swatch, label(comparison, comparison.trials[at]))
 
 
-def _caption(comparison: Comparison, drawn: int, rest: int) -> Markup:
+def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool) -> Markup:
     text = []
     if comparison.several_seeds:
-        text.append("Lines are means over the seeds, bands reach from the smallest to the largest.")
+        whose = f" of the best {BANDED}" if len(comparison.trials) > BANDED else ""
+        text.append("Lines are means over the seeds,")
+        text.append(f"bands{whose} reach from the smallest to the largest.")
         text.append("A curve ends where the first of its seeds ends.")
     if rest:
         some = f"{drawn} of the " if drawn < rest else "the "
         text.append(f"In grey: {some}{rest} trials beyond the best {len(TRIALS)}.")
+    if cut:
+        text.append("What leaves an axis is cut off.")
     return element("figcaption", " ".join(text))
 
 
@@ -81,7 +87,8 @@ def keys(comparison: Comparison) -> list[Markup]:
     shown_keys, name = comparison.keys[:MOST_KEYS], comparison.metric.name
     if not len(comparison.trials) > len(comparison.keys) > 0:
         return []
-    caption = f"{name}: a point is a trial's mean, a line its range over seeds, × a divergence."
+    seeds = "'s mean, a line its range over seeds" if comparison.several_seeds else ""
+    caption = f"{name}: a point is a trial{seeds}, a triangle one beyond the axis, × a divergence."
     parts = [
         element("h2", f"{name} by key"),
         element(

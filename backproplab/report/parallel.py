@@ -102,15 +102,14 @@ def _apart(ticks: Sequence[Tick]) -> list[Tick]:
 
 
 def _metric_column(name: str, means: Sequence[float | None], scale: Scale) -> Column:
-    places = [_metric_place(mean, scale) for mean in means]
+    raw = [None if mean is None else scale.place(mean) for mean in means]
+    places = [LOWEST if at is None else BELOW if at < 0 else min(at, 1.0) for at in raw]
     off = [(LOWEST, "diverged"), (BELOW, "far out")]
-    return Column(name, places, [*(tick for tick in off if tick[0] in places), *scale.ticks()])
-
-
-def _metric_place(mean: float | None, scale: Scale) -> float:
-    if mean is None:
-        return LOWEST
-    return scale.place(mean) if scale.low <= mean <= scale.high else BELOW
+    ticks = [*(tick for tick in off if tick[0] in places), *scale.ticks()]
+    if any(at is not None and at > 1 for at in raw):
+        end = f"≤ {scale.low:.2g}" if scale.falls else f"≥ {scale.high:.2g}"
+        ticks = [*(tick for tick in ticks if 1 - tick[0] >= NEAREST), (1.0, end)]
+    return Column(name, places, ticks)
 
 
 def _draw_lines(axes: Axes, columns: Sequence[Column], colors: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ This file must not know what is placed or shaded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log10
 from typing import Any
 
@@ -16,6 +16,11 @@ from backproplab.report.theme import SHADES
 
 SPAN = 30.0  # largest over smallest from which the scale of a metric is logarithmic
 FENCE = 3.0  # interquartile ranges beyond the worse quartile from which a value is far out
+DECADES = (
+    3.0  # beyond the quartiles that a logarithmic scale reaches, if they are not further apart
+)
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -31,16 +36,27 @@ class Scale:
     falls: bool = False
 
     @classmethod
+    def of(cls, values: Array) -> Scale:
+        """Of all the values; but a logarithmic one ends DECADES beyond the quartiles."""
+        low, high = float(values.min()), float(values.max())
+        if low <= 0 or high / low <= SPAN:
+            return cls(low, high)
+        first, last = np.quantile(np.log10(values), [0.25, 0.75])
+        reach = max(DECADES, last - first)
+        low = low if log10(low) >= first - reach else float(10 ** (first - reach))
+        high = high if log10(high) <= last + reach else float(10 ** (last + reach))
+        return cls(low, high, is_log=True)
+
+    @classmethod
     def of_metric(cls, means: Sequence[float], sign: int) -> Scale:
-        """The best at 1; far worse ones are not on it. sign: times this, less is better."""
+        """The best at 1, or beyond it; far worse ones below 0. sign: times this, less is better."""
         scores = sign * np.array(means)
         middle, worse = np.quantile(scores, [0.25, 0.75])
         fence = worse + FENCE * (worse - middle) if worse > middle else inf
-        near = sign * scores[scores <= fence]
-        low, high = float(near.min()), float(near.max())
-        return cls(low, high, low > 0 and high / low > SPAN, falls=sign > 0)
+        return replace(cls.of(sign * scores[scores <= fence]), falls=sign > 0)
 
     def place(self, value: float) -> float:
+        """Below 0 or above 1: beyond the scale."""
         if self.low == self.high:
             return 0.5
         low, at, high = (log10(v) if self.is_log else v for v in (self.low, value, self.high))
@@ -65,7 +81,7 @@ class Shades:
     edges: (SHADES + 1,), of the metric, from the worst to the best.
     """
 
-    edges: np.ndarray[Any, Any]
+    edges: Array
     sign: int
 
     @classmethod

@@ -21,7 +21,7 @@ from backproplab.runs.folders import read_json, read_marker, session_order
 from backproplab.runs.locking import is_active
 
 FORMAT = 1
-STATUSES = ("running", "completed", "diverged", "interrupted", "failed")
+STATUSES = ("running", "paused", "completed", "pruned", "diverged", "interrupted", "failed")
 SHOWN = 5  # names in an error message
 
 

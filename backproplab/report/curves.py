@@ -1,0 +1,105 @@
+"""Learning curves as inline SVG: metrics over the epochs, the best trials in color.
+
+A long curve is drawn through the extremes of its stretches: what a screen can show of it.
+This file must not know the page around the figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backproplab.report.axes import set_vertical
+from backproplab.report.canvas import svg
+from backproplab.report.scales import Scale
+from backproplab.report.series import Band
+from backproplab.report.theme import OTHER, TRIALS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray[Any, Any]
+Bands = Mapping[str, Band]
+BANDED = 3  # best trials that show their range over seeds: more would cover each other
+POINTS, FAINT_POINTS = 200, 100  # of a curve at most: in color, in grey
+
+
+def curves_figure(panels: Sequence[str], best: Sequence[Bands], others: Sequence[Bands]) -> str:
+    """Metrics over epochs, a panel each: mean lines, min-max bands of the first, others in grey.
+
+    Each panel is in at least one of ``best``.
+    """
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
+        for axes, name in zip(grid.flat, panels, strict=False):
+            _draw_curves(axes, name, best, others)
+        for axes in grid.flat[len(panels) :]:
+            axes.remove()
+
+    return svg(draw, "curves", (10, 3.3 * -(-len(panels) // 2)), "learning curves")
+
+
+def is_cut(name: str, best: Sequence[Bands]) -> bool:
+    """Whether the best trials leave the axis of a panel."""
+    values = _values(name, best)
+    scale = Scale.of(values)
+    return bool(values.min() < scale.low or values.max() > scale.high)
+
+
+def _values(name: str, best: Sequence[Bands]) -> Array:
+    """All that is drawn in color."""
+    means = [bands[name].mean for bands in best if name in bands]
+    ends = [end for bands in best[:BANDED] if (b := bands.get(name)) for end in (b.low, b.high)]
+    return np.concatenate([*means, *ends])
+
+
+def _draw_curves(axes: Axes, name: str, best: Sequence[Bands], others: Sequence[Bands]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for bands in others:
+        if name in bands:
+            style = {"color": OTHER[0], "linewidth": 0.8, "zorder": 0.5}  # below the bands
+            _draw_line(axes, bands[name], FAINT_POINTS, **style)
+    for at, bands in reversed(list(enumerate(best))):
+        if name in bands:
+            _draw_trial(axes, bands[name], at)
+    set_vertical(axes, Scale.of(_values(name, best)))
+    axes.set_title(_in_words(name), loc="left", fontweight="bold", parse_math=False)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _draw_trial(axes: Axes, band: Band, at: int) -> None:
+    color, dash = TRIALS[at][0], "-" if at < len(TRIALS) // 2 else "--"
+    if at < BANDED and (band.high > band.low).any():
+        kept = np.union1d(extremes(band.low, POINTS), extremes(band.high, POINTS))
+        ends = band.low[kept], band.high[kept]
+        axes.fill_between(band.epochs[kept], *ends, color=color, alpha=0.18, linewidth=0)
+    _draw_line(axes, band, POINTS, color=color, linewidth=1.8, linestyle=dash)
+
+
+def _draw_line(axes: Axes, band: Band, points: int, **style: Any) -> None:
+    kept = extremes(band.mean, points)
+    axes.plot(band.epochs[kept], band.mean[kept], marker="o" if len(kept) == 1 else "", **style)
+
+
+def extremes(curve: Array, points: int) -> Array:
+    """Places of the first and the last value and of the extremes of each stretch: (<= points,)."""
+    places = np.arange(len(curve))
+    if len(curve) <= points:
+        return places
+    stretches = np.array_split(places, points // 2 - 1)
+    found = [at[pick(curve[at])] for at in stretches for pick in (np.argmin, np.argmax)]
+    return np.unique([0, *found, len(curve) - 1])
+
+
+def _in_words(name: str) -> str:
+    """``val_loss``: validation loss."""
+    for prefix, word in (("val_", "validation"), ("test_", "test")):
+        if name.startswith(prefix):
+            return f"{word} {name.removeprefix(prefix)}"
+    return f"training {name}"
