@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import time
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ def describe() -> dict[str, Any]:
     """Versions of Python and of what computes, the machine, and the commit of our code."""
     return {
         "python": platform.python_version(),
-        "versions": {package: metadata.version(package) for package in PACKAGES},
+        "versions": _versions(),
         "machine": {"system": platform.platform(), "cpus": os.cpu_count()},
         "git": _git(),
         "argv": sys.argv,
@@ -57,6 +58,12 @@ def _running() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("procs_running"))
 
 
+@cache
+def _versions() -> dict[str, str]:
+    return {package: metadata.version(package) for package in PACKAGES}
+
+
+@cache
 def _git() -> dict[str, Any] | None:
     """Our own commit and whether files differ from it; None for an installed package."""
     try:

@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from backproplab.errors import MachineError
@@ -41,6 +42,25 @@ def machine_limits(path: Path | str) -> Iterator[None]:
         raise MachineError(f"{path}: cannot write: {cause}") from error
 
 
+SYNCED = ContextVar("SYNCED", default=True)
+
+
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """Within, files are whole as ever, but need not survive a power cut: scratch space."""
+    token = SYNCED.set(False)
+    try:
+        yield
+    finally:
+        SYNCED.reset(token)
+
+
+def sync(descriptor: int) -> None:
+    """Put what was written to the file on the disk itself (fsync)."""
+    if SYNCED.get():
+        os.fsync(descriptor)
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write ``content`` so that a reader, or a crash, sees the old file or the new one, whole.
 
@@ -55,7 +75,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -65,10 +85,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the names in ``path`` durable, where the system lets a directory be synced."""
-    if os.name != "posix":
+    if os.name != "posix" or not SYNCED.get():
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)

@@ -10,7 +10,7 @@ from backproplab import Tensor
 from backproplab.config import Experiment, load, to_yaml
 from backproplab.experiment import build, run
 from backproplab.train import checkpoint
-from backproplab.train.evaluation import evaluate
+from backproplab.train.evaluation import Evaluation
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 LAYERS = [
@@ -63,9 +63,8 @@ def test_a_checkpoint_holds_the_statistics_and_evaluates_as_the_run_did(two_runs
         for name, view in parameters.views.items():
             view[...] = arrays[name]
         split = parts.split(parts.splits.validation)
-        measured = evaluate(
-            parts.network, parameters, parts.loss, parts.metrics, split.inputs, split.targets, split.encoded
-        )  # fmt: skip
+        measure = Evaluation(parts.network, parameters, parts.loss, parts.metrics)
+        measured = measure(split.inputs, split.targets, split.encoded)
         assert measured == {name: row[f"val_{name}"] for name in measured}
 
 
@@ -88,9 +87,8 @@ def test_evaluation_in_tiles_is_evaluation_at_once(monkeypatch):
     whole = parts.network(parts.parameters.tensors(), Tensor(split.inputs))
     expected = parts.loss(whole, Tensor(split.encoded)).value.mean()
     monkeypatch.setattr("backproplab.train.evaluation.ENTRIES", 8 * 8 * 16 * 100)
-    measured = evaluate(
-        parts.network, parts.parameters, parts.loss, parts.metrics, split.inputs, split.targets, split.encoded
-    )  # fmt: skip
+    measure = Evaluation(parts.network, parts.parameters, parts.loss, parts.metrics)
+    measured = measure(split.inputs, split.targets, split.encoded)
     assert measured["loss"] == pytest.approx(expected, rel=1e-12)
 
 

@@ -59,8 +59,6 @@ def header(parts: Parts) -> None:
 
 def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     """How each experiment ended, and what to type next."""
-    from backproplab.train.recording import split_row
-
     out = console()
     for result in results:
         state = result.state
@@ -78,7 +76,8 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
             out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {text.row(best)}"))
         if result.restored_epoch:
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
-        if test := split_row(state.metrics, "test"):
+        tested = {name: x for name, x in state.metrics.items() if name.startswith("test_")}
+        if test := {name.removeprefix("test_"): x for name, x in tested.items()}:
             out.print(Text(f"  test  {text.row(test)}"))
     where = "" if log_dir == Path("runs") else f" --log-dir {quote(str(log_dir))}"
     repeat = quote(str(results[-1].folder / "config.yaml"))

@@ -21,9 +21,11 @@ def command(
     least: Least = None,
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Write a report: one HTML file with the results, learning curves, heat map and environment.
+    """Write a report: one HTML file of results, learning curves, what matters, and environment.
 
-    It needs no network and no scripts, follows a light or dark theme, and prints on A4.
+    What matters is drawn against each key, over two keys (heat map or contours), and over all
+    of them (parallel coordinates). The file needs no network and no scripts, follows a light or
+    dark theme, and prints on A4.
     """
     from backproplab import report
     from backproplab.files import write_atomic

@@ -9,7 +9,8 @@ import typer
 
 from backproplab.cli.options import RUNS, LogDir
 
-ENABLED = 40  # runs that TensorBoard's tabs show from the start, if there are no more
+# TensorBoard 2.21 starts with all runs unticked if there are more: in Time Series, in other tabs
+TIME_SERIES, OTHER_TABS = 500, 40
 
 
 def command(
@@ -42,14 +43,22 @@ def command(
     word = "runs already" if running else "started"
     typer.echo(f"TensorBoard {word}: pid {board.pid}, port {board.port}, logs {root}")
     typer.echo(link)
-    shown = len({event.parent for event in root.glob("*/*/*/events.out.tfevents.*")})
-    if shown > ENABLED:
-        typer.echo(
-            f"{shown} runs: outside Time Series TensorBoard starts with all of them unticked"
-        )
+    if advice := _advice(root):
+        typer.echo(advice)
     typer.echo("stop it with: backproplab tensorboard --stop")
     if open_browser:
         typer.launch(link)
+
+
+def _advice(root: Path) -> str:
+    """What to do where nothing is shown from the start; a run's train and validation are two."""
+    amount = len({event.parent for event in root.glob("*/*/*/events.out.tfevents.*")})
+    if amount <= OTHER_TABS:
+        return ""
+    many = amount > TIME_SERIES
+    where, advice = ("", ": tick the box above the list") if many else ("outside Time Series ", "")
+    count = f"{amount:,} runs, train and validation apart"
+    return f"{count}: {where}TensorBoard starts with all of them unticked{advice}"
 
 
 def _stop(root: Path) -> None:

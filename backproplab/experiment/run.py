@@ -99,11 +99,17 @@ def running(
     """
     before = _paused(folder)
     table = MetricsTable(folder / "metrics.csv")
-    trainer = _trainer(parts, folder, [table, *callbacks], part, state or RunState(), bool(before))
-    trainer.state.seconds = before.get("seconds", 0.0)
+    config = to_yaml(parts.experiment)
+    identity = {"config": hashlib.sha256(config.encode()).hexdigest()}
+    trainer, checkpoints = _trainer(
+        parts, folder, identity, [table, *callbacks], part, state or RunState()
+    )
     record = first_record(parts) | before
+    if before:
+        checkpoints.take_up(trainer)
+        trainer.state.seconds = before["seconds"]
     course = Course(folder, trainer)
-    write_atomic(folder / "config.yaml", to_yaml(parts.experiment))
+    write_atomic(folder / "config.yaml", config)
     write_record(folder, record)
     try:
         yield course
@@ -151,15 +157,14 @@ def find_learning_rate(parts: Parts, smallest: float, largest: float, steps: int
 def _trainer(
     parts: Parts,
     folder: Path,
+    identity: dict[str, str],
     callbacks: list[Callback],
     part: Slice | None,
     state: RunState,
-    goes_on: bool,
-) -> Trainer:
+) -> tuple[Trainer, Checkpoints]:
     """The trainer with its callbacks, in the order in which they are told."""
     experiment, splits = parts.experiment, parts.splits
     best, patience = _watchers(parts)
-    identity = {"config": hashlib.sha256(to_yaml(experiment).encode()).hexdigest()}
     checkpoints = Checkpoints(folder / "checkpoints", best, identity)
     trainer = Trainer(
         parts.learner(),
@@ -182,9 +187,7 @@ def _trainer(
         ],
         state,
     )
-    if goes_on:
-        checkpoints.take_up(trainer)
-    return trainer
+    return trainer, checkpoints
 
 
 def _watchers(parts: Parts) -> tuple[Best, list[Callback]]:

@@ -57,6 +57,11 @@ class Rate:
         self.steps = max(steps - schedule.warmup_steps, 1)
         self.state: dict[str, Any] = {}
 
+    @property
+    def moves(self) -> bool:
+        """Whether it is not the same for every update."""
+        return self.schedule.warmup_steps > 0 or not isinstance(self.schedule, Constant)
+
     def __call__(self, step: int) -> float:
         warmup = self.schedule.warmup_steps
         if step < warmup:

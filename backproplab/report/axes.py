@@ -79,6 +79,7 @@ def set_vertical(axes: Axes, scale: Scale) -> None:
     """The scale upward, with a little room beyond its ends."""
     if scale.is_log:
         set_log(axes, "y")
+        axes.yaxis.set_major_locator(scale.locator())
         axes.set_ylim(scale.low / 1.2, scale.high * 1.2)
     else:
         margin = 0.06 * (scale.high - scale.low) or 0.5

@@ -14,7 +14,7 @@ import numpy as np
 from backproplab.report.axes import set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.scales import Scale
-from backproplab.report.series import Band
+from backproplab.report.series import SPLITS, Band
 from backproplab.report.theme import OTHER, TRIALS
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def _draw_trial(axes: Axes, band: Band, at: int) -> None:
         kept = np.union1d(extremes(band.low, POINTS), extremes(band.high, POINTS))
         ends = band.low[kept], band.high[kept]
         axes.fill_between(band.epochs[kept], *ends, color=color, alpha=0.18, linewidth=0)
-    _draw_line(axes, band, POINTS, color=color, linewidth=1.8, linestyle=dash)
+    width = 1.8 if len(band.mean) <= POINTS else 1.2
+    _draw_line(axes, band, POINTS, color=color, linewidth=width, linestyle=dash)
 
 
 def _draw_line(axes: Axes, band: Band, points: int, **style: Any) -> None:
@@ -99,7 +100,7 @@ def extremes(curve: Array, points: int) -> Array:
 
 def _in_words(name: str) -> str:
     """``val_loss``: validation loss."""
-    for prefix, word in (("val_", "validation"), ("test_", "test")):
-        if name.startswith(prefix):
-            return f"{word} {name.removeprefix(prefix)}"
+    for split, prefix in SPLITS.items():
+        if prefix and name.startswith(prefix):
+            return f"{split} {name.removeprefix(prefix)}"
     return f"training {name}"

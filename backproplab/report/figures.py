@@ -32,13 +32,14 @@ BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of t
 
 def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
     """The metric against each key: a point a trial, its range over seeds, × where it diverged."""
+    scale = _scale(comparison)
 
     def draw(figure: Figure) -> None:
         rows, columns = -(-len(keys) // 3), min(3, len(keys))
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         for axes, key in zip(grid.flat, keys, strict=False):
-            _draw_key(axes, comparison, key)
-        set_vertical(grid[0, 0], _scale(comparison))
+            _draw_key(axes, comparison, key, scale)
+        set_vertical(grid[0, 0], scale)
         for axes in grid[:, 0]:
             axes.set_ylabel(comparison.metric.name, parse_math=False)
         for axes in grid.flat[len(keys) :]:
@@ -55,14 +56,14 @@ def _scale(comparison: Comparison) -> Scale:
     return Scale.of_metric(numbers, comparison.metric.sign) if numbers else Scale(0, 1)
 
 
-def _draw_key(axes: Axes, comparison: Comparison, key: str) -> None:
+def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> None:
     axis, trials = Axis.of(key, comparison.trials), comparison.trials
     found = [(axis.place(t.values[key]), t.numbers(comparison.metric.name)) for t in trials]
     points = sorted((x, numbers) for x, numbers in found if numbers)
-    line = "-" if len(comparison.keys) == 1 and axis.is_number else "none"
-    axes.plot(*_columns([(x, fmean(n)) for x, n in points]), line, color=FAINT, linewidth=1)
+    if len(comparison.keys) == 1 and axis.is_number:
+        axes.plot(*_columns([(x, fmean(n)) for x, n in points]), color=FAINT, linewidth=1)
     _draw_ranges(axes, points)
-    _draw_means(axes, points, _scale(comparison))
+    _draw_means(axes, points, scale)
     lost = [(axis.place(t.values[key]), 0.97) for t in trials if "diverged" in t.status]
     top = axes.get_xaxis_transform()
     axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=top)
@@ -82,7 +83,7 @@ def _draw_means(axes: Axes, points: Sequence[Point], scale: Scale) -> None:
     above, below = means > scale.high, means < scale.low
     for chosen, marker in ((~above & ~below, "o"), (above, "^"), (below, "v")):
         ends = np.clip(means[chosen], scale.low, scale.high)
-        style = {"color": TRIALS[0][0], "markersize": 5.5, "markeredgewidth": 0}
+        style: dict[str, Any] = {"color": TRIALS[0][0], "markersize": 5.5, "markeredgewidth": 0}
         axes.plot(x[chosen], ends, marker, alpha=_strength(points), **style)
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, log10
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backproplab.report.theme import SHADES
+
+if TYPE_CHECKING:
+    from matplotlib.ticker import Locator
 
 SPAN = 30.0  # largest over smallest from which the scale of a metric is logarithmic
 FENCE = 3.0  # interquartile ranges beyond the worse quartile from which a value is far out
@@ -63,14 +66,17 @@ class Scale:
         place = (at - low) / (high - low)
         return 1 - place if self.falls else place
 
-    def ticks(self) -> list[tuple[float, str]]:
-        """(place, text) of round numbers."""
+    def locator(self) -> Locator:
+        """Of round numbers."""
         from matplotlib.ticker import LogLocator, MaxNLocator
 
         decades = log10(self.high / self.low) if self.is_log else 0.0
         between = (1.0,) if decades > 3 else (1.0, 3.0)
-        locator = LogLocator(subs=between) if decades >= 1 else MaxNLocator(5)
-        found = [float(tick) for tick in locator.tick_values(self.low, self.high)]
+        return LogLocator(subs=between) if decades >= 1 else MaxNLocator(5)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """(place, text) of round numbers."""
+        found = [float(tick) for tick in self.locator().tick_values(self.low, self.high)]
         return [(self.place(t), f"{t:g}") for t in found if self.low <= t <= self.high]
 
 

@@ -18,9 +18,9 @@ from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
-from backproplab.train.recording import SPLITS
 
 Array = np.ndarray[Any, Any]
+SPLITS = {"train": "", "validation": "val_", "test": "test_"}  # how names of their metrics begin
 TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's columns
 
 

@@ -19,6 +19,7 @@ from backproplab.config import Experiment
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import Result, run
 from backproplab.experiment.group import run_group
+from backproplab.files import unsynced
 from backproplab.train.callbacks import Slice
 
 
@@ -70,7 +71,8 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[
             folders = [Path(scratch) / str(number) for number in range(len(works))]
             for work, folder in zip(works, folders, strict=True):
                 _lay_out(work.files, folder)
-            ends = _ends(works, folders, seconds, flag)
+            with unsynced():
+                ends = _ends(works, folders, seconds, flag)
             return [_outcome(*each) for each in zip(works, folders, ends, strict=True)]
     except BaseException as error:
         return [Outcome("failed", {}, _told(error))] * len(works)

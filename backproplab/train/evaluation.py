@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from backproplab.autograd import Tensor
+from backproplab.autograd.replay import RecordingError, Replay
+from backproplab.learners.backprop import Engine
 from backproplab.nn import Loss, Metric, Network, ParameterVector
 
 Array = np.ndarray[Any, Any]
@@ -15,33 +18,74 @@ TILE = 1024  # examples a forward pass, if
 ENTRIES = 2**21  # the widest layer's result has no more entries
 
 
-def evaluate(
-    network: Network,
-    parameters: ParameterVector,
-    loss: Loss,
-    metrics: tuple[Metric, ...],
-    inputs: Array,
-    targets: Array,
-    encoded: Array,
-) -> dict[str, Any]:
-    """``{"loss": …, metric: …}`` over all examples, without dropout.
+class Evaluation:
+    """Measures splits with the weights as they stand, without dropout.
 
-    targets: as the data hold them, for the metrics; encoded: as the loss takes them.
-    The mean loss is summed in float64 over tiles of examples. Of a population each value is an
-    array (P,); inputs, targets and encoded may have its axis before that of the examples.
+    engine: ``eager``, or with the others by replaying what can be replayed.
     """
-    widest = max(prod(place.output_shape) for place in network.places)
-    length = min(TILE, max(ENTRIES // widest, 1))
-    weights = parameters.tensors()
-    lead = (slice(None),) * (inputs.ndim - 1 - len(network.input_shape))
-    examples = inputs.shape[len(lead)]
-    outputs: list[Array] = []
-    total: Any = 0.0
-    for start in range(0, examples, length):
-        tile = (*lead, slice(start, start + length))
-        y = network(weights, Tensor(inputs[tile]))
-        outputs.append(y.value)
-        total = total + np.sum(loss(y, Tensor(encoded[tile])).value, axis=-1, dtype=np.float64)
-    predicted = np.concatenate(outputs, axis=-2)
-    row = {"loss": total / examples}
-    return row | {m.name: m.function(loss, predicted, targets) for m in metrics}
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: ParameterVector,
+        loss: Loss,
+        metrics: tuple[Metric, ...],
+        engine: Engine = "auto",
+    ) -> None:
+        self.network = network
+        self.parameters = parameters
+        self.loss = loss
+        self.metrics = metrics
+        self.eager = engine == "eager"
+        widest = max(prod(place.output_shape) for place in network.places)
+        self.length = min(TILE, max(ENTRIES // widest, 1))
+        self._weights = parameters.tensors()
+        self._replays: dict[int, Replay] = {}  # by the size of the tile
+
+    def __call__(self, inputs: Array, targets: Array, encoded: Array) -> dict[str, Any]:
+        """``{"loss": …, metric: …}`` over all examples.
+
+        targets: as the data hold them, for the metrics; encoded: as the loss takes them.
+        The mean loss is summed in float64 over tiles of examples. Of a population each value is an
+        array (P,); inputs, targets and encoded may have its axis before that of the examples.
+        """
+        lead = (slice(None),) * (inputs.ndim - 1 - len(self.network.input_shape))
+        examples, population = inputs.shape[len(lead)], self.parameters.population
+        outputs = np.empty((*population, examples, *self.network.output_shape), self.dtype)
+        members = (slice(None),) * len(population)
+        total: Any = 0.0
+        for start in range(0, examples, self.length):
+            tile = slice(start, start + self.length)
+            predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
+            outputs[*members, tile] = predicted
+            total = total + np.sum(losses, axis=-1, dtype=np.float64)
+        row = {"loss": total / examples}
+        return row | {m.name: m.function(self.loss, outputs, targets) for m in self.metrics}
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.parameters.flat.dtype
+
+    def _tile(self, inputs: Array, encoded: Array) -> Sequence[Array]:
+        """The outputs and the losses of some examples; good until the next call."""
+        if self.eager:
+            return [y.value for y in self._forward(Tensor(inputs), Tensor(encoded))]
+        count = inputs.shape[-1 - len(self.network.input_shape)]
+        if count not in self._replays:
+            self._replays[count] = self._replay(count)
+        try:
+            self._replays[count](inputs, encoded, stay=True)
+        except RecordingError:
+            self.eager = True
+        return self._replays[count].into
+
+    def _forward(self, inputs: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = self.network(self._weights, inputs)
+        return outputs, self.loss(outputs, encoded)
+
+    def _replay(self, count: int) -> Replay:
+        of_each = *self.parameters.population, count
+        into = [
+            np.empty((*of_each, *shape), self.dtype) for shape in (self.network.output_shape, ())
+        ]
+        return Replay(self._forward, list(self.parameters.views.values()), into)

@@ -17,7 +17,7 @@ from backproplab.learners import Backprop
 from backproplab.nn import Metric, ParameterVector
 from backproplab.optim import Clipping, Optimizer, Rate, Updater
 from backproplab.train.callbacks import Callback
-from backproplab.train.evaluation import evaluate
+from backproplab.train.evaluation import Evaluation
 from backproplab.train.state import Row, RunState, Status
 
 Array = np.ndarray[Any, Any]
@@ -68,7 +68,9 @@ class Trainer:
         self.order = order
         self.train = train
         self.validation = validation
-        self.metrics = metrics
+        self.evaluation = Evaluation(
+            learner.network, learner.parameters, learner.loss_function, metrics, learner.engine
+        )
         self.epochs = epochs
         self.steps = steps
         self.callbacks = callbacks
@@ -80,6 +82,7 @@ class Trainer:
             self.gradient.flat,
             {name: vector.flat for name, vector in self.slots.items()},
         )
+        self.rows: dict[str, Row] = {}  # the newest evaluation, by split
         self.started = 0.0
         self.restored_epoch = 0
 
@@ -141,16 +144,7 @@ class Trainer:
 
     def measure(self, split: Split) -> dict[str, float]:
         """Loss and metrics of a split with the weights as they stand."""
-        learner = self.learner
-        measured = evaluate(
-            learner.network,
-            self.parameters,
-            learner.loss_function,
-            self.metrics,
-            split.inputs,
-            split.targets,
-            split.encoded,
-        )
+        measured = self.evaluation(split.inputs, split.targets, split.encoded)
         return {name: float(value) for name, value in measured.items()}
 
     def _epoch(self) -> None:
@@ -168,6 +162,7 @@ class Trainer:
     def close_epoch(self, train: Row, validation: Row) -> None:
         """Take note of an epoch's evaluation. Raises DivergedError if the loss is not finite."""
         self.state.epoch += 1
+        self.rows = {"train": train} | ({"validation": validation} if validation else {})
         self.state.metrics = train | {f"val_{name}": value for name, value in validation.items()}
         self.rate.epoch(self.state.metrics)
         self.state.seconds = time.perf_counter() - self.started

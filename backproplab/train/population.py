@@ -18,7 +18,7 @@ from backproplab.learners import Backprop
 from backproplab.nn import Initializer, ParameterVector
 from backproplab.optim import Updater
 from backproplab.streams import Streams
-from backproplab.train.evaluation import evaluate
+from backproplab.train.evaluation import Evaluation
 from backproplab.train.loop import Array, Split, Trainer, all_finite
 from backproplab.train.state import Row
 
@@ -46,7 +46,8 @@ class Population:
     def __init__(self, trainers: Sequence[Trainer]) -> None:
         first = trainers[0]
         self.trainers = tuple(trainers)
-        self.step = first.state.step
+        self.step, self.examples = first.state.step, first.state.examples
+        self.rates, self.rates_move = self._rates(), any(t.rate.moves for t in trainers)
         self.parameters = _stacked([t.parameters for t in trainers])
         self.learner = Backprop(
             merged([t.learner.network for t in trainers], (Initializer,)),
@@ -62,6 +63,13 @@ class Population:
             self.parameters.trainable,
             self.gradient.flat,
             {name: vector.flat for name, vector in self.slots.items()},
+        )
+        self.evaluation = Evaluation(
+            self.learner.network,
+            self.parameters,
+            first.learner.loss_function,
+            first.evaluation.metrics,
+            first.learner.engine,
         )
         self.train_split = Together([t.train for t in trainers])
         held_out = [t.validation for t in trainers if t.validation]
@@ -107,12 +115,14 @@ class Population:
             self._part_with(rows)
         if first.clipping:
             first.clipping.clip(self.gradient.flat, self.gradient.views)
-        rates = np.array([[trainer.rate(self.step)] for trainer in self.trainers])
+        rates = self._rates() if self.rates_move else self.rates
         self.step += 1
+        self.examples += rows.shape[1]
         self.updater(rates, self.step)
-        for trainer in self.live.values():
-            trainer.state.step += 1
-            trainer.state.examples += rows.shape[1]
+
+    def _rates(self) -> Array:
+        """Of the next update, (P, 1)."""
+        return np.array([[trainer.rate(self.step)] for trainer in self.trainers])
 
     def _part_with(self, rows: Array) -> None:
         """Note the members that diverged. Their numbers go on to the end of the epoch, unread."""
@@ -126,6 +136,7 @@ class Population:
 
     def _bring_to(self, number: int) -> None:
         trainer = self.trainers[number]
+        trainer.state.step, trainer.state.examples = self.step, self.examples
         trainer.parameters.flat[...] = self.parameters.flat[number]
         trainer.gradient.flat[...] = self.gradient.flat[number]
         for name, vector in self.slots.items():
@@ -133,15 +144,8 @@ class Population:
 
     def _measured(self, split: Together) -> list[Row]:
         """Loss and metrics of a split, member by member."""
-        found = evaluate(
-            self.learner.network,
-            self.parameters,
-            self.learner.loss_function,
-            self.trainers[0].metrics,
-            split.stacked.inputs,
-            split.stacked.targets,
-            split.stacked.encoded,
-        )
+        whole = split.stacked
+        found = self.evaluation(whole.inputs, whole.targets, whole.encoded)
         return [
             {name: float(values[number]) for name, values in found.items()}
             for number in range(len(self.trainers))

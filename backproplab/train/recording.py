@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from backproplab.errors import RunError
 from backproplab.files import machine_limits
@@ -19,19 +18,7 @@ if TYPE_CHECKING:
     from backproplab.train.loop import Trainer
     from backproplab.train.tensorboard import EventWriter
 
-SPLITS = {"train": "", "validation": "val_", "test": "test_"}
 CHECKPOINT_SECONDS = 30.0  # of training that a crash may cost; a short run saves at its end only
-
-
-def split_row(metrics: Row, split: str) -> Row:
-    """The part of a row that is of one split, by plain names: ``loss``, ``accuracy``."""
-    prefix = SPLITS[split]
-    others = tuple(p for p in SPLITS.values() if p)
-    return {
-        name.removeprefix(prefix): value
-        for name, value in metrics.items()
-        if (name.startswith(prefix) if prefix else not name.startswith(others))
-    }
 
 
 class MetricsTable(Callback):
@@ -40,6 +27,7 @@ class MetricsTable(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.columns: list[str] = []
+        self.file: TextIO | None = None
 
     def state(self) -> dict[str, Any]:
         return {"columns": self.columns}
@@ -48,21 +36,31 @@ class MetricsTable(Callback):
         self.columns = state["columns"]
 
     def epoch(self, trainer: Trainer) -> None:
-        for split in ("train", "validation"):
-            self.append(trainer.state.epoch, split, split_row(trainer.state.metrics, split))
+        with machine_limits(self.path):
+            self.file = self.file or self._open()
+            for split, values in trainer.rows.items():
+                self._write(self.file, trainer.state.epoch, split, values)
+
+    def finish(self, trainer: Trainer) -> None:
+        if self.file:
+            self.file.close()
 
     def append(self, epoch: int, split: str, values: Row) -> None:
-        """One row; the header comes with the first. Flushed at once: a kill loses nothing."""
-        if not values:
-            return
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
+        """One more row, after the run has finished."""
+        with machine_limits(self.path), self._open() as file:
+            self._write(file, epoch, split, values)
+
+    def _open(self) -> TextIO:
+        """Flushed at every line: a kill loses nothing."""
+        return self.path.open("a", buffering=1, newline="")
+
+    def _write(self, file: TextIO, epoch: int, split: str, values: Row) -> None:
+        """One row; the header comes with the first."""
+        table = csv.writer(file, lineterminator="\n")
         if not self.columns:
             self.columns = ["epoch", "split", *values]
             table.writerow(self.columns)
         table.writerow([epoch, split, *map(repr, values.values())])
-        with machine_limits(self.path), self.path.open("a", newline="") as file:
-            file.write(text.getvalue())
 
 
 class EventLog(Callback):
@@ -86,8 +84,7 @@ class EventLog(Callback):
     def epoch(self, trainer: Trainer) -> None:
         step = trainer.state.epoch - 1
         for split, writer in self.writers.items():
-            row = split_row(trainer.state.metrics, split)
-            scalars = {f"epoch_{name}": value for name, value in row.items()}
+            scalars = {f"epoch_{name}": value for name, value in trainer.rows[split].items()}
             if split == "train":
                 scalars["epoch_learning_rate"] = trainer.learning_rate
             writer.scalars(step, scalars)

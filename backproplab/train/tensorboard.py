@@ -25,7 +25,7 @@ from typing import Any, Self, cast
 import google_crc32c
 import numpy as np
 
-from backproplab.files import machine_limits
+from backproplab.files import machine_limits, sync
 
 
 @contextmanager
@@ -86,7 +86,7 @@ class EventWriter:
     def flush(self) -> None:
         """Put what was written on the disk itself, where it survives a power cut (fsync)."""
         with machine_limits(self.path):
-            os.fsync(self._file.fileno())
+            sync(self._file.fileno())
 
     def close(self) -> None:
         """Flush and close; closing twice is fine."""

@@ -70,6 +70,20 @@ def test_the_metric_has_places_for_far_out_and_diverged():
     assert not {LOWEST, BELOW} & {at for at, _ in _metric_column("m", [0.1, 0.5], scale).ticks}
 
 
+@pytest.mark.parametrize(
+    ("scale", "mean", "text"),
+    [
+        (Scale(1e-4, 1, is_log=True, falls=True), 1e-22, "≤ 0.0001"),
+        (Scale(1, 1e4, is_log=True), 1e22, "≥ 1e+04"),
+    ],
+)
+def test_a_trial_better_than_the_axis_ends_at_its_top(scale, mean, text):
+    found = _metric_column("val_loss", [mean, 1e-2, 1e2], scale)
+    assert found.places[0] == 1
+    assert found.ticks[-1] == (1.0, text)
+    assert all(place < 1 for place, _ in found.ticks[:-1])
+
+
 def test_a_line_for_each_trial_the_best_last_and_thick(write_run, compare):
     for number in range(8):
         lost = number == 7

@@ -68,4 +68,37 @@ def test_a_better_trial_is_never_paler(means, sign):
 def test_the_best_is_at_the_top(means, sign):
     scale = Scale.of_metric(means, sign)
     best = min(means, key=lambda mean: sign * mean)
-    assert scale.place(best) == (1 if scale.low < scale.high else 0.5)
+    assert min(scale.place(best), 1) == (1 if scale.low < scale.high else 0.5)
+
+
+# values, (low, high) of a logarithmic scale: at most 3 decades, or the distance of the
+# quartiles, beyond the quartiles
+ENDS = {
+    "a straight descent is shown whole": ([10.0**-n for n in range(41)], (1e-40, 1)),
+    "three decades below the quartile": ([1e-30, *[0.1] * 9, 1.0], (1e-4, 1)),
+    "three decades above the quartile": ([0.1, *[1.0] * 9, 1e30], (0.1, 1e3)),
+    "within them all is shown": ([2e-4, *[0.1] * 9, 20.0], (2e-4, 20)),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_few_tiny_values_do_not_stretch_a_logarithmic_scale(case):
+    values, ends = ENDS[case]
+    scale = Scale.of(np.array(values))
+    assert scale.is_log
+    assert (scale.low, scale.high) == pytest.approx(ends, rel=1e-12)
+
+
+@given(st.lists(st.floats(1e-300, 1e300), min_size=2, max_size=40))
+def test_half_of_the_values_are_always_on_a_scale(values):
+    scale = Scale.of(np.array(values))
+    assert min(values) <= scale.low <= scale.high <= max(values)
+    assert 2 * sum(scale.low <= value <= scale.high for value in values) >= len(values)
+    assert scale.is_log == (max(values) / min(values) > 30)
+    assert scale.is_log or (scale.low, scale.high) == (min(values), max(values))
+
+
+def test_a_trial_of_almost_no_loss_is_beyond_the_top():
+    scale = Scale.of_metric([1e-22, *[0.1] * 9, 0.5], 1)
+    assert (scale.low, scale.high, scale.is_log) == (pytest.approx(1e-4), 0.5, True)
+    assert scale.place(1e-22) > 1 == scale.place(scale.low)

@@ -42,20 +42,20 @@ class Replay:
         self.into = into
         self.plans: dict[Key, Plan] = {}
 
-    def __call__(self, *inputs: Array) -> None:
+    def __call__(self, *inputs: Array, stay: bool = False) -> None:
         """Compute the step. Raises RecordingError, after it has been computed, if it can not be
-        replayed: the results are right, the next ones have to be computed otherwise."""
+        replayed: the results are right, the next ones have to be computed otherwise.
+
+        stay: contiguous inputs are read where they lie, and will be given from there again."""
         key = tuple([(x.shape, x.dtype) for x in inputs])
-        self._compute(key, self.plans.get(key), inputs)
+        self._compute(key, self.plans.get(key), inputs, stay)
 
     def of_rows(self, rows: Array | slice, *arrays: Array) -> None:
         """Compute the step on these rows of the arrays: indices, of any shape, are gathered where
         it reads, a slice of contiguous arrays is read where it lies. Indices are not checked, they
         must be from -n to n - 1."""
         if isinstance(rows, slice):
-            views = [x[rows] for x in arrays]
-            key = tuple([(x.shape, x.dtype) for x in views])
-            self._compute(key, self.plans.get(key), views, stay=True)
+            self(*[x[rows] for x in arrays], stay=True)
             return
         key = tuple([((*rows.shape, *x.shape[1:]), x.dtype) for x in arrays])
         plan = self.plans.get(key)
