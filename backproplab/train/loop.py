@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -17,10 +18,12 @@ from backproplab.learners import Backprop
 from backproplab.nn import Metric, ParameterVector
 from backproplab.optim import Clipping, Optimizer, Rate, Updater
 from backproplab.train.callbacks import Callback
+from backproplab.train.distributions import Distribution, distribution
 from backproplab.train.evaluation import Evaluation
 from backproplab.train.state import Row, RunState, Status
 
 Array = np.ndarray[Any, Any]
+Distributions = Callable[[], Mapping[str, Distribution]]
 ENDS: dict[str, Status] = {"signal": "interrupted", "slice": "paused"}  # others: "completed"
 
 
@@ -42,6 +45,7 @@ class Trainer:
     learner: fills the gradient.  clipping: makes it smaller.  optimizer, rate: the update.
     order: the batches of each epoch.
     epochs, steps: where it ends, whichever comes first.
+    distributions: of the weights and the last gradient, when somebody asks.
     train, validation: the splits.  metrics: measured once an epoch on whole splits, with the
         weights as they stand then, so that train and validation, and every batch mode, compare.
     """
@@ -83,6 +87,7 @@ class Trainer:
             {name: vector.flat for name, vector in self.slots.items()},
         )
         self.rows: dict[str, Row] = {}  # the newest evaluation, by split
+        self.distributions: Distributions = partial(spread, self.learner)
         self.started = 0.0
         self.restored_epoch = 0
 
@@ -201,6 +206,17 @@ class Trainer:
     def _tell(self, moment: str) -> None:
         for callback in self.callbacks:
             getattr(callback, moment)(self)
+
+
+def spread(learner: Backprop) -> dict[str, Distribution]:
+    """Of each array of weights, and of the last gradient."""
+    return {tag: distribution(array) for tag, array in watched(learner).items()}
+
+
+def watched(learner: Backprop) -> dict[str, Array]:
+    """The arrays whose distributions are told: (…), or (P, …) of a population."""
+    weights = {f"weights/{name}": view for name, view in learner.parameters.views.items()}
+    return weights | {f"gradients/{name}": view for name, view in learner.gradient.views.items()}
 
 
 def all_finite(gradient: Array) -> bool:

@@ -9,6 +9,7 @@ file must not know where runs are written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from backproplab.learners import Backprop
 from backproplab.nn import Initializer, ParameterVector
 from backproplab.optim import Updater
 from backproplab.streams import Streams
+from backproplab.train.distributions import Distribution, distributions
 from backproplab.train.evaluation import Evaluation
-from backproplab.train.loop import Array, Split, Trainer, all_finite
+from backproplab.train.loop import Array, Split, Trainer, all_finite, watched
 from backproplab.train.state import Row
 
 Ended = tuple[Trainer, DivergedError | None]
@@ -74,6 +76,9 @@ class Population:
         self.train_split = Together([t.train for t in trainers])
         held_out = [t.validation for t in trainers if t.validation]
         self.validation = Together(held_out) if held_out else None
+        self.spread: dict[str, list[Distribution]] = {}  # by array and member, of this epoch
+        for number, trainer in enumerate(trainers):
+            trainer.distributions = partial(self._distributions, number)
         self.live = dict(enumerate(trainers))
         self.ended: list[Ended] = []
 
@@ -99,6 +104,7 @@ class Population:
                 break
         for number in self.live:
             self._bring_to(number)
+        self.spread = {}
         validation = self._measured(self.validation) if self.validation else [{}] * len(orders)
         train = self._measured(self.train_split)
         for number, trainer in list(self.live.items()):
@@ -141,6 +147,14 @@ class Population:
         trainer.gradient.flat[...] = self.gradient.flat[number]
         for name, vector in self.slots.items():
             trainer.slots[name].flat[...] = vector.flat[number]
+
+    def _distributions(self, number: int) -> dict[str, Distribution]:
+        """A member's; those of all are made when the first one asks."""
+        if not self.spread:
+            arrays = watched(self.learner).items()
+            count = len(self.trainers)
+            self.spread = {tag: distributions(x.reshape(count, -1)) for tag, x in arrays}
+        return {tag: spreads[number] for tag, spreads in self.spread.items()}
 
     def _measured(self, split: Together) -> list[Row]:
         """Loss and metrics of a split, member by member."""

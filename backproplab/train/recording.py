@@ -89,9 +89,7 @@ class EventLog(Callback):
                 scalars["epoch_learning_rate"] = trainer.learning_rate
             writer.scalars(step, scalars)
         if self.histograms and step % self.histograms == 0:
-            weights = {f"weights/{k}": v for k, v in trainer.parameters.views.items()}
-            gradients = {f"gradients/{k}": v for k, v in trainer.gradient.views.items()}
-            self.writers["train"].histograms(step, weights | gradients)
+            self.writers["train"].histograms(step, trainer.distributions())
 
     def finish(self, trainer: Trainer) -> None:
         for writer in self.writers.values():

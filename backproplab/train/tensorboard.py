@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import google_crc32c
-import numpy as np
 
 from backproplab.files import machine_limits, sync
+from backproplab.train.distributions import Distribution
 
 
 @contextmanager
@@ -46,7 +46,6 @@ with without_module("torch"):
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import HistogramProto, Summary
 
-CHUNK = 1 << 15  # values of a histogram handled at once, so that they stay in the cache
 NUMBERED = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 
 
@@ -70,18 +69,17 @@ class EventWriter:
         summary = Summary(value=[_scalar(tag, value) for tag, value in values.items()])
         self._write(Event(step=step, summary=summary))
 
-    def histograms(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
+    def histograms(self, step: int, distributions: Mapping[str, Distribution]) -> None:
         """Write the distribution of each array at ``step``.
 
         Where an array holds NaN or infinities, their number is the scalar ``<tag>/nonfinite``.
         """
-        summary = Summary()
-        for tag, array in arrays.items():
-            distribution = histogram(array)
-            summary.value.append(Summary.Value(tag=tag, histo=distribution))
-            if nonfinite := np.size(array) - distribution.num:
-                summary.value.append(_scalar(f"{tag}/nonfinite", nonfinite))
-        self._write(Event(step=step, summary=summary))
+        values = []
+        for tag, spread in distributions.items():
+            values.append(Summary.Value(tag=tag, histo=histogram(spread)))
+            if nonfinite := spread.size - spread.num:
+                values.append(_scalar(f"{tag}/nonfinite", nonfinite))
+        self._write(Event(step=step, summary=Summary(value=values)))
 
     def flush(self) -> None:
         """Put what was written on the disk itself, where it survives a power cut (fsync)."""
@@ -115,55 +113,17 @@ class EventWriter:
                 raise
 
 
-def histogram(values: np.ndarray, bins: int = 64) -> HistogramProto:
-    """Counts of the finite ``values``, of any shape, in equal ``bins`` over [min, max].
-
-    ``num`` is how many are finite; without any there are no buckets. Equal values share one.
-    Values are binned in their own precision, so one within rounding of an edge may fall either
-    side of it; integers become float64.
-    """
-    flat = np.ravel(values)
-    flat = flat if flat.dtype in (np.float32, np.float64) else flat.astype(np.float64)
-    finite = np.isfinite(flat)
-    flat = flat if finite.all() else flat[finite]
-    if flat.size == 0:
-        return HistogramProto()
-    lo, hi = float(flat.min()), float(flat.max())
-    limits, counts = ([hi], [flat.size]) if lo == hi else _buckets(flat, lo, hi, bins)
-    total, squares = _moments(flat)
+def histogram(spread: Distribution) -> HistogramProto:
+    """The message that TensorBoard draws; without finite values it has no buckets."""
     return HistogramProto(
-        min=lo,
-        max=hi,
-        num=flat.size,
-        sum=total,
-        sum_squares=squares,
-        bucket_limit=limits,
-        bucket=counts,
+        min=spread.min,
+        max=spread.max,
+        num=spread.num,
+        sum=spread.sum,
+        sum_squares=spread.squares,
+        bucket_limit=spread.limits,
+        bucket=spread.counts,
     )
-
-
-def _buckets(flat: np.ndarray, lo: float, hi: float, bins: int) -> tuple[np.ndarray, np.ndarray]:
-    """Right edges and counts, each (bins,), of values that are finite and not all equal."""
-    # quarters, where hi - lo might overflow: the bins of x / 4 are the bins of x
-    unit = 1.0 if hi - lo < float(np.finfo(flat.dtype).max) / 2 else 0.25
-    low, span = lo * unit, hi * unit - lo * unit
-    counts = np.zeros(bins + 1, np.int64)
-    for start in range(0, flat.size, CHUNK):
-        part = (flat[start : start + CHUNK] * unit - low) / span * bins
-        counts += np.bincount(part.astype(np.intp), minlength=bins + 1)
-    counts[-2] += counts[-1]  # hi itself: the last bin is closed
-    return np.linspace(low, hi * unit, bins + 1)[1:] / unit, counts[:-1]
-
-
-def _moments(flat: np.ndarray) -> tuple[float, float]:
-    """Σx and Σx² in float64, which may overflow to infinity."""
-    total = squares = 0.0
-    with np.errstate(over="ignore"):
-        for start in range(0, flat.size, CHUNK):
-            part = flat[start : start + CHUNK].astype(np.float64, copy=False)
-            total += float(part.sum())
-            squares += float(np.square(part).sum())  # @ would wake the BLAS threads
-    return total, squares
 
 
 def _scalar(tag: str, value: float) -> Summary.Value:

@@ -21,6 +21,7 @@ from hypothesis.extra import numpy as hnp
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backproplab.errors import MachineError
+from backproplab.train.distributions import distribution, distributions
 from backproplab.train.tensorboard import EventWriter, histogram
 
 
@@ -92,7 +93,8 @@ def test_a_resumed_run_is_read_after_the_first_whatever_the_clock(tmp_path: Path
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from backproplab.train.tensorboard import EventWriter
+from backproplab.train.distributions import distribution, distributions
+from backproplab.train.tensorboard import EventWriter, histogram
 
 writer = EventWriter(Path(sys.argv[1]))
 for step in range(int(sys.argv[2])):
@@ -171,12 +173,14 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=20)
 def test_histograms_come_back_as_written(tmp_path: Path) -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 100, 7)).astype(np.float32)
     with EventWriter(tmp_path) as writer:
-        writer.histograms(5, {"dense_1/kernel": kernel, "dense_1/bias": kernel[0, 0]})
+        writer.histograms(
+            5, {"dense_1/kernel": distribution(kernel), "dense_1/bias": distribution(kernel[0, 0])}
+        )
     events = read(tmp_path)
     assert events.Tags()["histograms"] == ["dense_1/kernel", "dense_1/bias"]
     assert events.Tags()["scalars"] == []
     (event,) = events.Histograms("dense_1/kernel")
-    sent, back = histogram(kernel), event.histogram_value
+    sent, back = histogram(distribution(kernel)), event.histogram_value
     assert event.step == 5
     assert (back.min, back.max, back.num) == (kernel.min(), kernel.max(), kernel.size)
     assert (back.sum, back.sum_squares) == (sent.sum, sent.sum_squares)
@@ -186,7 +190,13 @@ def test_histograms_come_back_as_written(tmp_path: Path) -> None:
 
 def test_nonfinite_values_are_left_out_and_counted(tmp_path: Path) -> None:
     with EventWriter(tmp_path) as writer:
-        writer.histograms(0, {"kernel": np.array([1, np.nan, 3, -np.inf]), "bias": np.ones(2)})
+        writer.histograms(
+            0,
+            {
+                n: distribution(np.array(v))
+                for n, v in {"kernel": [1, np.nan, 3, -np.inf], "bias": [1.0, 1]}.items()
+            },
+        )
     assert read(tmp_path).Tags()["scalars"] == ["kernel/nonfinite"]
     assert points(tmp_path, "kernel/nonfinite") == [(0, 2)]
     assert read(tmp_path).Histograms("kernel")[0].histogram_value.num == 2
@@ -197,12 +207,12 @@ def test_nonfinite_values_are_left_out_and_counted(tmp_path: Path) -> None:
 )
 def test_tensorboard_shows_empty_and_constant_arrays(tmp_path: Path, values: np.ndarray) -> None:
     with EventWriter(tmp_path) as writer:
-        writer.histograms(0, {"bias": values})
+        writer.histograms(0, {"bias": distribution(values)})
     finite = np.ravel(values)[np.isfinite(np.ravel(values))]
     (event,) = read(tmp_path).CompressedHistograms("bias")
     shown = {value for _, value in event.compressed_histogram_values}
     assert shown == (set(finite.tolist()) or {0.0})
-    assert sum(histogram(values).bucket) == finite.size
+    assert sum(distribution(values).counts) == finite.size
 
 
 @settings(deadline=None)
@@ -211,7 +221,7 @@ def test_histogram_of_any_floats(data: st.DataObject, dtype: type[np.floating]) 
     """NaN, infinities, subnormal ranges, and ranges beyond the largest number."""
     values = data.draw(hnp.arrays(dtype, SHAPES))
     finite = values[np.isfinite(values)].astype(np.float64)
-    result = histogram(values)
+    result = histogram(distribution(values))
     assert sum(result.bucket) == result.num == finite.size
     if finite.size:
         assert (result.min, result.max) == (finite.min(), finite.max())
@@ -229,7 +239,7 @@ def test_histogram_agrees_with_numpy(
     elements = st.floats(-1000, 1000, width=32)
     values = data.draw(hnp.arrays(dtype, SHAPES, elements=elements)).astype(dtype)
     flat = values.astype(np.float64).ravel()
-    result = histogram(values, bins)
+    result = histogram(distribution(values, bins))
     np.testing.assert_allclose(result.sum, flat.sum(), rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(result.sum_squares, flat @ flat, rtol=1e-12)
     if len(set(flat)) > 1:
@@ -243,7 +253,7 @@ def test_histogram_agrees_with_numpy(
 def test_histogram_of_many_values_agrees_with_numpy() -> None:
     """More than one chunk."""
     values = np.random.default_rng(0).normal(size=(4, 50_000))
-    result = histogram(values)
+    result = histogram(distribution(values))
     np.testing.assert_array_equal(result.bucket, np.histogram(values, 64)[0])
     np.testing.assert_allclose(result.sum_squares, np.sum(values**2), rtol=1e-12)
 
@@ -251,7 +261,7 @@ def test_histogram_of_many_values_agrees_with_numpy() -> None:
 @pytest.mark.parametrize("dtype", [bool, np.int64, np.uint8, np.float16])
 def test_histogram_of_other_dtypes(dtype: type) -> None:
     values = np.arange(200).reshape(2, 100).astype(dtype)
-    result = histogram(values, bins=10)
+    result = histogram(distribution(values, bins=10))
     np.testing.assert_array_equal(result.bucket, np.histogram(values.astype(float), 10)[0])
     assert result.sum == values.astype(float).sum()
 
@@ -259,6 +269,16 @@ def test_histogram_of_other_dtypes(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_histogram_of_the_whole_range_of_a_dtype(dtype: type[np.floating]) -> None:
     largest = np.finfo(dtype).max
-    result = histogram(np.array([-largest, 0, largest], dtype), bins=3)
+    result = histogram(distribution(np.array([-largest, 0, largest], dtype), bins=3))
     assert list(result.bucket) == [1, 1, 1]
     assert (result.min, result.max) == (-float(largest), float(largest))
+
+
+def test_the_rows_of_a_population_are_each_as_alone():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((6, 700)).astype(np.float32) * 10.0 ** np.arange(-3, 3)[:, None]
+    rows[1] = 2.5
+    rows[2, 3:5] = np.inf, -np.inf
+    rows[3] *= np.float32(3e36)
+    rows[4] = np.nan
+    assert distributions(rows) == [distribution(row) for row in rows]
