@@ -1,25 +1,44 @@
-"""`backproplab sweep` in a process that is warm: its own function, from the file to the table.
+"""A sweep of ours in a process that is warm: from the file to the last run on the disk.
 
 Beside training: train and validation loss and accuracy each epoch, two event files, a CSV, two
-checkpoints and a record for each run, the comparison of all runs and its CSV. Workers live as long
-as the library lets them, which is one sweep.
+checkpoints and a record for each run. The workers stay from sweep to sweep, as the peers' do; the
+command's ranked table is not made, as the peers make none.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from contextlib import redirect_stdout
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.trials import SEEDS, Score, script
 
+if TYPE_CHECKING:
+    from backproplab.sweep.executors import Engine
+
+
+KEPT = ExitStack()  # to the end of the process
+
+
+@cache
+def workers() -> Engine:
+    from backproplab.sweep.executors import open_executor  # here: workers import this file
+
+    return KEPT.enter_context(open_executor("local"))
+
 
 def sweep(source: Path, out: Path) -> None:
-    from backproplab.cli.sweep import command  # here: workers import this file
+    from backproplab import runs
+    from backproplab.sweep import read
+    from backproplab.sweep.driver import Driver
+    from backproplab.sweep.session import SweepFolder
 
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        command(source, log_dir=out, progress="none")
+    session = runs.create_session(runs.open_log_root(out))
+    with runs.lock_session(session):
+        for _ in Driver(SweepFolder(session, read(source)), workers()).run():
+            pass
 
 
 def scores(out: Path) -> list[Score]:
@@ -38,4 +57,5 @@ def _score(rate: float, seed: int, run: Path) -> Score:
 
 
 if __name__ == "__main__":
-    script(sweep)
+    with KEPT:
+        script(sweep)

@@ -12,10 +12,11 @@ import numpy as np
 
 from backproplab.autograd.ops.elementwise import where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
-from backproplab.autograd.primitive import Array, Op, into, primitive, shape_of
+from backproplab.autograd.primitive import Array, Call, Op, into, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
 from backproplab.autograd.tensor import Tensor
 
+FEW = 4  # columns
 Axis = int | tuple[int, ...] | None
 
 
@@ -112,36 +113,55 @@ max = _extreme("max", np.maximum.reduce)
 min = _extreme("min", np.minimum.reduce)
 
 
-def _shifted_exp(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
-    top = np.max(x, axis=axis, keepdims=True)
-    shift = np.where(np.isinf(top), 0, top)  # infinite: exp(inf) or exp(-inf), not exp(nan)
-    return np.exp(np.subtract(x, shift, out=out), out=out)
+def fold_calls(ufunc: np.ufunc, x: Array, axis: tuple[int, ...], out: Array) -> list[Call]:
+    """out ← the ufunc over the axes, which stay; over a few columns column by column.
+
+    NumPy's own reduction begins anew for each row, which costs more than a row of a few numbers.
+    """
+    columns = x.shape[-1] if x.ndim else 0
+    if axis != (-1,) or not 2 <= columns <= FEW:
+        return [partial(ufunc.reduce, x, axis=axis, out=out, keepdims=True)]
+    parts = [x[..., i : i + 1] for i in range(columns)]
+    first = partial(ufunc, parts[0], parts[1], out=out)
+    return [first, *[partial(ufunc, out, part, out=out) for part in parts[2:]]]
+
+
+def folded(ufunc: np.ufunc, x: Array, axis: tuple[int, ...]) -> Array:
+    """The ufunc over the axes, which stay: computed as by ``fold_calls``."""
+    if axis != (-1,) or x.ndim == 0 or not 2 <= x.shape[-1] <= FEW:
+        whole: Array = ufunc.reduce(x, axis=axis, keepdims=True)
+        return whole
+    out = np.empty_like(x[..., :1])
+    for call in fold_calls(ufunc, x, axis, out):
+        call()
+    return out
 
 
 def _softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
-    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    top = folded(np.maximum, x, axis)
     with np.errstate(invalid="ignore"):  # of an infinite row the right NaN
         e = np.exp(np.subtract(x, top, out=out), out=out)  # of whole numbers too
-        return np.divide(e, np.add.reduce(e, axis=axis, keepdims=True), out=e)
+        return np.divide(e, folded(np.add, e, axis), out=e)
 
 
-def _prepare_softmax(x: Array, out: Array, axis: tuple[int, ...]) -> list[Any]:
+def _prepare_softmax(x: Array, out: Array, axis: tuple[int, ...]) -> list[Call]:
     top = np.empty_like(np.maximum.reduce(x, axis=axis, keepdims=True))
     total = top.astype(out.dtype)
     return [
-        partial(np.maximum.reduce, x, axis, None, top, True),
+        *fold_calls(np.maximum, x, axis, top),
         partial(np.subtract, x, top, out),
         partial(np.exp, out, out),
-        partial(np.add.reduce, out, axis, None, total, True),
+        *fold_calls(np.add, out, axis, total),
         partial(np.divide, out, total, out),
     ]
 
 
 def logsumexp_array(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    top = np.max(x, axis=axis, keepdims=True)
-    total = np.sum(_shifted_exp(x, axis), axis=axis, keepdims=True)
+    top = folded(np.maximum, x, axis)
+    shift = np.where(np.isinf(top), 0, top)  # infinite: exp(inf) or exp(-inf), not exp(nan)
+    total = folded(np.add, np.exp(x - shift), axis)
     with np.errstate(divide="ignore"):  # ln 0 of an all -inf row is the right -inf
-        y = np.log(total) + np.where(np.isinf(top), 0, top)
+        y = np.log(total) + shift
     return y if keepdims else np.squeeze(y, axis)
 
 
