@@ -138,6 +138,14 @@ CASES = {
         {"model": {"layers": [{"dense": 8}, {"dropout": 0.5}, {"dense": 1}]}},
         {"model__layers": [[{"dense": 8}, {"dropout": r}, {"dense": 1}] for r in (0, 0.2, 0.5)]},
     ),
+    "some_without_decay": (
+        {"model": {"hidden": [6, 5], "activation": "relu"}, "optimizer": "adamw"},
+        {"optimizer": [{"adamw": {"weight_decay": d, "l1": l}} for d, l in ((0, 0), (0.1, 0.01))]},
+    ),
+    "some_without_momentum": (
+        {"model": {"hidden": [6, 5], "activation": "relu"}},
+        {"optimizer": [{"momentum": {"momentum": m}} for m in (0, 0.9)]},
+    ),
     "initializers": ({}, {"model__initializer": ["glorot_uniform", "he_normal", "zeros"]}),
     "schedules": (
         {"learning_rate": 0.1},

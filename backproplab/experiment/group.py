@@ -81,8 +81,8 @@ def run_group(
     """
     ends: dict[int, Result | Exception] = {}
     members: dict[int, Member] = {}
-    data = cache(load)
-    with threadpool_limits(1):
+    data, threads = cache(load), experiments[0].threads
+    with threadpool_limits(1 if threads == "auto" else threads):
         for number, run in enumerate(zip(experiments, folders, slices, strict=True)):
             try:
                 members[number] = Member(data, *run)

@@ -5,8 +5,10 @@ This file must not know who trains them.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from backproplab.errors import BackpropLabError
-from backproplab.experiment.group import crew_size, shape_of
+from backproplab.experiment.group import MOST, crew_size, shape_of
 from backproplab.sweep.session import Job, SweepFolder
 
 
@@ -29,9 +31,10 @@ class Crews:
         if not self.lockstep or first.folder in self.alone:
             return [ready.pop(0)]
         kind = self._kind(first)
-        alike = [job for job in ready if job.folder not in self.alone and self._kind(job) == kind]
-        size = min(-(-len(alike) // slots), self._size(first)) if len(alike) > 1 else 1
-        crew = alike[:size]
+        alike = (job for job in ready if job.folder not in self.alone and self._kind(job) == kind)
+        found = list(islice(alike, MOST * slots))
+        size = min(-(-len(found) // slots), self._size(first)) if len(found) > 1 else 1
+        crew = found[:size]
         taken = {job.folder for job in crew}
         ready[:] = [job for job in ready if job.folder not in taken]
         return crew

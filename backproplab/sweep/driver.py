@@ -1,15 +1,16 @@
 """Driver: the one process that hands out the runs of a sweep and writes down what comes back.
 
 A worker that dies loses the slices that it had, and they are handed out again; a driver that dies
-loses the slices under way, and ``resume`` goes on with what is missing. This file must not know
-what a run does, nor the terminal.
+loses the slices under way. ``resume`` plays the sweep again from its beginning: what is there
+already is taken as it is, the rest is run. This file must not know what a run does, nor the
+terminal.
 """
 
 from __future__ import annotations
 
 import signal
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 from types import FrameType
@@ -21,10 +22,10 @@ from backproplab.sweep.executors import Engine
 from backproplab.sweep.job import Outcome, Work, run_slice
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
-from backproplab.sweep.sources import Chosen, Grid, Source
+from backproplab.sweep.sources import Chosen, Grid, Source, Stage
 from backproplab.sweep.standing import Standing
 
-STRIKES = 3  # workers that a run may cost before it counts as failed
+STRIKES = 3  # workers that a slice may cost before its run counts as failed
 LOOK = 0.5  # seconds between two looks at signals and the clock
 SLICE = 30.0  # seconds after which a run comes back, at the end of an epoch: what a crash may cost
 
@@ -36,6 +37,10 @@ class Driver:
     """Runs a sweep: ``for standing in driver.run(): …`` after every run that ends.
 
     searcher: chooses the trials as it goes; None for a grid.
+
+    Two things are kept apart. In which order runs are asked for and judged is decided by stages,
+    one after the other, so that it depends on nothing but what came of them. Which runs are at
+    work, together with which others, after which losses and pauses, is a matter of the moment.
     """
 
     def __init__(
@@ -50,12 +55,14 @@ class Driver:
         self.fail_fast = fail_fast
         self.signals = 0
         self.source: Source = Chosen(folder, searcher) if searcher else Grid(folder)
+        self.slots = 0  # the most that there were: a worker that is away for a moment counts
+        self.stages: dict[str, Stage] = {}  # by run: those that are not settled
+        self.queue: deque[Stage] = deque()  # the order in which they are settled
         self.crews = Crews(folder)
         self.ready: list[Job] = []
-        self.entered: set[str] = set()
-        # in the order of handing out: a crew, and those of it that were not there already
-        self.pending: dict[Back, tuple[Crew, Crew]] = {}
+        self.pending: dict[Back, Crew] = {}
         self.lost: Counter[str] = Counter()
+        self.ended: set[str] = set()
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
         runs = (trials or len(sweep.trials)) * len(sweep.seeds)
@@ -65,12 +72,13 @@ class Driver:
         """Raises StoppedError after a signal, MachineError when the engine is gone."""
         with self._listening():
             while True:
+                self._advance()
                 self._hand_out()
-                self.standing.running = sum(len(out) for _, out in self.pending.values())
+                self.standing.running = sum(map(len, self.pending.values()))
                 if not self.pending:
                     break
-                for future in self._ended():
-                    self._take(*self.pending.pop(future), future)
+                for future in wait(self.pending, LOOK, FIRST_COMPLETED).done:
+                    self._take(self.pending.pop(future), future)
                 yield self.standing
         if self.signals:
             raise StoppedError("stopped; what was done is kept: --resume goes on", self.signals)
@@ -79,97 +87,106 @@ class Driver:
     def _stops(self) -> bool:
         return bool(self.signals) or (self.fail_fast and bool(self.standing.errors))
 
-    def _hand_out(self) -> None:
-        """Keep every slot busy, and one crew waiting for the first that is free."""
-        slots = self.engine.capacity()
-        enough = 1 + MOST * slots * self.source.eager
-        while not self._stops and len(self.pending) <= slots:
-            if len(self.ready) < enough and (jobs := self.source.more()):
-                self.ready += jobs
-                continue
-            if not self.ready:
-                break
-            crew = self.crews.take(self.ready, max(slots - len(self.pending), 1))
-            out = [job for job in crew if not self._there(job)]
-            self.pending[self._submit(out)] = crew, out
+    def _advance(self) -> None:
+        """Settle what has arrived, stage by stage, and ask for more after each."""
+        self.slots = max(self.slots, self.engine.capacity())
+        self._ask()
+        while self.queue and not self.queue[0].missing:
+            stage = self.queue.popleft()
+            for job in stage.jobs:
+                del self.stages[job.folder]
+            self._enter(self.source.settled(stage))
+            self._count(stage.jobs)
+            self._ask()
 
-    def _there(self, job: Job) -> bool:
-        """Whether a driver before us has brought the run somewhere: then it is settled first."""
-        new = job.folder not in self.entered
-        self.entered.add(job.folder)
-        return new and bool(self.folder.status(job))
+    def _ask(self) -> None:
+        """Runs to keep every slot busy, and one waiting for the first that is free."""
+        enough = (1 + self.slots) * (MOST if self.source.eager else 1)
+        while not self._stops and len(self.stages) < enough and (stages := self.source.more()):
+            self._enter(stages)
+
+    def _enter(self, stages: Iterable[Stage]) -> None:
+        for stage in stages:
+            self.stages |= {job.folder: stage for job in stage.jobs}
+            if self.source.ordered:
+                self.queue.append(stage)
+            before = self.standing.finished
+            self.ready += [job for job in stage.jobs if not self._arrives(job)]
+            self.standing.before += self.standing.finished - before
+
+    def _arrives(self, job: Job) -> bool:
+        """Whether the run has come as far as its stage asks, or has ended: then note it."""
+        stage = self.stages[job.folder]
+        if job.folder not in self.standing.errors:
+            status, epoch = self.folder.status(job), self.folder.epoch(job)
+            if not status or (status == "paused" and (stage.until is None or epoch < stage.until)):
+                return False
+        self._count([job])
+        stage.missing.discard(job.folder)
+        if not (stage.missing or self.source.ordered):
+            self.queue.append(stage)
+        return True
+
+    def _hand_out(self) -> None:
+        slots = self.engine.capacity()
+        while self.ready and len(self.pending) <= slots and not self._stops:
+            crew = self.crews.take(self.ready, max(slots - len(self.pending), 1))
+            self.pending[self._submit(crew)] = crew
 
     def _submit(self, crew: Crew) -> Back:
-        if not crew:
-            nothing = Back()
-            nothing.set_result([])
-            return nothing
         works = []
         for job in crew:
             experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
             if experiment.threads == "auto":  # the engine's slots share the cores
                 experiment = experiment.model_copy(update={"threads": 1})
-            works.append(Work(experiment, self.folder.files(job), self.source.until(job)))
+            until = self.stages[job.folder].until
+            works.append(Work(experiment, self.folder.files(job), until))
         return self.engine.executor.submit(run_slice, works, SLICE, self.engine.flag)
 
-    def _ended(self) -> list[Back]:
-        """What has come back; of a search that learns, in the order of handing out."""
-        if not self.source.ordered:
-            return list(wait(self.pending, LOOK, FIRST_COMPLETED).done)
-        first = next(iter(self.pending))
-        return list(wait([first], LOOK).done)
-
-    def _take(self, crew: Crew, out: Crew, future: Back) -> None:
-        """Keep what came back, then see who goes on."""
+    def _take(self, crew: Crew, future: Back) -> None:
+        """Keep what came back; what has not arrived is handed out again."""
         again = []
-        for job, outcome in zip(out, self._outcomes(out, future), strict=True):
-            if outcome is None:
-                again.append(job)
-            elif outcome.status == "failed" and len(out) > 1:  # it may be another one's fault
-                self.crews.alone.add(job.folder)
-                again.append(job)
-            else:
+        for job, outcome in zip(crew, self._outcomes(crew, future), strict=True):
+            if outcome and outcome.status == "failed" and len(crew) > 1:
+                self.crews.alone.add(job.folder)  # it may be another one's fault
+            elif outcome:
                 self._keep(job, outcome)
+            if not self._arrives(job):
+                again.append(job)
         self.ready[:0] = again
-        for job in crew:
-            if job not in again:
-                self.standing.before += job not in out
-                self._settle(job)
 
-    def _outcomes(self, out: Crew, future: Back) -> Sequence[Outcome | None]:
+    def _outcomes(self, crew: Crew, future: Back) -> Sequence[Outcome | None]:
         """Of each run; None for one that is to be handed out again, because its worker died."""
         try:
             return future.result()
         except self.engine.lost as error:
-            self.lost.update(job.folder for job in out)
-            self.crews.alone |= {job.folder for job in out if len(out) > 1}
+            self.lost.update(job.folder for job in crew)
+            self.crews.alone |= {job.folder for job in crew if len(crew) > 1}
             failed = Outcome("failed", {}, f"its worker died {STRIKES} times: {error}")
-            return [failed if self.lost[job.folder] == STRIKES else None for job in out]
+            return [failed if self.lost[job.folder] == STRIKES else None for job in crew]
         except self.engine.gone as error:
-            return [Outcome("failed", {}, f"its workers died: {error}")] * len(out)
+            return [Outcome("failed", {}, f"its workers died: {error}")] * len(crew)
         except CancelledError:
             hint = "start it anew; --resume goes on"
             raise MachineError(f"{self.engine.name} is gone: {hint}") from None
 
     def _keep(self, job: Job, outcome: Outcome) -> None:
+        del self.lost[job.folder]
         if outcome.files:
             self.folder.keep(job, outcome.files)
-        if outcome.error:
+        if outcome.status == "failed":
             self.standing.errors[job.folder] = outcome.error
+            if self.folder.status(job):  # where it had paused before
+                self.folder.end(job, "failed")
 
-    def _settle(self, job: Job) -> None:
-        """A run has paused or ended: count it, and see what follows."""
-        status = self.folder.status(job)
-        if status != "paused":
-            self._count(job, status or "failed")
-        go_on, pruned = self.source.settled(job)
-        self.ready[:0] = go_on
-        for other in pruned:
-            self._count(other, "pruned")
-
-    def _count(self, job: Job, status: str) -> None:
-        value = self.folder.value(job.folder) if status == "completed" else None
-        self.standing.count(status, job.trial.label, value)
+    def _count(self, jobs: Iterable[Job]) -> None:
+        """Those that have ended, each once."""
+        for job in jobs:
+            status = self.folder.status(job) or "failed"
+            if status != "paused" and job.folder not in self.ended:
+                self.ended.add(job.folder)
+                value = self.folder.value(job.folder) if status == "completed" else None
+                self.standing.count(status, job.trial.label, value)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:

@@ -1,8 +1,8 @@
 """Searcher: chooses the trials of a search through Optuna, and keeps them in ``study.db``.
 
-Optuna's samplers work on a study in memory; a trial goes to the file in one transaction, when all
-of its values are chosen. So a process may die at any moment: the file holds a trial whole or not
-at all. One process at a time may write to it.
+Optuna's samplers and pruners work on a study in memory; a trial goes to the file in one
+transaction, when all of its values are chosen. So a process may die at any moment: the file holds a
+trial whole or not at all. One process at a time may write to it.
 
 This file is the only one that knows Optuna; it must not know what a trial is run for.
 """
@@ -14,6 +14,7 @@ import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from backproplab.errors import ConfigError, MachineError, Problem, RunError
 from backproplab.sweep.schema import Asha, Hyperband, Median, Parameter, Pruner, Search
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
@@ -38,8 +40,9 @@ class Searcher:
     """The trials of a search, one after the other: ``ask``, run it, ``tell`` its value.
 
     What trial n proposes depends on search_seed and n; under tpe and cmaes also on which trials
-    had been told by then, their values, and which were waiting. So a search that is opened again
-    goes on as if it had never stopped.
+    had been told by then, their values, and which were waiting. A search that is opened again
+    begins at trial 0 and is to be asked and told the same once more: the trials in study.db are
+    given as they are there, and the first one that is not is what it would have been.
 
     goal: minimize or maximize. folder: where study.db is, or will be. epochs: of a whole trial.
     Raises ConfigError if the method needs a package that is missing, RunError if study.db is
@@ -64,9 +67,10 @@ class Searcher:
             self._file = optuna.create_study(
                 storage=storage, study_name="sweep", direction=direction, load_if_exists=True
             )
-            self._study = optuna.create_study(direction=direction)
+            # of one name: hyperband's brackets depend on it
+            self._study = optuna.create_study(study_name="sweep", direction=direction)
             self._pruner = _pruner(search.pruner, epochs)
-            self._study.add_trials(self._file.trials)
+            self._before = self._file.trials
 
     def ask(self) -> tuple[int, Values] | None:
         """The next trial's number and its values by path; None after ``num_trials``.
@@ -77,9 +81,12 @@ class Searcher:
         if number >= (self.search.num_trials or 0):
             return None
         with _told_in_our_words(self._path):
-            self._study.sampler = _sampler(self.search, self._space, number)
-            self._study.ask(self._space)
-            self._file.add_trial(self._trials[number])
+            if number < len(self._before):
+                self._study.add_trial(_begun(self._before[number]))
+            else:
+                self._study.sampler = _sampler(self.search, self._space, number)
+                self._study.ask(self._space)
+                self._file.add_trial(self._trials[number])
         return number, self._values(self._trials[number])
 
     def tell(self, number: int, value: float | None) -> None:
@@ -93,7 +100,7 @@ class Searcher:
         # learning rates that diverge again and again
         state = TrialState.PRUNED if value is None else TrialState.COMPLETE
         with _told_in_our_words(self._path):
-            for study in (self._file, self._study):
+            for study in self._studies(number):
                 study.tell(number, value, state)
 
     @property
@@ -107,19 +114,22 @@ class Searcher:
         It depends on the values of the other trials that were told of by then.
         """
         with _told_in_our_words(self._path):
-            for study in (self._file, self._study):
-                trial = study.get_trials(deepcopy=False)[number]
-                study._storage.set_trial_intermediate_value(trial._trial_id, epoch, value)
-            # the file's own trial: what the pruner notes down outlives the process
-            return self._pruner.prune(self._file, self._file.get_trials(deepcopy=False)[number])
+            for study in self._studies(number):
+                storage = study._storage
+                place = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+                storage.set_trial_intermediate_value(place, epoch, value)
+            return self._pruner.prune(self._study, self._trials[number])
 
-    def waiting(self) -> list[tuple[int, Values]]:
-        """The trials that were asked for and not told: after a restart, the dead driver's."""
-        return [(t.number, self._values(t)) for t in self._trials if not t.state.is_finished()]
+    def known(self, number: int, epoch: int) -> float | None:
+        """By which value the trial was judged after so many epochs, before this was opened."""
+        before = self._before[number : number + 1]
+        return before[0].intermediate_values.get(epoch) if before else None
 
-    def finished(self) -> dict[int, float | None]:
-        """What was told, by the trial's number."""
-        return {t.number: t.value for t in self._trials if t.state.is_finished()}
+    def _studies(self, number: int) -> list[Study]:
+        """Who is to hear of the trial: the file, unless it knew its end when it was opened."""
+        before = self._before[number : number + 1]
+        over = bool(before) and before[0].state.is_finished()
+        return [self._study] if over else [self._file, self._study]
 
     @property
     def _trials(self) -> list[FrozenTrial]:
@@ -132,6 +142,16 @@ class Searcher:
             path: trial.params[path] if values is None else values[trial.params[path]]
             for path, values in listed.items()
         }
+
+
+def _begun(trial: FrozenTrial) -> FrozenTrial:
+    """The trial as it was when it was asked for."""
+    from optuna.trial import TrialState
+
+    begun = copy(trial)
+    begun.state, begun.values, begun.datetime_complete = TrialState.RUNNING, None, None
+    begun.intermediate_values = {}
+    return begun
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:

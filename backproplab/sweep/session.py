@@ -127,10 +127,12 @@ class SweepFolder:
             shutil.rmtree(before, ignore_errors=True)
             sync_directory(self.path)
 
-    def prune(self, job: Job) -> None:
-        """End a paused run where it stands."""
-        pruned = dict(self.record(job.folder)) | {"status": "pruned", "stop_reason": "pruned"}
-        write_atomic(self.path / job.folder / "run.json", json.dumps(pruned, indent=2) + "\n")
+    def end(self, job: Job, status: str) -> None:
+        """End a paused run where it stands: ``pruned`` or ``failed``; another is left as it is."""
+        record = self.record(job.folder)
+        if record.get("status") == "paused":
+            ended = dict(record) | {"status": status, "stop_reason": status}
+            write_atomic(self.path / job.folder / "run.json", json.dumps(ended, indent=2) + "\n")
 
     def _tidy(self) -> None:
         """Put right what a driver that was killed has left."""

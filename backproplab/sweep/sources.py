@@ -6,34 +6,41 @@ This file must not know who runs them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Protocol
 
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
-from backproplab.sweep.trials import Trial
 
-Verdict = tuple[list[Job], list[Job]]  # (those that go on, those that were pruned)
+
+class Stage:
+    """Runs that are waited for together, until all have ended or done ``until`` epochs.
+
+    until: None for the end. missing: the runs that have not arrived, by folder.
+    """
+
+    def __init__(self, jobs: Sequence[Job], until: int | None = None) -> None:
+        self.jobs = jobs
+        self.until = until
+        self.missing = {job.folder for job in jobs}
 
 
 class Source(Protocol):
-    """Where jobs come from.
+    """Where runs come from.
 
-    ordered: what it asks for depends on what it was told, so it is told in the order of asking.
-    eager: it asks for as many as can be used; else for one trial at a time.
+    ordered: what it asks for depends on what it was told, so stages are settled in the order of
+    asking. eager: it asks for as many as can be used; else for no more than are needed.
     """
 
     ordered: bool
     eager: bool
 
-    def more(self) -> list[Job]:
+    def more(self) -> list[Stage]:
         """The next runs: of one trial, or of all; none after the last."""
 
-    def until(self, job: Job) -> int | None:
-        """The epoch after which the run, as it stands, shall pause."""
-
-    def settled(self, job: Job) -> Verdict:
-        """A run has paused or ended."""
+    def settled(self, stage: Stage) -> list[Stage]:
+        """All of its runs have arrived: what follows."""
 
 
 class Grid:
@@ -46,19 +53,16 @@ class Grid:
         self.folder = folder
         self.given = False
 
-    def more(self) -> list[Job]:
+    def more(self) -> list[Stage]:
         if self.given:
             return []
         self.given = True
         jobs = [job for trial in self.folder.sweep.trials for job in self.folder.jobs(trial)]
         self.folder.write()
-        return jobs
+        return [Stage([job]) for job in jobs]
 
-    def until(self, job: Job) -> int | None:
-        return None
-
-    def settled(self, job: Job) -> Verdict:
-        return ([job], []) if self.folder.status(job) == "paused" else ([], [])
+    def settled(self, stage: Stage) -> list[Stage]:
+        return []
 
 
 class Chosen:
@@ -71,78 +75,48 @@ class Chosen:
     def __init__(self, folder: SweepFolder, searcher: Searcher) -> None:
         self.folder = folder
         self.searcher = searcher
-        search = searcher.search
-        self.pruner = search.pruner
+        self.pruner = searcher.search.pruner
         self.ordered = self.pruner is not None or searcher.learns
         self.eager = not searcher.learns
-        self.asked = searcher.waiting()  # by a driver that was stopped
-        told = searcher.finished()
-        self.before = [trial for number, trial in folder.trials.items() if number in told]
-        self.left: dict[int, dict[str, Job]] = {}  # by trial: the runs that have not ended
-        self.gate: dict[int, set[str]] = {}  # of these, the runs that wait at a rung
 
-    def more(self) -> list[Job]:
-        if self.before:
-            return [job for trial in self._taken_before() for job in self.folder.jobs(trial)]
-        found = self.asked.pop(0) if self.asked else self.searcher.ask()
+    def more(self) -> list[Stage]:
+        found = self.searcher.ask()
         if found is None:
             return []
-        trial = self.folder.sweep.trial(*found)
-        jobs = self.folder.jobs(trial)
-        self.folder.write()
-        self.left[trial.number] = {job.folder: job for job in jobs}
-        self.gate[trial.number] = set()
-        return jobs
+        new = found[0] not in self.folder.trials
+        jobs = self.folder.jobs(self.folder.sweep.trial(*found))
+        if new:
+            self.folder.write()
+        return [Stage(jobs, self._rung(jobs[0], 0))]
 
-    def until(self, job: Job) -> int | None:
-        if self.pruner is None:
-            return None
-        epoch = self.folder.epoch(job)
-        rungs = self.pruner.rungs(job.trial.resolved.epochs)
+    def settled(self, stage: Stage) -> list[Stage]:
+        number, until = stage.jobs[0].trial.number, stage.until
+        if until is None:
+            self.searcher.tell(number, self._mean(number))
+            return []
+        known = self.searcher.known(number, until)
+        left = [job for job in stage.jobs if self._goes_on(job, until, known)]
+        mean = self._mean(number) if known is None else known
+        if left and mean is not None and not self.searcher.prunes(number, until, mean):
+            return [Stage(left, self._rung(left[0], until))]
+        for job in left:
+            self.folder.end(job, "pruned")
+        self.searcher.tell(number, None if left else mean)
+        return []
+
+    def _rung(self, job: Job, epoch: int) -> int | None:
+        """The epoch after this one at which the trial is judged; None if it is not."""
+        rungs = self.pruner.rungs(job.trial.resolved.epochs) if self.pruner else ()
         return next((rung for rung in rungs if rung > epoch), None)
 
-    def settled(self, job: Job) -> Verdict:
-        number = job.trial.number
-        if number not in self.left:  # told by a driver before us
-            return [], []
-        left, gate = self.left[number], self.gate[number]
-        if self.folder.status(job) != "paused":
-            del left[job.folder]
-        elif self._at_rung(job):
-            gate.add(job.folder)
-        else:
-            return [job], []
-        if left.keys() - gate:
-            return [], []
-        return self._judged(number, list(left.values())) if left else self._told(number)
-
-    def _at_rung(self, job: Job) -> bool:
-        rungs = self.pruner.rungs(job.trial.resolved.epochs) if self.pruner else ()
-        return self.folder.epoch(job) in rungs
-
-    def _judged(self, number: int, jobs: list[Job]) -> Verdict:
-        self.gate[number].clear()
-        mean = self._mean(number)
-        epoch = self.folder.epoch(jobs[0])
-        if mean is not None and not self.searcher.prunes(number, epoch, mean):
-            return jobs, []
-        for job in jobs:
-            self.folder.prune(job)
-        self.left[number].clear()
-        self.searcher.tell(number, None)
-        return [], jobs
-
-    def _told(self, number: int) -> Verdict:
-        self.searcher.tell(number, self._mean(number))
-        return [], []
+    def _goes_on(self, job: Job, rung: int, known: float | None) -> bool:
+        """Whether the run stood at the rung, or stands there: it may be far beyond by now."""
+        epoch = self.folder.epoch(job)
+        paused = self.folder.status(job) == "paused"
+        return paused or epoch > rung or (epoch == rung and known is not None)
 
     def _mean(self, number: int) -> float | None:
         """Of the metric over the trial's seeds, where they stand; None if one has none."""
         values = [self.folder.value(name) for name in self.folder.trials[number]["runs"]]
         known = [value for value in values if value is not None]
         return fmean(known) if len(known) == len(values) else None
-
-    def _taken_before(self) -> list[Trial]:
-        """The trials that were told before, once."""
-        trials, self.before = self.before, []
-        return [self.folder.sweep.trial(t["number"], t["values"]) for t in trials]
