@@ -31,9 +31,9 @@ def workers() -> Engine:
 
 def sweep(source: Path, out: Path) -> None:
     from backproplab import runs
-    from backproplab.sweep import read
     from backproplab.sweep.driver import Driver
     from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.space import read
 
     session = runs.create_session(runs.open_log_root(out))
     with runs.lock_session(session):

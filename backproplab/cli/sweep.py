@@ -10,10 +10,10 @@ import typer
 from backproplab.cli.options import RUNS, LogDir
 
 if TYPE_CHECKING:
-    from backproplab.sweep import Sweep
     from backproplab.sweep.driver import Driver
     from backproplab.sweep.search import Searcher
     from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.space import Sweep
     from backproplab.sweep.standing import Standing
 
 SHOWN = 20  # trials of a dry run
@@ -54,10 +54,10 @@ def command(
     backproplab sweep configs/hw3/optimizers.yaml
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
-    from backproplab import sweep as sweeps
+    from backproplab.sweep.space import read
 
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
-    sweep = sweeps.read(path, words or [], settings, yes)
+    sweep = read(path, words or [], settings, yes)
     for note in sweep.duplicates:
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:

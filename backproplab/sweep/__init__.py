@@ -1,10 +1,4 @@
-"""Sweeps: one file, or a config and comma words, as many trials.
+"""Sweeps: one file, or a config and comma words, as many trials; and who runs them.
 
-This room turns what is written into a list of checked trials; it trains nothing.
+Nothing is imported here: a worker needs ``job`` alone.
 """
-
-from backproplab.sweep.schema import Metric, Parameter, Pruner, Search
-from backproplab.sweep.space import Sweep, read
-from backproplab.sweep.trials import Trial
-
-__all__ = ["Metric", "Parameter", "Pruner", "Search", "Sweep", "Trial", "read"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from backproplab.config import load
 from backproplab.errors import ConfigError
 from backproplab.files import is_plain_name
-from backproplab.sweep import Sweep, read
+from backproplab.sweep.space import Sweep, read
 from backproplab.sweep.trials import labels, put
 
 BASE = "data: spiral\noptimizer: adam\nmodel: {hidden: [4]}\nseed: 7\n"
