@@ -24,7 +24,8 @@ Array = np.ndarray[Any, Any]
 class Column(NDArrayOperatorsMixin):
     """P numbers, to meet arrays (P, …).
 
-    values: float64, of shape (P, 1, …).
+    values: float64, of shape (P, 1, …). It is true if any number is not 0, and equal to another
+    column only. It cannot be the output of a ufunc, nor be compared where Python wants one answer.
     """
 
     def __init__(self, values: Sequence[float] | Array) -> None:
@@ -34,9 +35,11 @@ class Column(NDArrayOperatorsMixin):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, dtype: Any = None, **settings: Any
     ) -> Any:
+        if any(isinstance(x, Column) for x in settings.get("out", ())):
+            return NotImplemented
         arrays = [x for x in inputs if isinstance(x, np.ndarray | np.generic)]
         if arrays:
-            kind = dtype or np.result_type(*arrays)
+            kind = dtype or np.result_type(*arrays, 0.0)
             given = [x.values.astype(kind) if isinstance(x, Column) else x for x in inputs]
             return getattr(ufunc, method)(*given, dtype=dtype, **settings)
         if ufunc is np.power:  # NumPy's may be a bit away from Python's
@@ -54,6 +57,9 @@ class Column(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         """True if any number is not 0."""
         return bool(self.values.any())
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Column) and np.array_equal(self.values, other.values)

@@ -1,6 +1,7 @@
 """Lockstep: every member of a group is, to the last bit, the run that it would be alone."""
 
 import json
+import time
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -138,6 +139,15 @@ CASES = {
         {"model": {"layers": [{"dense": 8}, {"dropout": 0.5}, {"dense": 1}]}},
         {"model__layers": [[{"dense": 8}, {"dropout": r}, {"dense": 1}] for r in (0, 0.2, 0.5)]},
     ),
+    "dropout_after_none": (  # a rate of 0 draws too, or the second layer would draw other numbers
+        {"model": {"layers": [{"dense": 1}]}},
+        {
+            "model__layers": [
+                [{"dense": 8}, {"dropout": r}, {"dense": 6}, {"dropout": 0.5}, {"dense": 1}]
+                for r in (0, 0.3)
+            ]
+        },
+    ),
     "some_without_decay": (
         {"model": {"hidden": [6, 5], "activation": "relu"}, "optimizer": "adamw"},
         {"optimizer": [{"adamw": {"weight_decay": d, "l1": l}} for d, l in ((0, 0), (0.1, 0.01))]},
@@ -231,6 +241,33 @@ def test_tensorboard_reads_the_same(tmp_path):
 def test_what_cannot_train_together(other):
     one, two = (Experiment.model_validate(BASE | fields) for fields in ({}, other))
     assert shape_of(one) != shape_of(two)
+
+
+def test_a_member_that_cannot_be_ended_takes_nobody_along(tmp_path):
+    """Its checkpoints cannot be written: it fails, the others are what they would be."""
+    group, folders = members(seed=[1, 2, 3]), [tmp_path / str(n) for n in range(3)]
+    folders[0].mkdir()
+    (folders[0] / "checkpoints").write_text("a file, where a folder has to be")
+    ends = run_group(group, folders, [None] * 3)
+    assert "checkpoints" in str(ends[0])
+    assert [end.status for end in ends[1:]] == ["completed"] * 2
+
+
+def test_a_member_that_cannot_start_is_a_failed_run(tmp_path):
+    group, folders = members(seed=[1, 2]), [tmp_path / str(n) for n in range(2)]
+    folders[0].mkdir()
+    (folders[0] / "train").write_text("a file, where a folder has to be")
+    ends = run_group(group, folders, [None] * 2)
+    assert "train" in str(ends[0])
+    assert json.loads((folders[0] / "run.json").read_text())["status"] == "failed"
+    assert ends[1].status == "completed"
+
+
+def test_members_share_their_time(tmp_path):
+    group, folders = members(seed=[1, 2, 3, 4]), [tmp_path / str(n) for n in range(4)]
+    start = time.perf_counter()
+    ends = run_group(group, folders, [None] * 4)
+    assert 0 < sum(end.state.seconds for end in ends) < time.perf_counter() - start
 
 
 def test_a_member_that_cannot_be_built_fails_alone(tmp_path):

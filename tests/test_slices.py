@@ -22,7 +22,7 @@ def experiment(**fields):
 def sliced(case, folder, length=2):
     """Train so many epochs at a time, each slice built anew. The number of slices, and the end."""
     for slices in range(1, 100):
-        result = run(case, folder, part=Slice(until=slices * length))
+        result = run(case, folder, part=Slice(slices * length))
         if result.status != "paused":
             return slices, result
 

@@ -90,10 +90,10 @@ def run_group(
                 ends[number] = error
         try:
             for number, divergence in _trained(members):
-                ends[number] = members.pop(number).leave(divergence)
+                ends[number] = _left(members.pop(number), divergence)
         except Exception as error:
             for number, member in members.items():
-                ends[number] = _failed(member, error)
+                ends[number] = _left(member, error)
     return [ends[number] for number in range(len(experiments))]
 
 
@@ -104,9 +104,10 @@ class Member:
         self, data: Loader, experiment: Experiment, folder: Path, part: Slice | None
     ) -> None:
         parts = build(experiment, data)
-        self.around = ExitStack()
-        self.course = self.around.enter_context(running(parts, folder, (), part))
-        self.around.enter_context(self.course.trainer.training())
+        with ExitStack() as around:
+            self.course = around.enter_context(running(parts, folder, (), part))
+            around.enter_context(self.course.trainer.training())
+            self.around = around.pop_all()  # all went well: left by ``leave``
 
     def leave(self, error: Exception | None = None) -> Result:
         """End the run, by the error if there is one: raised, if the run takes no note of it."""
@@ -122,9 +123,8 @@ def _trained(members: Mapping[int, Member]) -> Iterator[tuple[int, Exception | N
         yield numbers[trainer], error
 
 
-def _failed(member: Member, error: Exception) -> Exception:
+def _left(member: Member, error: Exception | None) -> Result | Exception:
     try:
-        member.leave(error)
+        return member.leave(error)
     except Exception as told:
         return told
-    return error

@@ -58,7 +58,7 @@ class Dropout(Layer, name="dropout"):
     by_member = ("rate",)
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
-        if at.generator is None or not self.rate:
+        if at.generator is None:
             return x
         return x * dropout_mask(x, rate=spread(self.rate, x.ndim), generator=at.generator)
 

@@ -30,8 +30,7 @@ class Crews:
         first = ready[0]
         if not self.lockstep or first.folder in self.alone:
             return [ready.pop(0)]
-        kind = self._kind(first)
-        alike = (job for job in ready if job.folder not in self.alone and self._kind(job) == kind)
+        alike = (job for job in ready if self._alike(job, first))
         found = list(islice(alike, MOST * slots))
         size = min(-(-len(found) // slots), self._size(first)) if len(found) > 1 else 1
         crew = found[:size]
@@ -39,9 +38,13 @@ class Crews:
         ready[:] = [job for job in ready if job.folder not in taken]
         return crew
 
-    def _kind(self, job: Job) -> tuple[str, int]:
-        paused = self.folder.status(job) == "paused"
-        return self._shape(job), self.folder.epoch(job) if paused else 0
+    def _alike(self, job: Job, first: Job) -> bool:
+        if job.folder in self.alone or self._shape(job) != self._shape(first):
+            return False
+        return self._epoch(job) == self._epoch(first)  # looked up last: it is in a file
+
+    def _epoch(self, job: Job) -> int:
+        return self.folder.epoch(job) if self.folder.status(job) == "paused" else 0
 
     def _shape(self, job: Job) -> str:
         number = job.trial.number

@@ -20,7 +20,7 @@ from backproplab.errors import BackpropLabError
 from backproplab.experiment import Result, run
 from backproplab.experiment.group import run_group
 from backproplab.files import unsynced
-from backproplab.train.callbacks import Slice
+from backproplab.train.callbacks import Deadline, Slice
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[
 def _ends(
     works: Sequence[Work], folders: Sequence[Path], seconds: float, flag: Path | None
 ) -> Sequence[Result | BaseException]:
-    slices = [Slice(work.until, seconds, flag) for work in works]
+    deadline = Deadline(seconds, flag)
+    slices = [Slice(work.until, deadline) for work in works]
     if len(works) > 1:
         return run_group([work.experiment for work in works], folders, slices)
     try:

@@ -50,7 +50,7 @@ def _seeds(value: Any) -> Any:
 
 def _off(value: Any) -> Any:
     """YAML's plain ``off`` is refused as an old truth value; ``false`` says the same."""
-    return "off" if value is False else value
+    return {True: "auto", False: "off"}[value] if isinstance(value, bool) else value
 
 
 def _base(value: Any) -> Any:

@@ -22,14 +22,13 @@ from typing import Any
 from backproplab.files import machine_limits, sync_directory, write_atomic
 from backproplab.runs.folders import read_json
 from backproplab.sweep.space import Sweep
-from backproplab.sweep.trials import Trial
+from backproplab.sweep.trials import Trial, with_seed
 
 FINISHED = ("completed", "diverged", "pruned")
 STANDS = (*FINISHED, "paused")  # a failed or interrupted run begins anew
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
 EVENTS = "tfevents"
-LONGEST = 80
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class SweepFolder:
     def jobs(self, trial: Trial) -> list[Job]:
         """A job for each seed. The trial is written down before any of them runs."""
         alone = len(self.sweep.seeds) == 1
-        names = [trial.label if alone else _with_seed(trial.label, s) for s in self.sweep.seeds]
+        names = [trial.label if alone else with_seed(trial.label, s) for s in self.sweep.seeds]
         self.trials[trial.number] = {
             "number": trial.number,
             "key": trial.key,
@@ -115,7 +114,7 @@ class SweepFolder:
         before = self.path / f"{BEFORE}{job.folder}"
         with machine_limits(final):
             if self.status(job) == "paused":
-                shutil.copytree(final, partial, copy_function=os.link)
+                shutil.copytree(final, partial, copy_function=_link)
             for name, content in files.items():
                 place = partial / name
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +142,14 @@ class SweepFolder:
             shutil.rmtree(before) if final.exists() else before.replace(final)
 
 
+def _link(source: str, target: str) -> None:
+    """The same file once more; a copy where the file system knows no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def identity(sweep: Sweep) -> str:
     """Equal for sweeps that ask the same."""
     text = json.dumps(sweep.tree, sort_keys=True, default=str)
@@ -167,8 +174,3 @@ def _written(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     return found
-
-
-def _with_seed(label: str, seed: int) -> str:
-    ending = f"_seed-{seed}"
-    return label[: LONGEST - len(ending)].rstrip("._-") + ending

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Protocol
 
+from backproplab.sweep.schema import Median
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
 
@@ -77,7 +78,8 @@ class Chosen:
         self.searcher = searcher
         self.pruner = searcher.search.pruner
         self.ordered = self.pruner is not None or searcher.learns
-        self.eager = not searcher.learns
+        # a median is of trials that are whole
+        self.eager = not (searcher.learns or isinstance(self.pruner, Median))
 
     def more(self) -> list[Stage]:
         found = self.searcher.ask()

@@ -18,10 +18,21 @@ from backproplab.config.cursor import Cursor
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, Problem, did_you_mean
+from backproplab.nn.metrics import METRICS
 from backproplab.sweep.blocks import Origins, amount, block_problems, points
 from backproplab.sweep.schema import Metric, Parameter, Search, SweepFile
-from backproplab.sweep.trials import Trial, Values, key_of, label, labels, numbered, resolve, steps
+from backproplab.sweep.trials import (
+    Trial,
+    Values,
+    key_of,
+    label,
+    labels,
+    numbered,
+    resolve,
+    room,
+    steps,
+)
 from backproplab.sweep.words import (
     apply_words,
     base_document,
@@ -31,6 +42,11 @@ from backproplab.sweep.words import (
 )
 from backproplab.text import counted
 
+MEASURED = [
+    f"{split}{name}"
+    for split in ("val_", "", "test_")
+    for name in ("loss", *(metric.name for found in METRICS.values() for metric in found))
+]
 Point = tuple[Values, Origins]
 Draft = tuple[Values, Experiment, Document]
 
@@ -63,7 +79,7 @@ class Sweep:
         """
         origins: Origins = {path: ("parameters", path) for path in values}
         resolved, document = resolve(self.base, self.document, values, origins)
-        name = numbered(label(values, list(values)), number)
+        name = numbered(label(values, list(values)), number, room(self.seeds))
         return Trial(number, values, key_of(resolved), name, resolved, document)
 
 
@@ -93,7 +109,7 @@ def read(
     fit = {path: p for path, p in file.parameters.items() if path not in unfit}
     checked = file.model_copy(update={"parameters": fit})
     trials, found = _resolve_all(base, sweep, _points(checked, sweep))
-    problems += [*unfit.values(), *found]
+    problems += [*unfit.values(), *found, *_metric_problems(file, sweep, trials)]
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
@@ -184,6 +200,26 @@ def _resolve_all(
     return drafts, list(problems)
 
 
+def _metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
+    """A metric that trials cannot be ranked or judged by."""
+    name, where = file.metric.name, sweep.where(("metric", "name"))
+    if name not in MEASURED:
+        hint = did_you_mean(name, MEASURED)
+        return [
+            Problem(where, f"metric: '{name}' is not measured; one of {', '.join(MEASURED)}", hint)
+        ]
+    if file.pruner and name.startswith("test_"):
+        hint = "name one that each epoch has, such as val_loss"
+        return [
+            Problem(where, f"metric: {name} is measured at the end, too late for a pruner", hint)
+        ]
+    matters = file.method != "grid" or "metric" in sweep.tree
+    if matters and name.startswith("val_") and not all(d[1].data.validation_split for d in drafts):
+        what = f"metric: {name} needs examples to validate on, data.validation_split is 0"
+        return [Problem(where, what, "set it, or name another metric, such as loss")]
+    return []
+
+
 def _not_whole(
     parameters: Mapping[str, Parameter], base: Document, sweep: Document
 ) -> dict[str, Problem]:
@@ -218,7 +254,7 @@ def _sweep(
     trials: tuple[Trial, ...] = ()
     duplicates: tuple[str, ...] = ()
     if file.method == "grid":
-        trials, duplicates = _trials(drafts, name)
+        trials, duplicates = _trials(drafts, name, room(seeds))
     else:
         search = Search(**{key: getattr(file, key) for key in Search.model_fields})
     texts = {n: Path(n).read_text("utf-8-sig") for n in dict.fromkeys((sweep.name, base.name))}
@@ -242,7 +278,9 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-")
 
 
-def _trials(drafts: list[Draft], name: str) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
+def _trials(
+    drafts: list[Draft], name: str, longest: int
+) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
     """The different trials, and a note for each of the others."""
     different: dict[str, Draft] = {}
     same: list[tuple[Values, str]] = []
@@ -251,7 +289,9 @@ def _trials(drafts: list[Draft], name: str) -> tuple[tuple[Trial, ...], tuple[st
         if key in different:
             same.append((values, key))
         different.setdefault(key, (values, resolved, document))
-    names = dict(zip(different, labels([d[0] for d in different.values()], name), strict=True))
+    names = dict(
+        zip(different, labels([d[0] for d in different.values()], name, longest), strict=True)
+    )
     trials = tuple(
         Trial(number, values, key, names[key], resolved, document)
         for number, (key, (values, resolved, document)) in enumerate(different.items())

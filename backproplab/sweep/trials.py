@@ -129,11 +129,11 @@ def key_of(experiment: Experiment) -> str:
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def labels(trials: Sequence[Values], default: str) -> list[str]:
+def labels(trials: Sequence[Values], default: str, longest: int = LONGEST) -> list[str]:
     """A name for each trial, of what differs between them; ``default`` if nothing does."""
     paths = dict.fromkeys(path for values in trials for path in values)
     differing = [p for p in paths if len({_text(v[p]) if p in v else None for v in trials}) > 1]
-    return _unique([label(values, differing) or default for values in trials])
+    return _unique([label(values, differing) or default for values in trials], longest)
 
 
 def label(values: Values, paths: Sequence[str]) -> str:
@@ -144,25 +144,35 @@ def label(values: Values, paths: Sequence[str]) -> str:
     return "_".join(f"{names[path]}-{_text(values[path])}" for path in paths if path in values)
 
 
-def numbered(label: str, number: int) -> str:
-    """The label, cut to the length of a folder's name with a number at its end."""
+def numbered(label: str, number: int, longest: int = LONGEST) -> str:
+    """The label with a number at its end, cut to this length."""
     suffix = f"_{number}"
-    return label[: LONGEST - len(suffix)] + suffix
+    return label[: longest - len(suffix)] + suffix
 
 
-def _unique(labels: Sequence[str]) -> list[str]:
+def with_seed(label: str, seed: int) -> str:
+    """The name of one of several runs of a trial."""
+    return f"{label}_seed-{seed}"
+
+
+def room(seeds: Sequence[int]) -> int:
+    """How long a label may be, so that the folders of all of its runs can be named."""
+    return LONGEST - (max(len(with_seed("", s)) for s in seeds) if len(seeds) > 1 else 0)
+
+
+def _unique(labels: Sequence[str], longest: int) -> list[str]:
     """Each label once, in folders that may not tell capitals from small letters."""
     taken: dict[str, str] = {}
     for number, text in enumerate(labels):
-        free = (name for name in _candidates(text, number) if name.casefold() not in taken)
+        free = (name for name in _candidates(text, number, longest) if name.casefold() not in taken)
         name = next(free)
         taken[name.casefold()] = name
     return list(taken.values())
 
 
-def _candidates(label: str, number: int) -> Iterator[str]:
-    yield label[:LONGEST]
-    yield from (numbered(label, n) for n in count(number))
+def _candidates(label: str, number: int, longest: int) -> Iterator[str]:
+    yield label[:longest].rstrip("._-")
+    yield from (numbered(label, n, longest) for n in count(number))
 
 
 def _text(value: Any) -> str:

@@ -160,25 +160,37 @@ class Patience(Callback):
 class Slice(Callback):
     """Ends a slice of a run after an epoch: the run is ``paused``, and can be gone on with.
 
-    until: so many epochs of the run.  seconds: of this slice.  flag: a file; once it is there.
+    until: so many epochs of the run.  deadline: whose time is over.
     It comes last in the list of callbacks: a run that has ended otherwise is not paused.
     """
 
-    def __init__(
-        self, until: int | None = None, seconds: float = np.inf, flag: Path | None = None
-    ) -> None:
+    def __init__(self, until: int | None = None, deadline: Deadline | None = None) -> None:
         self.until = until
-        self.deadline = time.monotonic() + seconds
-        self.flag = flag
+        self.deadline = deadline or Deadline()
 
     def epoch(self, trainer: Trainer) -> None:
-        if trainer.state.epoch < trainer.epochs and self._due(trainer.state.epoch):
+        epoch = trainer.state.epoch
+        due = self.until is not None and epoch >= self.until
+        if epoch < trainer.epochs and (due or self.deadline.is_over(epoch)):
             trainer.state.request_stop("slice")
 
-    def _due(self, epoch: int) -> bool:
-        if self.until is not None and epoch >= self.until:
-            return True
-        return time.monotonic() >= self.deadline or (self.flag is not None and self.flag.exists())
+
+class Deadline:
+    """The end of a slice's time, for runs that train together: all get one answer an epoch.
+
+    seconds: from now.  flag: a file; once it is there, time is over too.
+    """
+
+    def __init__(self, seconds: float = np.inf, flag: Path | None = None) -> None:
+        self.end = time.monotonic() + seconds
+        self.flag = flag
+        self.answers: dict[int, bool] = {}
+
+    def is_over(self, epoch: int) -> bool:
+        if epoch not in self.answers:
+            called = self.flag is not None and self.flag.exists()
+            self.answers = {epoch: called or time.monotonic() >= self.end}
+        return self.answers[epoch]
 
 
 def goal_of(

@@ -88,7 +88,8 @@ class Trainer:
         )
         self.rows: dict[str, Row] = {}  # the newest evaluation, by split
         self.distributions: Distributions = partial(spread, self.learner)
-        self.started = 0.0
+        self.clock = 0.0
+        self.sharing = 1  # runs that train together, and take their time together
         self.restored_epoch = 0
 
     @property
@@ -121,7 +122,7 @@ class Trainer:
         """Around the epochs: the callbacks start and finish, and the state says how it ended."""
         try:
             self._tell("start")
-            self.started = time.perf_counter() - self.state.seconds
+            self.clock = time.perf_counter()
             yield
             self.state.status = ENDS.get(self.state.stop_reason, "completed")
         except DivergedError:
@@ -170,7 +171,8 @@ class Trainer:
         self.rows = {"train": train} | ({"validation": validation} if validation else {})
         self.state.metrics = train | {f"val_{name}": value for name, value in validation.items()}
         self.rate.epoch(self.state.metrics)
-        self.state.seconds = time.perf_counter() - self.started
+        before, self.clock = self.clock, time.perf_counter()
+        self.state.seconds += (self.clock - before) / self.sharing
         self._tell("epoch")
         if not np.isfinite(self.state.metrics["loss"]):
             culprit = self.learner.first_nonfinite(self.train.inputs, self.train.encoded)

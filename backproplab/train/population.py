@@ -79,6 +79,7 @@ class Population:
         self.spread: dict[str, list[Distribution]] = {}  # by array and member, of this epoch
         for number, trainer in enumerate(trainers):
             trainer.distributions = partial(self._distributions, number)
+            trainer.sharing = len(trainers)
         self.live = dict(enumerate(trainers))
         self.ended: list[Ended] = []
 
@@ -143,6 +144,7 @@ class Population:
     def _bring_to(self, number: int) -> None:
         trainer = self.trainers[number]
         trainer.state.step, trainer.state.examples = self.step, self.examples
+        trainer.learner.refusal = self.learner.refusal
         trainer.parameters.flat[...] = self.parameters.flat[number]
         trainer.gradient.flat[...] = self.gradient.flat[number]
         for name, vector in self.slots.items():

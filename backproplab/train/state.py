@@ -16,7 +16,8 @@ class RunState:
     epoch: epochs evaluated, one that ``steps`` cut short included. step: finished updates.
     examples: examples seen.
     metrics: the newest row, by Keras' names: ``loss``, ``accuracy``, ``val_loss``, …
-    seconds: from the first step to the newest evaluation, with what callbacks do in between.
+    seconds: from the first step to the newest evaluation, with what callbacks do in between; of a
+        run in lockstep its share of them.
     status: ``paused`` after one slice of several, ``pruned`` by a sweep, which chose others.
     best: the row (with its ``epoch``) where the monitored value was best.
     signal: the number of the signal that asked for the end, 0 if none did.
