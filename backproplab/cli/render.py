@@ -227,12 +227,16 @@ def sweep_bar(standings: Iterable[Standing], title: str) -> None:
         progress.MofNCompleteColumn(),
         progress.BarColumn(bar_width=16),
         progress.TimeRemainingColumn(compact=True),
+        progress.TextColumn("{task.fields[others]}", style="dim"),
         progress.TextColumn("{task.fields[best]}", style="cyan"),
         console=Console(stderr=True),
     )
     with bar:
-        task = bar.add_task(title, total=None, best="")
+        task = bar.add_task(title, total=None, best="", others="")
         for standing in standings:
+            counts = {"running": standing.running} | standing.done
+            others = [f"{n} {status}" for status, n in counts.items() if status != "completed"]
             best = standing.best
             shown = f"best {text.number(best[0])}  {best[1]}" if best else ""
-            bar.update(task, total=standing.total, completed=standing.finished, best=shown)
+            bar.update(task, total=standing.total, completed=standing.finished, best=shown,
+                       others="  ".join(others))  # fmt: skip

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # trials of a dry run
 TOP = 20  # rows of the table at the end
+BEST = "values of each run's best epoch, test_ ones of its end"
+LAST = "values of each run's last epoch"
 
 
 def command(
@@ -51,7 +53,7 @@ def command(
     """Run the trials of a sweep, each with every seed, into one new log directory.
 
     \b
-    backproplab sweep configs/hw3/optimizers.yaml
+    backproplab sweep configs/hw3/optimizers_digits.yaml
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
     from backproplab.sweep.space import read
@@ -160,7 +162,8 @@ def _line(standing: Standing) -> str:
 
 def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
     """The ranked table, results.csv, and what to type next."""
-    from shlex import quote
+    import sys
+    from shlex import join, quote
 
     from backproplab import report
     from backproplab.errors import RunError
@@ -177,10 +180,13 @@ def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
         return
     comparison = report.compare(records)
     typer.echo(report.formatted(comparison, "table", (), TOP))
-    typer.echo(sentence(records))
+    typer.echo(f"{BEST if driver.folder.sweep.metric.at == 'best' else LAST}; {sentence(records)}")
     write_atomic(session / "results.csv", report.formatted(comparison, "csv") + "\n")
     write_hparams(session)
     where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
+    if standing.finished < standing.total:
+        words = [word for word in sys.argv[1:] if word != "--resume"]
+        typer.echo(f"\ngo on     backproplab {join([*words, '--resume'])}")
     typer.echo(f"\nresults   {session / 'results.csv'}")
     typer.echo(f"report    backproplab report {session.name}{where}")
     typer.echo(f"curves    backproplab tensorboard {quote(str(session))}")

@@ -8,7 +8,7 @@ This file knows YAML and no files; what the keys mean is not its business.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,13 +43,20 @@ class Composed:
     faults: list[Problem] = field(default_factory=list)
 
 
-def compose(text: str, where: Callable[[Spot], str], base: TreePath = ()) -> Composed:
+def compose(
+    text: str,
+    where: Callable[[Spot], str],
+    base: TreePath = (),
+    words: Collection[str] = (),
+) -> Composed:
     """The one value that ``text`` holds, standing at ``base`` in its config, and its faults.
+
+    words: keys at the top whose plain value is text, such as ``off``.
 
     Raises ConfigError at a fault of syntax, with those before it: the rest cannot be read.
     where: the place of a problem, as a message says it.
     """
-    composer = _Composer(text, where)
+    composer = _Composer(text, where, words)
     try:
         composer.document(base)
     except ConfigError as error:
@@ -71,8 +78,9 @@ def start(event: Any) -> Spot:
 class _Composer:
     """One walk over the events of a text: a ``fault`` is kept, a ``stop`` ends the walk."""
 
-    def __init__(self, text: str, where: Callable[[Spot], str]) -> None:
+    def __init__(self, text: str, where: Callable[[Spot], str], words: Collection[str]) -> None:
         self.text, self.where = text, where
+        self.words = {(word,) for word in words}
         self.composed = Composed()
         self.values = 0
 
@@ -116,7 +124,7 @@ class _Composer:
 
     def scalar(self, event: Any, path: TreePath) -> Any:
         self.printable(event, path)
-        if event.style:
+        if event.style or path in self.words:
             return event.value
         try:
             return plain(event.value)

@@ -16,6 +16,8 @@ from backproplab.config.problems import problems_of
 from backproplab.config.yaml_source import Document, read_yaml
 from backproplab.errors import ConfigError, Problem
 
+OF_SWEEPS = {"base", "grid", "zip", "branches", "parameters"}
+
 
 def load(path: Path | str, *overrides: str) -> Experiment:
     """The experiment of a YAML file, with ``key.path=value`` words put over it.
@@ -28,6 +30,8 @@ def load(path: Path | str, *overrides: str) -> Experiment:
 def read(path: Path | str, *overrides: str) -> tuple[Experiment, Document]:
     """``load`` together with the document, which knows where each value stands."""
     document = read_yaml(Path(path))
+    if OF_SWEEPS & document.tree.keys():
+        raise ConfigError(Problem(str(path), "this is a sweep", f"backproplab sweep {path}"))
     problems = list(document.faults)
     try:
         document = apply_overrides(document, overrides)

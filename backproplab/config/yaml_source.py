@@ -7,6 +7,7 @@ This file knows no keys: what they mean is the schema's business.
 from __future__ import annotations
 
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -57,8 +58,11 @@ class Document:
         return 1, 1
 
 
-def read_yaml(path: Path) -> Document:
-    """The document in a file. Raises ConfigError for a file or a syntax that cannot be read."""
+def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
+    """The document in a file. Raises ConfigError for a file or a syntax that cannot be read.
+
+    words: keys at the top whose plain value is text, such as ``off``.
+    """
     name = str(path)
     try:
         _look_at(path)
@@ -72,15 +76,15 @@ def read_yaml(path: Path) -> Document:
         raise ConfigError(Problem(name, f"cannot be read: {reason}", hint)) from None
     except ValueError:  # a NUL, or what the file system's encoding cannot write
         raise ConfigError(Problem(quoted(name), "is no file name", "name a YAML file")) from None
-    return parse_yaml(data, name)
+    return parse_yaml(data, name, words)
 
 
-def parse_yaml(text: str | bytes, name: str) -> Document:
+def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Document:
     """The document in ``text``. Raises ConfigError for a syntax that cannot be read."""
     text = text.removeprefix("\ufeff") if isinstance(text, str) else _decode(text, name)
     if len(text) > LIMIT:
         raise _too_large(name)
-    composed = compose(text, lambda spot: f"{name}:{spot[0]}:{spot[1]}")
+    composed = compose(text, lambda spot: f"{name}:{spot[0]}:{spot[1]}", words=words)
     if composed.value is None and not composed.faults:
         hint = "write lines such as 'epochs: 10'"
         raise ConfigError(Problem(name, "the config is empty; a mapping is expected", hint))

@@ -113,7 +113,7 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
     splits = data(experiment.data, experiment.seed, dtype)
     loss = experiment.loss.resolve(splits.task)
     problems = [*loss_problems(loss, splits), *size_problems(experiment, splits)]
-    if experiment.batch_size is None:
+    if experiment.batch_size is None and experiment.batch_mode == "minibatch":
         size = min(BATCH_SIZE, len(splits.train))
         experiment = experiment.model_copy(update={"batch_size": size})
     network = None

@@ -24,6 +24,7 @@ LIMIT = 2**26  # bytes of a sweep.json that is read
 SMALL = 2**14  # letters of a config, too few for what ``read_yaml`` refuses for its length
 ENTRY = re.compile(r"^[a-z_]+:[^\r\n]*\n(?: [^\r\n]*\n)*", re.MULTILINE)  # a key and its value
 WORD = re.compile(r"([a-z_]+): ([A-Za-z0-9][A-Za-z0-9._-]*)\n")  # an entry of one plain scalar
+ENDED = ("completed", "pruned", "diverged", "failed")
 TrialKey = tuple[str, int]
 
 
@@ -89,6 +90,7 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     trials: dict[Path, TrialKey] = {}
     for session in dict.fromkeys(run.folder.parent for run in runs):
         trials |= _trials(session, warnings)
+        warnings += _unfinished(session)
     records = []
     parsed: dict[str, dict[str, Any]] = {}
     for run in runs:
@@ -102,6 +104,23 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
             config = {}
         records.append(Record(run, config, details, trials.get(run.folder)))
     return records, warnings
+
+
+def _unfinished(session: Path) -> list[str]:
+    """A warning, where runs of a sweep have not ended."""
+    try:
+        sweep = read_sweep(session)
+        names = [name for trial in sweep.get("trials", ()) for name in trial["runs"]]
+        asked = (sweep.get("sweep") or {}).get("num_trials")
+        seeds = len(sweep["trials"][0]["runs"]) if names else 0
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []  # told by _trials
+    total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
+    ended = sum(read_json(session / n / "run.json").get("status") in ENDED for n in names)
+    if ended == total:
+        return []
+    hint = "go on with the same 'backproplab sweep … --resume'"
+    return [f"{session.name}: {total - ended} of {total} runs have not ended — {hint}"]
 
 
 def read_config(path: Path, parsed: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -83,9 +83,11 @@ def _plain(value: Any) -> bool | float | str:
 
 
 def _means(runs: Sequence[RunInfo], metric: Mapping[str, str]) -> dict[str, float]:
-    """The mean of every metric over the complete runs that have it, where the sweep asks for it."""
-    complete = [run for run in runs if run.status == "completed"]
-    rows = [run.metrics | (run.best if metric["at"] == "best" else {}) for run in complete]
+    """The mean of every metric over the complete runs that have it, where the sweep asks for it;
+    of a trial that was pruned, where it stood."""
+    whole = [run for run in runs if run.status == "completed"]
+    counted = whole or [run for run in runs if run.status == "pruned"]
+    rows = [run.metrics | (run.best if metric["at"] == "best" else {}) for run in counted]
     names = dict.fromkeys(name for row in rows for name in row)
     return {
         f"{'metric' if name == metric['name'] else 'other'}/{name}": fmean(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.config.experiment import Name
@@ -46,11 +46,6 @@ def _seeds(value: Any) -> Any:
         return _distinct(value)
     valid = f"a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds from 0 to 2^63 - 1"
     raise PydanticCustomError("seeds", "must be {valid}", {"valid": valid})
-
-
-def _off(value: Any) -> Any:
-    """YAML's plain ``off`` is refused as an old truth value; ``false`` says the same."""
-    return {True: "auto", False: "off"}[value] if isinstance(value, bool) else value
 
 
 def _base(value: Any) -> Any:
@@ -245,4 +240,4 @@ class SweepFile(Block, Search):
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
     metric: Metric = Metric()
     max_trials: Count = 1000
-    lockstep: Annotated[Literal["auto", "off"], BeforeValidator(_off)] = "auto"
+    lockstep: Literal["auto", "off"] = "auto"

@@ -37,7 +37,7 @@ class Standing:
     def seconds_left(self) -> float | None:
         """By the pace so far; None before the first run has ended."""
         ran = self.finished - self.before
-        pace = (time.monotonic() - self.started) / ran if ran else None
+        pace = (time.monotonic() - self.started) / ran if ran > 0 else None
         return None if pace is None else pace * (self.total - self.finished)
 
     def count(self, status: str, label: str, value: float | None) -> None:

@@ -25,7 +25,7 @@ OWN_KEYS = SweepFile.model_fields.keys() - Experiment.model_fields.keys()
 
 def sweep_document(path: Path) -> Document:
     """The sweep in a file; a config is the base of a sweep that says nothing else."""
-    document = read_yaml(path)
+    document = read_yaml(path, words=("lockstep",))
     if OWN_KEYS & document.tree.keys():
         return document
     return Document({"base": path.name}, document.name, {}, {})

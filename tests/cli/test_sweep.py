@@ -163,13 +163,30 @@ def test_a_search_is_reproducible(files):
     assert all(1e-3 <= v["learning_rate"] <= 0.3 for v in values[0])
 
 
-def test_a_pruner_is_refused_not_ignored(files):
-    search = "method: random\nnum_trials: 2\npruner: median\nparameters:\n  learning_rate: {min: 0.1, max: 0.2}\n"
+def test_a_pruner_ends_trials_that_fall_behind(files):
+    search = "method: random\nnum_trials: 8\npruner: {asha: {reduction_factor: 2}}\nparameters:\n  learning_rate: {min: 1e-5, max: 0.1, distribution: log_uniform}\n"
     (files / "rates.yaml").write_text(f"base: base.yaml\n{search}")
+    code, out, err = run(files)
+    assert code == 0, err
+    records = [json.loads(p.read_text()) for p in session_of(files).glob("*/run.json")]
+    epochs = {r["status"]: r["epochs"] for r in records}
+    assert epochs == {"completed": 3, "pruned": epochs["pruned"]} and epochs["pruned"] in (1, 2)
+    assert f"{sum(r['status'] == 'pruned' for r in records)} pruned" in out
+
+
+@pytest.mark.parametrize("value", ["off", "auto"])
+def test_lockstep_is_a_word_of_the_file(files, value):
+    with (files / "rates.yaml").open("a") as file:
+        file.write(f"lockstep: {value}\n")
     code, _, err = run(files)
-    assert code == 2
-    assert "pruner: runs cannot be cut short yet" in err
-    assert not (files / "runs").exists()
+    assert code == 0, err
+
+
+def test_a_sweep_is_not_trained(files):
+    command = [sys.executable, "-m", "backproplab", "train", "rates.yaml"]
+    done = subprocess.run(command, cwd=files, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "this is a sweep — backproplab sweep rates.yaml" in done.stderr
 
 
 def test_bad_sweeps_are_told_at_once_and_write_nothing(files):
