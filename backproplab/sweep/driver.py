@@ -25,7 +25,7 @@ from backproplab.sweep.session import Job, SweepFolder
 from backproplab.sweep.sources import Chosen, Grid, Source, Stage
 from backproplab.sweep.standing import Standing
 
-STRIKES = 3  # workers that a slice may cost before its run counts as failed
+STRIKES = 5  # workers that a slice may cost before its run counts as failed
 LOOK = 0.5  # seconds between two looks at signals and the clock
 SLICE = 30.0  # seconds after which a run comes back, at the end of an epoch: what a crash may cost
 
@@ -34,7 +34,7 @@ Back = Future[list[Outcome]]
 
 
 class Driver:
-    """Runs a sweep: ``for standing in driver.run(): …`` after every run that ends.
+    """Runs a sweep: ``for standing in driver.run(): …`` whenever it may have changed.
 
     searcher: chooses the trials as it goes; None for a grid.
 
@@ -75,11 +75,11 @@ class Driver:
                 self._advance()
                 self._hand_out()
                 self.standing.running = sum(map(len, self.pending.values()))
+                yield self.standing
                 if not self.pending:
                     break
                 for future in wait(self.pending, LOOK, FIRST_COMPLETED).done:
                     self._take(self.pending.pop(future), future)
-                yield self.standing
         if self.signals:
             raise StoppedError("stopped; what was done is kept: --resume goes on", self.signals)
 

@@ -17,7 +17,13 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +34,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from backproplab.errors import ConfigError, MachineError, Problem
 
@@ -230,25 +237,53 @@ def _dask(address: str) -> Iterator[Engine]:
         raise ConfigError(Problem(f"--executor {spec}", str(error), VALID)) from None
     with closing(client):
         _check_workers(client, spec)
-        executor = DaskExecutor(client.get_executor(pure=False))  # else equal calls run once
-        yield Engine(executor, lambda: len(_workers(client)), (), (KilledWorker,), spec)
+        yield Engine(DaskExecutor(client), lambda: len(_workers(client)), (), (KilledWorker,), spec)
 
 
 class DaskExecutor(Executor):
-    """Dask's executor with the standard's ``shutdown``; what runs on a cluster cannot be killed."""
+    """A cluster's tasks as the standard's futures; what runs on a cluster cannot be killed.
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    Dask's own executor never ends a future whose result is lost with its worker, on the way to us,
+    and cannot be computed again.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._tasks: WeakSet[Any] = WeakSet()
+        self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return self._executor.submit(fn, *args, **kwargs)
+        if self._closed:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        task = self._client.submit(fn, *args, pure=False, **kwargs)  # pure: equal calls run once
+        self._tasks.add(task)
+        future = Future[T]()
+        task.add_done_callback(partial(_hand_over, future))
+        return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._executor.shutdown(wait=wait and not cancel_futures)  # without waiting it cancels
+        self._closed = True
+        tasks = list(self._tasks)
+        if cancel_futures:
+            self._client.cancel(tasks)
+        elif wait:
+            for task in tasks:
+                task.exception()
+
+
+def _hand_over(future: Future[Any], task: Any) -> None:
+    """What came of the task, to the future that stands for it. In a thread of the client."""
+    try:
+        future.set_result(task.result())
+    except CancelledError:
+        future.cancel()
+        future.set_running_or_notify_cancel()  # wakes who waits for it
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def _workers(client: Any) -> dict[str, Any]:
-    return client.scheduler_info(n_workers=-1)["workers"]
+    return client.scheduler_info(n_workers=-1).get("workers", {})  # none once it is gone
 
 
 def _check_workers(client: Any, spec: str) -> None:
