@@ -128,8 +128,16 @@ class Driver:
         return True
 
     def _hand_out(self) -> None:
-        slots = self.engine.capacity()
-        while self.ready and len(self.pending) <= slots and not self._stops:
+        """Keep every slot busy, and one crew waiting for the first that is free.
+
+        None waits at the end: a cluster has it wait for one worker, even if another is free before.
+        """
+        slots = max(self.engine.capacity(), 1)
+        while self.ready and not self._stops:
+            at_work = sum(map(len, self.pending.values()))
+            waits = self.standing.total - len(self.ended) - at_work > slots
+            if len(self.pending) >= slots + waits:
+                break
             crew = self.crews.take(self.ready, max(slots - len(self.pending), 1))
             self.pending[self._submit(crew)] = crew
 

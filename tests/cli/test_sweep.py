@@ -13,6 +13,8 @@ import yaml
 BASE = "data: {name: moons, samples: 120}\nmodel: {hidden: [4]}\nepochs: 3\n"
 SWEEP = "base: base.yaml\nname: rates\nseeds: 2\ngrid:\n  learning_rate: [0.1, 0.01, 0.001]\n"
 
+LONGER = ("epochs=40", "--lockstep", "off")  # runs that end one after the other
+
 
 @pytest.fixture
 def files(tmp_path):
@@ -107,14 +109,14 @@ def test_diverged_runs_are_rows(files):
 
 
 def test_a_driver_killed_is_gone_on_with(files):
-    assert run(files, "--log-dir", "whole")[0] == 0
-    first = start(files)
+    assert run(files, *LONGER, "--log-dir", "whole")[0] == 0
+    first = start(files, *LONGER)
     wait_for(files / "runs", 2, first)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     before = weights_of(session_of(files))
     assert 2 <= len(before) <= 6
-    code, out, err = run(files, "--resume")
+    code, out, err = run(files, *LONGER, "--resume")
     assert code == 0, err
     session = session_of(files)
     (reference,) = [p.parent for p in (files / "whole").glob("*/sweep.json")]
@@ -126,7 +128,7 @@ def test_a_driver_killed_is_gone_on_with(files):
 
 
 def test_ctrl_c_keeps_what_is_done(files):
-    process = start(files)
+    process = start(files, *LONGER)
     wait_for(files / "runs", 1, process)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -134,7 +136,7 @@ def test_ctrl_c_keeps_what_is_done(files):
     if process.returncode == 130:
         assert "--resume" in err
     assert "of 6 runs" in out
-    assert run(files, "--resume")[0] == 0
+    assert run(files, *LONGER, "--resume")[0] == 0
     assert len(weights_of(session_of(files))) == 6
 
 
