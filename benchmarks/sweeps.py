@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from benchmarks import rounds, sweep_ours, trials
 
 CORES = len(os.sched_getaffinity(0))
+MOST = 3  # rounds: one of all sides takes a minute or two
 TOLERANCE = 0.1  # of the mean loss of all trials: each side draws weights and order of its own
 Call = Callable[[Path], float]  # one sweep into a new folder: its seconds
 
@@ -54,7 +55,7 @@ def timed(row: str, number: int, peers: list[str]) -> dict[str, Any]:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="backproplab-bench-")))
         trials.write(folder)
         calls = {name: stack.enter_context(OPEN[row](side, folder)) for name, side in sides.items()}
-        for _ in range(number + 1):
+        for _ in range(min(number, MOST) + 1):
             for name, call in calls.items():
                 seconds[name].append(call(folder / "out"))
                 losses[name] = _loss(sides[name], folder / "out")
