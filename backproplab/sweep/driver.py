@@ -34,7 +34,7 @@ Back = Future[list[Outcome]]
 
 
 class Driver:
-    """Runs a sweep: ``for standing in driver.run(): …`` whenever it may have changed.
+    """Runs a sweep: ``for standing in driver.run(): …`` after every run that ends.
 
     searcher: chooses the trials as it goes; None for a grid.
 
@@ -74,12 +74,12 @@ class Driver:
             while True:
                 self._advance()
                 self._hand_out()
-                self.standing.running = sum(map(len, self.pending.values()))
-                yield self.standing
                 if not self.pending:
                     break
                 for future in wait(self.pending, LOOK, FIRST_COMPLETED).done:
                     self._take(self.pending.pop(future), future)
+                self.standing.running = sum(map(len, self.pending.values()))
+                yield self.standing
         if self.signals:
             raise StoppedError("stopped; what was done is kept: --resume goes on", self.signals)
 

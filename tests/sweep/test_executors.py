@@ -81,56 +81,6 @@ def scratch(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A Dask scheduler with two workers, on ports of their own choice."""
-    pytest.importorskip("distributed")
-    with started_cluster(tmp_path_factory.mktemp("dask"), workers=2) as found:
-        yield found
-
-
-class started_cluster:
-    def __init__(self, folder, workers, nthreads=1):
-        self.folder, self.workers, self.nthreads = folder, workers, nthreads
-
-    def start(self, name, *words):
-        log = (self.folder / f"{name}.log").open("w")
-        command = [sys.executable, "-m", "distributed.cli.dask_" + name, *words, "--no-dashboard"]
-        with log:
-            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
-
-    def __enter__(self):
-        from distributed import Client
-
-        told = self.folder / "scheduler.json"
-        here = ["--scheduler-file", str(told), "--host", "127.0.0.1"]
-        self.scheduler = self.start("scheduler", *here, "--port", "0")
-        until(lambda: told.exists() and told.read_text().strip().endswith("}"))
-        many = [
-            "--nworkers",
-            str(self.workers),
-            "--nthreads",
-            str(self.nthreads),
-            "--death-timeout",
-            "15",
-        ]
-        self.nanny = self.start("worker", *here, *many, "--local-directory", str(self.folder))
-        self.spec = "dask:" + json.loads(told.read_text())["address"]
-        with Client(self.spec.removeprefix("dask:"), set_as_default=False) as client:
-            client.wait_for_workers(self.workers, timeout=SECONDS)
-        return self
-
-    def __exit__(self, *_):
-        for process in (self.nanny, self.scheduler):
-            process.send_signal(signal.SIGTERM)
-        for process in (self.nanny, self.scheduler):
-            try:
-                process.wait(SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 DASK = pytest.param("dask", marks=pytest.mark.slow)
 
 
@@ -421,10 +371,25 @@ def test_a_dask_worker_killed_loses_nothing(cluster):
         until(lambda: engine.capacity() == 2)  # the nanny starts another
 
 
+LOST = """
+__import__("types").SimpleNamespace(__reduce_ex__=lambda protocol: __import__("os")._exit(1))
+if not __import__("os").path.exists({flag!r}) and not open({flag!r}, "w").close() else 1 / 0
+"""
+
+
 @pytest.mark.slow
-def test_a_dask_scheduler_killed_cancels_what_was_submitted(tmp_path):
-    pytest.importorskip("distributed")
-    with started_cluster(tmp_path, 1) as cluster, open_executor(cluster.spec) as engine:
+def test_a_result_that_is_lost_on_its_way_and_cannot_be_had_again(cluster, tmp_path):
+    """Its worker dies when asked for it, and the second time it fails: Dask's own executor hangs."""
+    job = LOST.format(flag=str(tmp_path / "flag")).replace("\n", " ").strip()
+    with open_executor(cluster.spec) as engine:
+        with pytest.raises(ZeroDivisionError):
+            engine.executor.submit(eval, job).result(SECONDS)
+        assert engine.executor.submit(abs, -1).result(SECONDS) == 1
+
+
+@pytest.mark.slow
+def test_a_dask_scheduler_killed_cancels_what_was_submitted(tmp_path, start_cluster):
+    with start_cluster(tmp_path, 1) as cluster, open_executor(cluster.spec) as engine:
         run = engine.executor.submit(run_slice, slice_of(config("endless", 3000)))
         cluster.scheduler.kill()
         with pytest.raises(CancelledError):
@@ -432,10 +397,9 @@ def test_a_dask_scheduler_killed_cancels_what_was_submitted(tmp_path):
 
 
 @pytest.mark.slow
-def test_dask_workers_with_threads_are_refused(tmp_path):
-    pytest.importorskip("distributed")
+def test_dask_workers_with_threads_are_refused(tmp_path, start_cluster):
     with (
-        started_cluster(tmp_path, 1, nthreads=2) as cluster,
+        start_cluster(tmp_path, 1, nthreads=2) as cluster,
         pytest.raises(ConfigError, match="--nthreads 1"),
         open_executor(cluster.spec),
     ):

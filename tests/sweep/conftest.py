@@ -1,0 +1,172 @@
+"""Sweeps from the shell in a folder of their own, and a Dask cluster of real processes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SECONDS = 120  # a deadline, not an expectation
+# The command, with slices as short as told. What is handed out is written down, a line a run.
+COMMAND = """
+import sys
+from backproplab.sweep import driver
+driver.SLICE, handed, submit = float(sys.argv.pop(1)), sys.argv.pop(1), driver.Driver._submit
+def noted(self, crew):
+    with open(handed, "a") as file:
+        file.writelines(f"{job.folder}\\n" for job in crew)
+    return submit(self, crew)
+driver.Driver._submit = noted
+from backproplab.cli import main
+main()
+"""
+
+
+class Shell:
+    """`backproplab sweep s.yaml …` in a folder, each in a process group of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def write(self, base, sweep):
+        (self.folder / "base.yaml").write_text(base)
+        (self.folder / "s.yaml").write_text(f"base: base.yaml\n{sweep}")
+
+    def start(self, *words, root="runs", slice=30, launcher=()):
+        python = [*launcher] or [sys.executable, "-c", COMMAND, str(slice), f"{root}.handed"]
+        command = [*python, "sweep", "s.yaml", "--log-dir", root, *words]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *words, **how):
+        """Exit code, stdout, stderr."""
+        with self.start(*words, **how) as process:
+            try:
+                out, err = process.communicate(timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return process.returncode, out, err
+
+    def table(self, *words, root="runs", **how):
+        """results.csv of a sweep that is run to its end."""
+        code, _, err = self.run(*words, root=root, **how)
+        assert code == 0, err
+        return self.results(root)
+
+    def session(self, root="runs"):
+        (session,) = [path.parent for path in (self.folder / root).glob("*/sweep.json")]
+        return session
+
+    def results(self, root="runs"):
+        return (self.session(root) / "results.csv").read_bytes()
+
+    def rows(self, root="runs"):
+        return list(csv.DictReader(self.results(root).decode().splitlines()))
+
+    def records(self, root="runs"):
+        """run.json of each run, by its name."""
+        paths = sorted((self.folder / root).glob("*/*/run.json"))
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+    def handed(self, root="runs"):
+        """The runs in the order in which they were handed out, slice for slice."""
+        return (self.folder / f"{root}.handed").read_text().split()
+
+    def killed_and_resumed(self, root, moments, *words, **how):
+        """Kill the whole group after so many seconds, resume, kill …; then let it end. How often."""
+        kills = 0
+        for moment in (*moments, SECONDS):
+            begun = list((self.folder / root).glob("*/sweep.json"))
+            process = self.start(*words, *(["--resume"] if begun else []), root=root, **how)
+            try:
+                _, err = process.communicate(timeout=moment)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                kills += 1
+            else:
+                assert process.returncode == 0, err
+        return kills
+
+
+@pytest.fixture
+def shell(tmp_path):
+    return Shell(tmp_path)
+
+
+def until(condition):
+    """What the condition gives, once it gives something."""
+    deadline = time.monotonic() + SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+class started_cluster:
+    """A Dask scheduler and its workers, on ports of their own choice. ``spec``: for --executor."""
+
+    def __init__(self, folder, workers, nthreads=1):
+        self.folder, self.workers, self.nthreads = folder, workers, nthreads
+
+    def start(self, name, *words):
+        log = (self.folder / f"{name}.log").open("w")
+        command = [sys.executable, "-m", "distributed.cli.dask_" + name, *words, "--no-dashboard"]
+        with log:
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder)
+
+    def __enter__(self):
+        from distributed import Client
+
+        told = self.folder / "scheduler.json"
+        here = ["--scheduler-file", str(told), "--host", "127.0.0.1"]
+        self.scheduler = self.start("scheduler", *here, "--port", "0")
+        until(lambda: told.exists() and told.read_text().strip().endswith("}"))
+        many = [
+            "--nworkers",
+            str(self.workers),
+            "--nthreads",
+            str(self.nthreads),
+            "--death-timeout",
+            "15",
+        ]
+        self.nanny = self.start("worker", *here, *many, "--local-directory", str(self.folder))
+        self.spec = "dask:" + json.loads(told.read_text())["address"]
+        with Client(self.spec.removeprefix("dask:"), set_as_default=False) as client:
+            client.wait_for_workers(self.workers, timeout=SECONDS)
+        return self
+
+    def __exit__(self, *_):
+        for process in (self.nanny, self.scheduler):
+            process.send_signal(signal.SIGTERM)
+        for process in (self.nanny, self.scheduler):
+            try:
+                process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="session")
+def start_cluster():
+    pytest.importorskip("distributed")
+    return started_cluster
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, start_cluster):
+    """A scheduler with two workers."""
+    with start_cluster(tmp_path_factory.mktemp("dask"), workers=2) as found:
+        yield found

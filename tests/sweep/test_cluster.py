@@ -1,0 +1,106 @@
+"""A sweep has one table, whoever runs it: local workers, a Dask cluster, the ranks of MPI."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BASE = "data: {name: moons, samples: 120}\nmodel: {hidden: [4]}\nepochs: 60\ntensorboard: {histograms: 0}\n"
+RATES = "parameters:\n  learning_rate: {min: 1e-3, max: 1.0, distribution: log_uniform}\n"
+SWEEPS = {
+    "grid": "seeds: 5\ngrid:\n  learning_rate: [0.1, 0.03, 0.01]\n",
+    "tpe": f"method: tpe\nnum_trials: 8\n{RATES}",
+    "asha": f"method: random\nnum_trials: 16\npruner: asha\n{RATES}",
+}
+MPI = "-m", "mpi4py.futures", "-m", "backproplab"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_dask_cluster_gives_the_table_of_local_workers(shell, cluster, name):
+    shell.write(BASE, SWEEPS[name])
+    here = shell.table("-j", "2", root="local")
+    assert shell.table("--executor", cluster.spec, root="dask") == here
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEEPS)
+def test_mpi_gives_the_table_of_local_workers(shell, name):
+    pytest.importorskip("mpi4py")
+    mpiexec = Path(sys.executable).parent / "mpiexec"
+    if not mpiexec.exists():
+        pytest.skip("no mpiexec")
+    shell.write(BASE, SWEEPS[name])
+    here = shell.table("-j", "2", root="local")
+    launcher = [str(mpiexec), "-n", "3", sys.executable, *MPI]
+    assert shell.table("--executor", "mpi", root="mpi", launcher=launcher) == here
+
+
+def workers_of(nanny):
+    """The processes that compute: each is the child of a nanny in the process given."""
+    found = []
+    for task in Path(f"/proc/{nanny}/task").glob("*"):
+        try:
+            found += [int(pid) for pid in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return [pid for pid in found if is_worker(pid)]
+
+
+def is_worker(pid):
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_dask_workers_killed_at_random_moments(shell, cluster):
+    """Eight of them; their nannies start others. Nothing is lost, and the sweep ends by itself."""
+    shell.write(BASE.replace("60", "600"), f"lockstep: 'off'\n{SWEEPS['grid']}")
+    whole = shell.table("-j", "2", root="whole")
+    process = shell.start("--executor", cluster.spec, root="killed")
+    chance, killed = random.Random(0), 0
+    while killed < 8:
+        try:
+            process.wait(chance.uniform(0.5, 2.5))
+            break
+        except subprocess.TimeoutExpired:
+            if found := workers_of(cluster.nanny.pid):
+                os.kill(chance.choice(found), signal.SIGKILL)
+                killed += 1
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert killed
+    assert shell.results("killed") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["grid", "tpe"])
+def test_a_dask_scheduler_killed_is_told_and_local_workers_go_on(
+    shell, tmp_path, start_cluster, name
+):
+    shell.write(BASE.replace("60", "300"), f"lockstep: 'off'\n{SWEEPS[name]}")
+    whole = shell.table("-j", "2", root="whole")
+    place = tmp_path / "dask"
+    place.mkdir()
+    with start_cluster(place, 2) as cluster:
+        process = shell.start("--executor", cluster.spec, root="lost")
+        while len(shell.records("lost")) < 2:
+            assert process.poll() is None, process.communicate()
+        cluster.scheduler.kill()
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 6, err
+    told = [line for line in err.splitlines() if line.startswith("backproplab:")]
+    assert told == [f"backproplab: {cluster.spec} is gone: start it anew; --resume goes on"], err
+    assert "Traceback" not in err
+    before = {
+        name for name, record in shell.records("lost").items() if record["status"] == "completed"
+    }
+    assert shell.table("-j", "2", "--resume", root="lost") == whole
+    again = shell.handed("lost")
+    assert not before & set(again[len(again) - (len(set(again)) - len(before)) :])

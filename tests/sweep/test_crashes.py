@@ -1,0 +1,160 @@
+"""Sweeps that are killed, stopped and gone on with: the table is that of one left alone.
+
+Real processes, killed at moments drawn from a fixed seed. Slices are made short, so that paused
+runs are among what is found.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+BASE = "data: {name: moons, samples: 120}\nmodel: {hidden: [4]}\noptimizer: momentum\nepochs: 81\ntensorboard: {histograms: 0}\n"
+RATES = "parameters:\n  learning_rate: {min: 1e-3, max: 1.0, distribution: log_uniform}\n"
+SWEEPS = {
+    "grid": "seeds: 3\ngrid:\n  learning_rate: [0.1, 0.03, 0.01]\n  model.activation: [tanh, relu]\n",
+    "tpe": f"method: tpe\nnum_trials: 14\n{RATES}  optimizer.momentum: {{min: 0, max: 0.9}}\n",
+    "asha": f"method: random\nnum_trials: 20\npruner: {{asha: {{reduction_factor: 3}}}}\n{RATES}",
+    "tpe with median and seeds": f"method: tpe\nnum_trials: 10\nseeds: 2\npruner: {{median: {{min_trials: 2}}}}\n{RATES}",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_driver_killed_at_random_moments(shell, name):
+    """Six of them a sweep, the whole process group: the driver and its workers."""
+    shell.write(BASE, SWEEPS[name])
+    start = time.monotonic()
+    whole = shell.table("-j", "2", root="whole")
+    seconds = time.monotonic() - start
+    chance = random.Random(name)
+    moments = [chance.uniform(0.2, 0.9) * seconds for _ in range(6)]
+    assert shell.killed_and_resumed("killed", moments, "-j", "2", slice=1)
+    assert shell.results("killed") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tpe", "asha"])
+def test_a_search_does_not_depend_on_how_it_is_sliced(shell, name):
+    shell.write(BASE, SWEEPS[name])
+    whole = shell.table("-j", "2", root="whole")
+    assert shell.table("-j", "2", root="again") == whole
+    assert shell.table("-j", "2", root="sliced", slice=0.3) == whole
+
+
+def kill_workers(process, chance, times):
+    """One of its workers, again and again, at random moments. How many."""
+    killed = 0
+    while killed < times:
+        try:
+            process.wait(chance.uniform(0.3, 1.3))
+            break
+        except subprocess.TimeoutExpired:
+            if found := workers_of(process.pid):
+                os.kill(chance.choice(found), signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def workers_of(pid):
+    """Slots are served by threads, and a thread's children are its own."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        found += [child for child in children(task) if is_worker(child)]
+    return found
+
+
+def children(task):
+    try:
+        return [int(pid) for pid in (task / "children").read_text().split()]
+    except OSError:
+        return []
+
+
+def is_worker(pid):
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["grid", "tpe"])
+def test_local_workers_killed_at_random_moments(shell, name):
+    """Ten of them: the sweep ends by itself, and only what they had at work is run again."""
+    shell.write(BASE.replace("81", "400"), f"lockstep: 'off'\n{SWEEPS[name]}")
+    whole = shell.table("-j", "2", root="whole")
+    process = shell.start("-j", "2", root="killed")
+    killed = kill_workers(process, random.Random(name), 10)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert killed
+    assert shell.results("killed") == whole
+    runs = len(shell.handed("whole"))
+    assert runs < len(shell.handed("killed")) <= runs + killed
+
+
+ENDLESS = BASE.replace("81", "1000000")
+
+
+def epochs(shell):
+    return {name: record["epochs"] for name, record in shell.records().items()}
+
+
+def stopped(shell, *words):
+    """Stop a sweep of endless runs in the middle; its seconds from Ctrl-C to the end, its output."""
+    process = shell.start("-j", "2", *words, slice=0.3)
+    deadline = time.monotonic() + 60
+    before = epochs(shell)
+    while len(found := epochs(shell)) < 2 or found == before:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "--resume goes on" in err
+    return out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lockstep", ["auto", "'off'"])
+def test_ctrl_c_pauses_runs_that_would_not_end(shell, lockstep):
+    shell.write(ENDLESS, f"lockstep: {lockstep}\ngrid: {{learning_rate: [0.1, 0.03]}}\n")
+    out = stopped(shell)
+    assert "0 of 2 runs" in out
+    assert "results.csv" in out
+    first = epochs(shell)
+    assert {record["status"] for record in shell.records().values()} == {"paused"}
+    stopped(shell, "--resume")
+    assert all(later > first[name] > 0 for name, later in epochs(shell).items())
+    for name, done in epochs(shell).items():
+        table = (shell.session() / name / "metrics.csv").read_text().splitlines()
+        seen = Counter(line.split(",")[0] for line in table[1:])
+        assert len(seen) == done
+        assert len(set(seen.values())) == 1
+
+
+@pytest.mark.slow
+def test_the_second_ctrl_c_ends_it_at_once(shell):
+    """With a data set whose epochs take long, so that a slice would not come back soon."""
+    base = ENDLESS.replace("samples: 120", "samples: 100000").replace("[4]", "[256, 256]")
+    shell.write(base, "grid: {learning_rate: [0.1, 0.03]}\n")
+    process = shell.start("-j", "2")
+    deadline = time.monotonic() + 60
+    while len(workers_of(process.pid)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(3)
+    os.kill(process.pid, signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130, err
+    assert "stopped at once" in err
