@@ -110,6 +110,7 @@ def read(
     checked = file.model_copy(update={"parameters": fit})
     trials, found = _resolve_all(base, sweep, _points(checked, sweep))
     problems += [*unfit.values(), *found, *_metric_problems(file, sweep, trials)]
+    problems += _pruner_problems(file, sweep, trials)
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
@@ -218,6 +219,16 @@ def _metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> l
         what = f"metric: {name} needs examples to validate on, data.validation_split is 0"
         return [Problem(where, what, "set it, or name another metric, such as loss")]
     return []
+
+
+def _pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
+    """A pruner that would never look at a trial."""
+    longest = max((draft[1].epochs for draft in drafts), default=None)
+    if file.pruner is None or longest is None or file.pruner.rungs(longest):
+        return []
+    what = f"pruner: it looks after {counted(file.pruner.min_epochs, 'epoch')} first"
+    rest = f", and no trial has more than {longest}"
+    return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
 
 
 def _not_whole(

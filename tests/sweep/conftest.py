@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +28,22 @@ main()
 """
 
 
+def workers_of(pid):
+    """The processes that multiprocessing has started; a thread's children are its own."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with suppress(OSError):
+            found += (task / "children").read_text().split()
+    return [int(child) for child in found if b"spawn_main" in words_of(child)]
+
+
+def words_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 class Shell:
     """`backproplab sweep s.yaml …` in a folder, each in a process group of its own."""
 
@@ -35,6 +53,8 @@ class Shell:
     def write(self, base, sweep):
         (self.folder / "base.yaml").write_text(base)
         (self.folder / "s.yaml").write_text(f"base: base.yaml\n{sweep}")
+
+    workers_of = staticmethod(workers_of)
 
     def start(self, *words, root="runs", slice=30, launcher=()):
         python = [*launcher] or [sys.executable, "-c", COMMAND, str(slice), f"{root}.handed"]
@@ -82,23 +102,45 @@ class Shell:
 
     def handed(self, root="runs"):
         """The runs in the order in which they were handed out, slice for slice."""
-        return (self.folder / f"{root}.handed").read_text().split()
+        file = self.folder / f"{root}.handed"
+        return file.read_text().split() if file.exists() else []
 
-    def killed_and_resumed(self, root, moments, *words, **how):
-        """Kill the whole group after so many seconds, resume, kill …; then let it end. How often."""
+    def killed_and_resumed(self, root, chance, times, *words, **how):
+        """Kill the whole group at a random moment, resume, kill …; then let it end. How often."""
         kills = 0
-        for moment in (*moments, SECONDS):
-            begun = list((self.folder / root).glob("*/sweep.json"))
-            process = self.start(*words, *(["--resume"] if begun else []), root=root, **how)
-            try:
-                _, err = process.communicate(timeout=moment)
-            except subprocess.TimeoutExpired:
+        for _ in range(times):
+            process = self.begin_or_resume(root, *words, **how)
+            seen = len(self.handed(root)) + chance.randint(1, 3)
+            while process.poll() is None and len(self.handed(root)) < seen:
+                time.sleep(0.01)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0, 1))
+            kills += process.poll() is None
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-                kills += 1
-            else:
-                assert process.returncode == 0, err
+            _, err = process.communicate()
+            assert process.returncode in (0, -signal.SIGKILL), err
+        process = self.begin_or_resume(root, *words, **how)
+        _, err = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, err
         return kills
+
+    def workers_killed(self, process, root, parent, chance, times):
+        """One of the parent's workers, each time that another run has ended. How often."""
+        killed = ended = 0
+        while killed < times and process.poll() is None:
+            time.sleep(0.01)
+            if (now := len(list((self.folder / root).glob("*/*/run.json")))) > ended:
+                ended = now
+                time.sleep(chance.uniform(0, 0.7))
+                with suppress(ProcessLookupError, IndexError):
+                    os.kill(chance.choice(workers_of(parent)), signal.SIGKILL)
+                    killed += 1
+        return killed
+
+    def begin_or_resume(self, root, *words, **how):
+        begun = list((self.folder / root).glob("*/sweep.json"))
+        return self.start(*words, *(["--resume"] if begun else []), root=root, **how)
 
 
 @pytest.fixture

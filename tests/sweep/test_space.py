@@ -176,6 +176,7 @@ def test_put_leaves_what_it_was_given() -> None:
         ("a..b: [1]", "'a..b' is no path"),
         ("learning_rate: 0.1", "grid.learning_rate: must be a list, got 0.1"),
         *((f"{key}: [1, 2]", f"'{key}' cannot be swept") for key in ("name", "seed", "tensorboard.histograms", "sweep", "engine")),
+        ("log_dir: [a, b]", "s.yaml:2:8: unknown key 'log_dir'"),
     ],
 )  # fmt: skip
 def test_bad_grids(folder: Path, line: str, told: str) -> None:
@@ -197,6 +198,7 @@ def test_bad_grids(folder: Path, line: str, told: str) -> None:
         ("metric: {goal: max}", "'max' is not one of auto, minimize, maximize"),
         ("gird: {epochs: [1]}", "unknown key 'gird' — did you mean 'grid'?"),
         ("num_trials: 3", "num_trials does not go with method: grid"),
+        ("pruner: asha\ngrid: {epochs: [1]}", "pruner does not go with method: grid"),
         ("method: tpe", "method: tpe needs"),
         ("method: tpe\ngrid: {epochs: [1]}", "grid does not go with method: tpe"),
     ],
@@ -223,6 +225,23 @@ def test_bad_blocks(folder: Path, lines: str, told: str) -> None:
 )  # fmt: skip
 def test_bad_parameters(folder: Path, line: str, told: str) -> None:
     (found,) = faults(folder, SEARCH + line + "\n")
+    assert told in found
+
+
+@pytest.mark.parametrize(
+    ("pruner", "told"),
+    [
+        ("sha", "s.yaml:6:9: pruner: 'sha' is not known; one of asha, hyperband, median"),
+        ("{asha: {min_epochs: 0}}", "pruner.asha.min_epochs: must be >= 1"),
+        ("{asha: {reduction_factor: 1}}", "pruner.asha.reduction_factor: must be >= 2"),
+        ("{hyperband: {reduction_factor: 1}}", "pruner.hyperband.reduction_factor: must be >= 2"),
+        ("{median: {min_trials: 0}}", "pruner.median.min_trials: must be >= 1"),
+        ("{asha: {rungs: [1, 2]}}", "unknown key 'rungs'"),
+        ("{asha: {min_epochs: 1000000}}", "s.yaml:6:9: pruner: it looks after 1,000,000 epochs first, and no trial has more than"),
+    ],
+)  # fmt: skip
+def test_bad_pruners(folder: Path, pruner: str, told: str) -> None:
+    (found,) = faults(folder, f"{SEARCH}learning_rate: {{min: 0.1, max: 0.2}}\npruner: {pruner}\n")
     assert told in found
 
 

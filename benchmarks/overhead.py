@@ -1,0 +1,97 @@
+"""What a Dask cluster costs a sweep: its seconds against those of its trials by its workers.
+
+    python -m benchmarks.overhead [SECONDS]
+
+SECONDS: about as long as a trial takes, 1 unless told. Printed is the whole sweep's time, from the
+first run handed out to the last one on the disk, over the sum of its trials' own seconds (those
+of run.json: training alone, without data and files) by two. The workers are warm: a sweep
+before has imported all. Cores that are busy with anything else count as cost.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+WORKERS, TRIALS = 2, 24
+EPOCHS_A_SECOND = 40  # of the network below, on the core where this was written
+SWEEP = {
+    "base": {
+        "data": {"name": "circle", "samples": 4000},
+        "model": {"hidden": [32, 32]},
+        "threads": 1,
+        "tensorboard": {"histograms": 0},
+    },
+    "lockstep": "off",
+    "seeds": TRIALS,
+}
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[str]:
+    """A scheduler and its workers on this machine: the scheduler's address."""
+    place = folder / "scheduler.json"
+    command = [sys.executable, "-m"]
+    here = ["--scheduler-file", str(place), "--host", "127.0.0.1", "--no-dashboard"]
+    many = ["--nworkers", str(WORKERS), "--nthreads", "1", "--local-directory", str(folder)]
+    log = (folder / "cluster.log").open("w")
+    with log:
+        start = [["distributed.cli.dask_scheduler", "--port", "0"], ["distributed.cli.dask_worker"]]
+        processes = [
+            subprocess.Popen(
+                [*command, *words, *here, *(many if n else [])], stdout=log, stderr=log
+            )
+            for n, words in enumerate(start)
+        ]
+        try:
+            while not (place.exists() and place.read_text().strip().endswith("}")):
+                time.sleep(0.05)
+            yield json.loads(place.read_text())["address"]
+        finally:
+            for process in processes[::-1]:
+                process.terminate()
+                process.wait()
+
+
+def timed(folder: Path, address: str, epochs: int) -> tuple[float, list[float]]:
+    """Seconds of the sweep, and those of each trial."""
+    from backproplab import runs
+    from backproplab.sweep.driver import Driver
+    from backproplab.sweep.executors import open_executor
+    from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.space import read
+
+    file = folder / "sweep.yaml"
+    file.write_text(json.dumps(SWEEP | {"base": {**SWEEP["base"], "epochs": epochs}}))
+    session = runs.create_session(runs.open_log_root(folder / "runs"))
+    with open_executor(f"dask:{address}") as engine, runs.lock_session(session):
+        while engine.capacity() < WORKERS:
+            time.sleep(0.05)
+        start = time.perf_counter()
+        for _ in Driver(SweepFolder(session, read(file)), engine).run():
+            pass
+        seconds = time.perf_counter() - start
+    records = [json.loads(path.read_text()) for path in session.glob("*/run.json")]
+    return seconds, [record["seconds"] for record in records]
+
+
+def main() -> None:
+    wanted = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    with TemporaryDirectory() as scratch, cluster(Path(scratch)) as address:
+        timed(Path(scratch), address, 1)
+        whole, trials = timed(Path(scratch), address, round(wanted * EPOCHS_A_SECOND))
+    share = sum(trials) / WORKERS
+    sys.stdout.write(
+        f"{len(trials)} trials of {sum(trials) / len(trials):.2f} s on {WORKERS} workers: "
+        f"{whole:.2f} s for {share:.2f} s of work, {whole / share - 1:+.1%}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
