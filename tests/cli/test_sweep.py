@@ -172,7 +172,8 @@ def test_a_pruner_ends_trials_that_fall_behind(files):
     assert code == 0, err
     records = [json.loads(p.read_text()) for p in session_of(files).glob("*/run.json")]
     epochs = {r["status"]: r["epochs"] for r in records}
-    assert epochs == {"completed": 3, "pruned": epochs["pruned"]} and epochs["pruned"] in (1, 2)
+    assert epochs["completed"] == 3
+    assert epochs["pruned"] in (1, 2)
     assert f"{sum(r['status'] == 'pruned' for r in records)} pruned" in out
 
 
@@ -186,7 +187,7 @@ def test_lockstep_is_a_word_of_the_file(files, value):
 
 def test_a_sweep_is_not_trained(files):
     command = [sys.executable, "-m", "backproplab", "train", "rates.yaml"]
-    done = subprocess.run(command, cwd=files, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=files, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "this is a sweep — backproplab sweep rates.yaml" in done.stderr
 
