@@ -32,7 +32,7 @@ def weights_of(session):
     """What each run ended with: equal weights mean equal everything before."""
     return {
         path.parent.name: json.loads(path.read_text())["hashes"]["weights"]
-        for path in sorted(session.glob("*/run.json"))
+        for path in sorted(session.glob("[!.]*/run.json"))
     }
 
 
@@ -51,7 +51,7 @@ def run(folder, *words):
 def wait_for(session_root, runs, process):
     """Until so many runs have ended; a sweep that ends before is a failure of the test."""
     deadline = time.monotonic() + 60
-    while len(list(session_root.glob("*/*/run.json"))) < runs:
+    while len(list(session_root.glob("*/[!.]*/run.json"))) < runs:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -170,7 +170,7 @@ def test_a_pruner_ends_trials_that_fall_behind(files):
     (files / "rates.yaml").write_text(f"base: base.yaml\n{search}")
     code, out, err = run(files)
     assert code == 0, err
-    records = [json.loads(p.read_text()) for p in session_of(files).glob("*/run.json")]
+    records = [json.loads(p.read_text()) for p in session_of(files).glob("[!.]*/run.json")]
     epochs = {r["status"]: r["epochs"] for r in records}
     assert epochs["completed"] == 3
     assert epochs["pruned"] in (1, 2)

@@ -97,7 +97,7 @@ class Shell:
 
     def records(self, root="runs"):
         """run.json of each run, by its name."""
-        paths = sorted((self.folder / root).glob("*/*/run.json"))
+        paths = sorted((self.folder / root).glob("*/[!.]*/run.json"))
         return {path.parent.name: json.loads(path.read_text()) for path in paths}
 
     def handed(self, root="runs"):
@@ -130,7 +130,7 @@ class Shell:
         killed = ended = 0
         while killed < times and process.poll() is None:
             time.sleep(0.01)
-            if (now := len(list((self.folder / root).glob("*/*/run.json")))) > ended:
+            if (now := len(list((self.folder / root).glob("*/[!.]*/run.json")))) > ended:
                 ended = now
                 time.sleep(chance.uniform(0, 0.7))
                 with suppress(ProcessLookupError, IndexError):

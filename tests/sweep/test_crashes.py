@@ -102,7 +102,7 @@ def test_ctrl_c_pauses_runs_that_would_not_end(shell, lockstep):
 @pytest.mark.slow
 def test_the_second_ctrl_c_ends_it_at_once(shell):
     """With a data set whose epochs take long, so that a slice would not come back soon."""
-    base = ENDLESS.replace("samples: 120", "samples: 100000").replace("[4]", "[256, 256]")
+    base = ENDLESS.replace("samples: 120", "samples: 100000") + "batch_size: 1\n"
     shell.write(base, "grid: {learning_rate: [0.1, 0.03]}\n")
     process = shell.start("-j", "2")
     deadline = time.monotonic() + 60

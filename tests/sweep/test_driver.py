@@ -69,7 +69,7 @@ class Sweeping:
         return driver
 
     def records(self, root="runs"):
-        paths = sorted((self.folder / root).glob("*/*/run.json"))
+        paths = sorted((self.folder / root).glob("*/[!.]*/run.json"))
         return {path.parent.name: json.loads(path.read_text()) for path in paths}
 
     def forget(self, run):

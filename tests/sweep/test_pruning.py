@@ -38,7 +38,7 @@ def searched(folder, base, search, slots=2):
     driver = Driver(place, Engine(Here(), lambda: slots, (), (), "here"), searcher)
     for _ in driver.run():
         pass
-    records = [json.loads(path.read_text()) for path in session.glob("*/run.json")]
+    records = [json.loads(path.read_text()) for path in session.glob("[!.]*/run.json")]
     return *driver.standing.best, sum(record["epochs"] for record in records)
 
 
