@@ -44,8 +44,8 @@ WALLS = {
     "google_crc32c": {"train/tensorboard.py"},
     "sympy": {"explain/symbolic.py"},
     "optuna": {"sweep/search.py"},
-    "distributed": {"sweep/executors.py"},
-    "mpi4py": {"sweep/executors.py"},
+    "distributed": {"sweep/executors/dask.py"},
+    "mpi4py": {"sweep/executors/mpi.py"},
     "matplotlib": {"train/figures.py", "report"},
 }
 

@@ -128,15 +128,15 @@ class Driver:
         return True
 
     def _hand_out(self) -> None:
-        """Keep every slot busy, and one crew waiting for the first that is free.
+        """Keep every slot busy, and a crew waiting for each that is free next.
 
         None waits at the end: a cluster has it wait for one worker, even if another is free before.
         """
         slots = max(self.engine.capacity(), 1)
         while self.ready and not self._stops:
             at_work = sum(map(len, self.pending.values()))
-            waits = self.standing.total - len(self.ended) - at_work > slots
-            if len(self.pending) >= slots + waits:
+            waiting = self.standing.total - len(self.ended) - at_work - slots
+            if len(self.pending) >= slots + min(max(waiting, 0), slots):
                 break
             crew = self.crews.take(self.ready, max(slots - len(self.pending), 1))
             self.pending[self._submit(crew)] = crew

@@ -19,7 +19,8 @@ import pytest
 
 from backproplab.config import Experiment
 from backproplab.errors import ConfigError, MachineError
-from backproplab.sweep.executors import THREADS, open_executor
+from backproplab.sweep.executors import open_executor
+from backproplab.sweep.executors.local import THREADS
 from backproplab.sweep.job import Work, run_slice
 
 ENDLESS = 10**6
@@ -216,7 +217,7 @@ def test_a_shutdown_lets_what_was_submitted_end(scratch):
 
 @pytest.mark.parametrize(("slots", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])
 def test_the_workers_share_the_cores(slots, threads, monkeypatch):
-    monkeypatch.setattr("backproplab.sweep.executors._cores", lambda: 4)
+    monkeypatch.setattr("backproplab.sweep.executors.local._cores", lambda: 4)
     before = {name: os.environ.get(name) for name in THREADS}
     with open_executor(f"local:{slots}") as engine:
         said = engine.executor.submit(eval, "{**__import__('os').environ}").result(SECONDS)
@@ -228,7 +229,7 @@ def test_the_workers_share_the_cores(slots, threads, monkeypatch):
 
 
 def test_local_alone_takes_the_cores_that_a_run_computes_with(monkeypatch):
-    monkeypatch.setattr("backproplab.sweep.executors._cores", lambda: 8)
+    monkeypatch.setattr("backproplab.sweep.executors.local._cores", lambda: 8)
     for threads, slots in [(1, 8), (3, 2), (16, 1)]:
         with open_executor("local", threads) as engine:
             assert engine.name == f"local:{slots}"

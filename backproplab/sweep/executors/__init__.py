@@ -1,0 +1,39 @@
+"""Executors: who runs the jobs of a sweep. Each is a ``concurrent.futures.Executor``.
+
+    local[:N]              processes of this machine
+    dask:tcp://HOST:PORT   a Dask cluster that is running already
+    mpi                    the ranks of mpiexec -n K python -m mpi4py.futures -m backproplab sweep …
+
+This room must not know what a job is, nor in which order jobs come.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+
+from backproplab.errors import ConfigError, Problem
+from backproplab.sweep.executors.dask import open_dask
+from backproplab.sweep.executors.engine import Engine
+from backproplab.sweep.executors.local import open_local
+from backproplab.sweep.executors.mpi import open_mpi
+
+__all__ = ["Engine", "open_executor"]
+
+VALID = "valid: local, local:N with N from 1 to 9999, dask:tcp://HOST:PORT, mpi"
+
+
+def open_executor(spec: str, threads: int = 1) -> AbstractContextManager[Engine]:
+    """The engine that ``spec`` names, for a ``with``; at its end what still runs is dropped.
+
+    threads: that a job computes with; plain ``local`` opens a process for each so many cores.
+    Raises ConfigError for an unknown spec, a package that is missing, or workers of another
+    version; MachineError if nobody answers at an address.
+    """
+    if found := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", spec):
+        return open_local(int(found[1]) if found[1] else None, threads)
+    if found := re.fullmatch(r"dask:(\w+://.+)", spec):
+        return open_dask(found[1])
+    if spec == "mpi":
+        return open_mpi()
+    raise ConfigError(Problem(f"--executor {spec}", "no such executor", VALID))

@@ -1,0 +1,165 @@
+"""Processes of this machine, a pool of its own for each slot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import RLock, Thread
+from typing import Any, ParamSpec, TypeVar
+
+from backproplab.sweep.executors.engine import Engine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@contextmanager
+def open_local(slots: int | None, threads: int) -> Iterator[Engine]:
+    """So many processes, which share the cores; None: one for each ``threads`` cores."""
+    slots = slots or max(1, _cores() // threads)
+    with _environment(dict.fromkeys(THREADS, str(max(1, _cores() // slots)))):
+        executor = LocalExecutor(slots)
+        try:
+            lost, name = (BrokenExecutor,), f"local:{slots}"
+            yield Engine(executor, lambda: slots, lost, (), name, executor.flag)
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+class LocalExecutor(Executor):
+    """So many processes, each a pool of its own: one that dies fails the job that it has, no other.
+
+    A process starts with the first job of its slot, and anew after it died. It leaves Ctrl-C to the
+    driver, and ends at once when the driver dies or lets it go.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._closed = False
+        self._entry = RLock()  # a signal handler may shut down in the middle of a submit
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="backproplab-sweep-", ignore_cleanup_errors=True
+        )
+        self.flag = Path(self._scratch.name) / "come-back"
+        files = Path(self._scratch.name) / "files"
+        files.mkdir()
+        leash, self._hold = Pipe(duplex=False)
+        setup = _set_up_worker, (leash, files)
+        self._open_pool = partial(ProcessPoolExecutor, 1, get_context("spawn"), *setup)
+        self._slots = [Thread(target=self._serve, daemon=True) for _ in range(slots)]
+        for slot in self._slots:
+            slot.start()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future = Future[T]()
+        with self._entry:
+            if self._closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            self._jobs.put(_Job(future, partial(fn, *args, **kwargs)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """cancel_futures: drop what waits, and end the workers in the middle of what they do."""
+        with self._entry:
+            self._closed = True
+            if cancel_futures:
+                self._drop()
+            for _ in self._slots:
+                self._jobs.put(None)
+        if wait:
+            for slot in self._slots:
+                slot.join()
+            self._scratch.cleanup()
+
+    def _drop(self) -> None:
+        with suppress(Empty):
+            while True:
+                if job := self._jobs.get_nowait():
+                    job.future.cancel()
+                    job.future.set_running_or_notify_cancel()  # wakes who waits for it
+        self._hold.close()
+
+    def _serve(self) -> None:
+        """One slot: job after job, in one process for as long as it lives."""
+        pool = self._open_pool()
+        # What a thread blocks, the processes that it starts block from their first instruction.
+        # After the pool is made: the first one starts Python's resource tracker, which unblocks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        while job := self._jobs.get():
+            if not job.run_in(pool):
+                pool = self._open_pool()
+            del job  # and with it the result
+        pool.shutdown()
+
+
+@dataclass(frozen=True)
+class _Job:
+    future: Future[Any]
+    call: Callable[[], Any]
+
+    def run_in(self, pool: Executor) -> bool:
+        """False if the pool's process died. It is buried before anybody hears of it."""
+        if not self.future.set_running_or_notify_cancel():
+            return True
+        try:
+            result = pool.submit(self.call).result()
+        except BrokenExecutor as error:
+            pool.shutdown()
+            self.future.set_exception(error)
+            return False
+        except BaseException as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+        return True
+
+
+def _set_up_worker(leash: Connection, files: Path) -> None:
+    """files: holds all temporary files, so that those of a dead worker are found."""
+    tempfile.tempdir = str(files)
+    Thread(target=_end_with_driver, args=(leash, files), daemon=True).start()
+
+
+def _end_with_driver(leash: Connection, files: Path) -> None:
+    """Nothing is ever sent: the read ends when the driver closes its end, or has died."""
+    with suppress(EOFError, OSError):
+        leash.recv_bytes()
+    with suppress(OSError):  # another worker was first
+        files.rename(files.with_name("gone"))  # runs still write; now they cannot
+        shutil.rmtree(files.parent)
+    os._exit(1)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Workers inherit them, and so have them before NumPy is imported."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            os.environ.update({} if value is None else {name: value})
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
