@@ -234,9 +234,8 @@ def sweep_bar(standings: Iterable[Standing], title: str) -> None:
     with bar:
         task = bar.add_task(title, total=None, best="", others="")
         for standing in standings:
-            counts = {"running": standing.running} | standing.done
-            others = [f"{n} {status}" for status, n in counts.items() if status != "completed"]
+            others = "  ".join([f"{standing.running} running", *standing.notes])
             best = standing.best
             shown = f"best {text.number(best[0])}  {best[1]}" if best else ""
-            bar.update(task, total=standing.total, completed=standing.finished, best=shown,
-                       others="  ".join(others))  # fmt: skip
+            done = standing.finished
+            bar.update(task, total=standing.total, completed=done, best=shown, others=others)

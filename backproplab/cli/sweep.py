@@ -151,8 +151,7 @@ def _line(standing: Standing) -> str:
     """``12/64 done  2 diverged  best val_loss 0.1234 learning_rate-0.1  3 s left``."""
     from backproplab.text import number
 
-    words = [f"{standing.finished}/{standing.total} done"]
-    words += [f"{n} {status}" for status, n in standing.done.items() if status != "completed"]
+    words = [f"{standing.finished}/{standing.total} done", *standing.notes]
     if standing.best:
         words.append(f"best {number(standing.best[0])} {standing.best[1]}")
     if standing.seconds_left is not None:

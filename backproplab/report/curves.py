@@ -1,4 +1,4 @@
-"""Learning curves as inline SVG: metrics over the epochs, the best trials in color.
+"""Learning curves as inline SVG: metrics over the epochs, or over time, the best trials in color.
 
 A long curve is drawn through the extremes of its stretches: what a screen can show of it.
 This file must not know the page around the figure.
@@ -7,11 +7,12 @@ This file must not know the page around the figure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backproplab.report.axes import set_vertical
+from backproplab.report.axes import set_log, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.scales import Scale
 from backproplab.report.series import SPLITS, Band
@@ -27,50 +28,67 @@ BANDED = 3  # best trials that show their range over seeds: more would cover eac
 POINTS, FAINT_POINTS = 200, 100  # of a curve at most: in color, in grey
 
 
-def curves_figure(panels: Sequence[str], best: Sequence[Bands], others: Sequence[Bands]) -> str:
-    """Metrics over epochs, a panel each: mean lines, min-max bands of the first, others in grey.
+@dataclass(frozen=True)
+class Panel:
+    """A metric over epochs, or over what ``unit`` names; at least one of ``best`` has it."""
 
-    Each panel is in at least one of ``best``.
-    """
+    name: str
+    best: Sequence[Bands]
+    others: Sequence[Bands] = ()
+    unit: str = "epoch"
+
+
+def curves_figure(panels: Sequence[Panel]) -> str:
+    """Metrics, a panel each: mean lines, min-max bands of the first, others in grey."""
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
-        for axes, name in zip(grid.flat, panels, strict=False):
-            _draw_curves(axes, name, best, others)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            _draw_curves(axes, panel)
         for axes in grid.flat[len(panels) :]:
             axes.remove()
 
     return svg(draw, "curves", (10, 3.3 * -(-len(panels) // 2)), "learning curves")
 
 
-def is_cut(name: str, best: Sequence[Bands]) -> bool:
+def is_cut(panel: Panel) -> bool:
     """Whether the best trials leave the axis of a panel."""
-    values = _values(name, best)
+    values = _values(panel)
     scale = Scale.of(values)
     return bool(values.min() < scale.low or values.max() > scale.high)
 
 
-def _values(name: str, best: Sequence[Bands]) -> Array:
+def _values(panel: Panel) -> Array:
     """All that is drawn in color."""
+    name, best = panel.name, panel.best
     means = [bands[name].mean for bands in best if name in bands]
     ends = [end for bands in best[:BANDED] if (b := bands.get(name)) for end in (b.low, b.high)]
     return np.concatenate([*means, *ends])
 
 
-def _draw_curves(axes: Axes, name: str, best: Sequence[Bands], others: Sequence[Bands]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    for bands in others:
+def _draw_curves(axes: Axes, panel: Panel) -> None:
+    name = panel.name
+    for bands in panel.others:
         if name in bands:
             style = {"color": OTHER[0], "linewidth": 0.8, "zorder": 0.5}  # below the bands
             _draw_line(axes, bands[name], FAINT_POINTS, **style)
-    for at, bands in reversed(list(enumerate(best))):
+    for at, bands in reversed(list(enumerate(panel.best))):
         if name in bands:
             _draw_trial(axes, bands[name], at)
-    set_vertical(axes, Scale.of(_values(name, best)))
+    set_vertical(axes, Scale.of(_values(panel)))
     axes.set_title(_in_words(name), loc="left", fontweight="bold", parse_math=False)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _set_horizontal(axes, panel.unit)
+
+
+def _set_horizontal(axes: Axes, unit: str) -> None:
+    """Epochs by their number, anything else by its logarithm: it may differ by orders."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel(unit)
+    if unit == "epoch":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        set_log(axes, "x")
 
 
 def _draw_trial(axes: Axes, band: Band, at: int) -> None:
@@ -78,14 +96,14 @@ def _draw_trial(axes: Axes, band: Band, at: int) -> None:
     if at < BANDED and (band.high > band.low).any():
         kept = np.union1d(extremes(band.low, POINTS), extremes(band.high, POINTS))
         ends = band.low[kept], band.high[kept]
-        axes.fill_between(band.epochs[kept], *ends, color=color, alpha=0.18, linewidth=0)
+        axes.fill_between(band.at[kept], *ends, color=color, alpha=0.18, linewidth=0)
     width = 1.8 if len(band.mean) <= POINTS else 1.2
     _draw_line(axes, band, POINTS, color=color, linewidth=width, linestyle=dash)
 
 
 def _draw_line(axes: Axes, band: Band, points: int, **style: Any) -> None:
     kept = extremes(band.mean, points)
-    axes.plot(band.epochs[kept], band.mean[kept], marker="o" if len(kept) == 1 else "", **style)
+    axes.plot(band.at[kept], band.mean[kept], marker="o" if len(kept) == 1 else "", **style)
 
 
 def extremes(curve: Array, points: int) -> Array:

@@ -26,7 +26,8 @@ def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, lis
     """(dotted path, the value of each tree) for every key whose values are not all the same.
 
     Specs of one family but of different names differ by their name, under the path of the family,
-    and by the settings that both have; what only one of them can have is no difference.
+    and by the settings that all have; one that only some can have differs where it does so among
+    specs of one name.
     """
     if len({repr(tree) for tree in trees}) < 2:
         return
@@ -39,7 +40,8 @@ def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, lis
             yield path, names
         for key in dict.fromkeys(key for spec in specs for key in spec):
             if not (path and key == "name"):
-                yield from _under(_join(path, key), [s.get(key, ABSENT) for s in specs], chosen)
+                values = [spec.get(key, ABSENT) for spec in specs]
+                yield from _under(_join(path, key), values, names if chosen else [])
     elif _alike(specs):
         for index, items in enumerate(zip(*specs, strict=True)):
             yield from differences(items, _join(path, str(index)))
@@ -47,11 +49,16 @@ def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, lis
         yield path, list(trees)
 
 
-def _under(path: str, values: list[Any], chosen: bool) -> Iterator[tuple[str, list[Any]]]:
-    """The differences below one key; where another spec was chosen, of those that have it only."""
+def _under(path: str, values: list[Any], names: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The differences below one key. names: of the specs that have it, if they were chosen."""
     present = [value for value in values if value is not ABSENT]
-    if not chosen or len(present) == len(values):
+    if not names or len(present) == len(values):
         yield from differences(values, path)
+        return
+    pairs = {
+        (repr(name), repr(v)) for name, v in zip(names, values, strict=True) if v is not ABSENT
+    }
+    if len(pairs) == len({name for name, _ in pairs}):  # the name tells it
         return
     for found, at in differences(present, path):
         each = iter(at)

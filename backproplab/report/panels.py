@@ -5,15 +5,17 @@ This file must not know how a figure is drawn, nor where on the page it stands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.contour import contour_figure
-from backproplab.report.curves import BANDED, curves_figure, is_cut
+from backproplab.report.curves import BANDED, Bands, Panel, curves_figure, is_cut
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.figures import heat_figure, keys_figure
 from backproplab.report.importance import importances
 from backproplab.report.markup import Markup, element
 from backproplab.report.parallel import parallel_figure
-from backproplab.report.series import bands
+from backproplab.report.series import bands, pace
 from backproplab.report.theme import TRIALS
 
 GREY = 60  # curves of trials beyond the best
@@ -52,12 +54,32 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     if not chosen:
         return []
     legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]
-    cut = bool(others) or any(is_cut(name, best) for name in chosen)
-    caption = _caption(comparison, len(others), len(rest), cut)
-    figure = Markup(curves_figure(chosen, best, others))
+    drawn = [Panel(name, best, others) for name in chosen]
+    paced = _paced(comparison, drawn, rest[::step])
+    cut = bool(others) or any(map(is_cut, drawn))
+    caption = _caption(comparison, len(others), len(rest), cut, bool(paced))
+    figure = Markup(curves_figure([*drawn, *paced]))
     return [
         element("h2", "Learning curves"),
         element("figure", figure, element("ul", *legend, class_="legend"), caption),
+    ]
+
+
+def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) -> list[Panel]:
+    """The metric over updates and over seconds, where the epochs of the best have other numbers."""
+    by_name = {panel.name: panel for panel in drawn}
+    panel = by_name.get(comparison.metric.name, drawn[0])
+    best = comparison.trials[: len(panel.best)]
+    if len({round(pace(trial, "steps")) for trial in best}) < 2:
+        return []
+
+    def over(what: str, trials: Sequence[Trial], bands: Sequence[Bands]) -> list[Bands]:
+        pairs = [(pace(trial, what), each) for trial, each in zip(trials, bands, strict=True)]
+        return [{name: band.by(p) for name, band in each.items() if p > 0} for p, each in pairs]
+
+    return [
+        Panel(panel.name, over(what, best, panel.best), over(what, rest, panel.others), unit)
+        for what, unit in [("steps", "update"), ("seconds", "second of training")]
     ]
 
 
@@ -67,7 +89,7 @@ def _legend_entry(comparison: Comparison, at: int) -> Markup:
     return element("li", swatch, label(comparison, comparison.trials[at]))
 
 
-def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool) -> Markup:
+def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool, paced: bool) -> Markup:
     text = []
     if comparison.several_seeds:
         whose = f" of the best {BANDED}" if len(comparison.trials) > BANDED else ""
@@ -77,6 +99,9 @@ def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool) -> Markup
     if rest:
         some = f"{drawn} of the " if drawn < rest else "the "
         text.append(f"In grey: {some}{rest} trials beyond the best {len(TRIALS)}.")
+    if paced:
+        text.append("Epochs differ in their updates, hence the last two panels; seconds compare")
+        text.append("where each run had a core to itself (lockstep: off).")
     if cut:
         text.append("What leaves an axis is cut off.")
     return element("figcaption", " ".join(text))

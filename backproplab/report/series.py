@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,14 @@ TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's colu
 class Band:
     """A metric over the epochs that all seeds reached: mean, smallest and largest over seeds."""
 
-    epochs: Array
+    at: Array
     mean: Array
     low: Array
     high: Array
+
+    def by(self, pace: float) -> Band:
+        """The same over something of which so much passes in an epoch, such as updates."""
+        return replace(self, at=self.at * pace)
 
 
 def series(record: Record) -> dict[str, dict[int, float]]:
@@ -64,7 +68,7 @@ def bands(trial: Trial, warnings: list[str]) -> dict[str, Band]:
             warnings.append(str(error))
     names = dict.fromkeys(name for curves in every for name in curves)
     found = {name: _band([curves[name] for curves in every if name in curves]) for name in names}
-    return {name: band for name, band in found.items() if len(band.epochs)}
+    return {name: band for name, band in found.items() if len(band.at)}
 
 
 def _band(curves: list[dict[int, float]]) -> Band:
@@ -74,6 +78,13 @@ def _band(curves: list[dict[int, float]]) -> Band:
     values = values[:, finite]
     at = np.array(epochs)[finite] if epochs else np.array([])
     return Band(at, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+
+
+def pace(trial: Trial, what: str) -> float:
+    """How many ``steps`` or ``seconds`` an epoch of the trial takes, by what its runs say."""
+    details = [record.details for record in trial.counted or trial.records]
+    epochs = sum(each.get("epochs", 0) for each in details)
+    return float(sum(each.get(what, 0) for each in details) / epochs) if epochs else 0.0
 
 
 def long_table(comparison: Comparison) -> tuple[str, list[str]]:

@@ -51,7 +51,7 @@ def default_columns(comparison: Comparison) -> list[str]:
     beside = [name for name in BESIDE if name in comparison.names]
     metrics = dict.fromkeys([comparison.metric.name, *beside])
     seeds = ["seeds"] if comparison.several_seeds else []
-    return [*comparison.keys, *metrics, *seeds, "epochs", "status", "run"]
+    return list(dict.fromkeys([*comparison.keys, *metrics, *seeds, "epochs", "status", "run"]))
 
 
 def cell(comparison: Comparison, trial: Trial, column: str) -> str:

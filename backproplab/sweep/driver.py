@@ -25,7 +25,6 @@ from backproplab.sweep.session import Job, SweepFolder
 from backproplab.sweep.sources import Chosen, Grid, Source, Stage
 from backproplab.sweep.standing import Standing
 
-STRIKES = 5  # workers that a slice may cost before its run counts as failed
 LOOK = 0.5  # seconds between two looks at signals and the clock
 SLICE = 30.0  # seconds after which a run comes back, at the end of an epoch: what a crash may cost
 
@@ -89,7 +88,8 @@ class Driver:
 
     def _advance(self) -> None:
         """Settle what has arrived, stage by stage, and ask for more after each."""
-        self.slots = max(self.slots, self.engine.capacity())
+        self.standing.workers = self.engine.capacity()
+        self.slots = max(self.slots, self.standing.workers)
         self._ask()
         while self.queue and not self.queue[0].missing:
             stage = self.queue.popleft()
@@ -170,10 +170,9 @@ class Driver:
         except self.engine.lost as error:
             self.lost.update(job.folder for job in crew)
             self.crews.alone |= {job.folder for job in crew if len(crew) > 1}
-            failed = Outcome("failed", {}, f"its worker died {STRIKES} times: {error}")
-            return [failed if self.lost[job.folder] == STRIKES else None for job in crew]
-        except self.engine.gone as error:
-            return [Outcome("failed", {}, f"its workers died: {error}")] * len(crew)
+            strikes = self.engine.strikes
+            failed = Outcome("failed", {}, f"its worker died, {strikes} times in a row: {error}")
+            return [failed if self.lost[job.folder] == strikes else None for job in crew]
         except CancelledError:
             hint = "start it anew; --resume goes on"
             raise MachineError(f"{self.engine.name} is gone: {hint}") from None

@@ -14,7 +14,7 @@ class Standing:
 
     total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
     done: ended runs by status, those that were there before included.
-    running: runs handed out.  errors: by run.
+    running: runs handed out.  workers: that are there at this moment.  errors: by run.
     best: (mean over its seeds, label) of the best trial so far that is whole.
     """
 
@@ -23,6 +23,7 @@ class Standing:
     minimizes: bool
     done: Counter[str] = field(default_factory=Counter)
     running: int = 0
+    workers: int = 0
     best: tuple[float, str] | None = None
     errors: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -32,6 +33,12 @@ class Standing:
     @property
     def finished(self) -> int:
         return sum(self.done.values())
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to say: ``2 diverged``, ``no worker yet``."""
+        ends = [f"{n} {status}" for status, n in self.done.items() if status != "completed"]
+        return ends if self.workers else [*ends, "no worker yet"]
 
     @property
     def seconds_left(self) -> float | None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from backproplab.report import curves, panels
-from backproplab.report.curves import BANDED, POINTS, curves_figure, extremes, is_cut
-from backproplab.report.series import Band
+from backproplab.report.curves import BANDED, POINTS, Panel, curves_figure, extremes, is_cut
+from backproplab.report.series import Band, pace
 from backproplab.report.theme import TRIALS
 
 FINITE = st.floats(-1e6, 1e6)
@@ -57,7 +57,8 @@ def test_a_thinned_curve_is_within_a_pixel_of_the_curve():
 def test_points_of_a_line(epochs, most):
     random = np.random.default_rng(0)
     others = [{"loss": band(random.random(epochs))}]
-    lines = paths(curves_figure(["loss"], [{"loss": band(random.random(epochs))}], others))
+    best = [{"loss": band(random.random(epochs))}]
+    lines = paths(curves_figure([Panel("loss", best, others)]))
     grey, color = ([n for n, style in lines if name in style] for name in ("--other", "--trial-0"))
     (grey,), (color,) = grey, color
     assert 0.9 * most <= color <= most + 1  # matplotlib closes a path with a point of its own
@@ -66,7 +67,7 @@ def test_points_of_a_line(epochs, most):
 
 def test_only_the_best_have_bands():
     best = [{"loss": band([0.5, 0.4, 0.3], 0.1)} for _ in TRIALS]
-    figure = curves_figure(["loss"], best, [])
+    figure = curves_figure([Panel("loss", best)])
     filled = re.findall(r"fill: var\(--trial-(\d)\); fill-opacity: 0.18", figure)
     assert sorted(filled) == [str(at) for at in range(BANDED)]
 
@@ -74,9 +75,10 @@ def test_only_the_best_have_bands():
 def test_an_axis_is_cut_where_a_few_values_are_tiny():
     losses = [0.5, 0.4, 0.3, 0.2, 0.3, 0.2, 0.3]
     best = [{"loss": band([*losses, 0.2])}, {"loss": band(losses)}]
-    assert not is_cut("loss", best)
-    assert is_cut("loss", [*best, {"loss": band([*losses, 1e-32])}])
-    figure = curves_figure(["loss"], [*best, {"loss": band([*losses, 1e-32])}], [])
+    assert not is_cut(Panel("loss", best))
+    tiny = Panel("loss", [*best, {"loss": band([*losses, 1e-32])}])
+    assert is_cut(tiny)
+    figure = curves_figure([tiny])
     assert ">0.001<" in figure
     assert "e-" not in "".join(re.findall(r">([^<>]*)</text>", figure))
 
@@ -93,3 +95,26 @@ def test_the_caption_says_what_is_drawn(write_run, compare):
     rows = [f"{epoch},train,{1e-32 if epoch == 20 else 1}" for epoch in range(1, 21)]
     write_run("tiny", 0.01, learning_rate=9, rows=rows)
     assert "What leaves an axis is cut off." in "".join(panels.curves(compare()[0], []))
+
+
+def test_epochs_of_other_lengths_are_drawn_by_update_and_by_second_too(write_run, compare):
+    """One update an epoch against fifty, and the few take longer: three epochs of each."""
+    rows = [f"{epoch},train,{1 / epoch}" for epoch in (1, 2, 3)]
+    for name, steps, seconds in [("batch", 3, 6.0), ("stochastic", 150, 0.3)]:
+        details = {"epochs": 3, "steps": steps, "seconds": seconds}
+        write_run(name, 0.1, learning_rate=steps, rows=rows, **details)
+    comparison = compare()[0]
+    drawn = {label: panels.bands(trial, [])["loss"].by(pace(trial, label))
+             for label in ("steps", "seconds") for trial in comparison.trials[:1]}  # fmt: skip
+    assert list(drawn["steps"].at) == [1, 2, 3]
+    assert list(drawn["seconds"].at) == [2, 4, 6]
+    said = "".join(panels.curves(comparison, []))
+    for words in (">update<", ">second of training<", ">epoch<", "Epochs differ in their updates"):
+        assert words in said
+
+
+def test_epochs_of_one_length_are_not(write_run, compare):
+    rows = ["1,train,1", "2,train,0.5"]
+    for name in ("long", "short"):
+        write_run(name, 0.1, learning_rate=len(name), rows=rows, steps=20, seconds=1.0)
+    assert ">update<" not in "".join(panels.curves(compare()[0], []))

@@ -26,6 +26,10 @@ CASES = {
         [{"o": {"name": "sgd"}}, {"o": {"name": "adam", "b": 1}}, {"o": {"name": "adam", "b": 2}}],
         {"o": ["sgd", "adam", "adam"], "o.b": [ABSENT, 1, 2]},
     ),
+    "not by what the name tells, where another has no such setting": (
+        [{"o": {"name": "sgd"}}, {"o": {"name": "rms", "m": 0}}, {"o": {"name": "heavy", "m": 0.9}}],
+        {"o": ["sgd", "rms", "heavy"]},
+    ),
     "the short form of a spec": ([{"o": "sgd"}, {"o": {"name": "adam", "b": 1}}], {"o": ["sgd", "adam"]}),
     "no spec": (
         [{}, {"o": "sgd"}, {"o": {"name": "adam", "b": 1}}, {"o": {"name": "adam", "b": 2}}],

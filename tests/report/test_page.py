@@ -176,7 +176,7 @@ def test_a_band_reaches_as_far_as_all_seeds(write_run, compare):
     write_run("a", 0.1, rows=["1,train,1", "2,train,2", "3,train,3"])
     write_run("b", 0.1, seed=1, rows=["1,train,3", "2,train,inf"])
     band = bands(compare()[0].trials[0], [])["loss"]
-    assert [list(column) for column in (band.epochs, band.mean, band.low, band.high)] == [
+    assert [list(column) for column in (band.at, band.mean, band.low, band.high)] == [
         [1],
         [2],
         [1],

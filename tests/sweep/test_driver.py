@@ -61,7 +61,7 @@ class Sweeping:
         searcher = Searcher(asks, goal_of(folder), folder.path, 9) if asks else None
         executor = Here(spoil)
         driver = Driver(
-            folder, Engine(executor, lambda: slots, (BrokenExecutor,), (), "here"), searcher
+            folder, Engine(executor, lambda: slots, (BrokenExecutor,), "here"), searcher
         )
         for _, _ in zip(range(steps), driver.run(), strict=False):
             pass
@@ -125,7 +125,7 @@ def test_a_run_that_costs_every_worker_fails_and_no_other(sweeping, monkeypatch)
     driver = sweeping.drive(spoil, slots=1)
     assert driver.standing.done == Counter(completed=5, failed=1)
     (told,) = driver.standing.errors.values()
-    assert told == f"its worker died {drivers.STRIKES} times: dead"
+    assert told == "its worker died, 5 times in a row: dead"
 
 
 def test_a_slice_that_came_back_forgives_the_workers_that_died_before(sweeping, monkeypatch):
@@ -135,12 +135,12 @@ def test_a_slice_that_came_back_forgives_the_workers_that_died_before(sweeping, 
 
     def spoil(works):
         calls.append(works)
-        if len(calls) % drivers.STRIKES:
+        if len(calls) % 5:
             raise BrokenExecutor("dead")
 
     driver = sweeping.drive(spoil)
     assert driver.standing.done == Counter(completed=1)
-    assert len(calls) == 9 * drivers.STRIKES
+    assert len(calls) == 9 * 5
 
 
 @pytest.mark.parametrize("sweep", [ASHA, ASHA.replace("random", "tpe"), f"seeds: 2\n{ASHA}",

@@ -35,7 +35,7 @@ def searched(folder, base, search, slots=2):
     session = runs.create_session(runs.open_log_root(folder / "runs"))
     place = SweepFolder(session, read(folder / "s.yaml"))
     searcher = Searcher(place.sweep.search, goal_of(place), session)
-    driver = Driver(place, Engine(Here(), lambda: slots, (), (), "here"), searcher)
+    driver = Driver(place, Engine(Here(), lambda: slots, (), "here"), searcher)
     for _ in driver.run():
         pass
     records = [json.loads(path.read_text()) for path in session.glob("[!.]*/run.json")]

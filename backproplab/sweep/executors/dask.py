@@ -43,7 +43,8 @@ def open_dask(address: str) -> Iterator[Engine]:
         raise ConfigError(Problem(f"--executor {spec}", str(error), VALID)) from None
     with closing(client):
         _check_workers(client, spec)
-        yield Engine(DaskExecutor(client), lambda: len(_workers(client)), (), (KilledWorker,), spec)
+        capacity, lost = (lambda: len(_workers(client))), (KilledWorker,)
+        yield Engine(DaskExecutor(client), capacity, lost, spec, strikes=2)
 
 
 class DaskExecutor(Executor):

@@ -19,7 +19,7 @@ class Engine:
 
     capacity: how many jobs it runs at a time, at this moment; a cluster grows and shrinks.
     lost: exceptions of a future that mean "the worker died": submit the job again.
-    gone: exceptions that mean "the workers died, the engine itself has tried again": give it up.
+    strikes: how often a job may be lost before it is given up; Dask itself tries four times each.
     name: the executor as it is written on the command line.
     flag: a file that the workers see, if they do: once it is there they come back early.
     """
@@ -27,8 +27,8 @@ class Engine:
     executor: Executor
     capacity: Callable[[], int]
     lost: Errors
-    gone: Errors
     name: str
+    strikes: int = 5
     flag: Path | None = None
 
 

@@ -39,7 +39,7 @@ def open_local(slots: int | None, threads: int) -> Iterator[Engine]:
         executor = LocalExecutor(slots)
         try:
             lost, name = (BrokenExecutor,), f"local:{slots}"
-            yield Engine(executor, lambda: slots, lost, (), name, executor.flag)
+            yield Engine(executor, lambda: slots, lost, name, flag=executor.flag)
         finally:
             executor.shutdown(cancel_futures=True)
 

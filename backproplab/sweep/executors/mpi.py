@@ -24,7 +24,7 @@ def open_mpi() -> Iterator[Engine]:
     with MPIPoolExecutor(initializer=_leave_interrupts, main=False) as executor:
         executor.bootup()
         workers = executor.num_workers
-        yield Engine(executor, lambda: workers, (BrokenExecutor,), (), "mpi")
+        yield Engine(executor, lambda: workers, (BrokenExecutor,), "mpi")
 
 
 def _leave_interrupts() -> None:
