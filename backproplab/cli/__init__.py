@@ -30,6 +30,7 @@ CONTENTS = {
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop our TensorBoard.",
 }
+INTERRUPTED = 130  # by Ctrl-C, as a shell says it
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 
 
@@ -40,7 +41,7 @@ def main() -> None:
     try:
         build(words)(args=words, prog_name="backproplab")
     except BaseException as error:
-        if isinstance(error, SystemExit):
+        if isinstance(error, SystemExit) and error.code != INTERRUPTED:
             raise
         if debug:
             traceback.print_exc()
@@ -93,8 +94,9 @@ def _unloaded() -> None:
 
 def _tell(error: BaseException) -> int:
     """Say on stderr what went wrong, in our words; the exit code."""
-    if isinstance(error, KeyboardInterrupt):
-        return 130
+    if isinstance(error, KeyboardInterrupt | SystemExit):  # Typer makes the one of the other
+        _say("interrupted")
+        return INTERRUPTED
     if isinstance(error, BrokenPipeError):  # the reader of our output went away: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

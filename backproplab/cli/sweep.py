@@ -172,7 +172,7 @@ def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
 
     standing = driver.standing
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
-    typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none'}")
+    typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
     try:
         records, _ = report.read_records(report.chosen_runs(log_dir, [session.name]))
     except RunError:  # not one of them has ended
