@@ -61,6 +61,7 @@ class Driver:
         self.ready: list[Job] = []
         self.pending: dict[Back, Crew] = {}
         self.lost: Counter[str] = Counter()
+        self.deaths = 0  # of workers, since one came back
         self.ended: set[str] = set()
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
@@ -166,8 +167,14 @@ class Driver:
     def _outcomes(self, crew: Crew, future: Back) -> Sequence[Outcome | None]:
         """Of each run; None for one that is to be handed out again, because its worker died."""
         try:
-            return future.result()
+            outcomes = future.result()
+            self.deaths = 0
+            return outcomes
         except self.engine.lost as error:
+            self.deaths += 1
+            if self.deaths > 2 * self.engine.strikes * max(self.slots, 1):
+                hint = "is memory short? fewer jobs (-j), or lockstep: off; --resume goes on"
+                raise MachineError(f"every worker dies ({error}) — {hint}") from None
             self.lost.update(job.folder for job in crew)
             self.crews.alone |= {job.folder for job in crew if len(crew) > 1}
             strikes = self.engine.strikes

@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 import pytest
 
 from backproplab import runs
+from backproplab.errors import MachineError
 from backproplab.sweep import driver as drivers
 from backproplab.sweep.driver import Driver, goal_of
 from backproplab.sweep.executors import Engine
@@ -126,6 +127,22 @@ def test_a_run_that_costs_every_worker_fails_and_no_other(sweeping, monkeypatch)
     assert driver.standing.done == Counter(completed=5, failed=1)
     (told,) = driver.standing.errors.values()
     assert told == "its worker died, 5 times in a row: dead"
+
+
+def test_where_every_worker_dies_the_sweep_ends(sweeping):
+    """Five deaths for each of many runs would take long; what there was before is kept."""
+    sweeping.write("lockstep: 'off'\ngrid: {learning_rate: [0.1, 0.03, 0.01, 0.3, 0.2, 0.02]}\n")
+    calls = []
+
+    def spoil(works):
+        calls.append(works)
+        if len(calls) > 1:
+            raise BrokenExecutor("dead")
+
+    with pytest.raises(MachineError, match=r"every worker dies \(dead\) — .*--resume goes on"):
+        sweeping.drive(spoil, slots=1)
+    assert len(calls) == 1 + 11
+    assert sweeping.drive(slots=1).standing.done == Counter(completed=6)
 
 
 def test_a_slice_that_came_back_forgives_the_workers_that_died_before(sweeping, monkeypatch):
