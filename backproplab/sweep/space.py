@@ -14,15 +14,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from backproplab.config import Experiment
-from backproplab.config.cursor import Cursor
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
-from backproplab.errors import ConfigError, Problem, did_you_mean
-from backproplab.nn.metrics import METRICS
-from backproplab.sweep.blocks import Origins, amount, block_problems, points
+from backproplab.errors import ConfigError, Problem
+from backproplab.sweep.blocks import Origins, block_problems, points
+from backproplab.sweep.checks import limit_problems, metric_problems, not_whole, pruner_problems
 from backproplab.sweep.schema import Metric, Parameter, Search, SweepFile
 from backproplab.sweep.trials import (
+    Draft,
     Trial,
     Values,
     key_of,
@@ -31,7 +31,6 @@ from backproplab.sweep.trials import (
     numbered,
     resolve,
     room,
-    steps,
 )
 from backproplab.sweep.words import (
     apply_words,
@@ -40,15 +39,8 @@ from backproplab.sweep.words import (
     put_words,
     sweep_document,
 )
-from backproplab.text import counted
 
-MEASURED = [
-    f"{split}{name}"
-    for split in ("val_", "", "test_")
-    for name in ("loss", *(metric.name for found in METRICS.values() for metric in found))
-]
 Point = tuple[Values, Origins]
-Draft = tuple[Values, Experiment, Document]
 
 
 @dataclass(frozen=True)
@@ -103,14 +95,14 @@ def read(
     if base is None or file is None:
         raise ConfigError(*_once(problems))
     problems += block_problems(file, sweep)
-    if (many := _limit(file, sweep)) and not yes:
+    if (many := limit_problems(file, sweep)) and not yes:
         raise ConfigError(*_once([*problems, *many]))
-    unfit = _not_whole(file.parameters, base, sweep)
+    unfit = not_whole(file.parameters, base, sweep)
     fit = {path: p for path, p in file.parameters.items() if path not in unfit}
     checked = file.model_copy(update={"parameters": fit})
     trials, found = _resolve_all(base, sweep, _points(checked, sweep))
-    problems += [*unfit.values(), *found, *_metric_problems(file, sweep, trials)]
-    problems += _pruner_problems(file, sweep, trials)
+    problems += [*unfit.values(), *found, *metric_problems(file, sweep, trials)]
+    problems += pruner_problems(file, sweep, trials)
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
@@ -147,14 +139,6 @@ def _base(sweep: Document, words: Sequence[str]) -> tuple[Document | None, list[
     except ConfigError as error:
         return None, list(error.problems)
     return apply_words(base, words) if base else (None, [])
-
-
-def _limit(file: SweepFile, sweep: Document) -> list[Problem]:
-    number = (file.num_trials or 0) if file.method != "grid" else amount(file)
-    if number <= file.max_trials:
-        return []
-    what = f"{counted(number, 'trial')}; the limit is {file.max_trials:,}"
-    return [Problem(sweep.name, what, "sweep fewer values, raise max_trials, or give --yes")]
 
 
 def _points(file: SweepFile, sweep: Document) -> Iterator[Point]:
@@ -199,53 +183,6 @@ def _resolve_all(
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
     return drafts, list(problems)
-
-
-def _metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
-    """A metric that trials cannot be ranked or judged by."""
-    name, where = file.metric.name, sweep.where(("metric", "name"))
-    if name not in MEASURED:
-        hint = did_you_mean(name, MEASURED)
-        return [
-            Problem(where, f"metric: '{name}' is not measured; one of {', '.join(MEASURED)}", hint)
-        ]
-    if file.pruner and name.startswith("test_"):
-        hint = "name one that each epoch has, such as val_loss"
-        return [
-            Problem(where, f"metric: {name} is measured at the end, too late for a pruner", hint)
-        ]
-    matters = file.method != "grid" or "metric" in sweep.tree
-    if matters and name.startswith("val_") and not all(d[1].data.validation_split for d in drafts):
-        what = f"metric: {name} needs examples to validate on, data.validation_split is 0"
-        return [Problem(where, what, "set it, or name another metric, such as loss")]
-    return []
-
-
-def _pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
-    """A pruner that would never look at a trial."""
-    longest = max((draft[1].epochs for draft in drafts), default=None)
-    if file.pruner is None or longest is None or file.pruner.rungs(longest):
-        return []
-    what = f"pruner: it looks after {counted(file.pruner.min_epochs, 'epoch')} first"
-    rest = f", and no trial has more than {longest}"
-    return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
-
-
-def _not_whole(
-    parameters: Mapping[str, Parameter], base: Document, sweep: Document
-) -> dict[str, Problem]:
-    """Ranges of reals over fields of whole numbers, which would fail between their borders."""
-    root = Cursor((), base.tree, Experiment)
-    hint = "add distribution: int, or int_log"
-    return {
-        path: Problem(
-            sweep.where(("parameters", path), key=True), f"{path} takes whole numbers", hint
-        )
-        for path, parameter in parameters.items()
-        if root.follow(steps(path)).annotation is int
-        and parameter.values is None
-        and not parameter.is_whole
-    }
 
 
 def _seeds(file: SweepFile, base: Document) -> tuple[int, ...]:

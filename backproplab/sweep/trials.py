@@ -24,6 +24,9 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
 
 Values = dict[str, Any]
+Draft = tuple[
+    Values, Experiment, Document
+]  # a trial to be: what it sets, its config, where that stands
 NOT_IDENTITY = {"name", "seed", "tensorboard", "engine"}
 LONGEST = 80  # characters of a label: see files.is_plain_name
 

@@ -1,0 +1,81 @@
+"""What can be wrong with a sweep as a whole, beyond its schema and its trials.
+
+Each check gives its problems, at the lines of the sweep's file. This file must not know how trials
+are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backproplab.config import Experiment
+from backproplab.config.cursor import Cursor
+from backproplab.config.yaml_source import Document
+from backproplab.errors import Problem, did_you_mean
+from backproplab.nn.metrics import METRICS
+from backproplab.sweep.blocks import amount
+from backproplab.sweep.schema import Parameter, SweepFile
+from backproplab.sweep.trials import Draft, steps
+from backproplab.text import counted
+
+MEASURED = [
+    f"{split}{name}"
+    for split in ("val_", "", "test_")
+    for name in ("loss", *(metric.name for found in METRICS.values() for metric in found))
+]
+
+
+def limit_problems(file: SweepFile, sweep: Document) -> list[Problem]:
+    """More trials than max_trials."""
+    number = (file.num_trials or 0) if file.method != "grid" else amount(file)
+    if number <= file.max_trials:
+        return []
+    what = f"{counted(number, 'trial')}; the limit is {file.max_trials:,}"
+    return [Problem(sweep.name, what, "sweep fewer values, raise max_trials, or give --yes")]
+
+
+def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
+    """A metric that trials cannot be ranked or judged by."""
+    name, where = file.metric.name, sweep.where(("metric", "name"))
+    if name not in MEASURED:
+        hint = did_you_mean(name, MEASURED)
+        return [
+            Problem(where, f"metric: '{name}' is not measured; one of {', '.join(MEASURED)}", hint)
+        ]
+    if file.pruner and name.startswith("test_"):
+        hint = "name one that each epoch has, such as val_loss"
+        return [
+            Problem(where, f"metric: {name} is measured at the end, too late for a pruner", hint)
+        ]
+    matters = file.method != "grid" or "metric" in sweep.tree
+    if matters and name.startswith("val_") and not all(d[1].data.validation_split for d in drafts):
+        what = f"metric: {name} needs examples to validate on, data.validation_split is 0"
+        return [Problem(where, what, "set it, or name another metric, such as loss")]
+    return []
+
+
+def pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
+    """A pruner that would never look at a trial."""
+    longest = max((draft[1].epochs for draft in drafts), default=None)
+    if file.pruner is None or longest is None or file.pruner.rungs(longest):
+        return []
+    what = f"pruner: it looks after {counted(file.pruner.min_epochs, 'epoch')} first"
+    rest = f", and no trial has more than {longest}"
+    return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
+
+
+def not_whole(
+    parameters: Mapping[str, Parameter], base: Document, sweep: Document
+) -> dict[str, Problem]:
+    """Ranges of reals over fields of whole numbers, which would fail between their borders."""
+    root = Cursor((), base.tree, Experiment)
+    hint = "add distribution: int, or int_log"
+    return {
+        path: Problem(
+            sweep.where(("parameters", path), key=True), f"{path} takes whole numbers", hint
+        )
+        for path, parameter in parameters.items()
+        if root.follow(steps(path)).annotation is int
+        and parameter.values is None
+        and not parameter.is_whole
+    }
