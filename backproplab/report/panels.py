@@ -70,7 +70,8 @@ def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) ->
     by_name = {panel.name: panel for panel in drawn}
     panel = by_name.get(comparison.metric.name, drawn[0])
     best = comparison.trials[: len(panel.best)]
-    if len({round(pace(trial, "steps")) for trial in best}) < 2:
+    whole = [trial for trial in best if trial.status == "completed"]  # others end in an epoch
+    if len({round(pace(trial, "steps")) for trial in whole}) < 2:
         return []
 
     def over(what: str, trials: Sequence[Trial], bands: Sequence[Bands]) -> list[Bands]:

@@ -117,4 +117,5 @@ def test_epochs_of_one_length_are_not(write_run, compare):
     rows = ["1,train,1", "2,train,0.5"]
     for name in ("long", "short"):
         write_run(name, 0.1, learning_rate=len(name), rows=rows, steps=20, seconds=1.0)
+    write_run("lost", 9, learning_rate=9, rows=rows, steps=25, seconds=1.0, status="diverged")
     assert ">update<" not in "".join(panels.curves(compare()[0], []))
