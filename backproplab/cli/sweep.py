@@ -122,12 +122,13 @@ def _session(root: Path, sweep: Sweep, resume: bool) -> Path:
 
 def _searcher(folder: SweepFolder) -> Searcher | None:
     from backproplab.config import Experiment
-    from backproplab.sweep.driver import goal_of
     from backproplab.sweep.search import Searcher
 
     sweep = folder.sweep
     epochs = sweep.base.tree.get("epochs", Experiment.model_fields["epochs"].default)
-    return Searcher(sweep.search, goal_of(folder), folder.path, epochs) if sweep.search else None
+    if not sweep.search:
+        return None
+    return Searcher(sweep.search, sweep.metric.minimizes, folder.path, epochs)
 
 
 def _follow(driver: Driver, title: str, progress: str) -> None:

@@ -9,7 +9,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.nn.metrics import METRICS
 from backproplab.report.differences import ABSENT, differences, lookup
 from backproplab.report.gathering import Record, read_sweep
+from backproplab.runs import best_by
 
 NO_DIFFERENCE = ("name", "tensorboard", "engine")  # keys that change no number
 Goal = Literal["min", "max"]
@@ -40,25 +41,35 @@ class Metric:
 
 @dataclass(frozen=True)
 class Trial:
-    """Runs that differ by their seed at most. values: of the keys that differ, by dotted path."""
+    """Runs that differ by their seed at most. values: of the keys that differ, by dotted path.
+
+    asked: how many runs it was to have, where that is known.
+    """
 
     records: tuple[Record, ...]
     metric: Metric
     values: dict[str, Any] = field(default_factory=dict)
+    asked: int = 0
 
     @property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that numbers are of: the completed ones, or if none is, those so far."""
-        for statuses in (("completed",), ("pruned",), ("interrupted", "running", "paused")):
+        """The runs that numbers are of: the completed ones, or if none is, those so far.
+
+        Where one was pruned, all were judged together.
+        """
+        pruned = any(record.info.status == "pruned" for record in self.records)
+        first = ("completed", "pruned") if pruned else ("completed",)
+        for statuses in (first, ("interrupted", "running", "paused")):
             if found := tuple(r for r in self.records if r.info.status in statuses):
                 return found
         return ()
 
     @property
     def status(self) -> str:
-        """``completed``, ``diverged``, ``diverged 2/5``."""
+        """``completed``, ``diverged``, ``diverged 2/5``, ``missing 2/3``."""
+        total = max(self.asked, len(self.records))
         counts = Counter(record.info.status for record in self.records)
-        total = len(self.records)
+        counts += Counter(missing=total - len(self.records))
         if len(counts) == 1:
             return next(iter(counts))
         bad = {status: n for status, n in sorted(counts.items()) if status != "completed"}
@@ -95,8 +106,10 @@ class Trial:
         mean = self.mean(self.metric.name)
         if mean is None:
             return 3, 0.0
-        done = sum(record.info.status == "completed" for record in self.records)
-        return (0 if done == len(self.records) else 1 if done else 2), self.metric.sign * mean
+        statuses = [record.info.status for record in self.records]
+        done = 0 if "pruned" in statuses else statuses.count("completed")
+        whole = done == max(self.asked, len(statuses))
+        return (0 if whole else 1 if done else 2), self.metric.sign * mean
 
 
 @dataclass(frozen=True)
@@ -139,14 +152,21 @@ def compare(
     run has.
     """
     sweep = _sweep_of(records)
+    records = sorted(records, key=lambda record: record.place)  # equals in no order of the clock
     chosen = _metric(records, metric, goal, sweep.get("metric"))
+    records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
     left_out = {*NO_DIFFERENCE, *(["seed"] if group_seeds else [])}
     read = [at for at, group in enumerate(groups) if group[0].config]
     found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
     trials = [
-        Trial(group, chosen, dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)))
+        Trial(
+            group,
+            chosen,
+            dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)),
+            group[0].asked if group_seeds else 0,
+        )
         for at, group in enumerate(groups)
     ]
     ranked = sorted(trials, key=lambda trial: trial.rank_key)
@@ -183,6 +203,12 @@ def _metric(records: Sequence[Record], name: str | None, goal: Goal | None, wish
         valid = f"one of {', '.join(names)}" if names else "no run has measured anything"
         raise ConfigError(f"--metric {name!r} was not measured; {valid}" + (hint and f" — {hint}"))
     return Metric(name, goal or goal_of(name), at)
+
+
+def _at_best(record: Record, metric: Metric) -> Record:
+    """With the epoch that was best by the metric, whatever the run went by."""
+    best = best_by(record.info, metric.name, metric.goal == "min")
+    return replace(record, info=replace(record.info, best=best))
 
 
 def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:

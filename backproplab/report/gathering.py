@@ -25,20 +25,23 @@ SMALL = 2**14  # letters of a config, too few for what ``read_yaml`` refuses for
 ENTRY = re.compile(r"^[a-z_]+:[^\r\n]*\n(?: [^\r\n]*\n)*", re.MULTILINE)  # a key and its value
 WORD = re.compile(r"([a-z_]+): ([A-Za-z0-9][A-Za-z0-9._-]*)\n")  # an entry of one plain scalar
 ENDED = ("completed", "pruned", "diverged", "failed")
-TrialKey = tuple[str, int]
+TrialKey = tuple[Path, int]
 
 
 @dataclass(frozen=True)
 class Record:
     """A run with its resolved config and its run.json; both are empty where unreadable.
 
-    trial: its session and its trial's number there, where the session is a sweep's.
+    Where its session is a sweep's, trial: the session and the trial's number there. place: that
+    number, and which of the trial's runs it is. asked: how many runs the trial was to have.
     """
 
     info: RunInfo
     config: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     trial: TrialKey | None = None
+    place: tuple[int, int] = (0, 0)
+    asked: int = 0
 
     @property
     def seed(self) -> Any:
@@ -87,9 +90,9 @@ def _session_at(path: Path) -> list[RunInfo]:
 def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     """The records of ``runs``, and a warning for everything that could not be read."""
     warnings: list[str] = []
-    trials: dict[Path, TrialKey] = {}
+    places: dict[Path, dict[str, Any]] = {}
     for session in dict.fromkeys(run.folder.parent for run in runs):
-        trials |= _trials(session, warnings)
+        places |= _places(session, warnings)
         warnings += _unfinished(session)
     records = []
     parsed: dict[str, dict[str, Any]] = {}
@@ -102,7 +105,7 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
         except ConfigError as error:
             warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
             config = {}
-        records.append(Record(run, config, details, trials.get(run.folder)))
+        records.append(Record(run, config, details, **places.get(run.folder, {})))
     return records, warnings
 
 
@@ -114,7 +117,7 @@ def _unfinished(session: Path) -> list[str]:
         asked = (sweep.get("sweep") or {}).get("num_trials")
         seeds = len(sweep["trials"][0]["runs"]) if names else 0
     except (ValueError, LookupError, TypeError, AttributeError):
-        return []  # told by _trials
+        return []  # told by _places
     total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
     ended = sum(read_json(session / n / "run.json").get("status") in ENDED for n in names)
     if ended == total:
@@ -173,14 +176,16 @@ def read_sweep(session: Path) -> dict[str, Any]:
     return found
 
 
-def _trials(session: Path, warnings: list[str]) -> dict[Path, TrialKey]:
-    """The trial of each run of a sweep, by the run's folder."""
+def _places(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
+    """What sweep.json says of each run of a sweep, by the run's folder: fields of ``Record``."""
+    places: dict[Path, dict[str, Any]] = {}
     try:
-        return {
-            session / name: (session.name, int(trial["number"]))
-            for trial in read_sweep(session).get("trials", ())
-            for name in trial["runs"]
-        }
+        for trial in read_sweep(session).get("trials", ()):
+            number, names = int(trial["number"]), trial["runs"]
+            for at, name in enumerate(names):
+                known = {"trial": (session, number), "place": (number, at), "asked": len(names)}
+                places[session / name] = known
     except (ValueError, LookupError, TypeError) as error:
         warnings.append(f"{session.name}: sweep.json is damaged ({error}): grouped by config")
         return {}
+    return places

@@ -31,6 +31,7 @@ class RunInfo:
 
     status: one of STATUSES, or ``unreadable``.
     started: ISO 8601 text. seconds: of training. metrics: last values by name, such as val_loss.
+    best: those of the epoch that was best by ``monitor``.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class RunInfo:
     metrics: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     restored_epoch: int = 0
+    monitor: str = ""
 
     @property
     def selector(self) -> str:
@@ -84,6 +86,7 @@ def read_run(folder: Path) -> RunInfo:
         metrics=_numbers(metrics),
         best=_numbers(record.get("best")),
         restored_epoch=restored if isinstance(restored, int) else 0,
+        monitor=_text(record.get("monitor")),
     )
 
 

@@ -66,7 +66,7 @@ class Driver:
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
         runs = (trials or len(sweep.trials)) * len(sweep.seeds)
-        self.standing = Standing(runs, len(sweep.seeds), goal_of(folder) == "minimize")
+        self.standing = Standing(runs, len(sweep.seeds), sweep.metric.minimizes)
 
     def run(self) -> Iterator[Standing]:
         """Raises StoppedError after a signal, MachineError when the engine is gone."""
@@ -76,7 +76,8 @@ class Driver:
                 self._hand_out()
                 if not self.pending:
                     break
-                for future in wait(self.pending, LOOK, FIRST_COMPLETED).done:
+                done = wait(self.pending, LOOK, FIRST_COMPLETED).done
+                for future in [each for each in self.pending if each in done]:
                     self._take(self.pending.pop(future), future)
                 self.standing.running = sum(map(len, self.pending.values()))
                 yield self.standing
@@ -221,12 +222,3 @@ class Driver:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def goal_of(folder: SweepFolder) -> str:
-    """minimize or maximize; ``auto`` by the metric's name."""
-    metric = folder.sweep.metric
-    if metric.goal != "auto":
-        return metric.goal
-    grows = metric.name.removeprefix("val_").removeprefix("test_") in ("accuracy", "r2")
-    return "maximize" if grows else "minimize"

@@ -26,7 +26,8 @@ from statistics import fmean
 from typing import Any
 
 from backproplab.files import machine_limits
-from backproplab.runs import RunInfo, read_run
+from backproplab.runs import RunInfo, best_by, read_run
+from backproplab.sweep.schema import Metric
 
 FOLDER = ".hparams"
 PARTIAL = ".partial-hparams"  # what a killed driver leaves, the next one deletes
@@ -62,7 +63,8 @@ def _rows(session: Path) -> Iterator[tuple[str, bytes]]:
         status = _status(runs)
         group = f"trial {trial['number']:04} of {session.name}"
         settings = {"sweep": session.name, **_settings(trial["values"])}
-        row = hparams_row(group, settings, _means(runs, sweep["metric"]), status)
+        means = _means(runs, Metric.model_validate(sweep["metric"]))
+        row = hparams_row(group, settings, means, status)
         yield f"{status}/{trial['label']}", row
 
 
@@ -82,15 +84,19 @@ def _plain(value: Any) -> bool | float | str:
     return text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…"
 
 
-def _means(runs: Sequence[RunInfo], metric: Mapping[str, str]) -> dict[str, float]:
+def _means(runs: Sequence[RunInfo], metric: Metric) -> dict[str, float]:
     """The mean of every metric over the complete runs that have it, where the sweep asks for it;
     of a trial that was pruned, where it stood."""
     whole = [run for run in runs if run.status == "completed"]
     counted = whole or [run for run in runs if run.status == "pruned"]
-    rows = [run.metrics | (run.best if metric["at"] == "best" else {}) for run in counted]
+    at_best = metric.at == "best"
+    rows = [
+        run.metrics | (best_by(run, metric.name, metric.minimizes) if at_best else {})
+        for run in counted
+    ]
     names = dict.fromkeys(name for row in rows for name in row)
     return {
-        f"{'metric' if name == metric['name'] else 'other'}/{name}": fmean(
+        f"{'metric' if name == metric.name else 'other'}/{name}": fmean(
             row[name] for row in rows if name in row
         )
         for name in names

@@ -64,6 +64,13 @@ class Metric(Spec):
     goal: Literal["auto", "minimize", "maximize"] = "auto"
     at: Literal["best", "last"] = "best"
 
+    @property
+    def minimizes(self) -> bool:
+        """Whether less is better; ``auto`` goes by the name."""
+        if self.goal != "auto":
+            return self.goal == "minimize"
+        return self.name.removeprefix("val_").removeprefix("test_") not in ("accuracy", "r2")
+
 
 class Block(Spec):
     """What multiplies: grid × rows of zip × branches.

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from copy import copy
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,12 +44,13 @@ class Searcher:
     begins at trial 0 and is to be asked and told the same once more: the trials in study.db are
     given as they are there, and the first one that is not is what it would have been.
 
-    goal: minimize or maximize. folder: where study.db is, or will be. epochs: of a whole trial.
+    minimizes: whether less is better. folder: where study.db is, or will be.
+    epochs: of a whole trial.
     Raises ConfigError if the method needs a package that is missing, RunError if study.db is
     damaged, MachineError if it cannot be written.
     """
 
-    def __init__(self, search: Search, goal: str, folder: Path, epochs: int = 1) -> None:
+    def __init__(self, search: Search, minimizes: bool, folder: Path, epochs: int = 1) -> None:
         package = NEEDS.get(search.method, "optuna")
         if find_spec(package) is None:
             what = f"needs the package {package}, which is not installed"
@@ -61,7 +62,7 @@ class Searcher:
         self._path = folder / "study.db"
         with _told_in_our_words(self._path):
             self._space = {path: _distribution(p) for path, p in search.parameters.items()}
-            direction = optuna.study.StudyDirection[goal.upper()]
+            direction: Literal["minimize", "maximize"] = "minimize" if minimizes else "maximize"
             storage = _storage(self._path)
             weakref.finalize(self, storage.engine.dispose)
             self._file = optuna.create_study(

@@ -16,10 +16,12 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from backproplab.files import machine_limits, sync_directory, write_atomic
+from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import read_json
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
@@ -91,11 +93,12 @@ class SweepFolder:
 
     def value(self, run: str) -> float | None:
         """The sweep's metric in the run, as it stands; None if it has none that is finite."""
-        metric, record = self.sweep.metric, self.record(run)
-        place = "best" if metric.at == "best" and not metric.name.startswith("test_") else "metrics"
-        found = record.get(place, {}).get(metric.name)
-        sound = record.get("status") in ("completed", "paused")
-        return float(found) if sound and isinstance(found, int | float) else None
+        metric, found = self.sweep.metric, read_run(self.path / run)
+        if found.status not in ("completed", "paused"):
+            return None
+        best = best_by(found, metric.name, metric.minimizes) if metric.at == "best" else {}
+        value = best.get(metric.name, found.metrics.get(metric.name))
+        return value if value is not None and isfinite(value) else None
 
     def files(self, job: Job) -> dict[str, bytes]:
         """What a paused run has left for its next slice: of its event files the names alone."""

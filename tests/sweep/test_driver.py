@@ -10,7 +10,7 @@ import pytest
 from backproplab import runs
 from backproplab.errors import MachineError
 from backproplab.sweep import driver as drivers
-from backproplab.sweep.driver import Driver, goal_of
+from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Engine
 from backproplab.sweep.job import Outcome
 from backproplab.sweep.search import Searcher
@@ -59,7 +59,7 @@ class Sweeping:
             begun[0] if begun else runs.create_session(place), read(self.folder / "s.yaml")
         )
         asks = folder.sweep.search
-        searcher = Searcher(asks, goal_of(folder), folder.path, 9) if asks else None
+        searcher = Searcher(asks, folder.sweep.metric.minimizes, folder.path, 9) if asks else None
         executor = Here(spoil)
         driver = Driver(
             folder, Engine(executor, lambda: slots, (BrokenExecutor,), "here"), searcher

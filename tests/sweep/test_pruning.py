@@ -7,7 +7,7 @@ from statistics import median
 import pytest
 
 from backproplab import runs
-from backproplab.sweep.driver import Driver, goal_of
+from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Engine
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import SweepFolder
@@ -34,7 +34,7 @@ def searched(folder, base, search, slots=2):
     (folder / "s.yaml").write_text(f"base: base.yaml\n{search}")
     session = runs.create_session(runs.open_log_root(folder / "runs"))
     place = SweepFolder(session, read(folder / "s.yaml"))
-    searcher = Searcher(place.sweep.search, goal_of(place), session)
+    searcher = Searcher(place.sweep.search, place.sweep.metric.minimizes, session)
     driver = Driver(place, Engine(Here(), lambda: slots, (), "here"), searcher)
     for _ in driver.run():
         pass

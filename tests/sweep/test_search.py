@@ -102,7 +102,7 @@ def written(folder: Path) -> list[dict[str, Any]]:
 
 def proposals(folder: Path, asks: Search, slots: int = 1) -> list[dict[str, Any]]:
     folder.mkdir()
-    return go_on(Searcher(asks, "minimize", folder), score, slots)
+    return go_on(Searcher(asks, True, folder), score, slots)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -119,8 +119,8 @@ def test_the_seed_decides(method: str, tmp_path: Path) -> None:
 def test_opened_again_it_goes_on_as_if_it_had_never_stopped(method: str, tmp_path: Path) -> None:
     proposals(tmp_path / "whole", search(method), slots=3)
     for calls in (1, 5, 5, 12, 22):
-        go_on(Searcher(search(method), "minimize", tmp_path), score, slots=3, calls=calls)
-    go_on(Searcher(search(method), "minimize", tmp_path), score, slots=3)
+        go_on(Searcher(search(method), True, tmp_path), score, slots=3, calls=calls)
+    go_on(Searcher(search(method), True, tmp_path), score, slots=3)
     assert written(tmp_path) == written(tmp_path / "whole")
 
 
@@ -128,7 +128,7 @@ def test_opened_again_it_goes_on_as_if_it_had_never_stopped(method: str, tmp_pat
 def test_what_is_told_changes_no_proposal_of_a_method_that_does_not_learn(
     method: str, tmp_path: Path
 ) -> None:
-    searcher = Searcher(search(method), "minimize", tmp_path)
+    searcher = Searcher(search(method), True, tmp_path)
     assert [asked(searcher)[1] for _ in range(16)] == proposals(tmp_path / "told", search(method))
 
 
@@ -169,7 +169,7 @@ def ranges(draw: st.DrawFn) -> Parameter:
 def test_any_range_is_kept_and_its_steps_are_met(p: Parameter, method: str, seed: int) -> None:
     with TemporaryDirectory() as folder:
         asks = search(method, {"p": p}, search_seed=seed, num_trials=4)
-        searcher = Searcher(asks, "minimize", Path(folder))
+        searcher = Searcher(asks, True, Path(folder))
         values = [asked(searcher)[1]["p"] for _ in range(4)]
         del searcher
     assert p.min is not None
@@ -187,7 +187,7 @@ def test_sobol_points_fill_every_sixteenth_of_a_scale_once(seed: int, tmp_path: 
     """The first 2^m points of a (0, m, 1)-sequence: one in each interval (Sobol' 1967)."""
     space = {"log": SPACE["learning_rate"], "linear": {"min": -4.0, "max": 4.0}}
     asks = search("qmc", space, search_seed=seed)
-    searcher = Searcher(asks, "minimize", tmp_path)
+    searcher = Searcher(asks, True, tmp_path)
     found = [asked(searcher)[1] for _ in range(16)]
     decades = [math.log10(values["log"]) for values in found]
     assert sorted(int((decade + 4) * 4) for decade in decades) == list(range(16))
@@ -198,7 +198,7 @@ def test_random_draws_are_spread_evenly_over_the_decades(tmp_path: Path) -> None
     from scipy.stats import kstest
 
     asks = search("random", {"p": SPACE["learning_rate"], "q": SPACE["l2"]}, num_trials=100)
-    searcher = Searcher(asks, "minimize", tmp_path)
+    searcher = Searcher(asks, True, tmp_path)
     found = [asked(searcher)[1] for _ in range(100)]
     for evenly in ([(math.log10(v["p"]) + 4) / 4 for v in found], [v["q"] / 0.1 for v in found]):
         assert kstest(evenly, "uniform").pvalue > 0.01
@@ -210,7 +210,7 @@ def test_every_listed_value_is_proposed(tmp_path: Path) -> None:
 
 
 def test_trials_are_counted_and_told_once(tmp_path: Path) -> None:
-    searcher = Searcher(search(num_trials=2), "minimize", tmp_path)
+    searcher = Searcher(search(num_trials=2), True, tmp_path)
     first, second = asked(searcher), asked(searcher)
     assert (first[0], second[0]) == (0, 1)
     assert searcher.ask() is None
@@ -218,7 +218,7 @@ def test_trials_are_counted_and_told_once(tmp_path: Path) -> None:
     searcher.tell(0, 0.1)
     with pytest.raises(ValueError, match="COMPLETE"):
         searcher.tell(0, 0.2)
-    again = Searcher(search(num_trials=2), "minimize", tmp_path)
+    again = Searcher(search(num_trials=2), True, tmp_path)
     assert [asked(again), asked(again), again.ask()] == [first, second, None]
     again.tell(1, 0.3)  # a run that had failed may be whole by now
     assert told(tmp_path) == {0: 0.1, 1: None}
@@ -226,9 +226,10 @@ def test_trials_are_counted_and_told_once(tmp_path: Path) -> None:
 
 def test_to_maximize_is_to_minimize_the_negative(tmp_path: Path) -> None:
     found = []
-    for goal, sign in (("minimize", 1), ("maximize", -1)):
-        (tmp_path / goal).mkdir()
-        searcher = Searcher(search("tpe", BOWL), goal, tmp_path / goal)
+    for minimizes, sign in ((True, 1), (False, -1)):
+        folder = tmp_path / str(minimizes)
+        folder.mkdir()
+        searcher = Searcher(search("tpe", BOWL), minimizes, folder)
         found.append(go_on(searcher, lambda values, sign=sign: sign * bowl(values)))
     assert found[0] == found[1]
 
@@ -242,7 +243,7 @@ def test_tpe_beats_random_search(tmp_path: Path) -> None:
             folder = tmp_path / f"{method}{seed}"
             folder.mkdir()
             asks = search(method, BOWL, search_seed=seed, num_trials=40)
-            seen.append(min(map(bowl, go_on(Searcher(asks, "minimize", folder), bowl))))
+            seen.append(min(map(bowl, go_on(Searcher(asks, True, folder), bowl))))
     assert median(best["tpe"]) < median(best["random"]) / 2
 
 
@@ -257,7 +258,7 @@ def test_tpe_keeps_away_from_where_trials_diverge(tmp_path: Path) -> None:
     for seed in range(5):
         (tmp_path / str(seed)).mkdir()
         asks = search("tpe", BOWL, search_seed=seed, num_trials=40)
-        found = go_on(Searcher(asks, "minimize", tmp_path / str(seed)), value)
+        found = go_on(Searcher(asks, True, tmp_path / str(seed)), value)
         fine += sum(value(values) is not None for values in found)
     assert fine > 5 * 40 * 0.3
 
@@ -269,7 +270,7 @@ from backproplab.sweep.schema import Search
 from backproplab.sweep.search import Searcher
 
 search, folder = Search.model_validate_json(sys.argv[1]), Path(sys.argv[2])
-searcher = Searcher(search, "minimize", folder)
+searcher = Searcher(search, True, folder)
 waiting = []
 while True:
     if len(waiting) < 3 and (found := searcher.ask()):
@@ -301,7 +302,7 @@ def killed_after(lines: int, asks: Search, folder: Path) -> list[list[Any]]:
 def test_killed_at_any_moment_nothing_is_lost(method: str, tmp_path: Path) -> None:
     asks = search(method, num_trials=24)
     (tmp_path / "whole").mkdir()
-    go_on(Searcher(asks, "minimize", tmp_path / "whole"), lambda values: values["l2"], 3)
+    go_on(Searcher(asks, True, tmp_path / "whole"), lambda values: values["l2"], 3)
     for lines in (1, 5, 12, 20, 33):
         said = killed_after(lines, asks, tmp_path)
         kept = written(tmp_path)
@@ -309,7 +310,7 @@ def test_killed_at_any_moment_nothing_is_lost(method: str, tmp_path: Path) -> No
         assert told(tmp_path).items() >= known.items()
         assert all(kept[n]["l2"] == v["l2"] for kind, n, v in said if kind == "asked")
         assert len(kept) <= len(told(tmp_path)) + 3
-    go_on(Searcher(asks, "minimize", tmp_path), lambda values: values["l2"], 3)
+    go_on(Searcher(asks, True, tmp_path), lambda values: values["l2"], 3)
     assert written(tmp_path) == written(tmp_path / "whole")
 
 
@@ -319,20 +320,20 @@ def test_a_missing_package_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigError, match=f"^method: {method}: .*pip install {package}$"):
-        Searcher(search(method), "minimize", tmp_path)
+        Searcher(search(method), True, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_study_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "study.db").write_bytes(b"no database" * 1000)
     with pytest.raises(RunError, match=r"study\.db: unusable: file is not a database") as caught:
-        Searcher(search(), "minimize", tmp_path)
+        Searcher(search(), True, tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"study\.db: cannot write: unable to open") as caught:
-        Searcher(search(), "minimize", tmp_path / "none")
+        Searcher(search(), True, tmp_path / "none")
     assert "\n" not in str(caught.value)
 
 

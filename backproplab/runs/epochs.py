@@ -1,0 +1,40 @@
+"""The best epoch of a run, by whichever of its metrics is asked about."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from backproplab.errors import RunError
+from backproplab.runs.listing import RunInfo, read_metrics
+
+PREFIXES = {"train": "", "validation": "val_", "test": "test_"}  # how names of their metrics begin
+
+
+def best_by(run: RunInfo, name: str, minimizes: bool) -> dict[str, float]:
+    """The metrics of the first epoch at which ``name`` was best, with its ``epoch``.
+
+    The run's own best epoch where it was monitored by that metric, or no epoch has it (``test_``),
+    or its table is damaged.
+    """
+    if run.monitor in ("", name):
+        return run.best
+    try:
+        epochs = _epochs(run)
+    except (RunError, KeyError, ValueError):
+        return run.best
+    rows = [row for row in epochs.values() if isfinite(row.get(name, float("nan")))]
+    if not rows or name.startswith("test_"):
+        return run.best
+    return min(rows, key=lambda row: row[name] if minimizes else -row[name])
+
+
+def _epochs(run: RunInfo) -> dict[str, dict[str, float]]:
+    """The metrics of every epoch, by its number."""
+    found: dict[str, dict[str, float]] = {}
+    for row in read_metrics(run.folder):
+        metrics = found.setdefault(row["epoch"], {"epoch": int(row["epoch"])})
+        prefix = PREFIXES[row["split"]]
+        for name, value in row.items():
+            if name not in ("epoch", "split") and value:
+                metrics[prefix + name] = float(value)
+    return found
