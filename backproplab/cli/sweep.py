@@ -56,8 +56,15 @@ def command(
     backproplab sweep configs/hw3/optimizers_digits.yaml
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
+    from backproplab.errors import ConfigError, Problem
     from backproplab.sweep.space import read
 
+    if jobs and executor != "local":
+        what, hint = (
+            "goes with local workers only",
+            f"leave it out, or write --executor local:{jobs}",
+        )
+        raise ConfigError(Problem(f"--jobs {jobs}", what, hint))
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
     sweep = read(path, words or [], settings, yes)
     for note in sweep.duplicates:
@@ -65,7 +72,7 @@ def command(
     if dry_run:
         _list(sweep)
         return
-    where = f"local:{jobs}" if jobs and executor == "local" else executor
+    where = f"local:{jobs}" if jobs else executor
     _run(sweep, where, log_dir, resume, fail_fast, progress)
 
 
@@ -125,9 +132,11 @@ def _searcher(folder: SweepFolder) -> Searcher | None:
     from backproplab.sweep.search import Searcher
 
     sweep = folder.sweep
-    epochs = sweep.base.tree.get("epochs", Experiment.model_fields["epochs"].default)
     if not sweep.search:
         return None
+    epochs = sweep.base.tree.get("epochs", Experiment.model_fields["epochs"].default)
+    if chosen := sweep.search.parameters.get("epochs"):
+        epochs = max(chosen.edges.values())
     return Searcher(sweep.search, sweep.metric.minimizes, folder.path, epochs)
 
 

@@ -113,12 +113,16 @@ def shown(value: Any, exact: bool = False) -> str:
 
     exact: every digit of a number, else six; more of a long value.
     """
+    text, length = written(value, exact), LONGEST if exact else LENGTH
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def written(value: Any, exact: bool = True) -> str:
+    """All of a value in one line, as YAML writes it."""
     if isinstance(value, str | Absent):
         text = str(value)
     elif isinstance(value, float):
         text = repr(value) if exact else f"{value:g}"
     else:
         text = json.dumps(value, ensure_ascii=False, default=str).replace('"', "")
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    length = LONGEST if exact else LENGTH
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -146,8 +146,9 @@ def _all_keys(comparison: Comparison) -> list[Markup]:
     trials = [*comparison.trials[:measured], *lost]
     if len(comparison.keys) < 2 or measured < 2:
         return []
-    order = [key for key, _ in importances(comparison)] or list(comparison.keys)
     drawn = trials[:: -(-len(trials) // LINES)]
+    order = [key for key, _ in importances(comparison)] or list(comparison.keys)
+    order = [key for key in order if any(t.values[key] is not ABSENT for t in drawn)]
     figure = parallel_figure(comparison, drawn, order[:MOST_KEYS][::-1])
     caption = [
         f"A line is a trial, from its keys to its mean {comparison.metric.name}; the best is thick,"

@@ -62,6 +62,8 @@ class Scale:
         """Below 0 or above 1: beyond the scale."""
         if self.low == self.high:
             return 0.5
+        if self.is_log and value <= 0:
+            return inf if self.falls else -inf
         low, at, high = (log10(v) if self.is_log else v for v in (self.low, value, self.high))
         place = (at - low) / (high - low)
         return 1 - place if self.falls else place

@@ -15,7 +15,7 @@ import numpy as np
 
 from backproplab.errors import RunError
 from backproplab.report.comparison import Comparison, Trial
-from backproplab.report.differences import ABSENT, shown
+from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
 
@@ -110,7 +110,7 @@ def long_table(comparison: Comparison) -> tuple[str, list[str]]:
 
 def _plain(value: Any) -> Any:
     """A value as a CSV holds it: nothing where the config has no such key."""
-    return "" if value is ABSENT else value if isinstance(value, int | float) else shown(value)
+    return "" if value is ABSENT else value if isinstance(value, int | float) else written(value)
 
 
 def is_long_table(first_line: Sequence[str]) -> bool:

@@ -14,9 +14,10 @@ from typing import Any
 
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.report.comparison import Comparison, Trial, setting
-from backproplab.report.differences import ABSENT, lookup, paths, shown
+from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.text import number
 
+CONFIG = "config."  # before a key that is to be told from what was measured
 FORMATS = ("table", "csv", "json", "md")
 BESIDE = ("val_loss", "val_accuracy", "val_r2", "loss", "test_accuracy", "test_r2")
 
@@ -51,7 +52,17 @@ def default_columns(comparison: Comparison) -> list[str]:
     beside = [name for name in BESIDE if name in comparison.names]
     metrics = dict.fromkeys([comparison.metric.name, *beside])
     seeds = ["seeds"] if comparison.several_seeds else []
-    return list(dict.fromkeys([*comparison.keys, *metrics, *seeds, "epochs", "status", "run"]))
+    keys = [_as_column(comparison, key) for key in comparison.keys]
+    return list(dict.fromkeys([*keys, *metrics, *seeds, "epochs", "status", "run"]))
+
+
+def _as_column(comparison: Comparison, key: str) -> str:
+    """``config.loss`` for a key that a column of what was measured is called by, too."""
+    clashes = key in comparison.names or (
+        key in PLAIN
+        and any(cell(comparison, t, key) != shown(t.values[key]) for t in comparison.trials)
+    )
+    return f"{CONFIG}{key}" if clashes else key
 
 
 def cell(comparison: Comparison, trial: Trial, column: str) -> str:
@@ -60,7 +71,7 @@ def cell(comparison: Comparison, trial: Trial, column: str) -> str:
         return str(PLAIN[column](comparison, trial))
     if column in comparison.names:
         return measured(trial, column)
-    return shown(setting(trial, column))
+    return shown(setting(trial, column.removeprefix(CONFIG)))
 
 
 def measured(trial: Trial, name: str) -> str:
@@ -81,7 +92,7 @@ def _epochs(trial: Trial) -> str:
 def _run(comparison: Comparison, trial: Trial) -> str:
     """The trial's best run, as ``show`` takes it: by its name where all are of one session."""
     info = trial.best_record.info
-    return shown(info.name if len(comparison.sessions) == 1 else info.selector)
+    return shown(info.name if len(comparison.sessions) == 1 else info.selector, exact=True)
 
 
 PLAIN: dict[str, Callable[[Comparison, Trial], Any]] = {
@@ -97,7 +108,7 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
     keys = dict.fromkeys(path for record in comparison.records for path in paths(record.config))
     valid = dict.fromkeys([*PLAIN, *comparison.names, *comparison.keys, *keys])
     for column in columns:
-        if column not in valid:
+        if column.removeprefix(CONFIG) not in valid:
             hint = did_you_mean(column, valid) or f"one of {', '.join(valid)}"
             raise ConfigError(f"--cols: no column {column!r} — {hint}")
 
@@ -109,7 +120,8 @@ def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
 def _is_numeric(comparison: Comparison, name: str) -> bool:
     if name in PLAIN or name in comparison.names:
         return True
-    values = [lookup(trial.records[0].config, name) for trial in comparison.trials]
+    path = name.removeprefix(CONFIG)
+    values = [lookup(trial.records[0].config, path) for trial in comparison.trials]
     return all(isinstance(value, int | float) for value in values if value is not ABSENT)
 
 
@@ -158,8 +170,10 @@ def _raw(comparison: Comparison, trial: Trial, column: str) -> list[Any]:
         return [trial.mean(column), trial.std(column)]
     if column in PLAIN:
         return [PLAIN[column](comparison, trial)]
-    value = setting(trial, column)
-    return [None if value is ABSENT else value if isinstance(value, int | float) else shown(value)]
+    value = setting(trial, column.removeprefix(CONFIG))
+    return [
+        None if value is ABSENT else value if isinstance(value, int | float) else written(value)
+    ]
 
 
 def _markdown(table: Table) -> str:

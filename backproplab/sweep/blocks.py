@@ -13,6 +13,7 @@ from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
 from backproplab.errors import Problem
 from backproplab.sweep.schema import Block, SweepFile
+from backproplab.sweep.trials import steps
 
 Origins = dict[str, TreePath]
 """Path in an experiment -> where in the sweep's document its value stands."""
@@ -68,18 +69,18 @@ def block_problems(file: SweepFile, document: Document) -> Iterator[Problem]:
 
 
 def _clashes(
-    block: Block, at: TreePath, outer: Mapping[str, TreePath], document: Document
+    block: Block, at: TreePath, outer: Mapping[TreePath, TreePath], document: Document
 ) -> Iterator[Problem]:
     """outer: the paths of the blocks around this one."""
     seen = dict(outer)
     for path, origin in _own_paths(block, at):
-        where = document.where(origin, key=True)
-        if path in seen:
-            first = document.where(seen[path], key=True)
+        where, place = document.where(origin, key=True), steps(path)
+        if place in seen:
+            first = document.where(seen[place], key=True)
             yield Problem(where, f"{path}: swept twice, first at {first}", "keep one of them")
         else:
             yield from _path_problems(path, where)
-        seen.setdefault(path, origin)
+        seen.setdefault(place, origin)
     for index, branch in enumerate(block.branches or ()):
         yield from _clashes(branch, (*at, "branches", index), seen, document)
 

@@ -41,10 +41,7 @@ class Crews:
     def _alike(self, job: Job, first: Job) -> bool:
         if job.folder in self.alone or self._shape(job) != self._shape(first):
             return False
-        return self._epoch(job) == self._epoch(first)  # looked up last: it is in a file
-
-    def _epoch(self, job: Job) -> int:
-        return self.folder.epoch(job) if self.folder.status(job) == "paused" else 0
+        return self.folder.epoch(job) == self.folder.epoch(first)  # last: it is in a file
 
     def _shape(self, job: Job) -> str:
         number = job.trial.number

@@ -55,6 +55,7 @@ def _base(value: Any) -> Any:
 
 
 Values = Annotated[list[Any], AfterValidator(_distinct)]
+Factor = Annotated[int, Field(ge=2, le=1000)]
 
 
 class Metric(Spec):
@@ -189,34 +190,27 @@ class Median(Pruner, name="median"):
         return tuple(range(self.min_epochs, epochs, -(-epochs // 10)))
 
 
-class Asha(Pruner, name="asha"):
-    """Asynchronous successive halving: of each rung, the best 1 / reduction_factor go on.
+class Halving(Pruner):
+    """Rungs at min_epochs · reduction_factor^k: of each, the best 1 / reduction_factor go on."""
 
-    Source: Li et al. 2018, arXiv 1810.05934.
-    """
-
-    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 4
+    reduction_factor: Factor = 3
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        return powers(self.min_epochs, self.reduction_factor, epochs)
+        found, rung = [], self.min_epochs
+        while rung < epochs:
+            found.append(rung)
+            rung *= self.reduction_factor
+        return tuple(found)
 
 
-class Hyperband(Pruner, name="hyperband"):
+class Asha(Halving, name="asha"):
+    """Asynchronous successive halving. Source: Li et al. 2018, arXiv 1810.05934."""
+
+    reduction_factor: Factor = 4
+
+
+class Hyperband(Halving, name="hyperband"):
     """Successive halving with several values of min_epochs. Li et al. 2016, arXiv 1603.06560."""
-
-    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        return powers(self.min_epochs, self.reduction_factor, epochs)
-
-
-def powers(first: int, factor: int, end: int) -> tuple[int, ...]:
-    """first · factor^k below ``end``."""
-    found = []
-    while first < end:
-        found.append(first)
-        first *= factor
-    return tuple(found)
 
 
 class Search(Spec):

@@ -58,7 +58,7 @@ class Searcher:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.search = search
+        self.search, self.minimizes = search, minimizes
         self._path = folder / "study.db"
         with _told_in_our_words(self._path):
             self._space = {path: _distribution(p) for path, p in search.parameters.items()}
@@ -90,19 +90,28 @@ class Searcher:
                 self._file.add_trial(self._trials[number])
         return number, self._values(self._trials[number])
 
-    def tell(self, number: int, value: float | None) -> None:
-        """The finite value of a trial that was asked for; None if it failed or diverged.
+    def tell(self, number: int, value: float | None, pruned: bool = False) -> None:
+        """The finite value of a trial that was asked for; None if it was pruned, or has none.
 
-        Raises ValueError if the trial has been told before, or the value is NaN.
+        One that has none, because it diverged or failed, counts as the worst one so far: samplers
+        take no notice of failed trials, and cmaes none of pruned ones, and would propose the
+        learning rates that diverge again and again; tpe takes a pruned one for the better, the
+        longer it lived. Raises ValueError if the trial has been told before, or the value is NaN.
         """
         from optuna.trial import TrialState
 
-        # pruned, not failed: samplers take no notice of failed trials, and would propose the
-        # learning rates that diverge again and again
+        if value is None and not pruned:
+            value = self._worst
         state = TrialState.PRUNED if value is None else TrialState.COMPLETE
         with _told_in_our_words(self._path):
             for study in self._studies(number):
                 study.tell(number, value, state)
+
+    @property
+    def _worst(self) -> float | None:
+        """The worst value told so far."""
+        values = [trial.value for trial in self._trials if trial.value is not None]
+        return (max if self.minimizes else min)(values, default=None)
 
     @property
     def learns(self) -> bool:

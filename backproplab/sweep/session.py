@@ -31,6 +31,7 @@ STANDS = (*FINISHED, "paused")  # a failed or interrupted run begins anew
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
 EVENTS = "tfevents"
+FREE = ("lockstep", "max_trials")  # change no result: a sweep may go on with others
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,9 @@ def _link(source: str, target: str) -> None:
 
 
 def identity(sweep: Sweep) -> str:
-    """Equal for sweeps that ask the same."""
-    text = json.dumps(sweep.tree, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Equal for sweeps that ask the same, in the same order: trials are named by it."""
+    asked = sorted((key, value) for key, value in sweep.tree.items() if key not in FREE)
+    return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:16]
 
 
 def sessions_of(root: Path, sweep: Sweep) -> Iterator[Path]:

@@ -103,7 +103,7 @@ class Chosen:
             return [Stage(left, self._rung(left[0], until))]
         for job in left:
             self.folder.end(job, "pruned")
-        self.searcher.tell(number, None if left else mean)
+        self.searcher.tell(number, None if left else mean, pruned=bool(left) and mean is not None)
         return []
 
     def _rung(self, job: Job, epoch: int) -> int | None:

@@ -186,9 +186,5 @@ def _text(value: Any) -> str:
         return "-".join(map(_text, value)) or "none"
     if isinstance(value, float):
         value = f"{value:.6g}".replace("+", "")
-    text = {None: "none", True: "true", False: "false"}[value] if _is_word(value) else str(value)
+    text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
     return re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text))
-
-
-def _is_word(value: Any) -> bool:
-    return value is None or isinstance(value, bool)

@@ -1,7 +1,8 @@
 """The documents of a sweep: its file, its base, and the command-line words put over both.
 
 A word with commas outside brackets and quotes, ``learning_rate=0.3,0.1``, is a line of the grid;
-any other changes the base, unless the sweep sets that path itself: then it takes its place.
+any other changes the base, unless ``grid`` or ``parameters`` set that path: then it takes their
+place. One that rows of ``zip`` or branches set is refused.
 This file knows which keys name blocks, and nothing of trials.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -82,6 +83,7 @@ class Population:
             trainer.sharing = len(trainers)
         self.live = dict(enumerate(trainers))
         self.ended: list[Ended] = []
+        self.parted: dict[int, Any] = {}  # dropout's stream of those that diverged, as it stood
 
     @property
     def gradient(self) -> ParameterVector:
@@ -105,6 +107,8 @@ class Population:
                 break
         for number in self.live:
             self._bring_to(number)
+        for number, state in self.parted.items():
+            self.trainers[number].chance.bit_generator.state = state
         self.spread = {}
         validation = self._measured(self.validation) if self.validation else [{}] * len(orders)
         train = self._measured(self.train_split)
@@ -136,6 +140,7 @@ class Population:
         broken = ~np.isfinite(self.gradient.flat).all(axis=-1, keepdims=True).ravel()
         for number in [number for number in self.live if broken[number]]:
             self._bring_to(number)
+            self.parted[number] = self.trainers[number].chance.bit_generator.state
             self._end(number, self.trainers[number].diverged(rows[number]))
 
     def _end(self, number: int, error: DivergedError) -> None:
