@@ -112,6 +112,13 @@ SYNONYMS = {
     "full": "batch",
     "mini": "minibatch",
     "online": "stochastic",
+    "log": "log_uniform",
+    "loguniform": "log_uniform",
+    "bayes": "tpe",
+    "bayesian": "tpe",
+    "sobol": "qmc",
+    "cma": "cmaes",
+    "successive_halving": "asha",
 }
 
 

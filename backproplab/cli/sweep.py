@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # trials of a dry run
 TOP = 20  # rows of the table at the end
-BEST = "values of each run's best epoch, test_ ones of its end"
+BEST = "values of each run's epoch with the best {}, test_ ones of its end"
 LAST = "values of each run's last epoch"
 
 
@@ -150,10 +150,10 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
         sweep_bar(driver.run(), title)
         return
-    told = -1
+    told: tuple[int, list[str]] | None = None
     for standing in driver.run():
-        if shown == "line" and standing.finished != told:
-            told = standing.finished
+        if shown == "line" and (standing.finished, standing.notes) != told:
+            told = standing.finished, standing.notes
             typer.echo(f"{title}  {_line(standing)}", err=True)
 
 
@@ -189,7 +189,9 @@ def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
         return
     comparison = report.compare(records)
     typer.echo(report.formatted(comparison, "table", (), TOP))
-    typer.echo(f"{BEST if driver.folder.sweep.metric.at == 'best' else LAST}; {sentence(records)}")
+    metric = driver.folder.sweep.metric
+    shown = BEST.format(metric.name) if metric.at == "best" else LAST
+    typer.echo(f"{shown}; {sentence(records)}" if len(records) > 1 else shown)
     write_atomic(session / "results.csv", report.formatted(comparison, "csv") + "\n")
     write_hparams(session)
     where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"

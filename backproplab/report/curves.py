@@ -67,28 +67,32 @@ def _values(panel: Panel) -> Array:
 
 
 def _draw_curves(axes: Axes, panel: Panel) -> None:
-    name = panel.name
+    name, scale = panel.name, Scale.of(_values(panel))
     for bands in panel.others:
         if name in bands:
             style = {"color": OTHER[0], "linewidth": 0.8, "zorder": 0.5}  # below the bands
             _draw_line(axes, bands[name], FAINT_POINTS, **style)
     for at, bands in reversed(list(enumerate(panel.best))):
         if name in bands:
-            _draw_trial(axes, bands[name], at)
-    set_vertical(axes, Scale.of(_values(panel)))
-    axes.set_title(_in_words(name), loc="left", fontweight="bold", parse_math=False)
+            _draw_trial(axes, bands[name].within(scale.low, scale.high), at)
+    set_vertical(axes, scale)
+    title = _in_words(name) + (f" by {panel.unit}" if panel.unit != "epoch" else "")
+    axes.set_title(title, loc="left", fontweight="bold", parse_math=False)
     _set_horizontal(axes, panel.unit)
 
 
 def _set_horizontal(axes: Axes, unit: str) -> None:
     """Epochs by their number, anything else by its logarithm: it may differ by orders."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     axes.set_xlabel(unit)
     if unit == "epoch":
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    else:
-        set_log(axes, "x")
+        return
+    set_log(axes, "x")
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_trial(axes: Axes, band: Band, at: int) -> None:

@@ -56,7 +56,7 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]
     drawn = [Panel(name, best, others) for name in chosen]
     paced = _paced(comparison, drawn, rest[::step])
-    cut = bool(others) or any(map(is_cut, drawn))
+    cut = any(map(is_cut, drawn))
     caption = _caption(comparison, len(others), len(rest), cut, bool(paced))
     figure = Markup(curves_figure([*drawn, *paced]))
     return [
@@ -104,7 +104,7 @@ def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool, paced: bo
         text.append("Epochs differ in their updates, hence the last two panels; seconds compare")
         text.append("where each run had a core to itself (lockstep: off).")
     if cut:
-        text.append("What leaves an axis is cut off.")
+        text.append("What leaves an axis runs along its end.")
     return element("figcaption", " ".join(text))
 
 

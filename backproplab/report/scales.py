@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 SPAN = 30.0  # largest over smallest from which the scale of a metric is logarithmic
 FENCE = 3.0  # interquartile ranges beyond the worse quartile from which a value is far out
-DECADES = (
-    3.0  # beyond the quartiles that a logarithmic scale reaches, if they are not further apart
-)
+DECADES = 3.0  # that a log scale reaches beyond the quartiles, if they are not further apart
 
 Array = np.ndarray[Any, Any]
 
@@ -40,15 +38,15 @@ class Scale:
 
     @classmethod
     def of(cls, values: Array) -> Scale:
-        """Of all the values; but a logarithmic one ends DECADES beyond the quartiles."""
+        """Of all the values; a logarithmic one of those up to DECADES beyond the quartiles."""
         low, high = float(values.min()), float(values.max())
         if low <= 0 or high / low <= SPAN:
             return cls(low, high)
-        first, last = np.quantile(np.log10(values), [0.25, 0.75])
+        logs = np.log10(values)
+        first, last = np.quantile(logs, [0.25, 0.75])
         reach = max(DECADES, last - first)
-        low = low if log10(low) >= first - reach else float(10 ** (first - reach))
-        high = high if log10(high) <= last + reach else float(10 ** (last + reach))
-        return cls(low, high, is_log=True)
+        near = values[(logs >= first - reach) & (logs <= last + reach)]
+        return cls(float(near.min()), float(near.max()), is_log=True)
 
     @classmethod
     def of_metric(cls, means: Sequence[float], sign: int) -> Scale:

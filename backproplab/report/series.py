@@ -37,6 +37,11 @@ class Band:
         """The same over something of which so much passes in an epoch, such as updates."""
         return replace(self, at=self.at * pace)
 
+    def within(self, low: float, high: float) -> Band:
+        """What leaves the range runs along its end."""
+        mean, lows, highs = (np.clip(x, low, high) for x in (self.mean, self.low, self.high))
+        return Band(self.at, mean, lows, highs)
+
 
 def series(record: Record) -> dict[str, dict[int, float]]:
     """``{"val_loss": {1: 0.5, …}, …}``. Raises RunError for a damaged metrics.csv."""

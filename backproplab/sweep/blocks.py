@@ -20,7 +20,7 @@ Origins = dict[str, TreePath]
 
 FORBIDDEN = {
     "name": "every trial is named by what differs",
-    "seed": "write seeds: 5, or seeds: [0, 1]",
+    "seed": "write seeds: 5, or seeds: [0, 1]; on the command line --seeds 5",
     "tensorboard": "set it in the base",
     "sweep": "a trial holds no sweep",
     "engine": "it changes no number; set it in the base",
@@ -58,6 +58,8 @@ def block_problems(file: SweepFile, document: Document) -> Iterator[Problem]:
     for path, origin in parameters.items():
         yield from _path_problems(path, document.where(origin, key=True))
     yield from _clashes(file, (), {}, document)
+    if document.tree.get("method", "grid") != file.method:  # at fault, and told
+        return
     search = file.method != "grid"
     for key in sorted((OF_GRIDS if search else OF_SEARCHES) & file.model_fields_set):
         fault = f"{key} does not go with method: {file.method}"

@@ -7,11 +7,15 @@ are made.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from backproplab.config import Experiment
 from backproplab.config.cursor import Cursor
 from backproplab.config.yaml_source import Document
-from backproplab.errors import Problem, did_you_mean
+from backproplab.errors import BackpropLabError, Problem, did_you_mean
+from backproplab.experiment.limits import goals
+from backproplab.experiment.parts import build
 from backproplab.nn.metrics import METRICS
 from backproplab.sweep.blocks import amount
 from backproplab.sweep.schema import Parameter, SweepFile
@@ -42,6 +46,12 @@ def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> li
         return [
             Problem(where, f"metric: '{name}' is not measured; one of {', '.join(MEASURED)}", hint)
         ]
+    if (measured := _measured(drafts, name)) and name not in measured:
+        return [
+            Problem(
+                where, f"metric: '{name}' is not measured here", f"one of {', '.join(measured)}"
+            )
+        ]
     if file.pruner and name.startswith("test_"):
         hint = "name one that each epoch has, such as val_loss"
         return [
@@ -52,6 +62,26 @@ def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> li
         what = f"metric: {name} needs examples to validate on, data.validation_split is 0"
         return [Problem(where, what, "set it, or name another metric, such as loss")]
     return []
+
+
+def _measured(drafts: list[Draft], name: str) -> list[str]:
+    """What is measured of every draft's data, or at least of those that do not have ``name``.
+
+    Read from the data, if the name does not tell: nothing where they cannot be had.
+    """
+    if name in ("loss", "val_loss"):
+        return [name]
+    found: list[str] = []
+    for _, experiment, _ in {repr(draft[1].data): draft for draft in drafts}.values():
+        with suppress(BackpropLabError):  # told by the run itself
+            splits = build(experiment).splits
+            found = list(goals(splits))
+            found += [
+                f"test_{each}" for each in goals(replace(splits, validation=None)) if splits.test
+            ]
+            if name not in found:
+                return found
+    return found
 
 
 def pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:

@@ -182,6 +182,8 @@ class Driver:
             failed = Outcome("failed", {}, f"its worker died, {strikes} times in a row: {error}")
             return [failed if self.lost[job.folder] == strikes else None for job in crew]
         except CancelledError:
+            if self.signals:
+                return [None] * len(crew)
             hint = "start it anew; --resume goes on"
             raise MachineError(f"{self.engine.name} is gone: {hint}") from None
 
@@ -205,13 +207,15 @@ class Driver:
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """The first signal lets the slices under way end; the second drops them."""
+        """The first signal lets the slices under way end, none begins; the second drops them."""
 
         def take(number: int, frame: FrameType | None) -> None:
             if self.signals:
                 self.engine.executor.shutdown(wait=False, cancel_futures=True)
                 raise StoppedError("stopped at once; what was done is kept", number)
-            self.signals = number
+            self.signals, self.standing.stopping = number, True
+            for future in self.pending:
+                future.cancel()  # those that wait for a slot
             if self.engine.flag:
                 self.engine.flag.touch()
 

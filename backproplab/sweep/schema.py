@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.config.experiment import Name
@@ -24,6 +24,16 @@ def identity(value: Any) -> str:
     """Equal for values that mean the same: ``1e-3`` and ``0.001``, ``1`` and ``1.0``."""
     whole = isinstance(value, float) and value.is_integer()
     return json.dumps(int(value) if whole else value, sort_keys=True)
+
+
+def _no_mapping(value: Any) -> Any:
+    if isinstance(value, dict):
+        key = next(iter(value), "key")
+        told = {
+            "hint": f"paths have dots, as in model.{key}: […]; rows of zip are [{{{key}: 1}}, …]"
+        }
+        raise PydanticCustomError("mapping", "must be a list of values, got a mapping", told)
+    return value
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -54,7 +64,7 @@ def _base(value: Any) -> Any:
     raise PydanticCustomError("base", "must be a config's path, or a config as a mapping")
 
 
-Values = Annotated[list[Any], AfterValidator(_distinct)]
+Values = Annotated[list[Any], BeforeValidator(_no_mapping), AfterValidator(_distinct)]
 Factor = Annotated[int, Field(ge=2, le=1000)]
 
 
@@ -71,6 +81,11 @@ class Metric(Spec):
         if self.goal != "auto":
             return self.goal == "minimize"
         return self.name.removeprefix("val_").removeprefix("test_") not in ("accuracy", "r2")
+
+
+def _metric(value: Any) -> Any:
+    """``val_accuracy`` stands for ``{name: val_accuracy}``."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 class Block(Spec):
@@ -239,6 +254,6 @@ class SweepFile(Block, Search):
     base: Annotated[Any, AfterValidator(_base)]
     name: Name | None = None
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
-    metric: Metric = Metric()
+    metric: Annotated[Metric, BeforeValidator(_metric)] = Metric()
     max_trials: Count = 1000
     lockstep: Literal["auto", "off"] = "auto"

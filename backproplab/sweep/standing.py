@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from statistics import fmean
 
+STOPPING = "stopping when the epochs under way end; Ctrl-C again stops at once"
+
 
 @dataclass
 class Standing:
@@ -14,7 +16,8 @@ class Standing:
 
     total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
     done: ended runs by status, those that were there before included.
-    running: runs handed out.  workers: that are there at this moment.  errors: by run.
+    running: runs handed out.  workers: that are there at this moment.  stopping: after a signal.
+    errors: by run.
     best: (mean over its seeds, label) of the best trial so far that is whole.
     """
 
@@ -24,6 +27,7 @@ class Standing:
     done: Counter[str] = field(default_factory=Counter)
     running: int = 0
     workers: int = 0
+    stopping: bool = False
     best: tuple[float, str] | None = None
     errors: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -37,8 +41,9 @@ class Standing:
     @property
     def notes(self) -> list[str]:
         """What else there is to say: ``2 diverged``, ``no worker yet``."""
-        ends = [f"{n} {status}" for status, n in self.done.items() if status != "completed"]
-        return ends if self.workers else [*ends, "no worker yet"]
+        found = [f"{n} {status}" for status, n in self.done.items() if status != "completed"]
+        found += [] if self.workers else ["no worker yet"]
+        return [*found, STOPPING] if self.stopping else found
 
     @property
     def seconds_left(self) -> float | None:

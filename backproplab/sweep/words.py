@@ -74,6 +74,10 @@ def put_words(sweep: Document, words: Sequence[str]) -> tuple[Document, list[str
     problems: list[Problem] = []
     parsed: list[tuple[str, str, list[Any]]] = []
     for word in words:
+        if word.strip().endswith(","):
+            hint = "write no space after a comma, or quote all of it"
+            problems.append(Problem(command_line(word), "ends with a comma", hint))
+            continue
         try:
             parsed.append((word, word.partition("=")[0], _values(word)))
         except ConfigError as error:

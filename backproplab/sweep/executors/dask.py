@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import Executor, Future
 from contextlib import closing, contextmanager
 from functools import partial
 from importlib import metadata
@@ -65,6 +65,7 @@ class DaskExecutor(Executor):
         task = self._client.submit(fn, *args, pure=False, **kwargs)  # pure: equal calls run once
         self._tasks.add(task)
         future = Future[T]()
+        future.set_running_or_notify_cancel()  # with the cluster: no longer ours to take back
         task.add_done_callback(partial(_hand_over, future))
         return future
 
@@ -82,9 +83,6 @@ def _hand_over(future: Future[Any], task: Any) -> None:
     """What came of the task, to the future that stands for it. In a thread of the client."""
     try:
         future.set_result(task.result())
-    except CancelledError:
-        future.cancel()
-        future.set_running_or_notify_cancel()  # wakes who waits for it
     except BaseException as error:
         future.set_exception(error)
 
