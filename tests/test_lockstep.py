@@ -44,11 +44,12 @@ def written(folder):
     """All that a run has written, without its times."""
     record = json.loads((folder / "run.json").read_text())
     kept = {key: value for key, value in record.items() if key not in UNEQUAL}
+    places = {kind: folder / "checkpoints" / f"{kind}.safetensors" for kind in ("last", "best")}
+    loaded = {kind: load(place) for kind, place in places.items() if place.exists()}
     arrays = {
-        kind: {n: a.tobytes() for n, a in load(folder / "checkpoints" / f"{kind}.safetensors").arrays.items()}
-        for kind in ("last", "best")
-        if (folder / "checkpoints" / f"{kind}.safetensors").exists()
-    }  # fmt: skip
+        kind: ({n: a.tobytes() for n, a in found.arrays.items()}, found.state)
+        for kind, found in loaded.items()
+    }
     table = folder / "metrics.csv"
     texts = [table.read_text() if table.exists() else "", (folder / "config.yaml").read_text()]
     return kept, arrays, texts
@@ -190,6 +191,13 @@ def test_members_that_diverge_leave_the_others_alone(tmp_path):
     group = members(base, learning_rate=[0.01, 1000, 5, 0.02, 8, 0.03], seed=[1, 2, 3, 4, 5, 6])
     statuses = assert_as_alone(tmp_path, group)
     assert (statuses.count("diverged"), statuses.count("completed")) == (3, 3), statuses
+
+
+def test_a_member_that_diverges_leaves_its_dropout_where_it_would_alone(tmp_path):
+    layers = [{"dense": 8}, {"dropout": 0.3}, {"dense": 1}]
+    base = REGRESSION | {"model": {"layers": layers}}
+    group = members(base, learning_rate=[0.01, 10000, 0.02], seed=[1, 2, 3])
+    assert assert_as_alone(tmp_path, group).count("diverged") == 1
 
 
 def test_slices_of_a_group(tmp_path):

@@ -41,33 +41,27 @@ def limit_problems(file: SweepFile, sweep: Document) -> list[Problem]:
 def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
     """A metric that trials cannot be ranked or judged by."""
     name, where = file.metric.name, sweep.where(("metric", "name"))
-    if name not in MEASURED:
-        hint = did_you_mean(name, MEASURED)
-        return [
-            Problem(where, f"metric: '{name}' is not measured; one of {', '.join(MEASURED)}", hint)
-        ]
-    if (measured := _measured(drafts, name)) and name not in measured:
-        return [
-            Problem(
-                where, f"metric: '{name}' is not measured here", f"one of {', '.join(measured)}"
-            )
-        ]
-    if file.pruner and name.startswith("test_"):
-        hint = "name one that each epoch has, such as val_loss"
-        return [
-            Problem(where, f"metric: {name} is measured at the end, too late for a pruner", hint)
-        ]
     matters = file.method != "grid" or "metric" in sweep.tree
-    if matters and name.startswith("val_") and not all(d[1].data.validation_split for d in drafts):
-        what = f"metric: {name} needs examples to validate on, data.validation_split is 0"
-        return [Problem(where, what, "set it, or name another metric, such as loss")]
-    return []
+    if file.pruner and name.startswith("test_"):
+        what = f"{name} is measured at the end, too late for a pruner"
+        hint = "name one that each epoch has, such as val_loss"
+    elif name.startswith("val_") and not all(d[1].data.validation_split for d in drafts):
+        what = f"{name} needs examples to validate on, data.validation_split is 0"
+        hint = "set it, or name another metric, such as loss"
+        if not matters:
+            return []
+    elif name not in (measured := _measured(drafts, name) or MEASURED):
+        what = f"'{name}' is not measured; one of {', '.join(measured)}"
+        hint = did_you_mean(name, measured)
+    else:
+        return []
+    return [Problem(where, f"metric: {what}", hint)]
 
 
 def _measured(drafts: list[Draft], name: str) -> list[str]:
-    """What is measured of every draft's data, or at least of those that do not have ``name``.
+    """What is measured of every draft's data, or of the first that does not have ``name``.
 
-    Read from the data, if the name does not tell: nothing where they cannot be had.
+    Told by the data, if not by the name; nothing where they cannot be had.
     """
     if name in ("loss", "val_loss"):
         return [name]
@@ -75,12 +69,10 @@ def _measured(drafts: list[Draft], name: str) -> list[str]:
     for _, experiment, _ in {repr(draft[1].data): draft for draft in drafts}.values():
         with suppress(BackpropLabError):  # told by the run itself
             splits = build(experiment).splits
-            found = list(goals(splits))
-            found += [
-                f"test_{each}" for each in goals(replace(splits, validation=None)) if splits.test
-            ]
-            if name not in found:
-                return found
+            tested = goals(replace(splits, validation=None)) if splits.test else ()
+            found = [*goals(splits), *(f"test_{each}" for each in tested)]
+        if found and name not in found:
+            break
     return found
 
 

@@ -140,8 +140,8 @@ class Population:
         broken = ~np.isfinite(self.gradient.flat).all(axis=-1, keepdims=True).ravel()
         for number in [number for number in self.live if broken[number]]:
             self._bring_to(number)
-            self.parted[number] = self.trainers[number].chance.bit_generator.state
             self._end(number, self.trainers[number].diverged(rows[number]))
+            self.parted[number] = self.trainers[number].chance.bit_generator.state
 
     def _end(self, number: int, error: DivergedError) -> None:
         self.ended.append((self.live.pop(number), error))

@@ -1,6 +1,7 @@
 """Trials, their numbers and their ranks; which runs are meant; what was the same between them."""
 
 import json
+import shutil
 import statistics
 
 import pytest
@@ -207,3 +208,72 @@ def test_what_was_the_same(write_run, compare, case):
         named = dict(zip(("data", "init", "batch_order"), hashes, strict=False))
         write_run(f"r{number}", 0.1, seed=seed, hashes=named, **more)
     assert sentence(compare()[0].records) == text
+
+
+def test_trials_of_which_runs_are_missing_come_after_the_whole_ones(session, write_run, compare):
+    """One lucky seed of two is no better than two."""
+    for name, loss, rate in [("a0", 0.1, 1), ("b0", 0.2, 2), ("b1", 0.3, 2)]:
+        write_run(name, loss, learning_rate=rate, seed=int(name[1]))
+    trials = [
+        {
+            "number": at,
+            "label": name,
+            "values": {"learning_rate": 1},
+            "runs": [f"{name}0", f"{name}1"],
+        }
+        for at, name in enumerate("ab")
+    ]
+    sweep(session, trials=trials, metric={})
+    found, _ = compare()
+    assert [(t.records[0].info.name, t.status) for t in found.trials] == [
+        ("b0", "completed"),
+        ("a0", "missing 1/2"),
+    ]
+
+
+def test_a_trial_one_of_whose_runs_was_pruned_is_judged_by_all_as_the_pruner_did(
+    write_run, compare
+):
+    write_run("a0", 0.1, seed=0, epochs=2)
+    write_run("a1", 0.9, seed=1, status="pruned")
+    write_run("b0", 0.3, seed=0, learning_rate=2, status="pruned")
+    write_run("b1", 0.3, seed=1, learning_rate=2, status="pruned")
+    found, _ = compare()
+    assert [(t.mean("val_loss"), t.status) for t in found.trials] == [
+        (0.3, "pruned"),
+        (0.5, "pruned 1/2"),
+    ]
+
+
+def test_equal_trials_stand_in_the_order_of_the_sweep_not_of_the_clock(session, write_run, compare):
+    trials = []
+    for number in (2, 0, 1):  # as they happened to end
+        for seed in (1, 0):
+            write_run(f"r{number}-{seed}", 0.5, learning_rate=number + 1, seed=seed)
+    for number in (0, 1, 2):
+        runs = [f"r{number}-0", f"r{number}-1"]
+        trials.append({"number": number, "label": "", "values": {}, "runs": runs})
+    sweep(session, trials=trials, metric={})
+    found, _ = compare()
+    assert [trial.best_record.info.name for trial in found.trials] == ["r0-0", "r1-0", "r2-0"]
+
+
+def test_the_best_epoch_is_that_of_the_metric(write_run, compare):
+    rows = ["1,train,9", "1,validation,1", "2,train,5", "2,validation,3"]
+    write_run("a", 1.0, rows=rows, monitor="val_loss", best={"epoch": 1, "loss": 9, "val_loss": 1})
+    write_run("b", 1.0, learning_rate=2)
+    assert compare(metric="val_loss")[0].trials[0].mean("loss") == 9
+    found = compare(metric="loss")[0]
+    (trial,) = (t for t in found.trials if t.records[0].info.name == "a")
+    assert trial.mean("loss") == 5
+
+
+def test_sessions_of_one_name_in_two_roots_are_not_mixed(
+    root, session, write_run, compare, tmp_path
+):
+    write_run("a", 0.1)
+    sweep(session, metric={})
+    other = tmp_path / "other" / session.name
+    shutil.copytree(session, other)
+    found, _ = compare(str(session), str(other))
+    assert [len(trial.records) for trial in found.trials] == [1, 1]

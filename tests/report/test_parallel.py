@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from backproplab.report import panels
 from backproplab.report.differences import ABSENT
 from backproplab.report.parallel import BELOW, LOWEST, _key_column, _metric_column, parallel_figure
 from backproplab.report.scales import Scale
@@ -119,3 +120,16 @@ def test_the_page_draws_it_for_two_keys_and_says_how_many(write_run, compare):
     (figure,) = panels._all_keys(compare()[0])
     assert "202 of the 403 trials are drawn" in figure
     assert len(figure) < 200_000
+
+
+def test_a_key_that_no_drawn_trial_has_is_left_out(write_run, compare):
+    write_run("a", 0.1)
+    write_run("b", 0.2, learning_rate=1)
+    for name, momentum in [("c", 0.5), ("d", 0.9)]:
+        optimizer = f"{{name: momentum, momentum: {momentum}}}"
+        write_run(name, status="failed", optimizer=optimizer)
+    comparison = compare()[0]
+    assert "optimizer.momentum" in comparison.keys
+    drawn = "".join(panels.keys(comparison)).rpartition("<figure>")[2]
+    assert ">learning_rate<" in drawn
+    assert ">optimizer.momentum<" not in drawn

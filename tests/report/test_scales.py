@@ -102,3 +102,12 @@ def test_a_trial_of_almost_no_loss_is_beyond_the_top():
     scale = Scale.of_metric([1e-22, *[0.1] * 9, 0.5], 1)
     assert (scale.low, scale.high, scale.is_log) == (0.1, 0.5, True)
     assert scale.place(1e-22) > 1 == scale.place(scale.low)
+
+
+def test_below_a_logarithmic_scale_there_is_room_for_zero_and_less():
+    """R² of most trials just below 1, of others far below 0."""
+    means = [*np.linspace(0.02, 0.97, 12), -13.0, -56.0]
+    scale = Scale.of_metric(means, -1)
+    assert scale.is_log
+    assert scale.place(-13.0) < 0
+    assert scale.place(0.0) < 0

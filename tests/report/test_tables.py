@@ -130,3 +130,26 @@ def test_a_run_without_epochs_parts_nowhere(write_run, compare):
     found = pair(compare)
     assert found.parting == "no epoch that both have measured"
     assert ("status", "completed", "diverged") in found.results
+
+
+def test_a_key_that_is_called_as_a_metric_has_a_column_of_its_own(write_run, compare):
+    for name, loss in [("a", "mse"), ("b", "mae")]:
+        folder = write_run(name, 0.3)
+        (folder / "config.yaml").write_text(f"name: {name}\nloss: {loss}\nepochs: 9\n")
+    comparison = compare()[0]
+    table = report.ranked_table(comparison)
+    assert table.columns[:3] == ("#", "config.loss", "val_loss")
+    assert sorted(row[1] for row in table.rows) == ["mae", "mse"]
+    assert "loss" in table.columns
+    text = report.formatted(comparison, "csv", ["config.loss", "config.epochs", "epochs"])
+    assert sorted(text.splitlines()[1:]) == ["1,mse,9,2", "2,mae,9,2"]
+
+
+def test_csv_keeps_long_values_whole(write_run, compare):
+    for name, last in [("a", 4), ("b", 5)]:
+        folder = write_run(name, 0.3)
+        hidden = [4] * 99 + [last]
+        (folder / "config.yaml").write_text(f"name: {name}\nmodel:\n  hidden: {hidden}\n")
+    rows = list(csv.DictReader(io.StringIO(report.formatted(compare()[0], "csv"))))
+    assert sorted(len(json.loads(row["model.hidden"])) for row in rows) == [100, 100]
+    assert rows[0]["model.hidden"] != rows[1]["model.hidden"]

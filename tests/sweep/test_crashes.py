@@ -100,6 +100,25 @@ def test_ctrl_c_pauses_runs_that_would_not_end(shell, lockstep):
 
 
 @pytest.mark.slow
+def test_after_ctrl_c_nothing_begins(shell):
+    """Not even what waits for a slot; and it is said at once that the epochs under way must end."""
+    base = ENDLESS.replace("samples: 120", "samples: 20000") + "batch_size: 1\n"
+    shell.write(base, "lockstep: 'off'\ngrid: {learning_rate: [0.1, 0.03, 0.01]}\n")
+    process = shell.start("-j", "1")
+    deadline = time.monotonic() + 60
+    while not shell.workers_of(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "stopping when the epochs under way end; Ctrl-C again stops at once" in err
+    assert len(shell.handed()) == 2
+    assert list(epochs(shell).values()) == [1]
+
+
+@pytest.mark.slow
 def test_the_second_ctrl_c_ends_it_at_once(shell):
     """With a data set whose epochs take long, so that a slice would not come back soon."""
     base = ENDLESS.replace("samples: 120", "samples: 100000") + "batch_size: 1\n"

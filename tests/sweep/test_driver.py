@@ -1,5 +1,6 @@
 """The driver with an executor of the test's own process, so that what a worker does can be told."""
 
+import csv
 import json
 import shutil
 from collections import Counter
@@ -14,7 +15,7 @@ from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Engine
 from backproplab.sweep.job import Outcome
 from backproplab.sweep.search import Searcher
-from backproplab.sweep.session import SweepFolder
+from backproplab.sweep.session import SweepFolder, identity
 from backproplab.sweep.space import read
 from backproplab.train.recording import MetricsTable
 
@@ -22,6 +23,7 @@ BASE = "data: {name: moons, samples: 60}\nmodel: {hidden: [3]}\nepochs: 9\nthrea
 RATES = "parameters:\n  learning_rate: {min: 1e-3, max: 1.0, distribution: log_uniform}\n"
 SEARCH = f"method: random\nnum_trials: 5\n{RATES}"
 ASHA = f"{SEARCH}pruner: {{asha: {{reduction_factor: 3}}}}\n"
+A, B = "learning_rate: [0.1, 0.03]", "epochs: [3, 4]"
 GRID = "grid: {learning_rate: [0.1, 0.03]}\n"
 
 
@@ -240,3 +242,37 @@ def test_crews_of_runs_that_stand_at_different_epochs(sweeping, monkeypatch):
     alone = {f"{name}_seed-42": end for name, end in sweeping.ends("alone").items()}
     assert alone.items() <= sweeping.ends().items()
     assert all("test_loss" in record["metrics"] for record in sweeping.records().values())
+
+
+def test_a_search_is_told_what_the_table_shows(sweeping):
+    """By the metric's best epoch, not by that of val_loss, and before early stopping looks too."""
+    stopping = "early_stopping: {patience: 9, start_from_epoch: 50}\n"
+    validated = BASE.replace("samples: 60", "samples: 60, validation_split: 0.3") + stopping
+    sweeping.write(f"{ASHA}metric: val_accuracy\n", validated)
+    driver = sweeping.drive()
+    assert driver.standing.done["completed"] > 0
+    for name, record in sweeping.records().items():
+        rows = csv.DictReader((driver.folder.path / name / "metrics.csv").read_text().splitlines())
+        best = max(float(row["accuracy"]) for row in rows if row["split"] == "validation")
+        value = driver.folder.value(name)
+        assert value == (best if record["status"] == "completed" else None)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda text: text.replace("auto", "off"), True),
+        (lambda text: "max_trials: 9\n" + text, True),
+        (lambda text: "".join(sorted(text.splitlines(True))), True),
+        (lambda text: text.replace("[0.1, 0.03]", "[0.03, 0.1]"), False),
+        (lambda text: text.replace(f"{A}, {B}", f"{B}, {A}"), False),
+        (lambda text: text.replace("seeds: 2", "seeds: 3"), False),
+    ],
+)
+def test_what_is_the_same_sweep(sweeping, change, same):
+    """The order of keys under grid names the trials: with another one it is another sweep."""
+    text = f"lockstep: auto\nseeds: 2\ngrid: {{{A}, {B}}}\n"
+    sweeping.write(text)
+    before = read(sweeping.folder / "s.yaml")
+    sweeping.write(change(text))
+    assert (identity(before) == identity(read(sweeping.folder / "s.yaml"))) is same

@@ -195,9 +195,13 @@ def test_bad_grids(folder: Path, line: str, told: str) -> None:
         ("branches: [{epochs: 2, grid: {epochs: [1]}}]", "epochs: swept twice"),
         ("seeds: 0", "seeds: must be a number of seeds from 1"),
         ("seeds: [1, 1]", "the value 1 is listed twice"),
+        ("grid: {model: {hidden: [[1], [2]]}}", "grid.model: must be a list of values, got a mapping — paths have dots"),
+        ("zip: {epochs: [1, 2]}", "rows of zip are [{epochs: 1}, …]"),
+        ("grid: {model.layers.0: [dense], model.layers.00: [flatten]}", "model.layers.00: swept twice"),
         ("metric: {goal: max}", "'max' is not one of auto, minimize, maximize"),
         ("gird: {epochs: [1]}", "unknown key 'gird' — did you mean 'grid'?"),
         ("num_trials: 3", "num_trials does not go with method: grid"),
+        ("method: bayes", "did you mean 'tpe'?"),
         ("pruner: asha\ngrid: {epochs: [1]}", "pruner does not go with method: grid"),
         ("method: tpe", "method: tpe needs"),
         ("method: tpe\ngrid: {epochs: [1]}", "grid does not go with method: tpe"),
@@ -264,6 +268,28 @@ def test_a_search_is_described(folder: Path) -> None:
         found.trial(4, {"learning_rate": -1.0})
 
 
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("val_r2", "'val_r2' is not measured; one of loss, accuracy"),
+        ("accuracy_", "did you mean 'accuracy'?"),
+        ("{name: mae}", "'mae' is not measured"),
+        ("test_accuracy", "'test_accuracy' is not measured"),
+    ],
+)
+@pytest.mark.parametrize("block", ["base: base.yaml\ngrid: {learning_rate: [1, 2]}\n",
+                                   f"{SEARCH}learning_rate: {{min: 1, max: 2}}\n"])  # fmt: skip
+def test_a_metric_that_is_not_measured(folder: Path, block: str, metric: str, told: str) -> None:
+    (found,) = faults(folder, f"{block}metric: {metric}\n")
+    assert told in found
+
+
+def test_a_metric_by_its_name_alone(folder: Path) -> None:
+    text = "base: base.yaml\ngrid: {learning_rate: [1, 2]}\nmetric: accuracy\n"
+    assert (found := sweep(folder, text).metric).name == "accuracy"
+    assert not found.minimizes
+
+
 def test_all_problems_at_once(folder: Path) -> None:
     text = "base: base.yaml\nbse: 1\ngrid: {epochs: [], batch_size: [0], name: [a], lr: [1]}\n"
     found = faults(folder, text, "dtype=int8", "seed=1,2")
@@ -288,6 +314,7 @@ def test_all_problems_at_once(folder: Path) -> None:
         (["epochs=[1,2"], "is missing — close the bracket"),
         (["epochs"], "is not key=value"),
         (["epohcs=1,2"], "did you mean 'epochs'?"),
+        (["epochs=1,", "2"], "command line 'epochs=1,': ends with a comma"),
     ],
 )  # fmt: skip
 def test_bad_words(folder: Path, words: list[str], told: str) -> None:
