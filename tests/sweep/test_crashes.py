@@ -115,7 +115,7 @@ def test_after_ctrl_c_nothing_begins(shell):
     assert process.returncode == 130, err
     assert "stopping when the epochs under way end; Ctrl-C again stops at once" in err
     assert len(shell.handed()) == 2
-    assert list(epochs(shell).values()) == [1]
+    assert len(epochs(shell)) == 1
 
 
 @pytest.mark.slow
