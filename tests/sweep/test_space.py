@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,16 @@ from hypothesis import strategies as st
 from backproplab.config import load
 from backproplab.errors import ConfigError
 from backproplab.files import is_plain_name
+from backproplab.sweep.schema import (
+    Asha,
+    Distribution,
+    Hyperband,
+    Median,
+    Metric,
+    Parameter,
+    Search,
+    SweepFile,
+)
 from backproplab.sweep.space import Sweep, read
 from backproplab.sweep.trials import labels, put
 
@@ -355,3 +367,14 @@ def test_the_homework_is_sound(path: Path) -> None:
 
 def test_the_homework_is_whole() -> None:
     assert len(HOMEWORK) == 12
+
+
+def test_the_page_about_sweep_files_names_every_key() -> None:
+    page = (HOMEWORK[0].parents[2] / "docs" / "sweeps.md").read_text()
+    pruners = [
+        key for pruner in (Median, Asha, Hyperband) for key in (pruner.name, *pruner.model_fields)
+    ]
+    methods = get_args(Search.model_fields["method"].annotation)[1:]
+    keys = [*SweepFile.model_fields, *Parameter.model_fields, *Metric.model_fields, *pruners]
+    for key in (*keys, *methods, *get_args(Distribution)):
+        assert re.search(rf"[`{{ ]{key}[:`,}} ]", page), key
