@@ -23,7 +23,12 @@ LAST = "values of each run's last epoch"
 
 
 def command(
-    path: Annotated[Path, typer.Argument(metavar="FILE|CONFIG", help="A sweep file or a config.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE|CONFIG|SESSION", help="A sweep file, a config, or a sweep's logs."
+        ),
+    ],
     words: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY=V1,V2]...", help="Values to sweep, or one to set."),
@@ -123,7 +128,10 @@ def _session(root: Path, sweep: Sweep, resume: bool) -> Path:
         return runs.create_session(root)
     found = next(sessions_of(root, sweep), None)
     if found is None:
-        raise RunError(f"{root}: no sweep like this one was begun here — leave out --resume")
+        other = next(sessions_of(root, sweep, by="name"), None)
+        near = f"; {other.name} asks something else" if other else ""
+        hint = "leave out --resume"
+        raise RunError(f"{root}: no sweep like this one was begun here{near} — {hint}")
     return found
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backproplab.files import machine_limits, sync_directory, write_atomic
 from backproplab.runs import best_by, read_run
@@ -160,14 +160,17 @@ def identity(sweep: Sweep) -> str:
     return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:16]
 
 
-def sessions_of(root: Path, sweep: Sweep) -> Iterator[Path]:
-    """The sessions of this sweep in a log root, newest first."""
+def sessions_of(
+    root: Path, sweep: Sweep, by: Literal["identity", "name"] = "identity"
+) -> Iterator[Path]:
+    """The sessions of this sweep in a log root, or of all that are called like it, newest first."""
+    wanted = {"identity": identity(sweep), "name": sweep.name}[by]
     for path in sorted(root.glob("*/sweep.json"), reverse=True):
         try:
             found = json.loads(path.read_text())
         except (OSError, ValueError):
             continue
-        if isinstance(found, dict) and found.get("identity") == identity(sweep):
+        if isinstance(found, dict) and found.get(by) == wanted:
             yield path.parent
 
 

@@ -8,6 +8,7 @@ This file knows which keys name blocks, and nothing of trials.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,22 @@ OWN_KEYS = SweepFile.model_fields.keys() - Experiment.model_fields.keys()
 
 
 def sweep_document(path: Path) -> Document:
-    """The sweep in a file; a config is the base of a sweep that says nothing else."""
+    """The sweep in a file, or of a session; a config is the base of one that says nothing else."""
+    session = path / "sweep.json"
+    if session.is_file():
+        return _written(session)
     document = read_yaml(path, words=("lockstep",))
     if OWN_KEYS & document.tree.keys():
         return document
     return Document({"base": path.name}, document.name, {}, {})
+
+
+def _written(session: Path) -> Document:
+    """The sweep that a session's sweep.json holds."""
+    try:
+        return Document(dict(json.loads(session.read_text("utf-8"))["sweep"]), str(session), {}, {})
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ConfigError(Problem(str(session), "is damaged", "name the sweep's file")) from None
 
 
 def base_document(sweep: Document) -> Document | None:

@@ -9,13 +9,13 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 import pytest
 
 from backproplab import runs
-from backproplab.errors import MachineError
+from backproplab.errors import ConfigError, MachineError
 from backproplab.sweep import driver as drivers
 from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Engine
 from backproplab.sweep.job import Outcome
 from backproplab.sweep.search import Searcher
-from backproplab.sweep.session import SweepFolder, identity
+from backproplab.sweep.session import SweepFolder, identity, sessions_of
 from backproplab.sweep.space import read
 from backproplab.train.recording import MetricsTable
 
@@ -276,3 +276,20 @@ def test_what_is_the_same_sweep(sweeping, change, same):
     before = read(sweeping.folder / "s.yaml")
     sweeping.write(change(text))
     assert (identity(before) == identity(read(sweeping.folder / "s.yaml"))) is same
+
+
+def test_a_session_is_a_sweep_file_too(sweeping):
+    """Its sweep goes on without the file that it was read from."""
+    sweeping.write(f"seeds: 2\n{ASHA}")
+    driver = sweeping.drive(steps=2)
+    found = read(driver.folder.path)
+    assert identity(found) == identity(driver.folder.sweep)
+    assert list(sessions_of(driver.folder.path.parent, found)) == [driver.folder.path]
+    sweeping.write(SEARCH)
+    other = read(sweeping.folder / "s.yaml")
+    assert list(sessions_of(driver.folder.path.parent, other)) == []
+    assert list(sessions_of(driver.folder.path.parent, other, by="name")) == [driver.folder.path]
+    for text in ("", "{}", '{"sweep": 3}'):
+        (driver.folder.path / "sweep.json").write_text(text)
+        with pytest.raises(ConfigError, match="is damaged"):
+            read(driver.folder.path)
