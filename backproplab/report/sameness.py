@@ -11,10 +11,16 @@ from collections.abc import Sequence
 from backproplab.report.gathering import Record
 
 THINGS = {"data": "data", "init": "initial weights", "batch_order": "batch order"}
+CAUSES = {  # keys by which they must differ
+    "data": ("data",),
+    "init": ("model", "data"),
+    "batch_order": ("batch_mode", "batch_size", "data"),
+}
 
 
 def sameness(records: Sequence[Record]) -> list[tuple[bool | None, str]]:
-    """(whether it holds, ``same data``) for each of THINGS; None where it cannot be told.
+    """(whether it holds, ``same data``) for each of THINGS; None where it cannot be told, or by
+    what was asked cannot hold.
 
     Where seeds differ, runs of the same seed are compared. Batches are hashed as they are drawn:
     only runs that completed the same number of epochs can have the same order.
@@ -34,10 +40,13 @@ def _told(name: str, thing: str, records: Sequence[Record]) -> tuple[bool | None
         groups[record.seed, length].append(record.hashes[name])
     several_seeds = len({seed for seed, _ in groups}) > 1
     if any(len(set(found)) > 1 for found in groups.values()):
+        why = [key for key in CAUSES[name] if len({repr(r.config.get(key)) for r in known}) > 1]
+        if why:
+            return None, f"different {thing} (other {', '.join(why)})"
         return False, f"different {thing}{' per seed' if several_seeds else ''}"
     if all(len(found) == 1 for found in groups.values()):  # nothing to compare each with
         if several_seeds:
-            return False, f"different {thing} (other seeds)"
+            return None, f"different {thing} (other seeds)"
         return None, f"{thing} not comparable (other numbers of epochs)"
     lengths = " and number of epochs" if len({length for _, length in groups}) > 1 else ""
     return True, f"same {thing} per seed{lengths}"

@@ -128,7 +128,8 @@ def put(node: Any, path: TreePath, value: Any) -> Any:
 
 def key_of(experiment: Experiment) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of what the trial computes."""
-    tree = experiment.model_dump(mode="json", exclude=NOT_IDENTITY, exclude_none=True)
+    unread = {"batch_size"} if experiment.batch_mode != "minibatch" else set()
+    tree = experiment.model_dump(mode="json", exclude=NOT_IDENTITY | unread, exclude_none=True)
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -189,9 +189,13 @@ SAME = {
     ),
     "other seeds prove nothing": (
         [(0, "dio", {}), (1, "dab", {})],
-        "same data ✓, different initial weights (other seeds) ✗, different batch order (other seeds) ✗",
+        "same data ✓, different initial weights (other seeds), different batch order (other seeds)",
     ),
     "different": ([(0, "dio", {}), (0, "eix", {})], "different data ✗, same initial weights ✓, different batch order ✗"),
+    "what must differ is no fault": (
+        [(0, "dio", {}), (0, "dxo", {"activation": "tanh"})],
+        "same data ✓, different initial weights (other model), same batch order ✓",
+    ),
     "other lengths": (
         [(0, "dio", {"epochs": 1}), (0, "dix", {})],
         "same data ✓, same initial weights ✓, batch order not comparable (other numbers of epochs)",

@@ -135,6 +135,14 @@ def test_keys_are_of_what_is_computed(folder: Path) -> None:
     assert read(folder / "base.yaml", ["epochs=11"]).trials[0].key != plain
 
 
+def test_a_batch_size_that_nobody_reads_makes_no_trial(folder: Path) -> None:
+    text = "base: base.yaml\ngrid: {batch_mode: [batch, minibatch], batch_size: [16, 32]}\n"
+    found = sweep(folder, text)
+    assert [t.values["batch_mode"] for t in found.trials] == ["batch", "minibatch", "minibatch"]
+    (note,) = found.duplicates
+    assert note == "batch_mode-batch_batch_size-32 is the same as batch_mode-batch_batch_size-16"
+
+
 def test_equal_trials_are_one_with_a_note(folder: Path) -> None:
     found = read(folder / "base.yaml", ["optimizer=adam,{name: adam},sgd"])
     assert [t.label for t in found.trials] == ["optimizer-adam", "optimizer-sgd"]
