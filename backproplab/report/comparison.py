@@ -241,11 +241,12 @@ def _without(tree: dict[str, Any], keys: set[str]) -> dict[str, Any]:
 
 
 def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[str, ...]:
-    """What the sweep varied comes first, the rest in the order of the config."""
+    """What the sweep varied comes first, in its order, the rest in that of the config."""
     trials = sweep.get("trials")
     first = trials[0] if isinstance(trials, list) and trials else {}
-    varied = first.get("values", {}) if isinstance(first, dict) else {}
-    return tuple(sorted(found, key=lambda path: path not in varied))
+    varied = list(first.get("values", {}) if isinstance(first, dict) else {})
+    order = {path: at for at, path in enumerate(varied)}
+    return tuple(sorted(found, key=lambda path: order.get(path, len(order))))
 
 
 def setting(trial: Trial, path: str) -> Any:

@@ -31,7 +31,10 @@ BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of t
 
 
 def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
-    """The metric against each key: a point a trial, its range over seeds, × where it diverged."""
+    """The metric against each key: a point a trial, its range over seeds, × where it diverged.
+
+    Points of trials that were pruned are hollow: they are of where it ended.
+    """
     scale = _scale(comparison)
 
     def draw(figure: Figure) -> None:
@@ -57,13 +60,20 @@ def _scale(comparison: Comparison) -> Scale:
 
 
 def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> None:
-    axis, trials = Axis.of(key, comparison.trials), comparison.trials
-    found = [(axis.place(t.values[key]), t.numbers(comparison.metric.name)) for t in trials]
-    points = sorted((x, numbers) for x, numbers in found if numbers)
+    axis, trials, name = Axis.of(key, comparison.trials), comparison.trials, comparison.metric.name
+    points, pruned = (
+        sorted(
+            (axis.place(t.values[key]), numbers)
+            for t in trials
+            if ("pruned" in t.status) is ended and (numbers := t.numbers(name))
+        )
+        for ended in (False, True)
+    )
     if len(comparison.keys) == 1 and axis.is_number:
         axes.plot(*_columns([(x, fmean(n)) for x, n in points]), color=FAINT, linewidth=1)
     _draw_ranges(axes, points)
-    _draw_means(axes, points, scale)
+    _draw_means(axes, points, scale, color=TRIALS[0][0], markeredgewidth=0)
+    _draw_means(axes, pruned, scale, markerfacecolor="none", markeredgecolor=TRIALS[0][0])
     lost = [(axis.place(t.values[key]), 0.97) for t in trials if "diverged" in t.status]
     top = axes.get_xaxis_transform()
     axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=top)
@@ -77,14 +87,13 @@ def _draw_ranges(axes: Axes, points: Sequence[Point]) -> None:
     axes.plot(*_columns(ends), color=TRIALS[0][0], alpha=0.5 * _strength(points))
 
 
-def _draw_means(axes: Axes, points: Sequence[Point], scale: Scale) -> None:
+def _draw_means(axes: Axes, points: Sequence[Point], scale: Scale, **style: Any) -> None:
     """Dots; triangles at the end of the axis that they are beyond."""
     x, means = _columns([(x, fmean(numbers)) for x, numbers in points])
     above, below = means > scale.high, means < scale.low
     for chosen, marker in ((~above & ~below, "o"), (above, "^"), (below, "v")):
         ends = np.clip(means[chosen], scale.low, scale.high)
-        style: dict[str, Any] = {"color": TRIALS[0][0], "markersize": 5.5, "markeredgewidth": 0}
-        axes.plot(x[chosen], ends, marker, alpha=_strength(points), **style)
+        axes.plot(x[chosen], ends, marker, markersize=5.5, alpha=_strength(points), **style)
 
 
 def _strength(points: Sequence[Point]) -> float:

@@ -114,7 +114,9 @@ def keys(comparison: Comparison) -> list[Markup]:
     if not len(comparison.trials) > len(comparison.keys) > 0:
         return []
     seeds = "'s mean, a line its range over seeds" if comparison.several_seeds else ""
-    caption = f"{name}: a point is a trial{seeds}, a triangle one beyond the axis, × a divergence."
+    caption = f"{name}: a point is a trial{seeds}, a triangle one beyond the axis, × a divergence"
+    pruned = any("pruned" in trial.status for trial in comparison.trials)
+    caption += ", hollow one that was pruned." if pruned else "."
     parts = [
         element("h2", f"{name} by key"),
         element(
