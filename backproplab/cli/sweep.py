@@ -82,16 +82,18 @@ def command(
 
 
 def _list(sweep: Sweep) -> None:
+    from backproplab.report.asked import asked
     from backproplab.text import counted
 
+    for key, text in asked(sweep.tree).items():
+        typer.echo(f"{key}: {text}")
     for trial in sweep.trials[:SHOWN]:
         typer.echo(f"{trial.number:>4}  {trial.label}")
     if len(sweep.trials) > SHOWN:
         typer.echo(f"   …  {len(sweep.trials) - SHOWN} more")
     number = sweep.search.num_trials or 0 if sweep.search else len(sweep.trials)
-    chosen = f", chosen by {sweep.search.method}" if sweep.search else ""
     runs = counted(number * len(sweep.seeds), "run")
-    typer.echo(f"{counted(number, 'trial')}{chosen}, {counted(len(sweep.seeds), 'seed')}: {runs}")
+    typer.echo(f"{counted(number, 'trial')}, {counted(len(sweep.seeds), 'seed')}: {runs}")
 
 
 def _run(

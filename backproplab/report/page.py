@@ -8,9 +8,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from backproplab.report import panels
+from backproplab.report.asked import asked
 from backproplab.report.axes import Axis
 from backproplab.report.comparison import Comparison
 from backproplab.report.differences import lookup, shown
@@ -86,31 +86,12 @@ def _asked(comparison: Comparison) -> list[Markup]:
     way = "the smaller the better" if metric.goal == "min" else "the larger the better"
     at = "at each run's best epoch" if metric.at == "best" else "after the last epoch"
     seeds = sorted({str(record.seed) for record in comparison.records}, key=lambda s: (len(s), s))
-    ranges = _ranges(comparison.sweep.get("sweep"))
+    ranges = asked(comparison.sweep.get("sweep"))
     rows = [(key, ranges.pop(key, "") or _values(comparison, key)) for key in comparison.keys]
     rows += ranges.items()
     rows += [("seeds", _listed(seeds)), ("ranked by", f"{metric.name}, {way}, {at}")]
     rows += [("command", command) for command in _commands(comparison)]
     return [element("h2", "What was asked"), pairs(rows), *_fairness(comparison)]
-
-
-def _ranges(sweep: Any) -> dict[str, str]:
-    """What a search chose from, by key, and how; nothing for a grid."""
-    if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
-        return {}
-    said = {key: _range(value) for key, value in sweep["parameters"].items()}
-    said["method"] = f"{shown(sweep.get('method'))}, {shown(sweep.get('num_trials'))} trials"
-    if sweep.get("pruner"):
-        said["pruner"] = shown(sweep["pruner"])
-    return said
-
-
-def _range(parameter: Any) -> str:
-    """``0.0001 to 1, log_uniform``."""
-    if not isinstance(parameter, dict) or "values" in parameter:
-        return ""
-    ends = [shown(parameter.get(end)) for end in ("min", "max")]
-    return f"{' to '.join(ends)}, {shown(parameter.get('distribution', 'uniform'))}"
 
 
 def _fairness(comparison: Comparison) -> list[Markup]:

@@ -94,6 +94,23 @@ def test_comma_words_over_a_config_are_the_same_sweep(files):
     assert sorted(weights_of(other).values()) == sorted(by_words.values())
 
 
+def test_a_dry_run_of_a_search_says_what_it_chooses_from(files):
+    rate = "learning_rate: {min: 1e-3, max: 1, distribution: log_uniform}"
+    (files / "rates.yaml").write_text(
+        f"base: base.yaml\nmethod: tpe\nnum_trials: 7\npruner: {{asha: {{min_epochs: 2}}}}\n"
+        f"parameters: {{{rate}, model.activation: {{values: [relu, tanh]}}}}\n"
+    )
+    code, out, err = run(files, "--dry-run")
+    assert code == 0, err
+    assert out.splitlines() == [
+        "learning_rate: 0.001 to 1, log_uniform",
+        "model.activation: one of relu, tanh",
+        "method: tpe, 7 trials",
+        "pruner: {asha: {min_epochs: 2}}",
+        "7 trials, 1 seed: 7 runs",
+    ]
+
+
 def test_a_dry_run_writes_nothing(files):
     code, out, _ = run(files, "--dry-run")
     assert code == 0

@@ -1,0 +1,34 @@
+"""What a search was asked, in words.
+
+This file must not know what came of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backproplab.report.differences import shown
+
+
+def asked(sweep: Any) -> dict[str, str]:
+    """What a search chooses from, by key, and how; nothing for a grid.
+
+    sweep: the tree of a sweep file, maybe damaged.
+    """
+    if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
+        return {}
+    said = {key: _range(value) for key, value in sweep["parameters"].items()}
+    said["method"] = f"{shown(sweep.get('method'))}, {shown(sweep.get('num_trials'))} trials"
+    if sweep.get("pruner"):
+        said["pruner"] = shown(sweep["pruner"])
+    return said
+
+
+def _range(parameter: Any) -> str:
+    """``0.0001 to 1, log_uniform``, or ``one of relu, tanh``."""
+    if not isinstance(parameter, dict):
+        return shown(parameter)
+    if isinstance(parameter.get("values"), list):
+        return f"one of {', '.join(map(shown, parameter['values']))}"
+    ends = [shown(parameter.get(end)) for end in ("min", "max")]
+    return f"{' to '.join(ends)}, {shown(parameter.get('distribution', 'uniform'))}"
