@@ -61,15 +61,9 @@ def command(
     backproplab sweep configs/hw3/optimizers_digits.yaml
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
-    from backproplab.errors import ConfigError, Problem
     from backproplab.sweep.space import read
 
-    if jobs and executor != "local":
-        what, hint = (
-            "goes with local workers only",
-            f"leave it out, or write --executor local:{jobs}",
-        )
-        raise ConfigError(Problem(f"--jobs {jobs}", what, hint))
+    where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
     sweep = read(path, words or [], settings, yes)
     for note in sweep.duplicates:
@@ -77,8 +71,17 @@ def command(
     if dry_run:
         _list(sweep)
         return
-    where = f"local:{jobs}" if jobs else executor
     _run(sweep, where, log_dir, resume, fail_fast, progress)
+
+
+def _workers(executor: str, jobs: int | None) -> str:
+    """The executor with its number of jobs."""
+    from backproplab.errors import ConfigError, Problem
+
+    if jobs and executor != "local":
+        hint = f"leave it out, or write --executor local:{jobs}"
+        raise ConfigError(Problem(f"--jobs {jobs}", "goes with local workers only", hint))
+    return f"local:{jobs}" if jobs else executor
 
 
 def _list(sweep: Sweep) -> None:

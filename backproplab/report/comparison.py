@@ -53,13 +53,8 @@ class Trial:
 
     @property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that numbers are of: the completed ones, or if none is, those so far.
-
-        Where one was pruned, all were judged together.
-        """
-        pruned = any(record.info.status == "pruned" for record in self.records)
-        first = ("completed", "pruned") if pruned else ("completed",)
-        for statuses in (first, ("interrupted", "running", "paused")):
+        """The runs that numbers are of: the completed and the pruned ones, else those so far."""
+        for statuses in (("completed", "pruned"), ("interrupted", "running", "paused")):
             if found := tuple(r for r in self.records if r.info.status in statuses):
                 return found
         return ()

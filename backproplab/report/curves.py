@@ -15,8 +15,9 @@ import numpy as np
 from backproplab.report.axes import set_log, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.scales import Scale
-from backproplab.report.series import SPLITS, Band
+from backproplab.report.series import Band
 from backproplab.report.theme import OTHER, TRIALS
+from backproplab.runs.epochs import PREFIXES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +123,7 @@ def extremes(curve: Array, points: int) -> Array:
 
 def _in_words(name: str) -> str:
     """``val_loss``: validation loss."""
-    for split, prefix in SPLITS.items():
+    for split, prefix in PREFIXES.items():
         if prefix and name.startswith(prefix):
             return f"{split} {name.removeprefix(prefix)}"
     return f"training {name}"

@@ -18,9 +18,9 @@ from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
+from backproplab.runs.epochs import PREFIXES
 
 Array = np.ndarray[Any, Any]
-SPLITS = {"train": "", "validation": "val_", "test": "test_"}  # how names of their metrics begin
 TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's columns
 
 
@@ -48,7 +48,7 @@ def series(record: Record) -> dict[str, dict[int, float]]:
     curves: dict[str, dict[int, float]] = {}
     for epoch, split, name, value in _cells(record):
         try:
-            curves.setdefault(SPLITS[split] + name, {})[int(epoch)] = float(value)
+            curves.setdefault(PREFIXES[split] + name, {})[int(epoch)] = float(value)
         except (KeyError, ValueError):
             where = f"{record.info.selector}: metrics.csv"
             raise RunError(f"{where}: damaged in epoch {epoch!r}, {split!r}, {name!r}") from None
@@ -87,9 +87,11 @@ def _band(curves: list[dict[int, float]]) -> Band:
 
 def pace(trial: Trial, what: str) -> float:
     """How many ``steps`` or ``seconds`` an epoch of the trial takes, by what its runs say."""
-    details = [record.details for record in trial.counted or trial.records]
-    epochs = sum(each.get("epochs", 0) for each in details)
-    return float(sum(each.get(what, 0) for each in details) / epochs) if epochs else 0.0
+    records = trial.counted or trial.records
+    found = [record.details.get(what) for record in records]
+    epochs = sum(record.info.epochs for record in records)
+    passed = sum(value for value in found if isinstance(value, int | float))
+    return passed / epochs if epochs else 0.0
 
 
 def long_table(comparison: Comparison) -> tuple[str, list[str]]:

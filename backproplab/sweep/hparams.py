@@ -86,9 +86,8 @@ def _plain(value: Any) -> bool | float | str:
 
 def _means(runs: Sequence[RunInfo], metric: Metric) -> dict[str, float]:
     """The mean of every metric over the complete runs that have it, where the sweep asks for it;
-    of a trial that was pruned, where it stood."""
-    whole = [run for run in runs if run.status == "completed"]
-    counted = whole or [run for run in runs if run.status == "pruned"]
+    of those that were pruned, where they stood."""
+    counted = [run for run in runs if run.status in ("completed", "pruned")]
     at_best = metric.at == "best"
     rows = [
         run.metrics | (best_by(run, metric.name, metric.minimizes) if at_best else {})

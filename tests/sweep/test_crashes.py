@@ -99,17 +99,21 @@ def test_ctrl_c_pauses_runs_that_would_not_end(shell, lockstep):
         assert len(set(seen.values())) == 1
 
 
+def wait_for_workers(shell, process, amount):
+    """Until so many are there, and all that may be handed out at first is."""
+    deadline = time.monotonic() + 60
+    while len(shell.workers_of(process.pid)) < amount or len(shell.handed()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_after_ctrl_c_nothing_begins(shell):
     """Not even what waits for a slot; and it is said at once that the epochs under way must end."""
     base = ENDLESS.replace("samples: 120", "samples: 20000") + "batch_size: 1\n"
     shell.write(base, "lockstep: 'off'\ngrid: {learning_rate: [0.1, 0.03, 0.01]}\n")
     process = shell.start("-j", "1")
-    deadline = time.monotonic() + 60
-    while not shell.workers_of(process.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    time.sleep(2)
+    wait_for_workers(shell, process, 1)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -124,10 +128,7 @@ def test_the_second_ctrl_c_ends_it_at_once(shell):
     base = ENDLESS.replace("samples: 120", "samples: 100000") + "batch_size: 1\n"
     shell.write(base, "grid: {learning_rate: [0.1, 0.03]}\n")
     process = shell.start("-j", "2")
-    deadline = time.monotonic() + 60
-    while len(shell.workers_of(process.pid)) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_workers(shell, process, 2)
     time.sleep(3)
     os.kill(process.pid, signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
