@@ -1,4 +1,7 @@
-"""Whole files or none: the only place that writes a file which may not be found half-written."""
+"""Whole files or none: the only place that writes a file which may not be found half-written.
+
+What a run writes goes through here too, so that a worker can have it in memory.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from backproplab.errors import MachineError
 
@@ -32,33 +38,104 @@ def is_plain_name(name: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name)) and ".." not in name
 
 
-@contextmanager
-def machine_limits(path: Path | str) -> Iterator[None]:
+class machine_limits:
     """Turn an OSError that is the machine's limit into a MachineError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        cause = LIMITS.get(error.errno or 0, (error.strerror or str(error)).lower())
-        raise MachineError(f"{path}: cannot write: {cause}") from error
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            cause = LIMITS.get(error.errno or 0, (error.strerror or str(error)).lower())
+            raise MachineError(f"{self.path}: cannot write: {cause}") from error
 
 
-SYNCED = ContextVar("SYNCED", default=True)
+class _Kept(BytesIO):
+    """A file in memory, whose bytes stay when it is closed."""
+
+    def close(self) -> None:
+        pass
+
+
+Scratch = dict[Path, dict[str, _Kept]]  # by folder and name
+SCRATCH: ContextVar[Scratch | None] = ContextVar("SCRATCH", default=None)
 
 
 @contextmanager
-def unsynced() -> Iterator[None]:
-    """Within, files are whole as ever, but need not survive a power cut: scratch space."""
-    token = SYNCED.set(False)
+def scratch_space(files: Mapping[Path, bytes]) -> Iterator[dict[Path, bytes]]:
+    """Within, the functions of this file know these files alone, and write to memory.
+
+    Gives a dictionary that holds, afterwards, the files that there are then.
+    """
+    scratch, left = defaultdict[Path, dict[str, _Kept]](dict), dict[Path, bytes]()
+    for path, content in files.items():
+        scratch[path.parent][path.name] = _Kept(content)
+    token = SCRATCH.set(scratch)
     try:
-        yield
+        yield left
     finally:
-        SYNCED.reset(token)
+        SCRATCH.reset(token)
+        for folder, within in scratch.items():
+            left |= {folder / name: file.getvalue() for name, file in within.items()}
 
 
-def sync(descriptor: int) -> None:
+def make_folder(path: Path) -> None:
+    """With its parents, if it is missing."""
+    if SCRATCH.get() is None:
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def names_in(folder: Path) -> list[str]:
+    scratch = SCRATCH.get()
+    return [p.name for p in folder.iterdir()] if scratch is None else list(scratch[folder])
+
+
+def exists(path: Path) -> bool:
+    scratch = SCRATCH.get()
+    return path.exists() if scratch is None else path.name in scratch[path.parent]
+
+
+def read_whole(path: Path) -> bytes:
+    """Raises OSError."""
+    scratch = SCRATCH.get()
+    if scratch is None:
+        return path.read_bytes()
+    if path.name not in scratch[path.parent]:
+        raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
+    return scratch[path.parent][path.name].getvalue()
+
+
+def open_log(path: Path, mode: Literal["ab", "xb"]) -> BinaryIO:
+    """A file that grows, opened at its end, or made; ``append`` writes to it."""
+    scratch = SCRATCH.get()
+    if scratch is None:
+        return path.open(mode, buffering=0)
+    if mode == "xb" and path.name in scratch[path.parent]:
+        raise FileExistsError(errno.EEXIST, "it is there already", str(path))
+    file = scratch[path.parent].setdefault(path.name, _Kept())
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+def append(file: BinaryIO, data: bytes) -> None:
+    """Write all of it: when the call returns, it is with the operating system."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def is_deleted(file: BinaryIO) -> bool:
+    """Whether an open file has no name any more."""
+    return not isinstance(file, _Kept) and os.fstat(file.fileno()).st_nlink == 0
+
+
+def sync(file: BinaryIO) -> None:
     """Put what was written to the file on the disk itself (fsync)."""
-    if SYNCED.get():
-        os.fsync(descriptor)
+    if not isinstance(file, _Kept):
+        os.fsync(file.fileno())
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -68,6 +145,9 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises MachineError; leaves no temporary file behind.
     """
     data = content.encode() if isinstance(content, str) else content
+    if (scratch := SCRATCH.get()) is not None:
+        scratch[path.parent][path.name] = _Kept(data)
+        return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with machine_limits(path):
@@ -75,7 +155,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
                 file.write(data)
                 file.flush()
-                sync(file.fileno())
+                os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -85,10 +165,10 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the names in ``path`` durable, where the system lets a directory be synced."""
-    if os.name != "posix" or not SYNCED.get():
+    if os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        sync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)

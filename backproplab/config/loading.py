@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,13 @@ def located(error: ConfigError, document: Document) -> ConfigError:
 def to_yaml(experiment: Experiment) -> str:
     """The resolved config: every key, in the order of the docs; loading it gives it back."""
     tree = experiment.model_dump(mode="json", exclude_none=True)
+    return "".join(_section(key, json.dumps(value)) for key, value in tree.items())
+
+
+@lru_cache(maxsize=256)  # the runs of a sweep have most of their sections in common
+def _section(key: str, value: str) -> str:
+    """One key of a config and its value, given as JSON."""
+    tree = {key: json.loads(value)}
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 

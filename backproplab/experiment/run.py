@@ -7,6 +7,7 @@ knows no terminal; what is shown while it runs comes in as callbacks.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,7 @@ from backproplab.errors import DivergedError, RunError
 from backproplab.experiment.limits import goals
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import first_record, outcome, write_record
-from backproplab.files import machine_limits, write_atomic
-from backproplab.runs.folders import read_json
+from backproplab.files import exists, machine_limits, make_folder, read_whole, write_atomic
 from backproplab.train.callbacks import Best, Callback, Patience, Slice, goal_of
 from backproplab.train.loop import Trainer
 from backproplab.train.range_test import RangeTest, range_test
@@ -130,10 +130,13 @@ def running(
 def _paused(folder: Path) -> dict[str, Any]:
     """What a paused run in the folder keeps of its first record; nothing for a new folder."""
     with machine_limits(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "run.json").exists():
+        make_folder(folder)
+    if not exists(folder / "run.json"):
         return {}
-    record = read_json(folder / "run.json")
+    try:
+        record = json.loads(read_whole(folder / "run.json"))
+    except (OSError, ValueError, RecursionError):
+        record = {}
     if record.get("status") != "paused":
         raise RunError(f"{folder} holds a run already; give each run a folder of its own")
     return {key: record[key] for key in ("started", "hashes", "seconds")}

@@ -40,7 +40,9 @@ class Loss(Family):
         return np.equal(targets[:, None], np.arange(task.outputs)).astype(dtype)
 
     def decide(self, outputs: Array) -> Array:
-        """The class that the outputs mean, (…, batch)."""
+        """The class that the outputs mean, (…, batch): the first with the largest output."""
+        if outputs.shape[-1] == 2:  # several times as fast
+            return (outputs[..., 1] > outputs[..., 0]).astype(np.int64)
         return np.argmax(outputs, axis=-1)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -8,18 +8,18 @@ This file must not know the sweep, nor who calls.
 from __future__ import annotations
 
 import math
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from backproplab.config import Experiment
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import Result, run
 from backproplab.experiment.group import run_group
-from backproplab.files import unsynced
+from backproplab.files import scratch_space
 from backproplab.train.callbacks import Deadline, Slice
 
 
@@ -54,7 +54,7 @@ class Outcome:
 def run_slice(
     works: Sequence[Work], seconds: float = math.inf, flag: Path | None = None
 ) -> list[Outcome]:
-    """Go on with the runs, in temporary folders; several must be of one shape and epoch.
+    """Go on with the runs, in memory; several must be of one shape and epoch.
 
     They pause when their time is over, or once a file named ``flag`` is there.
     Never raises: an exception that cannot be unpickled would break the pool that carries it.
@@ -67,20 +67,27 @@ def run_slice(
 
 def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[Outcome]:
     try:
-        with TemporaryDirectory(prefix="backproplab-", ignore_cleanup_errors=True) as scratch:
-            folders = [Path(scratch) / str(number) for number in range(len(works))]
-            for work, folder in zip(works, folders, strict=True):
-                _lay_out(work.files, folder)
-            with unsynced():
-                ends = _ends(works, folders, seconds, flag)
-            return [_outcome(*each) for each in zip(works, folders, ends, strict=True)]
+        given = {
+            Path(str(number), name): content
+            for number, work in enumerate(works)
+            for name, content in work.files.items()
+        }
+        with scratch_space(given) as left:
+            ends = _ends(works, seconds, flag)
+        files = [dict[str, bytes]() for _ in works]
+        for path, content in left.items():
+            if given.get(path) != b"":
+                number, *parts = path.parts
+                files[int(number)]["/".join(parts)] = content
+        return [_outcome(*each) for each in zip(ends, files, strict=True)]
     except BaseException as error:
         return [Outcome("failed", {}, _told(error))] * len(works)
 
 
 def _ends(
-    works: Sequence[Work], folders: Sequence[Path], seconds: float, flag: Path | None
+    works: Sequence[Work], seconds: float, flag: Path | None
 ) -> Sequence[Result | BaseException]:
+    folders = [Path(str(number)) for number in range(len(works))]
     deadline = Deadline(seconds, flag)
     slices = [Slice(work.until, deadline) for work in works]
     if len(works) > 1:
@@ -91,18 +98,9 @@ def _ends(
         return [error]
 
 
-def _lay_out(files: Mapping[str, bytes], folder: Path) -> None:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-
-
-def _outcome(work: Work, folder: Path, end: Result | BaseException) -> Outcome:
-    known = {name for name, content in work.files.items() if not content}
-    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-    files = {n: p.read_bytes() for n, p in paths.items() if p.is_file() and n not in known}
+def _outcome(end: Result | BaseException, files: dict[str, bytes]) -> Outcome:
     if isinstance(end, BaseException):
-        return Outcome("failed", files, _told(end).replace(f"{folder}/", ""))
+        return Outcome("failed", files, re.sub(r"^\d+/", "", _told(end)))
     return Outcome(end.status, files, "")
 
 

@@ -20,7 +20,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from backproplab.files import machine_limits, sync_directory, write_atomic
+from backproplab.files import machine_limits, write_atomic
 from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import read_json
 from backproplab.sweep.space import Sweep
@@ -53,6 +53,7 @@ class SweepFolder:
         self.path = path
         self.sweep = sweep
         self.trials: dict[int, dict[str, Any]] = {t["number"]: t for t in _written(path)}
+        self._places: dict[str, tuple[str, int]] = {}  # by run: its status and epoch
         self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
@@ -85,12 +86,21 @@ class SweepFolder:
 
     def status(self, job: Job) -> str:
         """How its run ended, or ``paused``; empty if it is to begin."""
-        status = self.record(job.folder).get("status", "")
-        return status if status in STANDS else ""
+        return self._place(job.folder)[0]
 
     def epoch(self, job: Job) -> int:
         """The epochs that its run has done."""
-        return int(self.record(job.folder).get("epochs", 0)) if self.status(job) else 0
+        return self._place(job.folder)[1]
+
+    def _place(self, run: str) -> tuple[str, int]:
+        """Status and epoch of a run, read once: only we write there."""
+        if run not in self._places:
+            record = self.record(run)
+            stands = record.get("status") in STANDS
+            self._places[run] = (
+                (record["status"], int(record.get("epochs", 0))) if stands else ("", 0)
+            )
+        return self._places[run]
 
     def value(self, run: str) -> float | None:
         """The sweep's metric in the run, as it stands; None if it has none that is finite."""
@@ -116,19 +126,21 @@ class SweepFolder:
         """Write what a slice has left: all of it appears at once, beside what a paused run had."""
         partial, final = self.path / f"{PARTIAL}{job.folder}", self.path / job.folder
         before = self.path / f"{BEFORE}{job.folder}"
+        paused = self.status(job) == "paused"
         with machine_limits(final):
-            if self.status(job) == "paused":
+            if paused:
                 shutil.copytree(final, partial, copy_function=_link)
+            for place in {(partial / name).parent for name in files}:
+                place.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
-                place = partial / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.unlink(missing_ok=True)  # the link alone
-                place.write_bytes(content)
+                if paused:
+                    (partial / name).unlink(missing_ok=True)  # the link alone
+                (partial / name).write_bytes(content)
             if final.exists():
                 final.replace(before)
             partial.replace(final)
             shutil.rmtree(before, ignore_errors=True)
-            sync_directory(self.path)
+        self._places.pop(job.folder, None)
 
     def end(self, job: Job, status: str) -> None:
         """End a paused run where it stands: ``pruned`` or ``failed``; another is left as it is."""
@@ -136,6 +148,7 @@ class SweepFolder:
         if record.get("status") == "paused":
             ended = dict(record) | {"status": status, "stop_reason": status}
             write_atomic(self.path / job.folder / "run.json", json.dumps(ended, indent=2) + "\n")
+            self._places.pop(job.folder, None)
 
     def _tidy(self) -> None:
         """Put right what a driver that was killed has left."""

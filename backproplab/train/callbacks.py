@@ -6,6 +6,7 @@ the trainer: its state, its weights, its gradient.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -101,7 +102,7 @@ class Best(Callback):
 
     def epoch(self, trainer: Trainer) -> None:
         state = trainer.state
-        counts = state.epoch - 1 >= self.start_from_epoch and np.isfinite(state.metrics["loss"])
+        counts = state.epoch - 1 >= self.start_from_epoch and math.isfinite(state.metrics["loss"])
         value = self.sign * state.metrics[self.monitor]
         self.improved = bool(counts and self.beats(value, self.value))
         if self.improved:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.errors import RunError
-from backproplab.files import write_atomic
+from backproplab.files import read_whole, write_atomic
 
 FORMAT = 1
 KEY = "backproplab"  # one metadata key: safetensors writes several in a random order
@@ -51,7 +51,7 @@ def load(path: Path) -> Checkpoint:
     bit, not a checkpoint, or of another format version.
     """
     try:
-        return _decode(path.read_bytes())
+        return _decode(read_whole(path))
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
         raise RunError(f"{path}: cannot read the checkpoint: {cause} — {HINT}") from error

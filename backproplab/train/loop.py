@@ -174,7 +174,7 @@ class Trainer:
         before, self.clock = self.clock, time.perf_counter()
         self.state.seconds += (self.clock - before) / self.sharing
         self._tell("epoch")
-        if not np.isfinite(self.state.metrics["loss"]):
+        if not math.isfinite(self.state.metrics["loss"]):
             culprit = self.learner.first_nonfinite(self.train.inputs, self.train.encoded)
             raise self._divergence(f"in the evaluation after epoch {self.state.epoch}", culprit)
         if self.state.epoch >= self.epochs:

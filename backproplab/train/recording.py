@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from backproplab.errors import RunError
-from backproplab.files import machine_limits
+from backproplab.files import append, machine_limits, make_folder, open_log
 from backproplab.train.callbacks import Best, Callback
 from backproplab.train.checkpoint import Checkpoint, load, save
 from backproplab.train.resume import position, restore
@@ -27,7 +26,7 @@ class MetricsTable(Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.columns: list[str] = []
-        self.file: TextIO | None = None
+        self.file: BinaryIO | None = None
 
     def state(self) -> dict[str, Any]:
         return {"columns": self.columns}
@@ -37,7 +36,7 @@ class MetricsTable(Callback):
 
     def epoch(self, trainer: Trainer) -> None:
         with machine_limits(self.path):
-            self.file = self.file or self._open()
+            self.file = self.file or open_log(self.path, "ab")
             for split, values in trainer.rows.items():
                 self._write(self.file, trainer.state.epoch, split, values)
 
@@ -47,20 +46,15 @@ class MetricsTable(Callback):
 
     def append(self, epoch: int, split: str, values: Row) -> None:
         """One more row, after the run has finished."""
-        with machine_limits(self.path), self._open() as file:
+        with machine_limits(self.path), open_log(self.path, "ab") as file:
             self._write(file, epoch, split, values)
 
-    def _open(self) -> TextIO:
-        """Flushed at every line: a kill loses nothing."""
-        return self.path.open("a", buffering=1, newline="")
-
-    def _write(self, file: TextIO, epoch: int, split: str, values: Row) -> None:
-        """One row; the header comes with the first."""
-        table = csv.writer(file, lineterminator="\n")
+    def _write(self, file: BinaryIO, epoch: int, split: str, values: Row) -> None:
+        """One row, the header before the first: names and numbers, which need no quotes."""
         if not self.columns:
             self.columns = ["epoch", "split", *values]
-            table.writerow(self.columns)
-        table.writerow([epoch, split, *map(repr, values.values())])
+            append(file, f"{','.join(self.columns)}\n".encode())
+        append(file, f"{epoch},{split},{','.join(map(repr, values.values()))}\n".encode())
 
 
 class EventLog(Callback):
@@ -125,7 +119,7 @@ class Checkpoints(Callback):
     def save(self, trainer: Trainer) -> None:
         state = trainer.state
         with machine_limits(self.folder):
-            self.folder.mkdir(exist_ok=True)
+            make_folder(self.folder)
         here = {"epoch": state.epoch, "step": state.step, **self.identity}
         last = here | {"position": position(trainer)}
         slots = {

@@ -18,13 +18,20 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 import google_crc32c
 
-from backproplab.files import machine_limits, sync
+from backproplab.files import (
+    append,
+    is_deleted,
+    machine_limits,
+    make_folder,
+    names_in,
+    open_log,
+    sync,
+)
 from backproplab.train.distributions import Distribution
 
 
@@ -52,22 +59,29 @@ NUMBERED = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 class EventWriter:
     """One event file in ``folder``, which is made if need be.
 
-    When a call returns, its data is with the operating system and survives ``kill -9``. ``step``
-    is the caller's (an epoch, from 0). Tags are written as given; keep to ``[A-Za-z0-9_./-]``.
+    When a call returns, its data is with the operating system and survives ``kill -9``, unless
+    it is in scratch space. ``step`` is the caller's (an epoch, from 0). Tags are written as
+    given; keep to ``[A-Za-z0-9_./-]``.
     Raises MachineError when the disk is full or the file was deleted, and is closed from then on.
     """
 
     def __init__(self, folder: Path) -> None:
         with machine_limits(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = _create(folder)
-        self.path = Path(os.fsdecode(self._file.name))
+            make_folder(folder)
+            self._file, self.path = _create(folder)
+        self._rows: dict[tuple[str, ...], Event] = {}  # by tags: to fill one again is fast
         self._write(Event(file_version="brain.Event:2"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write all ``values`` at ``step``, rounded to float32; NaN and infinities are kept."""
-        summary = Summary(value=[_scalar(tag, value) for tag, value in values.items()])
-        self._write(Event(step=step, summary=summary))
+        tags = tuple(values)
+        if tags not in self._rows:
+            self._rows[tags] = Event(summary=Summary(value=[_scalar(tag, 0.0) for tag in tags]))
+        event = self._rows[tags]
+        event.step = step
+        for message, value in zip(event.summary.value, values.values(), strict=True):
+            message.simple_value = value
+        self._write(event)
 
     def histograms(self, step: int, distributions: Mapping[str, Distribution]) -> None:
         """Write the distribution of each array at ``step``.
@@ -84,7 +98,7 @@ class EventWriter:
     def flush(self) -> None:
         """Put what was written on the disk itself, where it survives a power cut (fsync)."""
         with machine_limits(self.path):
-            sync(self._file.fileno())
+            sync(self._file)
 
     def close(self) -> None:
         """Flush and close; closing twice is fine."""
@@ -101,12 +115,11 @@ class EventWriter:
     def _write(self, event: Event) -> None:
         """Append one record. A torn one can only be the last: after an error the file is closed."""
         event.wall_time = time.time()
-        rest = memoryview(record(event.SerializeToString()))
+        data = record(event.SerializeToString())
         with machine_limits(self.path):
             try:
-                while rest:
-                    rest = rest[self._file.write(rest) :]
-                if os.fstat(self._file.fileno()).st_nlink == 0:
+                append(self._file, data)
+                if is_deleted(self._file):
                     raise OSError(errno.ENOENT, "the file was deleted during the run")
             except OSError:
                 self._file.close()
@@ -130,17 +143,17 @@ def _scalar(tag: str, value: float) -> Summary.Value:
     return Summary.Value(tag=tag, simple_value=value)
 
 
-def _create(folder: Path) -> FileIO:
+def _create(folder: Path) -> tuple[BinaryIO, Path]:
     """Open a file that no one has, with a name after all others: TensorBoard reads in that order.
 
     The number in the name is the time in seconds, or one more than the newest file's.
     """
     while True:
-        found = (NUMBERED.match(path.name) for path in folder.iterdir())
+        found = (NUMBERED.match(name) for name in names_in(folder))
         number = max([int(time.time()), *(int(match[1]) + 1 for match in found if match)])
         name = f"events.out.tfevents.{number:010d}.{socket.gethostname()}.{os.getpid()}"
         try:
-            return (folder / name).open("xb", buffering=0)
+            return open_log(folder / name, "xb"), folder / name
         except FileExistsError:  # another thread of this process took the number
             continue
 

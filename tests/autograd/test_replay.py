@@ -128,6 +128,44 @@ def test_random_programs_replay_bit_for_bit(plan, seed):
         assert same(step, rows(4, seed), rows(4, seed + 1))
 
 
+BIASES = [  # a, b: many short rows and a bias, and what only looks like that
+    ((1024, 10), (10,)),
+    ((1024, 10), (1, 10)),
+    ((8, 400, 16), (8, 1, 16)),
+    ((8, 400, 16), (16,)),
+    ((8, 401, 16), (8, 1, 16)),
+    ((4, 8, 400, 2), (4, 1, 1, 2)),
+    ((400, 8, 2), (400, 1, 2)),
+    ((1024, 10), (1024, 1)),
+    ((10,), (1024, 10)),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), BIASES, ids=str)
+def test_a_bias_of_many_short_rows_is_added_bit_for_bit(a, b):
+    draw = np.random.default_rng(0).standard_normal
+    x, y = (draw(shape).astype(FLOAT) for shape in (a, b))
+    assert same(lambda a, b: [a + b, ops.tanh(a) + b], x, y)
+
+
+def test_inputs_that_stay_are_read_where_they_lie():
+    """But those of a step that has room of its own for them, which are copied."""
+
+    def step(x, labels):
+        return [ops.softmax_cross_entropy(ops.tanh(x), labels)]
+
+    into = [np.empty(5, FLOAT)]
+    replay = Replay(step, [], into)
+    labels = np.array([0, 1, 2, 3, 0])
+    for seed in (0, 1, 0, 2, 1, 0):
+        x, which = rows(seed=seed), np.roll(labels, seed)
+        replay(x, which, stay=True)
+        expected = ops.softmax_cross_entropy(np.tanh(x), which).value
+        np.testing.assert_array_equal(into[0], expected)
+    (plan,) = replay.plans.values()
+    assert plan.movable == [0]
+
+
 # --- footguns: raise, or be equal
 
 

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 SECONDS = 120  # a deadline, not an expectation
+LIVES = 3  # of a run: its worker's deaths in tests; a run is given up at the fifth
 # The command, with slices as short as told. What is handed out is written down, a line a run.
 COMMAND = """
 import sys
@@ -126,9 +128,14 @@ class Shell:
         return kills
 
     def workers_killed(self, process, root, parent, chance, times):
-        """One of the parent's workers, each time that another run has ended. How often."""
+        """One of the parent's workers, each time that another run has ended. How often.
+
+        Few enough for any one run, as a run whose worker dies each time is given up.
+        """
         killed = ended = 0
         while killed < times and process.poll() is None:
+            if max(Counter(self.handed(root)).values(), default=0) > LIVES:
+                break
             time.sleep(0.01)
             if (now := len(list((self.folder / root).glob("*/[!.]*/run.json")))) > ended:
                 ended = now

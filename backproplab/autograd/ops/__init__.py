@@ -17,6 +17,7 @@ from backproplab.autograd.ops import (  # noqa: F401  # imported to be declared
     fused,
     indexing,
     linalg,
+    logits,
     lookup,
     normalization,
     pooling,

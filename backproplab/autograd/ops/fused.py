@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd.ops.activations import sigmoid
-from backproplab.autograd.ops.reductions import logsumexp_array, softmax
+from backproplab.autograd.ops.logits import across_calls, kind, logsumexp_calls, softmax
 from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.autograd.primitive import Array, Call, into, primitive, stepwise
 from backproplab.autograd.samples import sample
@@ -20,9 +20,9 @@ from backproplab.errors import GraphError
 
 
 def _prepare_one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Call]:
-    hit = np.empty(out.shape, bool)
+    hit, each = np.empty(out.shape, bool), np.broadcast_to(np.arange(classes), out.shape)
     return [
-        partial(np.equal, labels[..., None], np.arange(classes), hit),
+        *across_calls(np.equal, each, labels[..., None], (-1,), hit),
         partial(_check_each, labels, hit),
         partial(np.copyto, out, hit),
     ]
@@ -40,21 +40,34 @@ def _empty_one_hot(labels: Array, classes: int, dtype: Any) -> Array:
     return np.empty((*labels.shape, classes), dtype)
 
 
-def _cross_entropy(logits: Array, labels: Array) -> Array:
-    """logits (…, n, classes), labels (…, n) -> (…, n)."""
-    classes = logits.shape[-1]
+def _prepare_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call]:
+    """logits (…, n, classes), labels (…, n) -> (…, n); a label's logit is found by its place."""
+    classes, whole = logits.shape[-1], logits
+    total, chosen = np.empty((*out.shape, 1), out.dtype), np.empty(out.shape, logits.dtype)
+    calls: list[Call] = [partial(_check_range, labels, classes)]
+    if logits.shape[:-1] != out.shape or not logits.flags.c_contiguous:
+        whole = np.empty((*out.shape, classes), logits.dtype)
+        calls.append(partial(np.copyto, whole, logits))
+    rows = np.arange(out.size).reshape(out.shape) * classes
+    places = np.empty_like(rows)
+    return [
+        *calls,
+        *logsumexp_calls(whole, (-1,), total),
+        partial(np.add, rows, labels, places, dtype=places.dtype),
+        partial(whole.reshape(-1).take, places, None, chosen, "wrap"),
+        partial(np.subtract, total[..., 0], chosen, out),
+    ]
+
+
+def _check_range(labels: Array, classes: int) -> None:
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise GraphError(f"labels from {labels.min()} to {labels.max()}, with {classes} classes")
+
+
+def _empty_cross_entropy(logits: Array, labels: Array) -> Array:
     if labels.ndim >= logits.ndim:
         raise GraphError(f"labels of shape {labels.shape} for logits of shape {logits.shape}")
-    lead = np.broadcast_shapes(logits.shape[:-1], labels.shape)
-    chosen = np.take_along_axis(
-        np.broadcast_to(logits, (*lead, logits.shape[-1])),
-        np.broadcast_to(labels, lead)[..., None],
-        axis=-1,
-    )
-    loss: Array = logsumexp_array(logits, (-1,), keepdims=False) - chosen[..., 0]
-    return loss
+    return np.empty(np.broadcast_shapes(logits.shape[:-1], labels.shape), kind(logits))
 
 
 def _slope(logits: Tensor, labels: Tensor) -> Tensor:
@@ -72,9 +85,13 @@ one_hot = primitive(
 )
 softmax_cross_entropy = primitive(
     "softmax_cross_entropy",
-    into(_cross_entropy),
+    stepwise(_prepare_cross_entropy, _empty_cross_entropy),
+    prepare=_prepare_cross_entropy,
     vjp=[lambda g, y, logits, labels: expand_dims(g, axis=-1) * _slope(logits, labels), None],
-    samples=sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),
+    samples=[
+        sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),
+        sample(lambda rng: (rng.standard_normal((2, 5, 7)), rng.integers(0, 7, 5))),
+    ],
     doc="-ln softmax(logits)[label], one number an example; gradient softmax - one_hot.",
 )
 

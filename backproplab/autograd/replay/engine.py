@@ -32,17 +32,12 @@ class Plan:
         self.copies = places.copies
         self.inputs = [b.array(aligned(b.nbytes)) for b in recorded.buffers[:inputs]]
         self.arrays = places.arrays | dict(enumerate(self.inputs))
-        self.moving = self._moving(inputs)
         self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
         self.calls = self._flat(self.steps, self.arrays)
         self.elsewhere: dict[Key, tuple[Sequence[Array], list[Call]]] = {}
         self.runs = 1
-        # what needs room of its own for what it reads would need it for each place of the inputs
-        self.movable = all(
-            step.op.prepare is None or len(calls) == 1
-            for step, calls in zip(self.program.instructions, self.steps, strict=True)
-            if self.moving.intersection(step.inputs)
-        ) and all(b.contiguous for b in recorded.buffers[:inputs])
+        self.movable = [n for n in range(inputs) if self._is_movable(n)]
+        self.moving = {m for n in self.movable for m in self._views(n)}
 
     def run(self, inputs: Sequence[Array]) -> None:
         """Compute the step anew; an input that is the plan's own array is not copied."""
@@ -54,28 +49,41 @@ class Plan:
 
     def run_on(self, inputs: Sequence[Array]) -> None:
         """Compute the step on inputs that stay where they are: what reads them is bound once, to
-        so many places at most; further ones are copied."""
-        key = tuple([x.__array_interface__["data"][0] for x in inputs])
+        so many places at most; further ones are copied, and those that cannot be read there."""
+        key = tuple([inputs[n].__array_interface__["data"][0] for n in self.movable])
         if key not in self.elsewhere:
             if not self.movable or len(self.elsewhere) >= MOST_BOUND:
                 self.run(inputs)
                 return
             self.elsewhere[key] = inputs, self._calls_on(inputs)
+        for n, given in enumerate(inputs):
+            if n not in self.movable:
+                np.copyto(self.inputs[n], given)
         for call in self.elsewhere[key][1]:
             call()
 
     def _calls_on(self, inputs: Sequence[Array]) -> list[Call]:
-        """The calls, those that read the inputs bound to these."""
-        arrays = self.arrays | dict(enumerate(inputs))
+        """The calls, those that read the movable inputs bound to these."""
+        arrays = self.arrays | {n: inputs[n] for n in self.movable}
         steps = [
             self._bind(step, arrays) if self.moving.intersection(step.inputs) else calls
             for step, calls in zip(self.program.instructions, self.steps, strict=True)
         ]
         return self._flat(steps, arrays)
 
-    def _moving(self, inputs: int) -> set[int]:
-        """The inputs and the views of them."""
-        found = set(range(inputs))
+    def _is_movable(self, n: int) -> bool:
+        """Whether an input can be read wherever it is. A step of several calls has room of its own
+        for what it reads, and would need it for each place of the input."""
+        views = self._views(n)
+        return self.recorded.buffers[n].contiguous and all(
+            step.op.prepare is None or len(calls) == 1
+            for step, calls in zip(self.program.instructions, self.steps, strict=True)
+            if views.intersection(step.inputs)
+        )
+
+    def _views(self, n: int) -> set[int]:
+        """The input and the views of it."""
+        found = {n}
         for step in self.program.instructions:
             if self.program.is_view(step) and step.inputs[0] in found:
                 found.add(step.output)
