@@ -122,9 +122,9 @@ def open_log(path: Path, mode: Literal["ab", "xb"]) -> BinaryIO:
 
 def append(file: BinaryIO, data: bytes) -> None:
     """Write all of it: when the call returns, it is with the operating system."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
+    written = file.write(data)
+    while written < len(data):
+        written += file.write(memoryview(data)[written:])
 
 
 def is_deleted(file: BinaryIO) -> bool:

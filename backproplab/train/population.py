@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.columns import merged
+from backproplab.data import Order
 from backproplab.errors import DivergedError
 from backproplab.learners import Backprop
 from backproplab.nn import Initializer, ParameterVector
@@ -81,6 +82,9 @@ class Population:
         for number, trainer in enumerate(trainers):
             trainer.distributions = partial(self._distributions, number)
             trainer.sharing = len(trainers)
+        self.orders = _shared([t.order for t in trainers])
+        for trainer, order in zip(trainers, self.orders, strict=True):
+            trainer.order = order
         self.live = dict(enumerate(trainers))
         self.ended: list[Ended] = []
         self.parted: dict[int, Any] = {}  # dropout's stream of those that diverged, as it stood
@@ -98,9 +102,10 @@ class Population:
 
     def _epoch(self) -> None:
         first = self.trainers[0]
-        orders = np.stack([trainer.order.draw() for trainer in self.trainers])  # (P, examples)
-        for start in range(0, orders.shape[1], first.order.length):
-            self._step(orders[:, start : start + first.order.length])
+        drawn = {order: order.draw() for order in dict.fromkeys(self.orders)}
+        rows = np.stack([drawn[order] for order in self.orders])  # (P, examples)
+        for start in range(0, rows.shape[1], first.order.length):
+            self._step(rows[:, start : start + first.order.length])
             if first.steps is not None and self.step >= first.steps:
                 for trainer in self.trainers:
                     trainer.state.request_stop("max_steps")
@@ -110,7 +115,7 @@ class Population:
         for number, state in self.parted.items():
             self.trainers[number].chance.bit_generator.state = state
         self.spread = {}
-        validation = self._measured(self.validation) if self.validation else [{}] * len(orders)
+        validation = self._measured(self.validation) if self.validation else [{}] * len(rows)
         train = self._measured(self.train_split)
         for number, trainer in list(self.live.items()):
             try:
@@ -196,6 +201,12 @@ class Together:
                 for array in (self.stacked.inputs, self.stacked.encoded)
             )
             self.offsets += count * np.arange(len(splits))[:, None]
+
+
+def _shared(orders: Sequence[Order]) -> list[Order]:
+    """For each the first that stands where it does: members of one seed take the same batches."""
+    first: dict[Any, Order] = {}
+    return [first.setdefault(order.place, order) for order in orders]
 
 
 def _stacked(vectors: Sequence[ParameterVector]) -> ParameterVector:

@@ -90,7 +90,7 @@ softmax_cross_entropy = primitive(
     vjp=[lambda g, y, logits, labels: expand_dims(g, axis=-1) * _slope(logits, labels), None],
     samples=[
         sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),
-        sample(lambda rng: (rng.standard_normal((2, 5, 7)), rng.integers(0, 7, 5))),
+        sample(lambda rng: (rng.standard_normal((2, 5, 7)), rng.integers(0, 7, (2, 5)))),
     ],
     doc="-ln softmax(logits)[label], one number an example; gradient softmax - one_hot.",
 )

@@ -3,7 +3,7 @@
 The numbers are the eager ones, bit for bit: the same calls in the same order, without building a
 graph and without new memory. What could make them differ is guarded: another shape or type of an
 input has a plan of its own, arrays from outside are refused, and the step is recorded again at
-the 2nd, 4th, 8th, … run and must be the same program, so that a branch or a number that depends
+the 2nd, 8th, 32nd, … run and must be the same program, so that a branch or a number that depends
 on the data is found.
 """
 
@@ -71,7 +71,7 @@ class Replay:
             self.plans[key] = Plan(self._record(inputs), len(inputs), self.into)
             return
         plan.runs += 1
-        if plan.runs & (plan.runs - 1):
+        if not _is_checked(plan.runs):
             if stay and all(x.flags.c_contiguous for x in inputs):
                 plan.run_on(inputs)
             else:
@@ -90,3 +90,8 @@ class Replay:
         if isinstance(program, str):
             raise RecordingError(f"the step cannot be replayed: {program}")
         return program
+
+
+def _is_checked(run: int) -> bool:
+    """Whether it is the 2nd, 8th, 32nd, …"""
+    return run.bit_count() == 1 and run.bit_length() % 2 == 0
