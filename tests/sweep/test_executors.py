@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import CancelledError, wait
 from pathlib import Path
@@ -63,23 +62,27 @@ def until(condition):
     return found
 
 
+TOLD = (  # a slice, once the process that is at it has written down who it is
+    "[__import__('pathlib').Path(place).write_text(str(__import__('os').getpid())),"
+    " __import__('backproplab.sweep.job', fromlist=['']).run_slice(works)][1]"
+)
+
+
+def told(folder, tree):
+    """What is submitted for such a slice."""
+    works = slice_of(tree)
+    place = str(folder / f"{works[0].experiment.name}.pid")
+    return eval, TOLD, {"place": place, "works": works}
+
+
 def running(folder, amount=1):
-    """The processes that are in the middle of a run somewhere below the folder, by run."""
+    """The processes that are in the middle of a slice, by the name of its run."""
 
     def look():
-        records = [json.loads(path.read_text()) for path in folder.rglob("run.json")]
-        found = {record["name"]: record["pid"] for record in records}
-        return found if len(found) >= amount else None
+        found = {path.stem: path.read_text() for path in folder.glob("*.pid")}
+        return found if len(list(filter(None, found.values()))) >= amount else None
 
-    return until(look)
-
-
-@pytest.fixture
-def scratch(tmp_path, monkeypatch):
-    """Where temporary files go; whatever dies in a test, they are removed."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield tmp_path
-    assert list(tmp_path.iterdir()) == []
+    return {name: int(pid) for name, pid in until(look).items()}
 
 
 DASK = pytest.param("dask", marks=pytest.mark.slow)
@@ -145,13 +148,13 @@ def test_after_a_shutdown_nothing_is_taken(spec):
 
 
 @pytest.mark.slow
-def test_a_worker_killed_fails_its_own_run_only(scratch):
+def test_a_worker_killed_fails_its_own_run_only(tmp_path):
     with open_executor("local:2") as engine:
-        doomed = engine.executor.submit(run_slice, slice_of(config("doomed", ENDLESS)))
+        doomed = engine.executor.submit(*told(tmp_path, config("doomed", ENDLESS)))
         others = [
             engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)
         ]
-        os.kill(running(scratch)["doomed"] if wait(others, SECONDS) else 0, signal.SIGKILL)
+        os.kill(running(tmp_path)["doomed"] if wait(others, SECONDS) else 0, signal.SIGKILL)
         with pytest.raises(engine.lost):
             doomed.result(SECONDS)
         assert [o.result(SECONDS)[0].status for o in others] == ["completed"] * 3
@@ -176,13 +179,12 @@ def test_what_cannot_be_sent_fails_alone():
         assert engine.executor.submit(abs, -1).result(SECONDS) == 1
 
 
-def test_the_second_ctrl_c_ends_the_workers_at_once(scratch):
+def test_the_second_ctrl_c_ends_the_workers_at_once(tmp_path):
     with open_executor("local:1") as engine:
         runs = [
-            engine.executor.submit(run_slice, slice_of(config(f"run{n}", ENDLESS)))
-            for n in range(3)
+            engine.executor.submit(*told(tmp_path, config(f"run{n}", ENDLESS))) for n in range(3)
         ]
-        pid = running(scratch)["run0"]
+        pid = running(tmp_path)["run0"]
         engine.executor.shutdown(wait=False, cancel_futures=True)
         assert not wait(runs, SECONDS).not_done
         with pytest.raises(engine.lost):
@@ -194,20 +196,19 @@ def test_the_second_ctrl_c_ends_the_workers_at_once(scratch):
             os.kill(pid, 0)
 
 
-def test_leaving_drops_what_still_runs(scratch):
+def test_leaving_drops_what_still_runs(tmp_path):
     with open_executor("local:2") as engine:
         runs = [
-            engine.executor.submit(run_slice, slice_of(config(f"run{n}", ENDLESS)))
-            for n in range(3)
+            engine.executor.submit(*told(tmp_path, config(f"run{n}", ENDLESS))) for n in range(3)
         ]
-        pids = running(scratch, 2).values()
+        pids = running(tmp_path, 2).values()
     assert all(future.done() for future in runs)
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-def test_a_shutdown_lets_what_was_submitted_end(scratch):
+def test_a_shutdown_lets_what_was_submitted_end():
     with open_executor("local:2") as engine:
         runs = [engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)]
         engine.executor.shutdown()
@@ -244,22 +245,21 @@ def test_a_worker_blocks_ctrl_c_from_its_first_instruction():
 
 
 DRIVER = """
-import signal, sys
+import pathlib, signal, sys
 from backproplab.sweep.executors import open_executor
-import json
-from backproplab.config import Experiment
-from backproplab.sweep.job import Work, run_slice
-works = [[Work(Experiment.model_validate(json.loads(tree)))] for tree in sys.argv[1:]]
+sys.path.insert(0, sys.argv[1])
+from test_executors import told
+slices = [told(pathlib.Path(sys.argv[2]), tree) for tree in sys.argv[3:]]
 signal.signal(signal.SIGINT, lambda number, frame: print("heard", flush=True))
 with open_executor("local:2") as engine:
-    runs = [engine.executor.submit(run_slice, work) for work in works]
+    runs = [engine.executor.submit(*each) for each in slices]
     print(*[run.result()[0].status for run in runs])
 """
 
 
 def driver(folder, *texts):
     """A driver in a process group of its own. Its output ends when its last worker does."""
-    command = [sys.executable, "-c", DRIVER, *texts]
+    command = [sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(folder), *texts]
     environment = os.environ | {"TMPDIR": str(folder)}
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -272,7 +272,7 @@ def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path):
         running(tmp_path, 2)
         process.kill()
         assert process.communicate(timeout=SECONDS)[0] == ""
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"a.pid", "b.pid"}
 
 
 @pytest.mark.slow
