@@ -55,14 +55,12 @@ class LocalExecutor(Executor):
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._entry = RLock()  # a signal handler may shut down in the middle of a submit
-        self._scratch = tempfile.TemporaryDirectory(
+        self._folder = tempfile.TemporaryDirectory(
             prefix="backproplab-sweep-", ignore_cleanup_errors=True
         )
-        self.flag = Path(self._scratch.name) / "come-back"
-        files = Path(self._scratch.name) / "files"
-        files.mkdir()
+        self.flag = Path(self._folder.name) / "come-back"
         leash, self._hold = Pipe(duplex=False)
-        setup = _set_up_worker, (leash, files)
+        setup = _set_up_worker, (leash, self.flag.parent)
         self._open_pool = partial(ProcessPoolExecutor, 1, get_context("spawn"), *setup)
         self._slots = [Thread(target=self._serve, daemon=True) for _ in range(slots)]
         for slot in self._slots:
@@ -87,7 +85,7 @@ class LocalExecutor(Executor):
         if wait:
             for slot in self._slots:
                 slot.join()
-            self._scratch.cleanup()
+            self._folder.cleanup()
 
     def _drop(self) -> None:
         with suppress(Empty):
@@ -132,19 +130,15 @@ class _Job:
         return True
 
 
-def _set_up_worker(leash: Connection, files: Path) -> None:
-    """files: holds all temporary files, so that those of a dead worker are found."""
-    tempfile.tempdir = str(files)
-    Thread(target=_end_with_driver, args=(leash, files), daemon=True).start()
+def _set_up_worker(leash: Connection, folder: Path) -> None:
+    Thread(target=_end_with_driver, args=(leash, folder), daemon=True).start()
 
 
-def _end_with_driver(leash: Connection, files: Path) -> None:
+def _end_with_driver(leash: Connection, folder: Path) -> None:
     """Nothing is ever sent: the read ends when the driver closes its end, or has died."""
     with suppress(EOFError, OSError):
         leash.recv_bytes()
-    with suppress(OSError):  # another worker was first
-        files.rename(files.with_name("gone"))  # runs still write; now they cannot
-        shutil.rmtree(files.parent)
+    shutil.rmtree(folder, ignore_errors=True)  # the driver's, which it cannot remove itself
     os._exit(1)
 
 
