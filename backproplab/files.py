@@ -82,10 +82,10 @@ def scratch_space(files: Mapping[Path, bytes]) -> Iterator[dict[Path, bytes]]:
             left |= {folder / name: file.getvalue() for name, file in within.items()}
 
 
-def make_folder(path: Path) -> None:
-    """With its parents, if it is missing."""
+def make_folder(path: Path, parents: bool = False) -> None:
+    """If it is missing."""
     if SCRATCH.get() is None:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=parents, exist_ok=True)
 
 
 def names_in(folder: Path) -> list[str]:

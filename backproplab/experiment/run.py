@@ -130,7 +130,7 @@ def running(
 def _paused(folder: Path) -> dict[str, Any]:
     """What a paused run in the folder keeps of its first record; nothing for a new folder."""
     with machine_limits(folder):
-        make_folder(folder)
+        make_folder(folder, parents=True)
     if not exists(folder / "run.json"):
         return {}
     try:

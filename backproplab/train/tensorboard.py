@@ -68,7 +68,7 @@ class EventWriter:
 
     def __init__(self, folder: Path) -> None:
         with machine_limits(folder):
-            make_folder(folder)
+            make_folder(folder, parents=True)
             self._file, self.path = _create(folder)
         # by tags: to fill an event again takes a tenth of making it
         self._rows: dict[tuple[str, ...], tuple[Event, list[Summary.Value]]] = {}

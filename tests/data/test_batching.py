@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproplab.data import batch_length, epoch_order, updates_per_epoch
+from backproplab.data import Order, batch_length, epoch_order, updates_per_epoch
 from backproplab.streams import stream
 
 MODES = st.sampled_from(["batch", "stochastic", "minibatch"])
@@ -59,3 +59,17 @@ def test_full_batches_are_in_order_and_draw_nothing() -> None:
     before = generator.bit_generator.state
     assert epoch_order("batch", 9, generator).tolist() == list(range(9))
     assert generator.bit_generator.state == before
+
+
+@given(MODES, st.integers(2, 50), st.integers(0, 5), st.integers(0, 5), st.booleans())
+def test_orders_that_stand_at_one_place_go_on_alike(mode, examples, before, after, same) -> None:
+    """And others do not: of another seed, of another length, or further on."""
+    one, other = (Order(mode, examples, 2, stream(seed, "shuffle")) for seed in (0, int(not same)))
+    for order, epochs in ((one, before), (other, after)):
+        for _ in range(epochs):
+            order.draw()
+    assert (one.place == other.place) == (same and before == after)
+    if one.place == other.place:
+        assert one.draw().tolist() == other.draw().tolist()
+        assert one.digest == other.digest
+    assert Order(mode, examples, 1, stream(0, "shuffle")).place != one.place
