@@ -60,62 +60,69 @@ class _Kept(BytesIO):
         pass
 
 
-Scratch = dict[Path, dict[str, _Kept]]  # by folder and name
-SCRATCH: ContextVar[Scratch | None] = ContextVar("SCRATCH", default=None)
+MEMORY = Path(os.devnull)  # the root of the files in memory: on the disk nothing can be below it
+Files = dict[Path, dict[str, _Kept]]  # by folder and name
+IN_MEMORY: ContextVar[Files | None] = ContextVar("IN_MEMORY", default=None)
 
 
 @contextmanager
-def scratch_space(files: Mapping[Path, bytes]) -> Iterator[dict[Path, bytes]]:
-    """Within, the functions of this file know these files alone, and write to memory.
+def files_in_memory(files: Mapping[Path, bytes]) -> Iterator[dict[Path, bytes]]:
+    """Within, what the functions of this file find and write below ``MEMORY`` is in memory.
 
-    Gives a dictionary that holds, afterwards, the files that there are then.
+    files: what there is at first. Gives a dictionary that holds, afterwards, what there is then.
     """
-    scratch, left = defaultdict[Path, dict[str, _Kept]](dict), dict[Path, bytes]()
+    memory, left = defaultdict[Path, dict[str, _Kept]](dict), dict[Path, bytes]()
     for path, content in files.items():
-        scratch[path.parent][path.name] = _Kept(content)
-    token = SCRATCH.set(scratch)
+        memory[path.parent][path.name] = _Kept(content)
+    token = IN_MEMORY.set(memory)
     try:
         yield left
     finally:
-        SCRATCH.reset(token)
-        for folder, within in scratch.items():
+        IN_MEMORY.reset(token)
+        for folder, within in memory.items():
             left |= {folder / name: file.getvalue() for name, file in within.items()}
+
+
+def _memory(folder: Path) -> dict[str, _Kept] | None:
+    """The files of a folder that is in memory."""
+    memory = IN_MEMORY.get()
+    return memory[folder] if memory is not None and folder.is_relative_to(MEMORY) else None
 
 
 def make_folder(path: Path, parents: bool = False) -> None:
     """If it is missing."""
-    if SCRATCH.get() is None:
+    if _memory(path) is None:
         path.mkdir(parents=parents, exist_ok=True)
 
 
 def names_in(folder: Path) -> list[str]:
-    scratch = SCRATCH.get()
-    return [p.name for p in folder.iterdir()] if scratch is None else list(scratch[folder])
+    within = _memory(folder)
+    return [path.name for path in folder.iterdir()] if within is None else list(within)
 
 
 def exists(path: Path) -> bool:
-    scratch = SCRATCH.get()
-    return path.exists() if scratch is None else path.name in scratch[path.parent]
+    within = _memory(path.parent)
+    return path.exists() if within is None else path.name in within
 
 
 def read_whole(path: Path) -> bytes:
     """Raises OSError."""
-    scratch = SCRATCH.get()
-    if scratch is None:
+    within = _memory(path.parent)
+    if within is None:
         return path.read_bytes()
-    if path.name not in scratch[path.parent]:
+    if path.name not in within:
         raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
-    return scratch[path.parent][path.name].getvalue()
+    return within[path.name].getvalue()
 
 
 def open_log(path: Path, mode: Literal["ab", "xb"]) -> BinaryIO:
     """A file that grows, opened at its end, or made; ``append`` writes to it."""
-    scratch = SCRATCH.get()
-    if scratch is None:
+    within = _memory(path.parent)
+    if within is None:
         return path.open(mode, buffering=0)
-    if mode == "xb" and path.name in scratch[path.parent]:
+    if mode == "xb" and path.name in within:
         raise FileExistsError(errno.EEXIST, "it is there already", str(path))
-    file = scratch[path.parent].setdefault(path.name, _Kept())
+    file = within.setdefault(path.name, _Kept())
     file.seek(0, os.SEEK_END)
     return file
 
@@ -145,8 +152,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises MachineError; leaves no temporary file behind.
     """
     data = content.encode() if isinstance(content, str) else content
-    if (scratch := SCRATCH.get()) is not None:
-        scratch[path.parent][path.name] = _Kept(data)
+    if (within := _memory(path.parent)) is not None:
+        within[path.name] = _Kept(data)
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)

@@ -305,6 +305,14 @@ def test_a_folder_is_for_one_run(tmp_path):
         run(experiment(), str(tmp_path / "new" / "exp"))
 
 
+@pytest.mark.parametrize("record", ["", "[]", "3", '"paused"', "{"])
+def test_a_folder_with_a_damaged_record_is_not_written_to(tmp_path, record):
+    (tmp_path / "run.json").write_text(record)
+    with pytest.raises(RunError, match="holds a run already"):
+        run(experiment(), tmp_path)
+    assert (tmp_path / "run.json").read_text() == record
+
+
 def test_the_batch_order_hash_sees_the_batches(tmp_path):
     sizes = {
         size: run(experiment(batch_size=size), tmp_path / str(size)).folder for size in (8, 16)

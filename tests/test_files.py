@@ -1,7 +1,6 @@
 """Files of a run: the same on the disk and in a worker's memory."""
 
 from contextlib import nullcontext
-from pathlib import Path
 
 import pytest
 
@@ -9,14 +8,12 @@ from backproplab import files
 
 
 @pytest.fixture(params=["disk", "memory"])
-def folder(request, tmp_path, monkeypatch):
-    """Where files go; in memory the disk stays empty."""
-    monkeypatch.chdir(tmp_path)
+def folder(request, tmp_path):
     memory = request.param == "memory"
-    with files.scratch_space({}) if memory else nullcontext():
-        files.make_folder(Path("run"))
-        yield Path("run")
-    assert bool(list(tmp_path.iterdir())) != memory
+    with files.files_in_memory({}) if memory else nullcontext():
+        place = (files.MEMORY if memory else tmp_path) / "run"
+        files.make_folder(place)
+        yield place
 
 
 def test_what_is_written_is_read(folder):
@@ -56,10 +53,19 @@ def test_a_log_that_was_deleted_is_noticed(tmp_path):
         assert files.is_deleted(log)
 
 
-def test_scratch_space_begins_with_what_is_given_and_gives_what_is_left():
-    with files.scratch_space({Path("0/metrics.csv"): b"one\n"}) as left:
-        with files.open_log(Path("0/metrics.csv"), "ab") as log:
+def test_memory_begins_with_what_is_given_and_gives_what_is_left():
+    table, record = files.MEMORY / "0" / "metrics.csv", files.MEMORY / "1" / "run.json"
+    with files.files_in_memory({table: b"one\n"}) as left:
+        with files.open_log(table, "ab") as log:
             files.append(log, b"two\n")
-        files.write_atomic(Path("1/run.json"), "{}")
-    assert left == {Path("0/metrics.csv"): b"one\ntwo\n", Path("1/run.json"): b"{}"}
-    assert not files.exists(Path("0/metrics.csv"))
+        files.write_atomic(record, "{}")
+    assert left == {table: b"one\ntwo\n", record: b"{}"}
+    assert not files.exists(table)
+
+
+def test_what_is_elsewhere_is_on_the_disk(tmp_path):
+    with files.files_in_memory({}) as left:
+        files.write_atomic(tmp_path / "cache", "kept")
+        assert files.read_whole(tmp_path / "cache") == b"kept"
+    assert left == {}
+    assert (tmp_path / "cache").read_text() == "kept"

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -9,9 +10,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from backproplab.config import Experiment
 from backproplab.experiment import run
 from backproplab.experiment.group import run_group, shape_of
+from backproplab.experiment.parts import build
 from backproplab.registry import families
 from backproplab.train.callbacks import Slice
 from backproplab.train.checkpoint import load
+from backproplab.train.loop import Trainer
+from backproplab.train.population import train_together
 
 BASE = {
     "data": {"name": "spiral", "samples": 90, "validation_split": 0.2, "test_split": 0.1},
@@ -200,6 +204,29 @@ def test_a_member_that_diverges_leaves_its_dropout_where_it_would_alone(tmp_path
     base = REGRESSION | {"model": {"layers": layers}}
     group = members(base, learning_rate=[0.01, 10000, 0.02], seed=[1, 2, 3])
     assert assert_as_alone(tmp_path, group).count("diverged") == 1
+
+
+def test_a_member_that_has_ended_stands_where_it_ended():
+    """Though those of its seed have taken further batches."""
+    group = members(seed=[1, 1, 1], epochs=[2, 4, 6])
+    trainers = [trainer_of(build(experiment)) for experiment in group]
+    with ExitStack() as around:
+        for trainer in trainers:
+            around.enter_context(trainer.training())
+        ended = [trainer for trainer, _ in train_together(trainers)]
+    assert ended == trainers
+    for experiment, trainer in zip(group, trainers, strict=True):
+        alone = trainer_of(build(experiment))
+        alone.fit()
+        assert trainer.order.place == alone.order.place
+
+
+def trainer_of(parts):
+    """Of the parts, without callbacks."""
+    e, splits = parts.experiment, parts.splits
+    train, validation = parts.split(splits.train), parts.split(splits.validation)
+    learned = parts.learner(), e.optimizer, parts.rate(), parts.order()
+    return Trainer(*learned, train, validation, parts.metrics, e.epochs)
 
 
 @pytest.mark.parametrize("seeds", [[1, 2, 3], [1, 2, 1], [1, 1, 1]])

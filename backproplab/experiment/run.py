@@ -7,7 +7,6 @@ knows no terminal; what is shown while it runs comes in as callbacks.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from backproplab.experiment.limits import goals
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import first_record, outcome, write_record
 from backproplab.files import exists, machine_limits, make_folder, read_whole, write_atomic
+from backproplab.runs.folders import object_in
 from backproplab.train.callbacks import Best, Callback, Patience, Slice, goal_of
 from backproplab.train.loop import Trainer
 from backproplab.train.range_test import RangeTest, range_test
@@ -133,10 +133,7 @@ def _paused(folder: Path) -> dict[str, Any]:
         make_folder(folder, parents=True)
     if not exists(folder / "run.json"):
         return {}
-    try:
-        record = json.loads(read_whole(folder / "run.json"))
-    except (OSError, ValueError, RecursionError):
-        record = {}
+    record = object_in(read_whole(folder / "run.json"))
     if record.get("status") != "paused":
         raise RunError(f"{folder} holds a run already; give each run a folder of its own")
     return {key: record[key] for key in ("started", "hashes", "seconds")}

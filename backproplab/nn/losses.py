@@ -40,7 +40,10 @@ class Loss(Family):
         return np.equal(targets[:, None], np.arange(task.outputs)).astype(dtype)
 
     def decide(self, outputs: Array) -> Array:
-        """The class that the outputs mean, (…, batch): the first with the largest output."""
+        """The class that the outputs mean, (…, batch): the first with the largest output.
+
+        Of outputs with a NaN it is one of them, whichever.
+        """
         if outputs.shape[-1] == 2:  # several times as fast
             return (outputs[..., 1] > outputs[..., 0]).astype(np.int64)
         return np.argmax(outputs, axis=-1)

@@ -133,8 +133,13 @@ def session_order(name: str) -> tuple[str, int]:
 
 def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:
     """The object in a small regular file; empty for a missing, linked, damaged or odd one."""
+    return object_in(read_small(path, directory))
+
+
+def object_in(text: bytes) -> dict[str, Any]:
+    """The object that the JSON says; empty for damaged JSON, or another value."""
     try:
-        found = json.loads(read_small(path, directory))
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

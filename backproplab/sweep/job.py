@@ -8,7 +8,6 @@ This file must not know the sweep, nor who calls.
 from __future__ import annotations
 
 import math
-import re
 import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from backproplab.config import Experiment
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import Result, run
 from backproplab.experiment.group import run_group
-from backproplab.files import scratch_space
+from backproplab.files import MEMORY, files_in_memory
 from backproplab.train.callbacks import Deadline, Slice
 
 
@@ -67,27 +66,27 @@ def run_slice(
 
 def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[Outcome]:
     try:
+        folders = [MEMORY / str(number) for number in range(len(works))]
         given = {
-            Path(str(number), name): content
-            for number, work in enumerate(works)
+            folder / name: content
+            for work, folder in zip(works, folders, strict=True)
             for name, content in work.files.items()
         }
-        with scratch_space(given) as left:
-            ends = _ends(works, seconds, flag)
-        files = [dict[str, bytes]() for _ in works]
+        with files_in_memory(given) as left:
+            ends = _ends(works, folders, seconds, flag)
+        files: dict[str, dict[str, bytes]] = {folder.name: {} for folder in folders}
         for path, content in left.items():
             if given.get(path) != b"":
-                number, *parts = path.parts
-                files[int(number)]["/".join(parts)] = content
-        return [_outcome(*each) for each in zip(ends, files, strict=True)]
+                number, *parts = path.relative_to(MEMORY).parts
+                files[number]["/".join(parts)] = content
+        return [_outcome(f, end, files[f.name]) for f, end in zip(folders, ends, strict=True)]
     except BaseException as error:
         return [Outcome("failed", {}, _told(error))] * len(works)
 
 
 def _ends(
-    works: Sequence[Work], seconds: float, flag: Path | None
+    works: Sequence[Work], folders: Sequence[Path], seconds: float, flag: Path | None
 ) -> Sequence[Result | BaseException]:
-    folders = [Path(str(number)) for number in range(len(works))]
     deadline = Deadline(seconds, flag)
     slices = [Slice(work.until, deadline) for work in works]
     if len(works) > 1:
@@ -98,9 +97,9 @@ def _ends(
         return [error]
 
 
-def _outcome(end: Result | BaseException, files: dict[str, bytes]) -> Outcome:
+def _outcome(folder: Path, end: Result | BaseException, files: dict[str, bytes]) -> Outcome:
     if isinstance(end, BaseException):
-        return Outcome("failed", files, re.sub(r"^\d+/", "", _told(end)))
+        return Outcome("failed", files, _told(end).replace(f"{folder}/", ""))
     return Outcome(end.status, files, "")
 
 

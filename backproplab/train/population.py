@@ -9,6 +9,7 @@ file must not know where runs are written.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -98,6 +99,8 @@ class Population:
         while not self.ended:
             self._epoch()
             self.ended += [(t, None) for t in self.live.values() if t.state.stop_reason]
+        for trainer, _ in self.ended:
+            trainer.order = deepcopy(trainer.order)  # others go on with theirs
         return self.ended
 
     def _epoch(self) -> None:

@@ -61,7 +61,7 @@ class EventWriter:
     """One event file in ``folder``, which is made if need be.
 
     When a call returns, its data is with the operating system and survives ``kill -9``, unless
-    it is in scratch space. ``step`` is the caller's (an epoch, from 0). Tags are written as
+    it is in memory. ``step`` is the caller's (an epoch, from 0). Tags are written as
     given; keep to ``[A-Za-z0-9_./-]``.
     Raises MachineError when the disk is full or the file was deleted, and is closed from then on.
     """

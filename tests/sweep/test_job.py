@@ -1,13 +1,18 @@
 """The job of a sweep: bytes out, and nothing else: no exception, no file, no signal taken."""
 
+import gzip
 import json
 import os
+import shutil
 import signal
+import struct
 import tempfile
 
+import numpy as np
 import pytest
 
 from backproplab.config import Experiment
+from backproplab.data.images import FILES
 from backproplab.experiment import run
 from backproplab.sweep.job import Outcome, Work, run_slice
 
@@ -166,3 +171,25 @@ def test_signals_stay_with_the_driver(scratch, monkeypatch):
 
 def test_an_outcome_says_what_it_is():
     assert Outcome("failed", {}, "why") == Outcome(status="failed", files={}, error="why")
+
+
+def test_images_that_a_worker_unpacks_are_kept_in_its_cache(scratch, monkeypatch):
+    """What is no file of a run is on the disk."""
+    cache, folder = scratch / "cache", scratch / "2024"
+    monkeypatch.setenv("BACKPROPLAB_CACHE", str(cache))
+    folder.mkdir()
+    for name in FILES:
+        many = 1400 if "train" in name else 100
+        array = np.arange(many * (1 if "labels" in name else 784)) % 10
+        shape = (many,) if "labels" in name else (many, 28, 28)
+        header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+        content = gzip.compress(header + array.astype(np.uint8).tobytes(), 1)
+        (folder / f"{name}.gz").write_bytes(content)
+    data = {"name": "mnist", "path": "2024"}
+    works = [Work(config(data=data, epochs=1, seed=seed)) for seed in range(2)]
+    assert [(o.status, o.error) for o in run_slice(works)] == [("completed", "")] * 2
+    assert list(cache.iterdir())
+    (folder / f"{FILES[0]}.gz").write_bytes(b"")
+    assert run_job(works[0].experiment).error.startswith("2024/")  # not taken for a run's folder
+    shutil.rmtree(cache)
+    shutil.rmtree(folder)

@@ -59,6 +59,11 @@ def _prepare_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Cal
     ]
 
 
+@np.errstate(divide="ignore")  # ln 0 of an all -inf row is the right -inf
+def _cross_entropy(logits: Array, labels: Array, out: Array | None = None) -> Array:
+    return stepwise(_prepare_cross_entropy, _empty_cross_entropy)(logits, labels, out=out)
+
+
 def _check_range(labels: Array, classes: int) -> None:
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise GraphError(f"labels from {labels.min()} to {labels.max()}, with {classes} classes")
@@ -67,6 +72,8 @@ def _check_range(labels: Array, classes: int) -> None:
 def _empty_cross_entropy(logits: Array, labels: Array) -> Array:
     if labels.ndim >= logits.ndim:
         raise GraphError(f"labels of shape {labels.shape} for logits of shape {logits.shape}")
+    if labels.dtype.kind not in "iu":
+        raise GraphError(f"labels are whole numbers, not {labels.dtype}")
     return np.empty(np.broadcast_shapes(logits.shape[:-1], labels.shape), kind(logits))
 
 
@@ -85,7 +92,7 @@ one_hot = primitive(
 )
 softmax_cross_entropy = primitive(
     "softmax_cross_entropy",
-    stepwise(_prepare_cross_entropy, _empty_cross_entropy),
+    _cross_entropy,
     prepare=_prepare_cross_entropy,
     vjp=[lambda g, y, logits, labels: expand_dims(g, axis=-1) * _slope(logits, labels), None],
     samples=[

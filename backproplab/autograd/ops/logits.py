@@ -51,7 +51,9 @@ def logsumexp_calls(x: Array, axis: tuple[int, ...], out: Array) -> list[Call]:
     return [
         *fold_calls(np.maximum, x, axis, top),
         partial(np.isinf, top, infinite),
-        partial(np.copyto, top, 0, where=infinite),  # exp(inf) or exp(-inf), not exp(nan)
+        partial(
+            np.copyto, top, np.zeros((), x.dtype), where=infinite
+        ),  # exp(inf) or exp(-inf), not exp(nan)
         *across_calls(np.subtract, x, top, axis, e),
         partial(np.exp, e, e),
         *fold_calls(np.add, e, axis, out),

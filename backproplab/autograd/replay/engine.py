@@ -55,7 +55,7 @@ class Plan:
             if not self.movable or len(self.elsewhere) >= MOST_BOUND:
                 self.run(inputs)
                 return
-            self.elsewhere[key] = inputs, self._calls_on(inputs)
+            self.elsewhere[key] = [inputs[n] for n in self.movable], self._calls_on(inputs)
         for n, given in enumerate(inputs):
             if n not in self.movable:
                 np.copyto(self.inputs[n], given)

@@ -138,7 +138,7 @@ def _end_with_driver(leash: Connection, folder: Path) -> None:
     """Nothing is ever sent: the read ends when the driver closes its end, or has died."""
     with suppress(EOFError, OSError):
         leash.recv_bytes()
-    shutil.rmtree(folder, ignore_errors=True)  # the driver's, which it cannot remove itself
+    shutil.rmtree(folder, ignore_errors=True)  # of a driver that was killed
     os._exit(1)
 
 
