@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import statistics
 from datetime import date
@@ -19,7 +20,7 @@ TITLES = {name: work.title for name, work in WORKLOADS.items()} | trials.ROWS
 
 
 class Ratio(NamedTuple):
-    """A row of the table: how many times as long as we a side takes; the product's rows: we."""
+    """A line of the table: how many times as long as we a side takes; the product's rows: we."""
 
     row: str
     side: str
@@ -29,6 +30,23 @@ class Ratio(NamedTuple):
     ratio: float
     goal: float | None
     met: bool
+    day: str = str(date.today())
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        return self.row, self.side, self.threads
+
+
+def kept(found: list[Ratio]) -> list[Ratio]:
+    """All lines that are known, those found in the place of older ones; written down as data."""
+    place = RESULTS / "ratios.json"
+    older = [Ratio(*line) for line in json.loads(place.read_text())] if place.exists() else []
+    lines = {r.place: r for r in older} | {r.place: r for r in found}
+    order = [*TITLES, *LIMITS]
+    there = [r for r in lines.values() if r.row in order]
+    known = sorted(there, key=lambda r: (order.index(r.row), r.threads))
+    place.write_text("[\n" + ",\n".join(json.dumps(r) for r in known) + "\n]\n")
+    return known
 
 
 def ratios(row: str, threads: int, seconds: dict[str, list[float]]) -> list[Ratio]:
@@ -60,10 +78,11 @@ def table(found: list[Ratio], peers: list[str]) -> str:
     product = [r for r in found if r.row in LIMITS]
     packages = ["numpy", *peers, *(["optuna", "joblib"] if sweeps else [])]
     missed = sum(not r.met for r in found)
+    days = " to ".join(sorted({min(r.day for r in found), max(r.day for r in found)}))
     lines = [
         "# Speed",
         "",
-        f"`make bench`, {date.today()}, {_machine()}, {source()}, float32. One process for each row"
+        f"`make bench`, {days}, {_machine()}, {source()}, float32. One process for each row"
         " and number of threads, held to as many cores; rounds alternate; medians. After the first"
         " steps all sides have the same loss.",
         "",

@@ -2,7 +2,8 @@
 
     make bench [PEERS="torch jax"] [THREADS="1 2"] [ROWS="A B"]
 
-A part of the rows is printed only; all of them together are written to results.
+A part of the rows is printed; with --save it takes the place of older numbers in results, as all
+rows together do.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ def main() -> None:
         sys.stderr.write(f"{row} …\n")
         measured = product.ROWS[row](args.rounds)
         found += [report.limited(name, seconds) for name, seconds in measured.items()]
+    whole = args.save or set(args.rows) == set(ROWS)
+    found = report.kept(found) if whole else found
     page = report.table(found, args.peers)
     sys.stdout.write(page)
-    if set(args.rows) == set(ROWS):
+    if whole:
         report.save(report.figure(found), "ratios.svg")
         (report.RESULTS / "table.md").write_text(page)
         report.put_into_readme(report.summary(found))
@@ -54,6 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--save", action="store_true")
     return parser.parse_args()
 
 
