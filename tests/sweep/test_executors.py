@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import CancelledError, wait
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -257,13 +258,19 @@ with open_executor("local:2") as engine:
 """
 
 
+@contextmanager
 def driver(folder, *texts):
-    """A driver in a process group of its own. Its output ends when its last worker does."""
+    """A driver in a process group of its own, killed at the end of the test whatever happens. Its
+    output ends when its last worker does."""
     command = [sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(folder), *texts]
     environment = os.environ | {"TMPDIR": str(folder)}
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
