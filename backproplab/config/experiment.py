@@ -15,9 +15,9 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from backproplab.autograd.engines import EngineName
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
-from backproplab.learners.backprop import Engine
 from backproplab.nn import Loss, Model
 from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
@@ -104,7 +104,7 @@ class Experiment(Spec):
     epochs: Count = 10
     steps: Count | None = None
     early_stopping: EarlyStopping | None = None
-    engine: Engine = "auto"
+    engine: EngineName = "auto"
     threads: Threads = "auto"
     tensorboard: TensorBoard = TensorBoard()
     sweep: Annotated[SkipJsonSchema[None], BeforeValidator(_no_sweep)] = None
