@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP: the terminal was closed; not on every system
 NUMBERS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
@@ -64,7 +65,7 @@ class Stop:
             raise StopNow(number)
 
 
-Handler = Callable[[int, FrameType | None], object]
+Handler = Callable[[int, FrameType | None], Any]
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def listening(receive: Callable[[int], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def install(handler: Handler) -> dict[int, object]:
+def install(handler: Handler) -> dict[int, Any]:
     """Handle every signal that is not ignored; what handled them before, by number."""
     mine = [number for number in NUMBERS if signal.getsignal(number) is not signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in mine}

@@ -17,9 +17,9 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from backproplab.autograd.engines import EngineName
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
-from backproplab.learners.backprop import Engine
 from backproplab.nn import Loss, Model
 from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
@@ -134,7 +134,7 @@ class Experiment(Spec):
     steps: Annotated[Count | None, Role.LENGTH] = None
     early_stopping: Annotated[EarlyStopping | None, Role.OWN] = None
     engine: Annotated[
-        Engine, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
+        EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
     ] = "auto"
     threads: Threads = "auto"
     tensorboard: Annotated[

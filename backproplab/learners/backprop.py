@@ -7,19 +7,19 @@ file.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from backproplab.autograd import Tensor, backward, ops
-from backproplab.autograd.replay import RecordingError, Replay
+from backproplab.autograd.engines import Bound, EngineName, engine
 from backproplab.nn import Loss, Network, ParameterVector
 from backproplab.streams import Chance
 
 Array = np.ndarray[Any, Any]
 Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
-Engine = Literal["auto", "eager", "replay"]
 TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
 
 
@@ -41,7 +41,7 @@ class Backprop:
         loss: Loss,
         parameters: ParameterVector,
         generator: Chance,
-        engine: Engine = "auto",
+        engine: EngineName = "auto",
         tile: int | None = None,
     ) -> None:
         self.network = network
@@ -54,7 +54,7 @@ class Backprop:
         self.exact_tile = tile
         self.tile = tile or tile_length(network, parameters)
         self._share: ParameterVector | None = None  # a tile's gradient
-        self._replays: dict[int, Replay] = {}  # by the size of the batch
+        self._bound: dict[int, Bound] = {}  # by the size of the batch
 
     def __call__(self, inputs: Array, targets: Array, rows: Rows | None = None) -> None:
         """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
@@ -99,31 +99,18 @@ class Backprop:
         self, inputs: Array, targets: Array, rows: Rows | slice, batch: int, into: ParameterVector
     ) -> None:
         """The part of the gradient of a batch of so many examples that these rows give."""
-        if self.engine == "eager" or self.refusal:
-            gradients = self._step(batch, Tensor(inputs[rows]), Tensor(targets[rows]))
-            for view, gradient in zip(into.views.values(), gradients, strict=True):
-                np.copyto(view, gradient.value)
-            return
-        try:
-            self._replay(batch, into).of_rows(rows, inputs, targets)
-        except RecordingError as error:
-            if self.engine == "replay":
-                raise RecordingError(f"{error}; engine=auto computes such a step eagerly") from None
-            self.refusal = str(error)
+        bound = self._bound.get(batch) or self._bind(batch, into)
+        bound.of_rows(rows, inputs, targets)
+        self.refusal = self.refusal or bound.refusal
 
-    def _replay(self, batch: int, into: ParameterVector) -> Replay:
-        if batch not in self._replays:
-            memory, wanted = list(self.parameters.views.values()), list(into.views.values())
-            self._replays[batch] = Replay(lambda x, t: self._step(batch, x, t), memory, wanted)
-        return self._replays[batch]
-
-    def _step(self, batch: int, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
-        """∂/∂weights of the sum of these examples' losses, divided by the size of the batch."""
-        weights = self.parameters.tensors(tracked=True)
-        outputs = self.network(weights, inputs, self.generator)
-        loss = ops.sum(self.loss_function(outputs, targets), axis=-1) / batch
-        moved = [weights[name] for name in self.gradient.views]
-        return backward(loss, ops.ones_like(Tensor(loss.value)), moved)
+    def _bind(self, batch: int, into: ParameterVector) -> Bound:
+        memory, wanted = list(self.parameters.views.values()), list(into.views.values())
+        step = partial(
+            _gradients, self.network, self.loss_function, self.parameters, self.generator,
+            list(into.views), batch,
+        )  # fmt: skip  # not a method: it would refer to its owner, and neither would be freed
+        self._bound[batch] = engine(self.engine).bind(step, memory, wanted)
+        return self._bound[batch]
 
     def first_nonfinite(self, inputs: Array, targets: Array) -> str:
         """Name the first tensor of the step that holds a NaN or an infinity; "" if none does.
@@ -159,6 +146,17 @@ def tile_length(network: Network, parameters: ParameterVector) -> int:
     itemsize = parameters.flat.itemsize
     example = 2 * network.footprint * itemsize
     return max(TILE // example, len(parameters) * itemsize // example, 1)
+
+
+def _gradients(
+    network: Network, loss: Loss, parameters: ParameterVector, generator: Chance,
+    names: Sequence[str], batch: int, inputs: Tensor, targets: Tensor,
+) -> Sequence[Tensor]:  # fmt: skip
+    """∂/∂weights of the sum of these examples' losses, divided by the size of the batch."""
+    weights = parameters.tensors(tracked=True)
+    outputs = network(weights, inputs, generator)
+    mean = ops.sum(loss(outputs, targets), axis=-1) / batch
+    return backward(mean, ops.ones_like(Tensor(mean.value)), [weights[name] for name in names])
 
 
 def _nonfinite(array: Array) -> str:

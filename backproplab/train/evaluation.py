@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from backproplab.autograd import Tensor
-from backproplab.autograd.replay import RecordingError, Replay
-from backproplab.learners.backprop import Engine
+from backproplab.autograd.engines import Bound, EngineName
+from backproplab.autograd.engines import engine as engine_named
 from backproplab.nn import Loss, Metric, Network, ParameterVector
+from backproplab.nn.layer import Weights
 
 Array = np.ndarray[Any, Any]
 TILE = 1024  # examples a forward pass, if
@@ -21,7 +23,7 @@ ENTRIES = 2**21  # the widest layer's result has no more entries
 class Evaluation:
     """Measures splits with the weights as they stand, without dropout.
 
-    engine: ``eager``, or with the others by replaying what can be replayed.
+    engine: as of the learner.
     """
 
     def __init__(
@@ -30,17 +32,16 @@ class Evaluation:
         parameters: ParameterVector,
         loss: Loss,
         metrics: tuple[Metric, ...],
-        engine: Engine = "auto",
+        engine: EngineName = "auto",
     ) -> None:
         self.network = network
         self.parameters = parameters
         self.loss = loss
         self.metrics = metrics
-        self.eager = engine == "eager"
+        self.engine = engine_named(engine)
         widest = max(prod(place.output_shape) for place in network.places)
         self.length = min(TILE, max(ENTRIES // widest, 1))
-        self._weights = parameters.tensors()
-        self._replays: dict[int, Replay] = {}  # by the size of the tile
+        self._bound: dict[int, Bound] = {}  # by the size of the tile
 
     def __call__(self, inputs: Array, targets: Array, encoded: Array) -> dict[str, Any]:
         """``{"loss": …, metric: …}`` over all examples.
@@ -68,24 +69,24 @@ class Evaluation:
 
     def _tile(self, inputs: Array, encoded: Array) -> Sequence[Array]:
         """The outputs and the losses of some examples; good until the next call."""
-        if self.eager:
-            return [y.value for y in self._forward(Tensor(inputs), Tensor(encoded))]
         count = inputs.shape[-1 - len(self.network.input_shape)]
-        if count not in self._replays:
-            self._replays[count] = self._replay(count)
-        try:
-            self._replays[count](inputs, encoded, stay=True)
-        except RecordingError:
-            self.eager = True
-        return self._replays[count].into
+        bound = self._bound.get(count) or self._bind(count)
+        bound(inputs, encoded, stay=True)
+        return bound.into
 
-    def _forward(self, inputs: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        outputs = self.network(self._weights, inputs)
-        return outputs, self.loss(outputs, encoded)
-
-    def _replay(self, count: int) -> Replay:
+    def _bind(self, count: int) -> Bound:
         of_each = *self.parameters.population, count
         into = [
             np.empty((*of_each, *shape), self.dtype) for shape in (self.network.output_shape, ())
         ]
-        return Replay(self._forward, list(self.parameters.views.values()), into)
+        step = partial(_forward, self.network, self.loss, self.parameters.tensors())
+        bound = self.engine.bind(step, list(self.parameters.views.values()), into)
+        self._bound[count] = bound
+        return bound
+
+
+def _forward(
+    network: Network, loss: Loss, weights: Weights, inputs: Tensor, encoded: Tensor
+) -> tuple[Tensor, Tensor]:
+    outputs = network(weights, inputs)
+    return outputs, loss(outputs, encoded)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproplab.autograd import OPS, Op, Tensor, apply, backward, checkpoint, custom_vjp, ops
-from backproplab.autograd.replay import RecordingError, Replay
+from backproplab.autograd.engines import RecordingError
+from backproplab.autograd.engines.replay import Replay
 
 FLOAT = np.float32
 

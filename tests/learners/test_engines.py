@@ -12,7 +12,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from backproplab.autograd import Tensor, ops
-from backproplab.autograd.replay import RecordingError, Replay
+from backproplab.autograd.engines import RecordingError
+from backproplab.autograd.engines.replay import Replay
 from backproplab.config import Experiment
 from backproplab.data.batching import Order, batch_length
 from backproplab.errors import BackpropLabError, DivergedError
@@ -348,7 +349,7 @@ def test_auto_computes_eagerly_what_it_cannot_replay(odd, tile):
 def test_auto_replays_what_it_can():
     learner = trained("auto", network=BUSY).learner
     assert not learner.refusal
-    plans = [plan for replay in learner._replays.values() for plan in replay.plans.values()]
+    plans = [plan for bound in learner._bound.values() for plan in bound.replay.plans.values()]
     assert sorted(plan.runs for plan in plans) == [33, 167]
 
 

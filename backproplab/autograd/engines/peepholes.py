@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproplab.autograd.engines.program import Array, Buffer, Instruction, Program
 from backproplab.autograd.ops.shapes import cast
-from backproplab.autograd.replay.program import Array, Buffer, Instruction, Program
 
 WORTH_A_CAST = 512  # entries
 

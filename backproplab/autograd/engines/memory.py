@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproplab.autograd.replay.program import Array, Instruction, Program
+from backproplab.autograd.engines.program import Array, Instruction, Program
 
 LINE = 64  # bytes: a place begins at a cache line
 

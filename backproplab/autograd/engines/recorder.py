@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.engines.program import Array, Buffer, Instruction, Origin, Program
 from backproplab.autograd.primitive import LISTENER, NUMBERS, OPS, Op
-from backproplab.autograd.replay.program import Array, Buffer, Instruction, Origin, Program
 from backproplab.autograd.tensor import Tensor
 
 

@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from backproplab.autograd.engines.memory import Places, aligned
+from backproplab.autograd.engines.peepholes import simplified
+from backproplab.autograd.engines.program import Array, Instruction, Program
 from backproplab.autograd.primitive import Call
-from backproplab.autograd.replay.memory import Places, aligned
-from backproplab.autograd.replay.peepholes import simplified
-from backproplab.autograd.replay.program import Array, Instruction, Program
 
 BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position
 MOST_BOUND = 4096  # inputs that calls are kept for

@@ -1,0 +1,106 @@
+"""Engine and Bound: the one place that chooses between eager and replayed, and falls back.
+
+An engine has no state. What a replay has recorded belongs to the Bound; a new Bound records again,
+at other steps, and gives the same bits. A Bound refers to its step and to nothing that refers back
+to it: it is freed as soon as its owner is, unless the step itself refers to the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from backproplab.autograd.engines.program import Array
+from backproplab.autograd.engines.replay import RecordingError, Replay, Step
+from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError, did_you_mean
+
+EngineName = Literal["auto", "eager", "replay"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """``eager`` builds the graph of each step, ``replay`` records a step once and replays it,
+    ``auto`` replays the steps that can be replayed."""
+
+    name: EngineName
+
+    def bind(self, step: Step, externals: Sequence[Array], into: Sequence[Array]) -> Bound:
+        """``step``, ready to be computed into fixed arrays.
+
+        step: a function from tensors to tensors, made of ops.
+        externals: the memory that it reads or assigns to besides its inputs, such as weights.
+        into: an array for each result.
+        """
+        return Bound(self, step, externals, into)
+
+
+def engine(name: EngineName) -> Engine:
+    """The engine of this name. Raises GraphError for an unknown name."""
+    if name not in get_args(EngineName):
+        raise GraphError(f"no engine {name!r}; {did_you_mean(name, get_args(EngineName))}")
+    return Engine(name)
+
+
+class Bound:
+    """A step that fills ``into`` each time it is called; made by ``Engine.bind``.
+
+    refusal: why the engine ``auto`` computes this step eagerly; empty while it replays.
+    """
+
+    def __init__(
+        self, engine: Engine, step: Step, externals: Sequence[Array], into: Sequence[Array]
+    ) -> None:
+        self.engine = engine
+        self.step = step
+        self.into = into
+        self.refusal = ""
+        self.replay = None if engine.name == "eager" else Replay(step, externals, into)
+
+    def __call__(self, *inputs: Array, stay: bool = False) -> None:
+        """Compute the step on these inputs.
+
+        stay: the caller will pass the same memory again, so that a replay may read contiguous
+            inputs there instead of copying them.
+
+        Raises RecordingError if the engine is ``replay`` and the step cannot be replayed.
+        """
+        if self.replay is None:
+            self._compute(inputs)
+            return
+        try:
+            self.replay(*inputs, stay=stay)
+        except RecordingError as error:
+            self._refuse(error)
+
+    def of_rows(self, rows: Array | slice, *arrays: Array) -> None:
+        """Compute the step on these rows of each array.
+
+        rows: indices of any shape, which are gathered, or a slice, which is read where it is.
+            A replay does not check indices; they must be from -n to n - 1.
+        """
+        if self.replay is None:
+            self._compute([_rows_of(x, rows) for x in arrays])
+            return
+        try:
+            self.replay.of_rows(rows, *arrays)
+        except RecordingError as error:
+            self._refuse(error)
+
+    def _compute(self, inputs: Sequence[Array]) -> None:
+        results = self.step(*[Tensor(x) for x in inputs])
+        for wanted, result in zip(self.into, results, strict=True):
+            np.copyto(wanted, result.value)
+
+    def _refuse(self, error: RecordingError) -> None:
+        """Compute eagerly from now on. This call's results are right: the recorder computed it."""
+        if self.engine.name == "replay":
+            raise RecordingError(f"{error}; engine=auto computes such a step eagerly") from None
+        self.refusal, self.replay = str(error), None
+
+
+def _rows_of(x: Array, rows: Array | slice) -> Array:
+    return x[rows] if isinstance(rows, slice) else x.take(rows, axis=0)
