@@ -46,9 +46,6 @@ def measure(name: str, goal: Goal | None, label: str = "") -> Measure:
     return MEASURES[name]
 
 
-LOSS = measure("loss", "min")
-
-
 def parsed(name: str) -> tuple[str, str]:
     """(split, measure): ``val_accuracy`` is ``("validation", "accuracy")``."""
     for split, prefix in SPLITS.items():
@@ -92,3 +89,8 @@ def monitored(name: str, measured: Iterable[str], key: str) -> Goal:
         ranked = ", ".join(other for other in names if goal_of(other))
         raise ConfigError(f"{key}.monitor: '{name}' has no better or worse; one of {ranked}")
     return goal
+
+
+LOSS = measure("loss", "min")
+
+POSITION = ("epoch", "step", "split")  # columns of a metrics table that are no measures

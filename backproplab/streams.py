@@ -1,7 +1,7 @@
 """One root seed, many independent random streams, each known by its name.
 
 Changing how many numbers one stream draws (another initializer, say) leaves every other stream's
-numbers alone. The names: ``data split init shuffle dropout search``.
+numbers alone. The names: ``data split init shuffle dropout search learner``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-NAMES = ("data", "split", "init", "shuffle", "dropout", "search")
+NAMES = ("data", "split", "init", "shuffle", "dropout", "search", "learner")
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -34,7 +34,7 @@ class Streams:
     """
 
     def __init__(self, generators: Sequence[np.random.Generator]) -> None:
-        self.generators = tuple(generators)
+        self.generators = list(generators)
 
     def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
         """Uniform numbers from [0, 1), of shape (P, …)."""
@@ -45,3 +45,19 @@ class Streams:
 
 
 Chance = np.random.Generator | Streams  # of one network, or of a population
+
+
+def state_of(chance: Chance) -> Any:
+    """Where a generator stands, or each generator of a population."""
+    if isinstance(chance, Streams):
+        return [generator.bit_generator.state for generator in chance.generators]
+    return chance.bit_generator.state
+
+
+def restore_state(chance: Chance, state: Any) -> None:
+    """Put a generator, or those of a population, back to what ``state_of`` gave."""
+    if not isinstance(chance, Streams):
+        chance.bit_generator.state = state
+        return
+    for generator, own in zip(chance.generators, state, strict=True):
+        generator.bit_generator.state = own

@@ -6,7 +6,7 @@ This file knows index arrays only; whoever trains takes the examples.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -40,11 +40,14 @@ def epoch_order(mode: BatchMode, examples: int, generator: np.random.Generator) 
 
 
 class Order:
-    """The batches of one run, epoch after epoch.
+    """The batches of one run, epoch after epoch; a part of its position.
 
     length: examples in a full batch.  generator: draws each epoch's order (stream ``shuffle``).
-    digest: SHA-256, in hex, of the batches so far: equal for runs that took the same ones.
+    digest: SHA-256, in hex, of the epochs drawn so far: equal for runs that took the same batches.
     """
+
+    name = "order"
+    file = ""
 
     def __init__(
         self, mode: BatchMode, examples: int, length: int, generator: np.random.Generator
@@ -54,23 +57,55 @@ class Order:
         self.length = length
         self.generator = generator
         self.digest = ""
+        self.taken = 0  # batches of the present epoch
+        self._rows: Rows | None = None  # of the present epoch, once it is drawn
+        self._start: dict[str, Any] = {}  # digest and stream, before it was drawn
+
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.examples // self.length)
 
     @property
     def place(self) -> tuple[Any, ...]:
         """Equal for two that will take the same batches, having taken the same."""
         state = str(self.generator.bit_generator.state)
-        return self.mode, self.examples, self.length, self.digest, state
+        return self.mode, self.examples, self.length, self.digest, self.taken, state
 
-    def draw(self) -> Rows:
-        """The rows of the next epoch, all of them: its batches are slices of ``length``."""
-        rows = epoch_order(self.mode, self.examples, self.generator)
-        known = f"{self.digest} {self.length} ".encode()
-        self.digest = hashlib.sha256(known + rows.tobytes()).hexdigest()
+    def upcoming(self, count: int) -> Rows:
+        """The rows of the next ``count`` batches of the present epoch, in order."""
+        if self._rows is None:
+            self._draw()
+        assert self._rows is not None
+        start = self.taken * self.length
+        return self._rows[start : start + count * self.length]
+
+    def done(self, count: int) -> int:
+        """Take ``count`` batches; the number of examples in them."""
+        rows = len(self.upcoming(count)) if count else 0
+        self.taken += count
+        if self.taken == self.batches:
+            self.taken, self._rows = 0, None
         return rows
 
-    def batches(self) -> Iterator[Rows | None]:
-        """The rows of each batch of the next epoch; None for all examples as they lie."""
-        rows = self.draw()
-        if self.mode == "batch":
-            return iter((None,))
-        return (rows[start : start + self.length] for start in range(0, len(rows), self.length))
+    def _draw(self) -> None:
+        self._start = self._standing()
+        self._rows = epoch_order(self.mode, self.examples, self.generator)
+        known = f"{self.digest} {self.length} ".encode()
+        self.digest = hashlib.sha256(known + self._rows.tobytes()).hexdigest()
+
+    def _standing(self) -> dict[str, Any]:
+        return {"digest": self.digest, "stream": self.generator.bit_generator.state}
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Where the present epoch began, and how far it has got: its rows are drawn again."""
+        start = self._standing() if self._rows is None else self._start
+        return {}, {**start, "taken": self.taken}
+
+    def restore(self, arrays: Mapping[str, Any], state: dict[str, Any]) -> None:
+        """Continue from what ``state`` gave."""
+        self.digest, self.taken = state["digest"], state["taken"]
+        self.generator.bit_generator.state = state["stream"]
+        self._rows = None
+        if self.taken:
+            self._draw()

@@ -1,5 +1,39 @@
-"""How weights are found."""
+"""How weights are found. Importing this room registers every learner."""
 
-from backproplab.learners.backprop import Backprop, tile_length
+from backproplab.learners.descent import Descent, GradientDescent
+from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.gradient import Gradient
+from backproplab.learners.learner import (
+    Advance,
+    Arrays,
+    Brake,
+    Divergence,
+    Json,
+    Learner,
+    Learning,
+    NoBrake,
+    Span,
+    Stateful,
+    fingerprint,
+)
+from backproplab.learners.material import Material, Split
 
-__all__ = ["Backprop", "tile_length"]
+__all__ = [
+    "Advance",
+    "Arrays",
+    "Brake",
+    "Descent",
+    "Divergence",
+    "Evaluation",
+    "Gradient",
+    "GradientDescent",
+    "Json",
+    "Learner",
+    "Learning",
+    "Material",
+    "NoBrake",
+    "Span",
+    "Split",
+    "Stateful",
+    "fingerprint",
+]

@@ -1,7 +1,6 @@
-"""Backpropagation: one forward pass, one backward pass, every gradient.
+"""Backpropagation: one forward pass, one backward pass, every derivative of a batch's mean loss.
 
-A learner turns a batch into a gradient in the flat vector. It knows no loop, no optimizer and no
-file.
+It knows no loop, no optimizer and no file.
 """
 
 from __future__ import annotations
@@ -13,24 +12,23 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
-from backproplab.autograd.engines import Bound, EngineName, engine
+from backproplab.autograd.engines import Bound, EngineName
+from backproplab.autograd.engines import engine as engine_named
+from backproplab.learners.learner import Brake
 from backproplab.nn import Loss, Network, ParameterVector
-from backproplab.streams import Chance
+from backproplab.streams import Chance, restore_state, state_of
 
-Array = np.ndarray[Any, Any]
-Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
 TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
 
 
-class Backprop:
-    """The gradient of the mean loss of a batch.
+class BackpropSource:
+    """The gradient of the mean loss of a batch, by automatic differentiation.
 
-    network, loss: what is computed.  parameters: where the weights stand.
-    generator: draws what layers do by chance (dropout) in training; of a population, ``Streams``.
-    engine: ``replay`` records the step once and replays it, ``eager`` builds its graph each time,
-        ``auto`` replays what can be replayed. The numbers are the same.
-    tile: so many examples are taken at a time; by default about ``tile_length``, in equal parts.
+    generator: draws for dropout in training; of a crew, ``Streams``.
+    engine: how a step is computed; the numbers are the same.
+    tile: examples taken at a time; by default about ``tile_length``, in equal parts.
     gradient: the twin of ``parameters`` that each call fills.
     refusal: why the engine ``auto`` computes eagerly; empty if it does not.
     """
@@ -43,40 +41,50 @@ class Backprop:
         generator: Chance,
         engine: EngineName = "auto",
         tile: int | None = None,
+        gradient: ParameterVector | None = None,
     ) -> None:
         self.network = network
         self.loss_function = loss
         self.parameters = parameters
         self.generator = generator
-        self.engine = engine
+        self.engine = engine_named(engine)
         self.refusal = ""
-        self.gradient = parameters.twin()
+        self.gradient = gradient or parameters.twin()
         self.exact_tile = tile
         self.tile = tile or tile_length(network, parameters)
         self._share: ParameterVector | None = None  # a tile's gradient
         self._bound: dict[int, Bound] = {}  # by the size of the batch
 
-    def __call__(self, inputs: Array, targets: Array, rows: Rows | None = None) -> None:
+    def __call__(
+        self, inputs: Array, targets: Array, rows: Array | None = None, brake: Brake | None = None
+    ) -> bool:
         """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
 
-        All of them, in the order in which they lie, are read where they are and not copied.
-        A population's members each take rows of their own, (P, batch).
+        All of them, in the order in which they lie, are read in place and not copied.
+        Each member of a crew takes rows of its own, (P, batch).
 
         A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
-        share to the gradient, so that the mean is that of the whole batch.
+        share to the gradient, so that the mean is that of the whole batch. Between tiles the brake
+        may end the step: then what they drew and what they wrote to running statistics is put
+        back, and the result is False.
         """
         batch = len(inputs) if rows is None else rows.shape[-1]
         tiles = self._tiles(batch)
         if len(tiles) == 1:
             part = slice(batch) if rows is None else rows
             self._compute(inputs, targets, part, batch, self.gradient)
-            return
+            return True
         share = self._share = self._share or self.parameters.twin()
+        before = self._mark()
         self.gradient.flat[...] = 0
         for tile in tiles:
+            if brake and brake.within_step():
+                self._put_back(*before)
+                return False
             part = tile if rows is None else rows[..., tile]
             self._compute(inputs, targets, part, batch, share)
             np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
+        return True
 
     def loss(self, inputs: Array, targets: Array) -> Any:
         """The mean loss of a batch in training: a number, or one for each member."""
@@ -95,10 +103,18 @@ class Backprop:
             bounds = [*range(0, examples, self.tile), examples]
         return [slice(start, end) for start, end in pairwise(bounds)]
 
+    def _mark(self) -> tuple[Any, Array]:
+        """What tiles move before the update: the stream of chance and the running statistics."""
+        return state_of(self.generator), self.parameters.statistics.copy()
+
+    def _put_back(self, chance: Any, statistics: Array) -> None:
+        restore_state(self.generator, chance)
+        self.parameters.statistics[...] = statistics
+
     def _compute(
-        self, inputs: Array, targets: Array, rows: Rows | slice, batch: int, into: ParameterVector
+        self, inputs: Array, targets: Array, rows: Array | slice, batch: int, into: ParameterVector
     ) -> None:
-        """The part of the gradient of a batch of so many examples that these rows give."""
+        """The part that these rows have in the gradient of a batch of ``batch`` examples."""
         bound = self._bound.get(batch) or self._bind(batch, into)
         bound.of_rows(rows, inputs, targets)
         self.refusal = self.refusal or bound.refusal
@@ -109,33 +125,12 @@ class Backprop:
             _gradients, self.network, self.loss_function, self.parameters, self.generator,
             list(into.views), batch,
         )  # fmt: skip  # not a method: it would refer to its owner, and neither would be freed
-        self._bound[batch] = engine(self.engine).bind(step, memory, wanted)
+        self._bound[batch] = self.engine.bind(step, memory, wanted)
         return self._bound[batch]
-
-    def first_nonfinite(self, inputs: Array, targets: Array) -> str:
-        """Name the first tensor of the step that holds a NaN or an infinity; "" if none does.
-
-        Forward layer by layer, then the loss, then the gradients from the last layer back.
-        """
-        weights = self.parameters.tensors(tracked=True)
-        for name, view in self.parameters.views.items():
-            if problem := _nonfinite(view):
-                return f"the weights {name} ({problem})"
-        x = Tensor(inputs)
-        for place in self.network.places:
-            x = place.apply(weights, x, self.generator)
-            if problem := _nonfinite(x.value):
-                return f"the output of {place.name} ({problem})"
-        if problem := _nonfinite(self.loss_function(x, Tensor(targets)).value):
-            return f"the loss ({problem})"
-        for name, view in reversed(self.gradient.views.items()):
-            if problem := _nonfinite(view):
-                return f"the gradient of {name} ({problem})"
-        return ""
 
 
 def tile_length(network: Network, parameters: ParameterVector) -> int:
-    """How many examples to take at a time, by the network alone: the same on every machine.
+    """Examples to take at a time, by the network alone: the same on every machine.
 
     Their activations, forward and backward, should stay near the cache, and yet outweigh the
     weights, which every tile reads and whose gradient it writes. A network whose layers look at
@@ -157,9 +152,3 @@ def _gradients(
     outputs = network(weights, inputs, generator)
     mean = ops.sum(loss(outputs, targets), axis=-1) / batch
     return backward(mean, ops.ones_like(Tensor(mean.value)), [weights[name] for name in names])
-
-
-def _nonfinite(array: Array) -> str:
-    """``3 of 320 values`` that are not finite, or nothing."""
-    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    return f"{bad} of {array.size} values" if bad else ""

@@ -5,8 +5,7 @@ An optimizer works on ``trainable`` and knows no names; a layer gets its views a
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -23,7 +22,7 @@ class ParameterVector:
 
     shapes: of the weights, by name.  statistics: of the arrays that no gradient moves.
     flat: shape (n,), or (P, n) for a population of P members.
-    trainable: the part of ``flat`` that holds the weights.
+    trainable, statistics: the parts of ``flat`` that gradients move, and do not move.
     views: name -> its part of ``flat``, of shape ``shape`` or ``(P, *shape)``; writing to a view
         writes to ``flat``.
     """
@@ -38,9 +37,28 @@ class ParameterVector:
         self.weights = dict(shapes)
         self.shapes = self.weights | dict(statistics or {})
         self.population = population
-        self.flat = np.zeros((*population, sum(map(prod, self.shapes.values()))), dtype)
-        self.trainable = self.flat[..., : sum(map(prod, self.weights.values()))]
-        self.views = self.named(self.flat)
+        self._use(np.zeros((*population, sum(map(prod, self.shapes.values()))), dtype))
+
+    def _use(self, flat: Array) -> None:
+        self.flat = flat
+        moved = sum(map(prod, self.weights.values()))
+        self.trainable, self.statistics = flat[..., :moved], flat[..., moved:]
+        self.views = self.named(flat)
+
+    def move_to(self, flat: Array) -> None:
+        """Continue in this memory, which gets the present values."""
+        flat[...] = self.flat
+        self._use(flat)
+
+    @classmethod
+    def stacked(cls, vectors: Sequence[ParameterVector]) -> ParameterVector:
+        """The vectors of P members as one, (P, n); they become views of its rows."""
+        first = vectors[0]
+        statistics = {n: s for n, s in first.shapes.items() if n not in first.weights}
+        whole = cls(first.weights, first.flat.dtype, (len(vectors),), statistics)
+        for row, vector in zip(whole.flat, vectors, strict=True):
+            vector.move_to(row)
+        return whole
 
     def __len__(self) -> int:
         """The number of weights of one member."""
@@ -64,9 +82,3 @@ class ParameterVector:
             name: Tensor(view, None, tracked and name in self.weights)
             for name, view in self.views.items()
         }
-
-    def fingerprint(self) -> str:
-        """SHA-256 of names, shapes and bytes: equal exactly for bit-equal arrays."""
-        digest = hashlib.sha256(repr((self.shapes, self.flat.dtype.str)).encode())
-        digest.update(self.flat.tobytes())
-        return digest.hexdigest()

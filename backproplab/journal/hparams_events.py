@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from backproplab.train.tensorboard import record, without_module
+from backproplab.journal.events import record, without_module
 
 with without_module("torch"):
     from tensorboardX.proto.api_pb2 import Status

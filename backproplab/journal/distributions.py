@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from backproplab.arrays import Array
+
 BINS = 64
 CHUNK = 1 << 15  # values of an array handled at once, so that they stay in the cache
 

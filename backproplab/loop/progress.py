@@ -3,55 +3,54 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING, Literal
 
 from backproplab import text
-from backproplab.train.callbacks import Callback
+from backproplab.loop.callbacks import Display
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from backproplab.train.loop import Trainer
+    from backproplab.loop.lane import Lane
 
 Style = Literal["auto", "bar", "line", "none"]
-REFRESH = 0.1  # seconds between two looks of the bar
+REFRESH = 0.1  # seconds between two updates of the bar
 
 
-def progress(style: Style, name: str) -> Callback:
-    """The callback that shows a run in this style; ``auto`` looks whether stderr is a terminal."""
+def progress(style: Style, name: str) -> Display:
+    """The display of a run in this style; ``auto`` looks whether stderr is a terminal."""
     if style == "auto":
         style = "bar" if sys.stderr.isatty() else "line"
     if style == "none":
-        return Callback()
+        return Display()
     return Bar(name) if style == "bar" else Lines(name)
 
 
-class Lines(Callback):
+class Lines(Display):
     """``exp1  epoch  3/10  loss 0.1234  …  0.12s`` for each epoch."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def epoch(self, trainer: Trainer) -> None:
-        width = len(str(trainer.epochs))
-        place = f"epoch {trainer.state.epoch:>{width}}/{trainer.epochs}"
-        measured = text.row(trainer.state.metrics)
-        line = f"{self.name}  {place}  {measured}  {trainer.state.seconds:.2f}s\n"
-        sys.stderr.write(line)
+    def epoch(self, lane: Lane) -> None:
+        epochs, progress = lane.length.epochs, lane.progress
+        place = f"epoch {progress.epoch:>{len(str(epochs))}}/{epochs}"
+        measured = text.row(progress.metrics)
+        sys.stderr.write(f"{self.name}  {place}  {measured}  {progress.seconds:.2f}s\n")
         sys.stderr.flush()
 
 
-class Bar(Callback):
+class Bar(Display):
     """A live bar over the epochs, with the newest metrics and the time that is left."""
+
+    seconds = REFRESH
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.shown = 0.0
         self.bar: Progress | None = None
         self.task: TaskID | None = None
 
-    def start(self, trainer: Trainer) -> None:
+    def start(self, lane: Lane) -> None:
         from rich import progress as rich_progress
         from rich.console import Console
         from rich.table import Column
@@ -66,28 +65,23 @@ class Bar(Callback):
             console=Console(stderr=True),
             expand=True,
         )
-        place = f"epoch 0/{trainer.epochs}"
-        self.task = self.bar.add_task(self.name, total=trainer.epochs, place=place, measured="")
+        epochs = lane.length.epochs
+        self.task = self.bar.add_task(self.name, total=epochs, place=f"epoch 0/{epochs}", measured="")
         self.bar.start()
 
-    def step(self, trainer: Trainer) -> None:
-        now = time.monotonic()
-        if now - self.shown < REFRESH:
-            return
-        self.shown = now
-        within = trainer.state.examples / len(trainer.train)
-        self._show(trainer, min(within, trainer.epochs))
-
-    def epoch(self, trainer: Trainer) -> None:
-        self._show(trainer, trainer.state.epoch)
-
-    def finish(self, trainer: Trainer) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def _show(self, trainer: Trainer, done: float) -> None:
+    def glance(self, lane: Lane) -> None:
         if self.bar is None or self.task is None:
             return
-        place = f"epoch {trainer.state.epoch}/{trainer.epochs}"
-        measured = text.row(trainer.state.metrics)
-        self.bar.update(self.task, completed=done, place=place, measured=measured)
+        progress, length = lane.progress, lane.length
+        self.bar.update(
+            self.task,
+            completed=min(progress.step / length.each, length.epochs),
+            place=f"epoch {progress.epoch}/{length.epochs}",
+            measured=text.row(progress.metrics),
+        )
+
+    epoch = glance
+
+    def finish(self, lane: Lane) -> None:
+        if self.bar:
+            self.bar.stop()

@@ -9,31 +9,21 @@ masked CRC-32C (tensorflow/core/lib/io/record_writer.h); the data is one Event m
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import socket
 import struct
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, cast
 
 import google_crc32c
 
-from backproplab.files import (
-    append,
-    is_deleted,
-    machine_limits,
-    make_folder,
-    names_in,
-    open_log,
-    sync,
-)
-from backproplab.train.distributions import Distribution
+from backproplab.files import Folder
+from backproplab.journal.distributions import Distribution
 
 
 @contextmanager
@@ -58,24 +48,30 @@ NUMBERED = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 
 
 class EventWriter:
-    """One event file in ``folder``, which is made if need be.
+    """One event file of a folder.
 
+    name: of a file to continue; by default a new one in the folder ``below``.
     When a call returns, its data is with the operating system and survives ``kill -9``, unless
-    it is in memory. ``step`` is the caller's (an epoch, from 0). Tags are written as
-    given; keep to ``[A-Za-z0-9_./-]``.
-    Raises MachineError when the disk is full or the file was deleted, and is closed from then on.
+    the folder is in memory. Tags are written as given; keep to ``[A-Za-z0-9_./-]``.
+    The length of an event depends on its tags and values alone, so that a run that is resumed
+    writes the bytes that it would have written, but for their times.
+    Raises MachineError when the disk is full or the file was deleted.
     """
 
-    def __init__(self, folder: Path) -> None:
-        with machine_limits(folder):
-            make_folder(folder, parents=True)
-            self._file, self.path = _create(folder)
-        # by tags: to fill an event again takes a tenth of making it
+    def __init__(self, folder: Folder, below: str, name: str = "") -> None:
+        self.name = name or new_name(folder, below)
+        self.log = folder.log(self.name)
+        # by tags: to fill an event again takes a tenth of the time of making it
         self._rows: dict[tuple[str, ...], tuple[Event, list[Summary.Value]]] = {}
-        self._write(Event(file_version="brain.Event:2"))
+        if not self.log.length:
+            self._write(Event(file_version="brain.Event:2"))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Write all ``values`` at ``step``, rounded to float32; NaN and infinities are kept."""
+        self.log.append(self._filled(step, values))
+
+    def _filled(self, step: int, values: Mapping[str, float]) -> bytes:
+        """The record of these scalars."""
         tags = tuple(values)
         if tags not in self._rows:
             event = Event(summary=Summary(value=[_scalar(tag, 0.0) for tag in tags]))
@@ -84,7 +80,15 @@ class EventWriter:
         event.step = step
         for message, value in zip(messages, values.values(), strict=True):
             message.simple_value = value
-        self._write(event)
+        return _record_now(event)
+
+    def series(self, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+        """Write scalars that are known at several steps each: (steps, values) by tag, at once."""
+        rows: dict[int, dict[str, float]] = {}
+        for tag, (steps, values) in found.items():
+            for step, value in zip(steps, values, strict=True):
+                rows.setdefault(int(step), {})[tag] = float(value)
+        self.log.append(b"".join(self._filled(step, row) for step, row in sorted(rows.items())))
 
     def histograms(self, step: int, distributions: Mapping[str, Distribution]) -> None:
         """Write the distribution of each array at ``step``.
@@ -98,35 +102,13 @@ class EventWriter:
                 values.append(_scalar(f"{tag}/nonfinite", nonfinite))
         self._write(Event(step=step, summary=Summary(value=values)))
 
-    def flush(self) -> None:
-        """Put what was written on the disk itself, where it survives a power cut (fsync)."""
-        with machine_limits(self.path):
-            sync(self._file)
-
-    def close(self) -> None:
-        """Flush and close; closing twice is fine."""
-        if not self._file.closed:
-            with machine_limits(self.path), self._file:
-                self.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _write(self, event: Event) -> None:
-        """Append one record. A torn one can only be the last: after an error the file is closed."""
-        event.wall_time = time.time()
-        data = record(event.SerializeToString())
-        with machine_limits(self.path):
-            try:
-                append(self._file, data)
-                if is_deleted(self._file):
-                    raise OSError(errno.ENOENT, "the file was deleted during the run")
-            except OSError:
-                self._file.close()
-                raise
+        self.log.append(_record_now(event))
+
+
+def _record_now(event: Event) -> bytes:
+    event.wall_time = time.time()
+    return record(event.SerializeToString())
 
 
 def histogram(spread: Distribution) -> HistogramProto:
@@ -146,19 +128,14 @@ def _scalar(tag: str, value: float) -> Summary.Value:
     return Summary.Value(tag=tag, simple_value=value)
 
 
-def _create(folder: Path) -> tuple[BinaryIO, Path]:
-    """Open a file that no one has, with a name after all others: TensorBoard reads in that order.
+def new_name(folder: Folder, below: str) -> str:
+    """A name for an event file after all others there: TensorBoard reads them in that order.
 
     The number in the name is the time in seconds, or one more than the newest file's.
     """
-    while True:
-        found = (NUMBERED.match(name) for name in names_in(folder))
-        number = max([int(time.time()), *(int(match[1]) + 1 for match in found if match)])
-        name = f"events.out.tfevents.{number:010d}.{socket.gethostname()}.{os.getpid()}"
-        try:
-            return open_log(folder / name, "xb"), folder / name
-        except FileExistsError:  # another thread of this process took the number
-            continue
+    found = (NUMBERED.search(name) for name in folder.names(below))
+    number = max([int(time.time()), *(int(match[1]) + 1 for match in found if match)])
+    return f"{below}/events.out.tfevents.{number:010d}.{socket.gethostname()}.{os.getpid()}"
 
 
 def record(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""A checkpoint: arrays and a JSON state in one file, which is whole or absent.
+"""Checkpoint: arrays and a JSON state in one file, which is whole or absent.
 
 The file is safetensors, so it never runs code and other tools can read its arrays. The state sits
 in the metadata, with a digest of everything, because safetensors notices a cut file but not a
@@ -9,57 +9,54 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backproplab.errors import RunError
-from backproplab.files import read_whole, write_atomic
+from backproplab.arrays import Array
+from backproplab.errors import RunError, reason
 
-FORMAT = 1
+FORMAT = 2
+READS = (1, FORMAT)  # 1: of version 0.1, whose arrays can be used, but not continued from
 KEY = "backproplab"  # one metadata key: safetensors writes several in a random order
 HINT = "use another checkpoint, or train again from the run's config.yaml"
 
 
 @dataclass(frozen=True, eq=False)  # == of arrays is not a truth value
 class Checkpoint:
-    """Arrays and where the run stood when they were taken.
+    """Arrays, and the position of the run when they were taken.
 
     arrays: name to array of bool, integer or float, of any shape; loaded ones are writable copies.
     state: strict JSON: text keys, lists, no tuples, NaN or infinities; whole numbers of any size.
     """
 
-    arrays: dict[str, np.ndarray]
+    arrays: Mapping[str, Array]
     state: dict[str, Any]
-
-
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write ``checkpoint``; a crash leaves the old file or the new one. The same gives same bytes.
-
-    Raises ValueError for a state or array that would not load as it was saved (nothing is
-    written), MachineError for a full disk or no permission.
-    """
-    write_atomic(path, _encode(checkpoint))
+    format: int = FORMAT
 
 
 def load(path: Path) -> Checkpoint:
-    """Read what ``save`` wrote.
+    """Read a checkpoint file.
 
     Raises RunError, never returns a wrong state, when the file is missing, cut, changed in any
     bit, not a checkpoint, or of another format version.
     """
     try:
-        return _decode(read_whole(path))
+        return decode(path.read_bytes())
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise RunError(f"{path}: cannot read the checkpoint: {cause} — {HINT}") from error
+        raise RunError(f"{path}: cannot read the checkpoint: {reason(error)} — {HINT}") from error
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
 
 
-def _encode(checkpoint: Checkpoint) -> bytes:
+def encode(checkpoint: Checkpoint) -> bytes:
+    """The file's content; equal checkpoints give equal bytes.
+
+    Raises ValueError for a state or an array that would not load as it was saved.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save as to_bytes
 
@@ -76,13 +73,14 @@ def _encode(checkpoint: Checkpoint) -> bytes:
         raise ValueError(f"an array cannot be stored: {error}") from error
 
 
-def _decode(content: bytes) -> Checkpoint:
+def decode(content: bytes) -> Checkpoint:
+    """What ``encode`` was given. Raises RunError for anything else."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes
 
     try:
         record = _record(content)
-        if record["format"] != FORMAT:
+        if record["format"] not in READS:
             raise RunError(
                 f"checkpoint of format {record['format']}, this backproplab reads {FORMAT} — "
                 "use the version that wrote it"
@@ -93,7 +91,7 @@ def _decode(content: bytes) -> Checkpoint:
         raise RunError(f"damaged, or not a checkpoint of backproplab — {HINT}") from error
     if not intact:
         raise RunError(f"damaged: its content does not match its SHA-256 — {HINT}")
-    return Checkpoint(arrays, record["state"])
+    return Checkpoint(arrays, record["state"], record["format"])
 
 
 def _record(content: bytes) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def _strict_json(state: dict[str, Any]) -> str:
     return text
 
 
-def _digest(arrays: dict[str, np.ndarray], state: str) -> str:
+def _digest(arrays: Mapping[str, Array], state: str) -> str:
     """SHA-256 of the state's JSON and, by name, of each array's name, dtype, shape and bytes."""
     digest = hashlib.sha256(state.encode())
     for name, array in sorted(arrays.items()):

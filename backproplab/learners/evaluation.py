@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.autograd.engines import Bound, EngineName
 from backproplab.autograd.engines import engine as engine_named
+from backproplab.learners.learner import Brake, NoBrake
+from backproplab.learners.material import Material
+from backproplab.measures import Row
 from backproplab.nn import Loss, Metric, Network, ParameterVector
 from backproplab.nn.layer import Weights
 
-Array = np.ndarray[Any, Any]
-TILE = 1024  # examples a forward pass, if
-ENTRIES = 2**21  # the widest layer's result has no more entries
+TILE = 1024  # most examples of a forward pass; fewer if
+ENTRIES = 2**21  # the widest layer's result would have more entries
 
 
 class Evaluation:
-    """Measures splits with the weights as they stand, without dropout.
-
-    engine: as of the learner.
-    """
+    """Measures splits with the current weights, without dropout."""
 
     def __init__(
         self,
@@ -43,11 +43,13 @@ class Evaluation:
         self.length = min(TILE, max(ENTRIES // widest, 1))
         self._bound: dict[int, Bound] = {}  # by the size of the tile
 
-    def __call__(self, inputs: Array, targets: Array, encoded: Array) -> dict[str, Any]:
-        """``{"loss": …, metric: …}`` over all examples.
+    def __call__(
+        self, inputs: Array, targets: Array, encoded: Array, brake: Brake | None = None
+    ) -> dict[str, Any] | None:
+        """``{"loss": …, metric: …}`` over all examples; None if the brake ended it.
 
         targets: as the data hold them, for the metrics; encoded: as the loss takes them.
-        The mean loss is summed in float64 over tiles of examples. Of a population each value is an
+        The mean loss is summed in float64 over tiles of examples. For a crew each value is an
         array (P,); inputs, targets and encoded may have its axis before that of the examples.
         """
         lead = (slice(None),) * (inputs.ndim - 1 - len(self.network.input_shape))
@@ -55,8 +57,9 @@ class Evaluation:
         outputs = np.empty((*population, examples, *self.network.output_shape), self.dtype)
         members = (slice(None),) * len(population)
         total: Any = 0.0
-        for start in range(0, examples, self.length):
-            tile = slice(start, start + self.length)
+        for tile in _tiles(examples, self.length, brake or NoBrake()):
+            if tile is None:
+                return None
             predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
             outputs[*members, tile] = predicted
             total = total + np.sum(losses, axis=-1, dtype=np.float64)
@@ -68,7 +71,7 @@ class Evaluation:
         return self.parameters.flat.dtype
 
     def _tile(self, inputs: Array, encoded: Array) -> Sequence[Array]:
-        """The outputs and the losses of some examples; good until the next call."""
+        """The outputs and the losses of some examples; valid until the next call."""
         count = inputs.shape[-1 - len(self.network.input_shape)]
         bound = self._bound.get(count) or self._bind(count)
         bound(inputs, encoded, stay=True)
@@ -83,6 +86,37 @@ class Evaluation:
         bound = self.engine.bind(step, list(self.parameters.views.values()), into)
         self._bound[count] = bound
         return bound
+
+
+def measure_outputs(
+    predict: Callable[[Array], Array], material: Material, split: str, brake: Brake
+) -> list[Row] | None:
+    """The row of a split from what ``predict`` gives; None if the brake ended it.
+
+    Raises TypeError for a learner without a loss: it measures its splits itself.
+    """
+    of, loss = material.splits[split], material.loss
+    if loss is None:
+        raise TypeError("a learner without a loss measures its splits itself")
+    outputs = []
+    for tile in _tiles(len(of), TILE, brake):
+        if tile is None:
+            return None
+        outputs.append(predict(of.inputs[tile]))
+    whole = np.concatenate(outputs)
+    losses = loss(Tensor(whole), Tensor(of.encoded)).value
+    row = {"loss": float(np.mean(losses, dtype=np.float64))}
+    found = {m.name: float(m.function(loss, whole, of.targets)) for m in material.metrics}
+    return [row | found]
+
+
+def _tiles(examples: int, length: int, brake: Brake) -> Any:
+    """Slices of so many examples; None as soon as the brake ends the evaluation."""
+    for start in range(0, examples, length):
+        if brake.within_step():
+            yield None
+            return
+        yield slice(start, start + length)
 
 
 def _forward(

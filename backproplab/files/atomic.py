@@ -1,0 +1,102 @@
+"""Whole files or none: the only place that writes a file which may not be found half-written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from backproplab.errors import MachineError, RunError, reason
+
+LIMITS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EMFILE: "too many open files",
+    errno.EFBIG: "the file would exceed the allowed size",
+    errno.ENAMETOOLONG: "the path is too long",
+    errno.ENOTDIR: "a parent of it is a file",
+    errno.ENOENT: "there is no such folder",
+}
+TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")  # of a file that is being written
+
+
+class machine_limits:
+    """Turn an OSError that is the machine's limit into a MachineError that names the file."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            cause = LIMITS.get(error.errno or 0, reason(error))
+            raise MachineError(f"{self.path}: cannot write: {cause}") from error
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write ``content`` so that a reader, or a crash, sees the old file or the new one, whole.
+
+    Temporary file in the same directory, fsync, rename, fsync of the directory.
+    Raises MachineError; leaves no temporary file behind.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with machine_limits(path):
+        try:
+            _write_synced(temporary, content.encode() if isinstance(content, str) else content)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+
+def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Create the folder ``path`` with these files in it: all of them appear at once.
+
+    An empty folder there is used. Raises RunError for one that holds anything, MachineError.
+    """
+    hidden = path.with_name(f".{path.name}.new")  # what a killed process left is replaced
+    with machine_limits(path):
+        if path.is_dir() and any(path.iterdir()):
+            raise RunError(f"{path} is not empty; give each run a folder of its own")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(hidden, ignore_errors=True)
+        hidden.mkdir()
+        try:
+            for name, content in files.items():
+                _write_synced(hidden / name, content)
+            sync_directory(hidden)
+            hidden.rename(path)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        sync_directory(path.parent)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    """Write a new file, and wait until it is on the disk."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in ``path`` durable, where the system lets a directory be synced."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,233 @@
+"""Folder: where a run writes, on the disk or in memory; whoever writes is handed one.
+
+Names are relative and may hold ``/``; folders in between are made as they are needed. Files are
+either replaced as a whole or logs, which only grow. This file must not know what is in them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from backproplab.errors import MachineError
+from backproplab.files.atomic import TEMPORARY, machine_limits, sync_directory, write_atomic
+
+
+class Log(Protocol):
+    """A file that grows."""
+
+    length: int
+
+    def append(self, data: bytes) -> None:
+        """Write all of it: when this returns, it is with the operating system.
+
+        Raises MachineError where it cannot be written, or the file was deleted meanwhile.
+        """
+
+    def cut(self, length: int) -> None:
+        """Shorten it to its first ``length`` bytes."""
+
+    def sync(self) -> None:
+        """Put what was written on the disk itself, where it survives a power cut."""
+
+    def close(self) -> None: ...
+
+
+class Folder(Protocol):
+    """Named files. Reading raises OSError, writing MachineError."""
+
+    def read(self, name: str) -> bytes: ...
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write the file; a reader, or a crash, finds the old one or the new one, whole."""
+
+    def alias(self, name: str, other: str) -> None:
+        """Let the file ``name``, as it is now, be found as ``other`` too, in the same folder."""
+
+    def log(self, name: str) -> Log:
+        """A file that grows, opened at its end; made if it is missing."""
+
+    def names(self, below: str = "") -> list[str]:
+        """The files below a folder; none where there is no such folder."""
+
+    def remove(self, name: str) -> None: ...
+
+    def sync(self) -> None:
+        """Make the names of new logs durable."""
+
+    def where(self, name: str = "") -> str:
+        """How a message names a file, or the folder itself."""
+
+
+class DiskFolder:
+    """A folder on the disk, made when something is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._unsynced: set[Path] = set()  # folders with new names
+
+    def where(self, name: str = "") -> str:
+        return str(self.path / name) if name else str(self.path)
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def replace(self, name: str, content: bytes) -> None:
+        self._prepare(name)
+        write_atomic(self.path / name, content)
+
+    def alias(self, name: str, other: str) -> None:
+        source, target = self.path / name, self.path / other
+        temporary = target.with_name(f".{target.name}.00000000.tmp")
+        with machine_limits(target):
+            temporary.unlink(missing_ok=True)
+            try:
+                os.link(source, temporary)
+            except OSError:  # a file system without links
+                shutil.copyfile(source, temporary)
+            temporary.replace(target)
+
+    def log(self, name: str) -> DiskLog:
+        self._prepare(name)
+        path = self.path / name
+        if not path.exists():
+            self._unsynced.add(path.parent)
+        return DiskLog(path)
+
+    def names(self, below: str = "") -> list[str]:
+        found = (self.path / below).rglob("*")
+        return [path.relative_to(self.path).as_posix() for path in found if path.is_file()]
+
+    def remove(self, name: str) -> None:
+        with machine_limits(self.path / name):
+            (self.path / name).unlink(missing_ok=True)
+
+    def remove_temporaries(self) -> None:
+        """Delete what a killed process has left half-written."""
+        for name in self.names():
+            if TEMPORARY.fullmatch(name.rpartition("/")[2]):
+                self.remove(name)
+
+    def sync(self) -> None:
+        with machine_limits(self.path):
+            for folder in self._unsynced:
+                sync_directory(folder)
+        self._unsynced.clear()
+
+    def _prepare(self, name: str) -> None:
+        parent = (self.path / name).parent
+        if not parent.is_dir():
+            with machine_limits(parent):
+                parent.mkdir(parents=True, exist_ok=True)
+            self._unsynced.add(parent.parent)
+
+
+class DiskLog:
+    """A growing file on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with machine_limits(path):
+            self._file = path.open("ab", buffering=0)
+            self.length = os.fstat(self._file.fileno()).st_size
+
+    def append(self, data: bytes) -> None:
+        if self._file.closed:
+            raise MachineError(f"{self.path}: cannot write: the file was closed after an error")
+        with machine_limits(self.path):
+            try:
+                written = self._file.write(data)
+                while written < len(data):
+                    written += self._file.write(memoryview(data)[written:])
+                if os.fstat(self._file.fileno()).st_nlink == 0:
+                    raise OSError(errno.ENOENT, "the file was deleted during the run")
+            except OSError:
+                self._file.close()  # a torn record can only be the last one
+                raise
+        self.length += len(data)
+
+    def cut(self, length: int) -> None:
+        with machine_limits(self.path):
+            os.ftruncate(self._file.fileno(), length)
+        self.length = length
+
+    def sync(self) -> None:
+        with machine_limits(self.path):
+            if not self._file.closed:
+                os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        with machine_limits(self.path):
+            self._file.close()
+
+
+class MemoryFolder:
+    """A folder in memory, for a worker whose results travel as bytes.
+
+    files: name -> content, what there is at first.
+    """
+
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self._files: dict[str, bytes | bytearray] = dict(files or {})
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Every file as it is now."""
+        return {name: bytes(content) for name, content in self._files.items()}
+
+    def where(self, name: str = "") -> str:
+        return name
+
+    def read(self, name: str) -> bytes:
+        if name not in self._files:
+            raise FileNotFoundError(errno.ENOENT, "there is no such file", name)
+        return bytes(self._files[name])
+
+    def replace(self, name: str, content: bytes) -> None:
+        self._files[name] = content
+
+    def alias(self, name: str, other: str) -> None:
+        self._files[other] = self._files[name]
+
+    def log(self, name: str) -> MemoryLog:
+        content = bytearray(self._files.get(name, b""))
+        self._files[name] = content
+        return MemoryLog(content)
+
+    def names(self, below: str = "") -> list[str]:
+        prefix = f"{below}/" if below else ""
+        return [name for name in self._files if name.startswith(prefix)]
+
+    def remove(self, name: str) -> None:
+        self._files.pop(name, None)
+
+    def remove_temporaries(self) -> None:
+        pass
+
+    def sync(self) -> None:
+        pass
+
+
+class MemoryLog:
+    """A growing file in memory."""
+
+    def __init__(self, content: bytearray) -> None:
+        self._content = content
+        self.append = content.extend
+
+    @property
+    def length(self) -> int:
+        return len(self._content)
+
+    def cut(self, length: int) -> None:
+        del self._content[length:]
+
+    def sync(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

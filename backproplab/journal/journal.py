@@ -1,0 +1,226 @@
+"""Journal: everything that a run writes while it trains, and how it continues after a crash.
+
+    metrics.csv  train/…tfevents…  validation/…tfevents…       logs, which only grow
+    checkpoints/best-120.safetensors                           the best weights, never changed
+    checkpoints/last.safetensors  previous.safetensors         the newest position, the one before
+
+A commit syncs the logs, writes new best weights, and then replaces ``last``, which names the length
+of each log and the best weights with their SHA-256; what nothing names is deleted after that. So a
+crash at any moment leaves a position and all that belongs to it. To continue, each log is cut to
+its length in ``last`` and appended to: the same numbers give events of the same lengths, so even a
+reader that has the file open sees every step once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from backproplab.arrays import Array
+from backproplab.errors import RunError, reason
+from backproplab.files import Folder, Log
+from backproplab.journal.checkpoint import Checkpoint, decode, encode
+from backproplab.journal.distributions import Distribution
+from backproplab.journal.table import Table
+
+if TYPE_CHECKING:
+    from backproplab.journal.events import EventWriter
+
+METRICS = "metrics.csv"
+CHECKPOINTS = "checkpoints"
+LAST, PREVIOUS = (f"{CHECKPOINTS}/{name}.safetensors" for name in ("last", "previous"))
+BEST = re.compile(rf"{CHECKPOINTS}/best-\d+\.safetensors")
+EVENTS = re.compile(r"(train|validation)/events\.out\.tfevents\.[^/]+")
+
+
+class Part(Protocol):
+    """A part of a run's position.
+
+    name: unique in the run.  file: where its arrays are kept, if not with the others.
+    """
+
+    name: str
+
+    @property
+    def file(self) -> str: ...
+
+    def state(self) -> tuple[Mapping[str, Array], dict[str, Any]]: ...
+
+    def restore(self, arrays: Mapping[str, Array], state: dict[str, Any]) -> None: ...
+
+
+class Journal:
+    """The logs and checkpoints of one run.
+
+    columns: of the metrics table.  splits: those that are measured every epoch.
+    identity: what must be the same when the run continues, kept in each checkpoint.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        columns: Sequence[str],
+        splits: Sequence[str],
+        identity: Mapping[str, Any],
+    ) -> None:
+        self.folder = folder
+        self.columns = tuple(columns)
+        self.splits = tuple(splits)
+        self.identity = dict(identity)
+        self.table: Table | None = None
+        self.events: dict[str, EventWriter] = {}
+        self.older: dict[str, int] = {}  # length of logs that are no longer written to
+        self._kept: dict[str, str] = {}  # files that ``last`` names, with their SHA-256
+
+    def open(self, names: Mapping[str, str] | None = None) -> None:
+        """Open the logs. names: by split, of event files to append to; others are new."""
+        from backproplab.journal.events import EventWriter
+
+        self.table = Table(self.folder.log(METRICS), self.columns)
+        for split in self.splits:
+            self.events[split] = EventWriter(self.folder, split, (names or {}).get(split, ""))
+
+    def row(self, epoch: int, step: int, split: str, values: Mapping[str, float]) -> None:
+        """A row of the metrics table."""
+        assert self.table is not None
+        self.table.row(epoch, step, split, values)
+
+    def scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
+        """Scalars of one step, by tag."""
+        self.events[split].scalars(step, values)
+
+    def series(self, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+        """Scalars at several steps of training, (steps, values) by tag."""
+        self.events["train"].series(found)
+
+    def histograms(self, step: int, found: Mapping[str, Distribution]) -> None:
+        """Distributions of arrays, by tag."""
+        self.events["train"].histograms(step, found)
+
+    def sync(self) -> None:
+        """Put all logs on the disk."""
+        for log in self._logs().values():
+            log.sync()
+        self.folder.sync()
+
+    def close(self) -> None:
+        for log in self._logs().values():
+            log.close()
+
+    def _logs(self) -> dict[str, Log]:
+        table = {METRICS: self.table.log} if self.table else {}
+        return table | {writer.name: writer.log for writer in self.events.values()}
+
+    def commit(self, position: Sequence[Part]) -> None:
+        """Make the position the one that the run continues from."""
+        self.sync()
+        lengths = self.older | {name: log.length for name, log in self._logs().items()}
+        arrays: dict[str, Array] = {}
+        parts: dict[str, Any] = {}
+        files: dict[str, str] = {}  # by part
+        for part in position:
+            own, parts[part.name] = part.state()
+            if part.file:
+                files[part.name] = f"{CHECKPOINTS}/{part.file}.safetensors"
+                self._keep(files[part.name], own)
+            else:
+                arrays |= {f"{part.name}/{name}": array for name, array in own.items()}
+        kept = {name: self._kept[name] for name in files.values()}
+        state = {"identity": self.identity, "logs": lengths, "position": parts}
+        content = encode(Checkpoint(arrays, state | {"files": files, "sha256": kept}))
+        if LAST in (present := self.folder.names(CHECKPOINTS)):
+            self.folder.alias(LAST, PREVIOUS)
+        self.folder.replace(LAST, content)
+        for name in present:
+            if BEST.fullmatch(name) and name not in self._kept:
+                self.folder.remove(name)
+        self._kept = kept
+
+    def _keep(self, name: str, arrays: Mapping[str, Array]) -> None:
+        """Write a file that never changes, unless it is known."""
+        if name not in self._kept:
+            content = encode(Checkpoint(arrays, {"identity": self.identity}))
+            self.folder.replace(name, content)
+            self._kept[name] = hashlib.sha256(content).hexdigest()
+
+    def read(self, name: str = LAST) -> Checkpoint | None:
+        """The checkpoint of this name; None if there is none. Raises RunError if it is damaged."""
+        try:
+            return decode(self.folder.read(name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RunError(f"{self.folder.where(name)}: cannot read: {reason(error)}") from error
+        except RunError as error:
+            raise RunError(f"{self.folder.where(name)}: {error}") from error
+
+    def restore(self, checkpoint: Checkpoint, position: Sequence[Part]) -> None:
+        """Put every part where it was.
+
+        Raises RunError for a part that the checkpoint lacks or has beyond these, and for best
+        weights that are not those it names.
+        """
+        parts = checkpoint.state["position"]
+        if unlike := set(parts) ^ {part.name for part in position}:
+            names = ", ".join(sorted(unlike))
+            raise RunError(f"the checkpoint and this run do not have the same parts: {names}")
+        for part in position:
+            prefix = f"{part.name}/"
+            arrays = {
+                name.removeprefix(prefix): array
+                for name, array in checkpoint.arrays.items()
+                if name.startswith(prefix)
+            }
+            if file := checkpoint.state["files"].get(part.name):
+                arrays = dict(self._read_kept(file, checkpoint.state["sha256"][file]))
+            part.restore(arrays, parts[part.name])
+
+    def _read_kept(self, name: str, digest: str) -> Mapping[str, Array]:
+        try:
+            content = self.folder.read(name)
+        except OSError as error:
+            raise RunError(f"{self.folder.where(name)}: cannot read: {reason(error)}") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise RunError(f"{self.folder.where(name)}: damaged, or of another checkpoint")
+        self._kept[name] = digest
+        return decode(content).arrays
+
+    def reopen(self, lengths: Mapping[str, int], append: bool) -> None:
+        """Cut each log to its length in the checkpoint, delete younger ones, and continue.
+
+        append: to the same event files; else new ones are begun, as after another machine's
+        numbers. Raises RunError for a log that is shorter than that.
+        """
+        for name in self._found_logs():
+            if name not in lengths:
+                self.folder.remove(name)
+        for name, length in lengths.items():
+            log = self.folder.log(name)
+            if log.length < length:
+                raise RunError(
+                    f"{self.folder.where(name)}: damaged: {log.length:,} bytes, "
+                    f"the checkpoint names {length:,}"
+                )
+            log.cut(length)
+            log.close()
+        self._continue(lengths, append)
+
+    def extend(self, lengths: Mapping[str, int]) -> None:
+        """Continue where the older event files are elsewhere: new ones are begun."""
+        self._continue(lengths, append=False)
+
+    def _continue(self, lengths: Mapping[str, int], append: bool) -> None:
+        events = sorted(name for name in lengths if EVENTS.fullmatch(name))
+        newest = {name.partition("/")[0]: name for name in events}
+        self.open(newest if append else {})
+        self.older = {n: size for n, size in lengths.items() if n not in self._logs()}
+
+    def discard(self) -> None:
+        """Delete all logs of a run that was killed before its first checkpoint."""
+        for name in [*self._found_logs(), *self.folder.names(CHECKPOINTS)]:
+            self.folder.remove(name)
+
+    def _found_logs(self) -> list[str]:
+        return [name for name in self.folder.names() if name == METRICS or EVENTS.fullmatch(name)]

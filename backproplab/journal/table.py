@@ -1,0 +1,24 @@
+"""The metrics table: a row for each epoch and split, every digit of every number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from backproplab.files import Log
+from backproplab.measures import POSITION
+
+
+class Table:
+    """A CSV file with the columns epoch, step, split and then ``columns``, names and numbers that
+    need no quotes. A value that was not measured is empty."""
+
+    def __init__(self, log: Log, columns: Sequence[str]) -> None:
+        self.log = log
+        self.columns = columns
+
+    def row(self, epoch: int, step: int, split: str, values: Mapping[str, float]) -> None:
+        """Append a row, after the header if it is the first one."""
+        cells = [repr(float(values[name])) if name in values else "" for name in self.columns]
+        line = f"{epoch},{step},{split},{','.join(cells)}\n"
+        head = "" if self.log.length else f"{','.join([*POSITION, *self.columns])}\n"
+        self.log.append((head + line).encode())

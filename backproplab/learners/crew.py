@@ -1,0 +1,146 @@
+"""DescentCrew: gradient descent of several runs of one shape, a step of all in one set of calls.
+
+Members keep their own rate, stream of chance and place in the arrays: what one of them is asked
+for is what it would say alone, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.columns import merged
+from backproplab.learners.descent import SCALARS, Descent
+from backproplab.learners.learner import Advance, Arrays, Brake, Json, Learning, Span
+from backproplab.learners.material import Split
+from backproplab.learners.updates import Updates
+from backproplab.measures import Row
+from backproplab.nn import Initializer, ParameterVector
+from backproplab.streams import Streams
+
+
+class DescentCrew(Learning):
+    """Advances all members; their vectors are rows of its own until they ``part``."""
+
+    def __init__(self, members: Sequence[Descent]) -> None:
+        first = members[0]
+        self.members = tuple(members)
+        self.live = dict(enumerate(members))
+        self.material = first.material
+        self.parameters = ParameterVector.stacked([m.parameters for m in members])
+        self.gradient = ParameterVector.stacked([m.gradient for m in members])
+        self.slots = {n: ParameterVector.stacked([m.slots[n] for m in members]) for n in first.slots}
+        self.chance = Streams([m.chance for m in members])
+        for member in members:
+            member.unbind()
+        self.updates = Updates(
+            first.settings.gradient,
+            first.material,
+            merged([m.network for m in members], (Initializer,)),
+            merged([m.material.keys["optimizer"] for m in members]),
+            self.parameters,
+            self.gradient,
+            self.slots,
+            self.chance,
+        )
+        self.splits: dict[str, Together] = {}
+
+    @property
+    def weights(self) -> Arrays:
+        return self.parameters.views
+
+    def watched(self) -> Arrays:
+        gradients = {f"gradients/{name}": view for name, view in self.gradient.views.items()}
+        return {**super().watched(), **gradients}
+
+    def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
+        made, train, updates = Advance(), self._split("train"), self.updates
+        asked = [name for name in SCALARS if name in wanted]
+        moves, rates = any(m.rate.moves for m in self.members), self._rates(span.start)
+        for rows in span.batches():
+            step = span.start + made.done
+            if made.done and brake.between_steps():
+                break
+            if not updates.fill(train.inputs, train.encoded, rows + train.offsets, brake):
+                break
+            if not updates.is_finite and not self._part_with_broken(made, step, rows):
+                break
+            if moves:
+                rates = self._rates(step)
+            for name in asked:
+                if (step + 1) % wanted[name] == 0:
+                    found = rates.ravel() if name == SCALARS[0] else updates.norm
+                    made.report(name, step + 1, found)
+            updates.follow(rates, step + 1)
+            made.done += 1
+        for member in self.live.values():
+            member.refusal = updates.source.refusal
+        return made
+
+    def _rates(self, step: int) -> Array:
+        """Of the update after ``step`` others, (P, 1)."""
+        return np.array([[member.rate(step)] for member in self.members])
+
+    def _part_with_broken(self, made: Advance, step: int, rows: Array) -> bool:
+        """Part with the members that diverged; whether any is left.
+
+        Their rows compute on, and nobody reads them.
+        """
+        whole = [bool(np.isfinite(row).all()) for row in self.gradient.flat]
+        for number in [number for number in self.live if not whole[number]]:
+            member = self.members[number]
+            self.part(number)
+            made.diverged[number] = member.divergence(step, rows[number])
+        return bool(self.live)
+
+    def part(self, member: int) -> None:
+        if left := self.live.pop(member, None):
+            self.chance.generators[member] = deepcopy(left.chance)  # its own stays as it is now
+            left.leave()
+
+    def measure(self, split: str, brake: Brake) -> list[Row] | None:
+        whole = self._split(split).stacked
+        found = self.updates.evaluation(whole.inputs, whole.targets, whole.encoded, brake)
+        if found is None:
+            return None
+        columns = {name: values.tolist() for name, values in found.items()}
+        return [{n: values[p] for n, values in columns.items()} for p in range(len(self.members))]
+
+    def _split(self, name: str) -> Together:
+        if name not in self.splits:
+            self.splits[name] = Together([m.material.splits[name] for m in self.members])
+        return self.splits[name]
+
+    def state(self) -> tuple[Arrays, Json]:
+        raise TypeError("a crew has no state of its own: each member has")
+
+    def restore(self, arrays: Arrays, state: Json) -> None:
+        raise TypeError("a crew has no state of its own: each member has")
+
+
+class Together:
+    """One split of each member.
+
+    stacked: their arrays, (n, …) if all have the same ones, else (P, n, …).
+    inputs, encoded: the same with all examples on one axis.
+    offsets: where on it each member's begin, (P, 1).
+    """
+
+    def __init__(self, splits: Sequence[Split]) -> None:
+        first, count = splits[0], len(splits[0])
+        self.stacked, self.inputs, self.encoded = first, first.inputs, first.encoded
+        self.offsets = np.zeros((len(splits), 1), np.intp)
+        if any(split.inputs is not first.inputs for split in splits):
+            self.stacked = Split(
+                np.stack([split.inputs for split in splits]),
+                np.stack([split.targets for split in splits]),
+                np.stack([split.encoded for split in splits]),
+            )
+            self.inputs, self.encoded = (
+                array.reshape(-1, *array.shape[2:])
+                for array in (self.stacked.inputs, self.stacked.encoded)
+            )
+            self.offsets += count * np.arange(len(splits))[:, None]

@@ -1,0 +1,186 @@
+"""Gradient descent: take a batch, get its gradient, look for NaN, clip, update.
+
+Where the gradient comes from is a field; how it is used is here. This file knows no loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd import Tensor
+from backproplab.learners.gradient import Backprop, Gradient
+from backproplab.learners.learner import (
+    Advance,
+    Arrays,
+    Brake,
+    Divergence,
+    Json,
+    Learner,
+    Learning,
+    Span,
+)
+from backproplab.learners.material import Material
+from backproplab.learners.nonfinite import first_nonfinite
+from backproplab.learners.updates import Updates, loss_of
+from backproplab.measures import Row
+from backproplab.nn import Network
+from backproplab.streams import restore_state, state_of
+
+SCALARS = ("learning_rate", "gradient_norm")  # reported by update where they are wanted
+
+
+class GradientDescent(Learner, name="gradient_descent"):
+    """θ ← θ - optimizer(∇ of the batch's mean loss), batch after batch.
+
+    gradient: where the gradient comes from.
+    """
+
+    gradient: Gradient = Backprop()
+
+    unit = "update"
+    batches = True
+    uses: ClassVar[frozenset[str]] = frozenset(
+        "model loss optimizer learning_rate schedule clipping".split()
+    )
+
+    def begin(self, material: Material) -> Descent:
+        return Descent(self, material)
+
+    @property
+    def stacks(self) -> bool:
+        return self.gradient.stacks
+
+    def stack(self, members: Sequence[Descent]) -> Learning:
+        from backproplab.learners.crew import DescentCrew
+
+        return DescentCrew(members)
+
+
+class Descent(Learning):
+    """Gradient descent at work on one run, whose vectors may be rows of a crew's."""
+
+    def __init__(self, settings: GradientDescent, material: Material) -> None:
+        keys = material.keys
+        self.settings = settings
+        self.material = material
+        self.parameters = self.network.parameters(material.dtype)
+        self.network.initialize(self.parameters, material.stream("init"))
+        self.gradient = self.parameters.twin()
+        self.slots = {name: self.parameters.twin() for name in keys["optimizer"].slots}
+        self.chance = material.stream("dropout")
+        self.rate = keys["schedule"].begin(keys["learning_rate"], material.steps)
+
+    @property
+    def network(self) -> Network:
+        assert self.material.network is not None
+        return self.material.network
+
+    @cached_property
+    def updates(self) -> Updates:
+        """What computes; made anew after the vectors have moved."""
+        return Updates(
+            self.settings.gradient,
+            self.material,
+            self.network,
+            self.material.keys["optimizer"],
+            self.parameters,
+            self.gradient,
+            self.slots,
+            self.chance,
+        )
+
+    @property
+    def weights(self) -> Arrays:
+        return self.parameters.views
+
+    def watched(self) -> Arrays:
+        gradients = {f"gradients/{name}": view for name, view in self.gradient.views.items()}
+        return {**super().watched(), **gradients}
+
+    def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
+        made, train, updates = Advance(), self.material.train, self.updates
+        asked = [name for name in SCALARS if name in wanted]
+        rate = self.rate(span.start)
+        for rows in span.batches():
+            step = span.start + made.done
+            if made.done and brake.between_steps():
+                break
+            if not updates.fill(train.inputs, train.encoded, None if span.whole else rows, brake):
+                break
+            if not updates.is_finite:
+                made.diverged[0] = self.divergence(step, rows)
+                break
+            if self.rate.moves:
+                rate = self.rate(step)
+            for name in asked:
+                if (step + 1) % wanted[name] == 0:
+                    made.report(name, step + 1, rate if name == SCALARS[0] else updates.norm)
+            updates.follow(rate, step + 1)
+            made.done += 1
+        self.refusal = updates.source.refusal
+        return made
+
+    def divergence(self, step: int, rows: Array | slice) -> Divergence:
+        """What is wrong with the step on these rows, whose numbers are not finite."""
+        train = self.material.train
+        batch = train.inputs[rows], train.encoded[rows]
+        loss, chance = loss_of(self.material), self.chance
+        found = first_nonfinite(self.network, loss, self.parameters, self.gradient, chance, *batch)
+        return Divergence(
+            step,
+            f"{found or 'the loss'} stopped being finite — "
+            f"try a smaller learning_rate (now {self.rate(step):g})",
+        )
+
+    def broken(self, row: Row, step: int) -> str:
+        return "" if math.isfinite(row["loss"]) else self.divergence(step, slice(None)).message
+
+    def measure(self, split: str, brake: Brake) -> list[Row] | None:
+        of = self.material.splits[split]
+        found = self.updates.evaluation(of.inputs, of.targets, of.encoded, brake)
+        return None if found is None else [{name: float(x) for name, x in found.items()}]
+
+    def predict(self, inputs: Array) -> Array:
+        return self.network(self.parameters.tensors(), Tensor(inputs)).value
+
+    def scalars(self, step: int) -> Row:
+        """The rate of the epoch's last update."""
+        return {"learning_rate": self.rate(max(step - 1, 0))}
+
+    def evaluated(self, row: Row) -> None:
+        self.rate.epoch(row)
+
+    def state(self) -> tuple[Arrays, Json]:
+        vectors = {"weights": self.parameters, "gradients": self.gradient}
+        vectors |= {f"slots/{name}": vector for name, vector in self.slots.items()}
+        arrays = {
+            f"{kind}/{name}": view
+            for kind, vector in vectors.items()
+            for name, view in vector.views.items()
+        }
+        return arrays, {"rate": self.rate.state, "dropout": state_of(self.chance)}
+
+    def restore(self, arrays: Arrays, state: Json) -> None:
+        for name, view in self.state()[0].items():
+            view[...] = arrays[name]
+        self.rate.state = state["rate"]
+        restore_state(self.chance, state["dropout"])
+
+    def unbind(self) -> None:
+        """The vectors have moved: drop what was bound to their memory."""
+        vars(self).pop("updates", None)
+
+    def leave(self) -> None:
+        """Move out of a crew's arrays."""
+        for vector in (self.parameters, self.gradient, *self.slots.values()):
+            vector.move_to(np.empty_like(vector.flat))
+        self.unbind()
+
+    def __str__(self) -> str:
+        return str(self.network)

@@ -1,0 +1,229 @@
+"""Learner: how weights are found, as a config says it. Learning: one at work on one run.
+
+The loop hands a Learning spans of steps and lets callbacks look between them. It must not ask for a
+network, a gradient or a loss: a learner may have none. This file must not know any learner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.errors import Problem
+from backproplab.learners.material import Material
+from backproplab.measures import LOSS, MEASURES, Measure, Row
+from backproplab.nn import metrics_of
+from backproplab.spec import Family
+from backproplab.task import Task
+
+Arrays = Mapping[str, Array]
+Json = dict[str, Any]
+Series = tuple[list[int], list[Any]]  # steps, and at each a number, or (P,) of a crew
+
+
+class Stateful(Protocol):
+    """A part of a run's position: what it knows, as arrays and strict JSON, and takes back.
+
+    name: unique among the parts of the run.
+    """
+
+    name: str
+
+    def state(self) -> tuple[Arrays, Json]: ...
+
+    def restore(self, arrays: Arrays, state: Json) -> None: ...
+
+
+class Brake(Protocol):
+    """Asked while a span is under way whether to come back early."""
+
+    def between_steps(self) -> bool:
+        """After a whole step: the loop has something to do."""
+
+    def within_step(self) -> bool:
+        """Within a long step or an evaluation: a signal asks for the end, the step is undone."""
+
+
+class NoBrake:
+    """Never comes back early."""
+
+    def between_steps(self) -> bool:
+        return False
+
+    def within_step(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Span:
+    """Steps to do before anything looks at the run.
+
+    start: steps done before.  steps: how many to do.
+    rows: the examples of all of these steps, in order: (n,), or (P, n) for a crew; None for a
+        learner that does not walk in batches.
+    length: examples a step; the last one of an epoch may have fewer.
+    whole: each step takes all examples as they lie.
+    """
+
+    start: int
+    steps: int
+    rows: Array | None = None
+    length: int = 0
+    whole: bool = False
+
+    def batches(self) -> Iterator[Array]:
+        """The rows of each step: (batch,), or (P, batch)."""
+        if self.rows is not None:
+            for first in range(0, self.steps * self.length, self.length):
+                yield self.rows[..., first : first + self.length]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A run whose numbers are no longer finite. step: steps it had done."""
+
+    step: int
+    message: str
+
+
+@dataclass
+class Advance:
+    """What became of a span.
+
+    done: whole steps done; fewer than asked where the brake, or the learner itself, said so.
+    scalars: name -> (steps, values): what the learner reports or was asked for.
+    diverged: by member.
+    """
+
+    done: int = 0
+    scalars: dict[str, Series] = field(default_factory=dict)
+    diverged: dict[int, Divergence] = field(default_factory=dict)
+
+    def report(self, name: str, step: int, value: Any) -> None:
+        """One value of a scalar at ``step``, counted from 1."""
+        steps, values = self.scalars.setdefault(name, ([], []))
+        steps.append(step)
+        values.append(value)
+
+
+class Learning(ABC):
+    """A learner at work on one run, or on the runs of a crew.
+
+    material: the data, and what the learner was given with them.
+    refusal: why steps are not computed as the config's ``engine`` prefers; empty if they are.
+    """
+
+    name = "learner"
+    material: Material
+    refusal: str = ""
+
+    @property
+    @abstractmethod
+    def weights(self) -> Arrays:
+        """Live views of everything that predicts, by name, running statistics included."""
+
+    @abstractmethod
+    def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
+        """Do the steps of the span, or fewer; a step is whole or did not happen.
+
+        wanted: scalar -> report it every n steps, at n, 2n, …; unknown names are ignored.
+        """
+
+    @abstractmethod
+    def state(self) -> tuple[Arrays, Json]:
+        """Everything that moves, so that ``restore`` continues to the same bits."""
+
+    @abstractmethod
+    def restore(self, arrays: Arrays, state: Json) -> None:
+        """Put back what ``state`` gave."""
+
+    def measure(self, split: str, brake: Brake) -> list[Row] | None:
+        """Loss and metrics of a split, one row for each run; None if the brake ended it.
+
+        By default of what ``predict`` gives, as the loss and the metrics of the task measure it.
+        """
+        from backproplab.learners.evaluation import measure_outputs
+
+        return measure_outputs(self.predict, self.material, split, brake)
+
+    def predict(self, inputs: Array) -> Array:
+        """The outputs (n, …) as the loss takes them. Raises TypeError for one that has none."""
+        raise TypeError(f"{type(self).__name__} predicts nothing")
+
+    def watched(self) -> Arrays:
+        """Arrays whose distributions are worth a look, such as ``weights/dense_1/kernel``."""
+        return {f"weights/{name}": array for name, array in self.weights.items()}
+
+    def scalars(self, step: int) -> Row:
+        """What it reports of an epoch that ends after ``step`` steps, beside its measures."""
+        return {}
+
+    def evaluated(self, row: Row) -> None:
+        """An epoch's values have been measured; a schedule may want to know."""
+
+    def broken(self, row: Row, step: int) -> str:
+        """Why an epoch with these values ends the run as diverged; empty if it does not.
+
+        step: steps done.
+        """
+        return ""
+
+    def part(self, member: int) -> None:
+        """A member of a crew ends: from now on its arrays are its own."""
+
+    def __str__(self) -> str:
+        return type(self).__name__.lower()
+
+
+class Learner(Family):
+    """How weights are found; the fields are YAML keys under ``learner:``.
+
+    unit: the word for a step.  uses: the keys of a config that it reads besides those that every
+    run has.  batches: it walks through the examples in batches.
+    """
+
+    unit: ClassVar[str] = "step"
+    uses: ClassVar[frozenset[str]] = frozenset()
+    batches: ClassVar[bool] = False
+
+    def measures(self, task: Task) -> tuple[Measure, ...]:
+        """What is measured of every split; the first is monitored unless a config says else."""
+        return (LOSS, *(MEASURES[metric.name] for metric in metrics_of(task)))
+
+    def problems(self, material: Material) -> list[Problem]:
+        """What cannot work, reported before anything is written."""
+        return []
+
+    def begin(self, material: Material) -> Learning:
+        """The run's beginning, its first weights drawn. Writes nothing."""
+        raise NotImplementedError
+
+    @property
+    def stacks(self) -> bool:
+        """Whether several runs can train as one."""
+        return False
+
+    def stack(self, members: Sequence[Any]) -> Learning:
+        """One Learning that advances them all; their arrays become its rows."""
+        raise NotImplementedError
+
+    @classmethod
+    def default(cls) -> Self:
+        """The member at its default fields."""
+        return cls()
+
+
+def fingerprint(weights: Arrays) -> str:
+    """SHA-256 of names, shapes, type and bytes: equal exactly for bit-equal arrays."""
+    shapes = {name: array.shape for name, array in weights.items()}
+    dtype = next(iter(weights.values())).dtype.str if weights else ""
+    digest = hashlib.sha256(repr((shapes, dtype)).encode())
+    for array in weights.values():
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

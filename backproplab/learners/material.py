@@ -1,0 +1,57 @@
+"""Material: what a learner works on and with; the loop and the files are not part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd.engines import EngineName
+from backproplab.nn import Loss, Metric, Network
+from backproplab.streams import stream
+from backproplab.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One split: inputs, targets as the data hold them, and targets as the loss takes them."""
+
+    inputs: Array
+    targets: Array
+    encoded: Array
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What a learner is given.
+
+    splits: ``train``, and ``validation`` and ``test`` where there are any.
+    network, loss: None for a learner that does not use the keys ``model`` or ``loss``.
+    metrics: of the task.  keys: the values of the config's keys that the learner uses.
+    steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
+    """
+
+    task: Task
+    splits: Mapping[str, Split]
+    network: Network | None
+    loss: Loss | None
+    metrics: tuple[Metric, ...]
+    keys: Mapping[str, Any]
+    seed: int
+    dtype: np.dtype[Any]
+    steps: int
+    engine: EngineName = "auto"
+
+    @property
+    def train(self) -> Split:
+        return self.splits["train"]
+
+    def stream(self, name: str) -> np.random.Generator:
+        """The random stream of this name, at its beginning; ``learner`` is free for any use."""
+        return stream(self.seed, name)

@@ -1,0 +1,82 @@
+"""Updates: gradient, check, clipping, optimizer, in arrays (n,) of one run or (P, n) of a crew.
+
+This file must not know who asks for how many, nor what is reported of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.gradient import Gradient
+from backproplab.learners.learner import Brake
+from backproplab.learners.material import Material
+from backproplab.nn import Loss, Network, ParameterVector
+from backproplab.optim import Optimizer, Updater
+from backproplab.streams import Chance
+
+
+class Updates:
+    """What computes updates of these weights, and measures what they predict.
+
+    source: fills ``gradient``.  slots: the optimizer's vectors, by name.
+    """
+
+    def __init__(
+        self,
+        origin: Gradient,
+        material: Material,
+        network: Network,
+        optimizer: Optimizer,
+        parameters: ParameterVector,
+        gradient: ParameterVector,
+        slots: Mapping[str, ParameterVector],
+        chance: Chance,
+    ) -> None:
+        keys = material.keys
+        tile = keys["batch_size"] if keys["accumulate"] > 1 else None
+        loss = loss_of(material)
+        self.gradient = gradient
+        self.clipping = keys["clipping"]
+        self.source = origin.source(
+            network, loss, parameters, gradient, chance, material.engine, tile
+        )
+        self.updater = Updater(
+            optimizer,
+            parameters.trainable,
+            gradient.flat,
+            {name: vector.flat for name, vector in slots.items()},
+        )
+        self.evaluation = Evaluation(network, parameters, loss, material.metrics, material.engine)
+
+    def fill(self, inputs: Array, targets: Array, rows: Array | None, brake: Brake) -> bool:
+        """The gradient of these rows; False if the brake ended the step, which is undone."""
+        return self.source(inputs, targets, rows, brake)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no entry of the gradient is NaN or infinite."""
+        flat = self.gradient.flat.ravel()  # of a crew a view, too: no array as long as the gradient
+        return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
+
+    @property
+    def norm(self) -> Any:
+        """The 2-norm of the gradient, of a crew one for each member."""
+        return np.sqrt(np.vecdot(self.gradient.flat, self.gradient.flat))
+
+    def follow(self, rate: Any, t: int) -> None:
+        """Update number ``t``, from 1. rate: a number, or (P, 1)."""
+        if self.clipping:
+            self.clipping.clip(self.gradient.flat, self.gradient.views)
+        self.updater(rate, t)
+
+
+def loss_of(material: Material) -> Loss:
+    """The loss, which gradient descent always has."""
+    assert material.loss is not None
+    return material.loss

@@ -1,0 +1,22 @@
+"""Training: the loop, the runs in it, and what looks at them."""
+
+from backproplab.loop.callbacks import EPOCH, Callback, Display, Every
+from backproplab.loop.early_stopping import Best, EarlyStopping, Patience
+from backproplab.loop.lane import Lane, Length, Progress
+from backproplab.loop.loop import Loop
+from backproplab.loop.pace import Pace
+
+__all__ = [
+    "EPOCH",
+    "Best",
+    "Callback",
+    "Display",
+    "EarlyStopping",
+    "Every",
+    "Lane",
+    "Length",
+    "Loop",
+    "Pace",
+    "Patience",
+    "Progress",
+]

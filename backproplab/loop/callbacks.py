@@ -1,0 +1,99 @@
+"""Callback: what looks at a run while it trains, or hears its scalars; and Display, which shows it.
+
+A callback says when it wants to look; the loop cuts its spans there. At a look it may report
+values, read the weights and ask for the end. What it remembers is part of the run's position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from backproplab.arrays import Array
+from backproplab.learners import Arrays, Json
+from backproplab.measures import Measure
+
+if TYPE_CHECKING:
+    from backproplab.loop.lane import Lane
+
+
+@dataclass(frozen=True)
+class Every:
+    """After every ``steps`` steps."""
+
+    steps: int
+
+    def next(self, step: int) -> int:
+        """The first step after ``step`` at which to look."""
+        return (step // self.steps + 1) * self.steps
+
+
+class Epoch:
+    """After every epoch, when its values have been measured."""
+
+
+EPOCH = Epoch()
+
+
+class Callback:
+    """Looks at a run; does nothing by itself.
+
+    name: unique among the callbacks of a run, by default the class's name.
+    when: EPOCH, or Every(n) steps: when to ``look``.
+    hears: scalar -> n: every n steps, wanted of the learner and given to ``hear``.
+    declares: measures that it reports at every epoch, each a column of metrics.csv; any other
+        value that is reported goes to the event files only.
+    file: where its arrays are kept, if not in the checkpoint itself.
+    """
+
+    name: str = ""
+    when: ClassVar[Every | Epoch] = EPOCH
+    hears: Mapping[str, int] = {}
+    declares: tuple[Measure, ...] = ()
+    file: str = ""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in vars(cls):
+            cls.name = cls.__name__.lower()
+
+    def start(self, lane: Lane) -> None:
+        """Before the first step, or the first one after a resume."""
+
+    def look(self, lane: Lane) -> None:
+        """The run is at a position that ``when`` names."""
+
+    def hear(self, lane: Lane, steps: Array, values: Mapping[str, Array]) -> None:
+        """Scalars at these steps, (n,) each: what ``hears`` names, as far as it is known."""
+
+    def finish(self, lane: Lane) -> None:
+        """Training has ended, with the lane's status; called once, whatever ended it."""
+
+    def state(self) -> tuple[Arrays, Json]:
+        """What it must remember, as arrays and strict JSON."""
+        return {}, {}
+
+    def restore(self, arrays: Arrays, state: Json) -> None:
+        """Continue from what ``state`` gave; called before ``start``."""
+
+
+class Display:
+    """Shows a run to people. It has no position, and if it fails, training goes on without it.
+
+    seconds: how often to ``glance`` within an epoch; None for its end only.
+    """
+
+    seconds: float | None = None
+
+    def start(self, lane: Lane) -> None:
+        """Before the first step."""
+
+    def glance(self, lane: Lane) -> None:
+        """Some steps have been done."""
+
+    def epoch(self, lane: Lane) -> None:
+        """An epoch has been measured."""
+
+    def finish(self, lane: Lane) -> None:
+        """Training has ended."""

@@ -1,0 +1,227 @@
+"""Lane: one run in the loop, with everything that its position is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from backproplab.data import Order
+from backproplab.errors import ConfigError, Problem
+from backproplab.journal import Journal
+from backproplab.learners import Arrays, Divergence, Json, Learning
+from backproplab.loop.callbacks import Callback, Every
+from backproplab.measures import Row, prefixed
+from backproplab.status import Status
+
+TRAIN = "train"
+Arriving = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # scalars: (steps, values) by name
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run is.
+
+    epochs: stretches that end with an evaluation.  each: steps an epoch.
+    steps: the most in all; None for no further limit.  examples: of an epoch.
+    pause: epochs after which a slice of the run ends; None for none.
+    """
+
+    epochs: int
+    each: int
+    steps: int | None = None
+    examples: int = 0
+    pause: int | None = None
+
+    def end_of(self, epoch: int) -> int:
+        """The step at which the epoch after ``epoch`` others ends."""
+        end = (epoch + 1) * self.each
+        return end if self.steps is None else min(end, self.steps)
+
+
+@dataclass
+class Progress:
+    """Where a run is, and what was measured there.
+
+    epoch: epochs measured, one that ``steps`` cut short included.  step: finished steps.
+    examples: examples seen.  metrics: the newest values, by Keras' names.
+    stop_reason: why it ended, or shall end after this step; the first reason counts.
+    seconds: of training, from the first step to the newest evaluation, with what callbacks do in
+        between; of a run in a crew its share of them. Not part of the position.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    examples: int = 0
+    metrics: Row = field(default_factory=dict)
+    stop_reason: str = ""
+    status: Status = Status.RUNNING
+    seconds: float = 0.0
+
+    name = "progress"
+    file = ""
+
+    def state(self) -> tuple[Arrays, Json]:
+        kept = asdict(self)
+        del kept["seconds"], kept["status"]
+        return {}, kept | {"metrics": plain(self.metrics)}
+
+    def restore(self, arrays: Arrays, state: Json) -> None:
+        for key, value in state.items():
+            setattr(self, key, numbers(value) if key == "metrics" else value)
+
+
+class Lane:
+    """One run: what finds its weights, its batches, its callbacks, and what it writes.
+
+    order: None for a learner that does not walk in batches.
+    histograms: every n epochs; 0 for none.  restored: from a checkpoint, with these seconds.
+    """
+
+    def __init__(
+        self,
+        learning: Learning,
+        order: Order | None,
+        callbacks: Sequence[Callback],
+        journal: Journal,
+        length: Length,
+        histograms: int = 0,
+    ) -> None:
+        self.learning = learning
+        self.order = order
+        self.callbacks = list(callbacks)
+        self.journal = journal
+        self.length = length
+        self.histograms = histograms
+        self.progress = Progress()
+        self.message = ""  # why it diverged
+        self.signal = 0  # that ended it
+        self.reported: dict[str, Row] = {}  # of the epoch that is closing, by split
+        self._check_names()
+
+    @property
+    def position(self) -> list[Any]:
+        """Everything that must be kept to continue, part by part."""
+        order = [self.order] if self.order else []
+        return [self.progress, *order, self.learning, *self.callbacks]
+
+    def _check_names(self) -> None:
+        names = [part.name for part in self.position]
+        for name in names:
+            if not name or names.count(name) > 1:
+                what = f"{names.count(name)} parts of the run are called {name!r}"
+                raise ConfigError(Problem("callbacks", what, "give each a name of its own"))
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.progress.stop_reason)
+
+    def request_stop(self, reason: str) -> None:
+        """End the run after this step; the first reason given is the one that is recorded."""
+        self.progress.stop_reason = self.progress.stop_reason or reason
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """Scalars that callbacks want to hear, each as often as the most eager one does."""
+        found: dict[str, int] = {}
+        for callback in self.callbacks:
+            for name, every in callback.hears.items():
+                found[name] = math.gcd(every, found.get(name, every))
+        return found
+
+    @property
+    def epoch_is_over(self) -> bool:
+        """Whether the epoch's steps are done, and it is to be measured."""
+        return self.progress.step >= self.length.end_of(self.progress.epoch)
+
+    def next_look(self) -> int:
+        """The step at which somebody looks next."""
+        step = self.progress.step
+        looks = [c.when.next(step) for c in self.callbacks if isinstance(c.when, Every)]
+        return min([self.length.end_of(self.progress.epoch), *looks])
+
+    def moved(self, steps: int, scalars: Arriving) -> None:
+        """Steps have been done, with these scalars."""
+        progress, order = self.progress, self.order
+        progress.step += steps
+        if order:
+            progress.examples += order.done(steps)
+        if scalars:
+            self.journal.series(scalars)
+        for callback in self.callbacks:
+            if heard := {n: x for n, x in scalars.items() if n in callback.hears}:
+                _let_hear(callback, self, heard)
+        for callback in self.callbacks:
+            if isinstance(callback.when, Every) and progress.step % callback.when.steps == 0:
+                callback.look(self)
+
+    def report(self, values: Mapping[str, float], split: str = TRAIN) -> None:
+        """Values of the present epoch: to metrics.csv, if they were declared, and to the events."""
+        self.reported.setdefault(split, {}).update(values)
+
+    def report_at(self, step: int, values: Mapping[str, float]) -> None:
+        """Values at a step of training, to the event files."""
+        self.journal.series({name: ([step], [value]) for name, value in values.items()})
+
+    def close_epoch(self, rows: Mapping[str, Row]) -> None:
+        """An epoch has been measured, by split: let callbacks look, write it, see how it stands."""
+        progress, learning = self.progress, self.learning
+        progress.epoch += 1
+        measured = [prefixed(split, row) for split, row in rows.items()]
+        progress.metrics = {name: value for row in measured for name, value in row.items()}
+        self.reported = {split: dict(row) for split, row in rows.items()}
+        self.report(learning.scalars(progress.step))
+        learning.evaluated(progress.metrics)
+        for callback in self.callbacks:
+            if not isinstance(callback.when, Every):
+                callback.look(self)
+        for split, row in self.reported.items():
+            self.journal.row(progress.epoch, progress.step, split, row)
+            tags = {f"epoch_{name}": float(value) for name, value in row.items()}
+            self.journal.scalars(split, progress.epoch - 1, tags)
+
+    def judge(self) -> None:
+        """After an epoch: whether the run has diverged, or is as long as it should be."""
+        progress, length = self.progress, self.length
+        if message := self.learning.broken(progress.metrics, progress.step):
+            where = f"in the evaluation after epoch {progress.epoch}"
+            self._diverge(f"diverged {where}: {message}")
+        elif length.steps is not None and progress.step >= length.steps:
+            self.request_stop("max_steps")
+        elif progress.epoch >= length.epochs:
+            self.request_stop("max_epochs")
+        elif length.pause is not None and progress.epoch >= length.pause:
+            self.request_stop("slice")
+
+    def diverged(self, found: Divergence) -> None:
+        """A step gave numbers that are not finite; it did not happen."""
+        where = f"at epoch {self.progress.epoch + 1}, step {found.step + 1}"
+        self._diverge(f"diverged {where}: {found.message}")
+
+    def _diverge(self, message: str) -> None:
+        self.message = message
+        self.progress.stop_reason = "non_finite"
+        self.progress.status = Status.DIVERGED
+
+
+def _let_hear(callback: Callback, lane: Lane, heard: Arriving) -> None:
+    """Give a callback those of the scalars that it asked for, at its own steps."""
+    for name, (steps, values) in heard.items():
+        every = callback.hears[name]
+        at = [k for k, step in enumerate(steps) if step % every == 0]
+        if at:
+            numbers_at = np.array([values[k] for k in at], np.float64)
+            callback.hear(lane, np.array([steps[k] for k in at]), {name: numbers_at})
+
+
+def plain(row: Row) -> dict[str, Any]:
+    """JSON has no NaN and no infinity: such a number is text."""
+    return {name: x if math.isfinite(x) else str(x) for name, x in row.items()}
+
+
+def numbers(row: Mapping[str, Any]) -> Row:
+    """What ``plain`` was given."""
+    return {name: float(x) if isinstance(x, str) else x for name, x in row.items()}

@@ -1,0 +1,219 @@
+"""Loop: spans of steps, looks in between, an evaluation after each epoch, a commit when it is due.
+
+It trains lanes: one is an ordinary run, several are a crew whose learner advances them together.
+This file must not know how weights are found, how anything is written, nor YAML.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+
+import numpy as np
+
+from backproplab.journal.distributions import Distribution, distributions
+from backproplab.learners import Learner, Learning, Span
+from backproplab.loop.callbacks import Display
+from backproplab.loop.lane import Arriving, Lane
+from backproplab.loop.pace import Pace
+from backproplab.signals import StopNow
+from backproplab.status import Status
+
+ENDS = {"signal": Status.INTERRUPTED, "slice": Status.PAUSED, "non_finite": Status.DIVERGED}
+
+
+class Loop:
+    """Trains lanes to their ends.
+
+    learner: of all of them; several need one that stacks, and the same position.
+    pace: signals, the clock and the disk: when to stop and when to save.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        lanes: Sequence[Lane],
+        pace: Pace | None = None,
+        displays: Sequence[Display] = (),
+    ) -> None:
+        self.learner = learner
+        self.lanes = list(lanes)
+        self.pace = pace or Pace()
+        self.displays = list(displays)
+        self.pace.watch([display.seconds for display in displays])
+        self._clock = 0.0
+
+    def run(self) -> Iterator[Lane]:
+        """Train; each lane is given back when it has ended, its position committed.
+
+        Raises what a callback or the journal raises, and StopNow; then every lane that has not
+        ended is failed, or interrupted, and has its last commit only.
+        """
+        try:
+            for lane in self.lanes:
+                for callback in lane.callbacks:
+                    callback.start(lane)
+                self._show("start", lane)
+            self._clock = time.perf_counter()
+            while self.lanes:
+                with np.errstate(all="ignore"):  # every step looks for NaN and infinity
+                    self._train_together()
+                ended = [lane for lane in self.lanes if lane.ended]
+                self.lanes = [lane for lane in self.lanes if not lane.ended]
+                for lane in ended:
+                    self._end(lane)
+                    yield lane
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    def _train_together(self) -> None:
+        """Advance all lanes until the first of them ends."""
+        if any(lane.ended for lane in self.lanes):
+            return
+        crew = len(self.lanes) > 1
+        members = [lane.learning for lane in self.lanes]
+        learning = self.learner.stack(members) if crew else members[0]
+        _share_orders(self.lanes)
+        while not any(lane.ended for lane in self.lanes):
+            if self.lanes[0].epoch_is_over:
+                self._measure(learning)
+            else:
+                self._advance(learning)
+            self._react()
+        for number, lane in enumerate(self.lanes if crew else ()):
+            learning.part(number)
+            lane.order = deepcopy(lane.order)
+
+    def _advance(self, learning: Learning) -> None:
+        """One span, up to the next look."""
+        lanes, start = self.lanes, self.lanes[0].progress.step
+        steps = min(lane.next_look() for lane in lanes) - start
+        wanted = {name: every for lane in lanes for name, every in lane.wanted.items()}
+        made = learning.advance(self._span(start, steps), wanted, self.pace)
+        for number, found in made.diverged.items():
+            lane = lanes[number]
+            lane.order = deepcopy(lane.order)  # it ends at another step than the others
+            if lane.order:
+                lane.progress.examples += lane.order.done(found.step - start)
+            lane.moved(found.step - start, {})
+            lane.diverged(found)
+        live = [(n, lane) for n, lane in enumerate(lanes) if n not in made.diverged]
+        examples = {o: o.done(made.done) for o in dict.fromkeys(x.order for _, x in live) if o}
+        for number, lane in live:
+            if lane.order:
+                lane.progress.examples += examples[lane.order]
+            lane.moved(made.done, _of(number, made.scalars, len(lanes)))
+            self._show("glance", lane)
+
+    def _span(self, start: int, steps: int) -> Span:
+        orders = [lane.order for lane in self.lanes if lane.order]
+        if not orders:
+            return Span(start, steps)
+        drawn = {order: order.upcoming(steps) for order in dict.fromkeys(orders)}
+        rows = [drawn[order] for order in orders]
+        stacked = rows[0] if len(rows) == 1 else np.stack(rows)
+        return Span(start, steps, stacked, orders[0].length, whole=orders[0].mode == "batch")
+
+    def _measure(self, learning: Learning) -> None:
+        """Close an epoch, unless a signal ends its evaluation: then a resumed run measures it."""
+        found = {}
+        for split in self.lanes[0].journal.splits:
+            rows = learning.measure(split, self.pace)
+            if rows is None:
+                return
+            found[split] = rows
+        self._take_time()
+        spreads: dict[str, list[Distribution]] = {}
+        for number, lane in enumerate(self.lanes):
+            lane.close_epoch({split: rows[number] for split, rows in found.items()})
+            if lane.histograms and (lane.progress.epoch - 1) % lane.histograms == 0:
+                spreads = spreads or self._distributions(learning)
+                own = {tag: of_members[number] for tag, of_members in spreads.items()}
+                lane.journal.histograms(lane.progress.epoch - 1, own)
+            self._show("epoch", lane)
+            lane.judge()
+
+    def _distributions(self, learning: Learning) -> dict[str, list[Distribution]]:
+        """Of every array that the learner watches, for each lane."""
+        count = len(self.lanes)
+        arrays = learning.watched().items()
+        return {tag: distributions(array.reshape(count, -1)) for tag, array in arrays}
+
+    def _take_time(self) -> None:
+        """The time since the last look at the clock, shared by the lanes."""
+        before, self._clock = self._clock, time.perf_counter()
+        for lane in self.lanes:
+            lane.progress.seconds += (self._clock - before) / len(self.lanes)
+
+    def _react(self) -> None:
+        """Do what the pace asks for, at this step of every lane."""
+        asked = self.pace.ask()
+        if asked.stop:
+            self._take_time()
+            for lane in self.lanes:
+                lane.signal = asked.signal
+                lane.request_stop(asked.stop)
+        elif asked.save and not any(lane.ended for lane in self.lanes):
+            with self.pace.saving():
+                for lane in self.lanes:
+                    lane.journal.commit(lane.position)
+
+    def _end(self, lane: Lane) -> None:
+        """A lane has ended by itself: finish its callbacks, and commit its last position."""
+        lane.progress.status = ENDS.get(lane.progress.stop_reason, Status.COMPLETED)
+        _finish(lane)
+        with self.pace.saving():
+            lane.journal.commit(lane.position)
+        self._show("finish", lane)
+
+    def _give_up(self, error: BaseException) -> None:
+        """An error, or a second signal, which may have come in the middle of an update."""
+        stopped = isinstance(error, StopNow)
+        for lane in self.lanes:
+            lane.progress.status = Status.INTERRUPTED if stopped else Status.FAILED
+            lane.progress.stop_reason = "second_signal" if stopped else "error"
+            lane.signal = error.number if isinstance(error, StopNow) else 0
+            try:
+                _finish(lane)
+            except Exception:  # the first error is the one that is raised
+                continue
+            finally:
+                self._show("finish", lane)
+
+    def _show(self, moment: str, lane: Lane) -> None:
+        """What people see; a display whose terminal or pipe is gone is left out from then on."""
+        for display in list(self.displays):
+            try:
+                getattr(display, moment)(lane)
+            except OSError:
+                self.displays.remove(display)
+
+
+def _finish(lane: Lane) -> None:
+    """Every callback finishes, whatever another one does; the first error is raised then."""
+    errors = []
+    for callback in lane.callbacks:
+        try:
+            callback.finish(lane)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        lane.progress.status, lane.progress.stop_reason = Status.FAILED, "error"
+        raise errors[0]
+
+
+def _share_orders(lanes: Sequence[Lane]) -> None:
+    """Lanes whose orders are at the same place draw their batches once."""
+    first: dict[object, object] = {}
+    for lane in lanes if len(lanes) > 1 else ():
+        if lane.order:
+            lane.order = first.setdefault(lane.order.place, lane.order)  # type: ignore[assignment]
+
+
+def _of(number: int, scalars: Arriving, lanes: int) -> Arriving:
+    """The scalars of one lane: of a crew each value holds one for each."""
+    if lanes == 1:
+        return scalars
+    return {name: (steps, [x[number] for x in values]) for name, (steps, values) in scalars.items()}

@@ -1,0 +1,85 @@
+"""Pace: the one place where a run asks signals, the clock and the disk what to do.
+
+Several processes that train one network must take the same answer at the same step; they can agree
+here, and nowhere else is such a question asked.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from backproplab.signals import Stop
+
+FIRST_SAVE = 1.0  # seconds of training before the first checkpoint
+LEAST = 1.0  # seconds between two checkpoints, and
+COSTS = 50  # times what the last one cost
+FLAG = 0.1  # seconds between two looks for the flag
+
+
+class Answer(NamedTuple):
+    """stop: why to end now, or "".  signal: the number of the signal that said so.
+    save: whether a checkpoint is due."""
+
+    stop: str
+    signal: int
+    save: bool
+
+
+class Pace:
+    """When to stop and when to save; the brake of the learner.
+
+    stop: of the process's signals.  seconds: after which a slice ends.  flag: a file that ends the
+    slice once it is there.  saves: False if nothing is saved before the end.
+    """
+
+    def __init__(
+        self,
+        stop: Stop | None = None,
+        seconds: float = math.inf,
+        flag: Path | None = None,
+        saves: bool = True,
+    ) -> None:
+        self.stop = stop or Stop()
+        self.flag = flag
+        now = time.monotonic()
+        self._end = now + seconds
+        self._save = now + FIRST_SAVE if saves else math.inf
+        self._saves = saves
+        self._glances = math.inf
+        self._alarm = now
+
+    def watch(self, seconds: Sequence[float | None]) -> None:
+        """Come back as often as displays want to glance."""
+        self._glances = min([s for s in seconds if s is not None], default=math.inf)
+
+    def between_steps(self) -> bool:
+        """Whether the learner is to come back, for whatever reason."""
+        return bool(self.stop.number) or time.monotonic() >= self._alarm
+
+    def within_step(self) -> bool:
+        """Whether a step or an evaluation under way is to be given up."""
+        return bool(self.stop.number)
+
+    def ask(self) -> Answer:
+        """What is to be done now; sets the alarm for the next time."""
+        now = time.monotonic()
+        slice_is_over = now >= self._end or (self.flag is not None and self.flag.exists())
+        reason = "signal" if self.stop else "slice" if slice_is_over else ""
+        polls = FLAG if self.flag else math.inf
+        self._alarm = min(self._end, self._save, now + self._glances, now + polls)
+        return Answer(reason, self.stop.number, now >= self._save)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Around a commit: no signal ends it midway, and its cost sets the time of the next."""
+        before = time.monotonic()
+        with self.stop.shielded():
+            yield
+        now = time.monotonic()
+        if self._saves:
+            self._save = now + max(LEAST, COSTS * (now - before))

@@ -1,1 +1,0 @@
-"""Training: the loop, what attaches to it, and what it writes down."""
