@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.nn.losses import Loss
 from backproplab.task import Task
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

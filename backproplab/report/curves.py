@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.axes import set_log, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.scales import Scale
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 Bands = Mapping[str, Band]
 BANDED = 3  # best trials that show their range over seeds: more would cover each other
 POINTS, FAINT_POINTS = 200, 100  # of a curve at most: in color, in grey

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.axes import Axis, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 Point = tuple[float, list[float]]  # a place of a key, and the metric of its trial's runs
 OPAQUE = 100  # points that may cover each other; of more, each is fainter
 BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of the theme

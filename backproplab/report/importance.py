@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.comparison import Comparison, Trial
 
 FEWEST_TRIALS, FEWEST_KEYS = 8, 2
 GROUPS = 5  # of a number with more values than that
-
-Array = np.ndarray[Any, Any]
 
 
 def importances(comparison: Comparison) -> list[tuple[str, float]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import RunError
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.differences import ABSENT, written
@@ -20,7 +21,6 @@ from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
 from backproplab.runs.epochs import PREFIXES
 
-Array = np.ndarray[Any, Any]
 TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's columns
 
 

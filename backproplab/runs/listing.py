@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backproplab.errors import RunError
+from backproplab.errors import RunError, reason
 from backproplab.runs.folders import read_json, read_marker, session_order
 from backproplab.runs.locking import is_active
 
@@ -143,7 +143,7 @@ def read_metrics(folder: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise RunError(f"{path}: cannot read: {(error.strerror or str(error)).lower()}") from error
+        raise RunError(f"{path}: cannot read: {reason(error)}") from error
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: damaged: not UTF-8 text") from error
     whole = text[: text.rfind("\n") + 1]
@@ -170,8 +170,7 @@ def _directories(parent: Path) -> Iterator[Path]:
     except FileNotFoundError:
         return
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise RunError(f"{parent}: cannot read: {cause} — check --log-dir") from error
+        raise RunError(f"{parent}: cannot read: {reason(error)} — check --log-dir") from error
     for entry in entries:
         if not entry.name.startswith(".") and _is(stat.S_ISDIR, entry):
             yield entry
