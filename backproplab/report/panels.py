@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backproplab.measures import named, parsed
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.contour import contour_figure
 from backproplab.report.curves import BANDED, Bands, Panel, curves_figure, is_cut
@@ -19,7 +20,6 @@ from backproplab.report.series import bands, pace
 from backproplab.report.theme import TRIALS
 
 GREY = 60  # curves of trials beyond the best
-PANELS = ("loss", "accuracy", "r2", "mae")
 LABELED = 4  # keys that a label can say
 MOST_KEYS = 6  # that the metric is drawn against
 LINES = 300  # of parallel coordinates
@@ -49,8 +49,9 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     others = [bands(trial, warnings) for trial in rest[::step]]
     if not any(best):
         return []
-    names = {name for each in best for name in each}
-    chosen = [p + name for name in PANELS for p in ("", "val_") if p + name in names]
+    names = dict.fromkeys(name for each in best for name in each)
+    pairs = [(split, bare) for _, bare in map(parsed, names) for split in ("train", "validation")]
+    chosen = [name for pair in dict.fromkeys(pairs) if (name := named(*pair)) in names]
     if not chosen:
         return []
     legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]

@@ -18,7 +18,7 @@ from backproplab.sweep.schema import (
     Distribution,
     Hyperband,
     Median,
-    Metric,
+    Objective,
     Parameter,
     Search,
     SweepFile,
@@ -383,6 +383,6 @@ def test_the_page_about_sweep_files_names_every_key() -> None:
         key for pruner in (Median, Asha, Hyperband) for key in (pruner.name, *pruner.model_fields)
     ]
     methods = get_args(Search.model_fields["method"].annotation)[1:]
-    keys = [*SweepFile.model_fields, *Parameter.model_fields, *Metric.model_fields, *pruners]
+    keys = [*SweepFile.model_fields, *Parameter.model_fields, *Objective.model_fields, *pruners]
     for key in (*keys, *methods, *get_args(Distribution)):
         assert re.search(rf"[`{{ ]{key}[:`,}} ]", page), key
