@@ -8,18 +8,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from backproplab.config.experiment import Role, keys
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences, lookup
 from backproplab.report.gathering import Record, read_sweep
 from backproplab.runs import best_by
 
-NO_DIFFERENCE = ("name", "tensorboard", "engine")  # keys that change no number
 WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}
 
 
@@ -149,7 +149,7 @@ def compare(
     chosen = _ranking(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
-    left_out = {*NO_DIFFERENCE, *(["seed"] if group_seeds else [])}
+    left_out = {*keys(Role.NO_NUMBER), *(["seed"] if group_seeds else [])}
     read = [at for at, group in enumerate(groups) if group[0].config]
     found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
@@ -227,10 +227,10 @@ def _identity(record: Record) -> Any:
         return record.trial
     if not record.config:
         return record.info.folder
-    return repr(_without(record.config, {*NO_DIFFERENCE, "seed"}))
+    return repr(_without(record.config, keys(Role.NO_NUMBER) | {"seed"}))
 
 
-def _without(tree: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in keys}
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from backproplab.config.experiment import added_defaults
 from backproplab.config.scalars import plain
 from backproplab.config.yaml_source import parse_yaml, read_yaml
 from backproplab.errors import ConfigError, RunError
@@ -101,7 +102,8 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
             warnings.append(f"{run.selector}: run.json is missing or damaged")
         details = read_json(run.folder / "run.json")
         try:
-            config = read_config(run.folder / "config.yaml", parsed)
+            read = read_config(run.folder / "config.yaml", parsed)
+            config = read and added_defaults() | read
         except ConfigError as error:
             warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
             config = {}
