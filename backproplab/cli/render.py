@@ -14,6 +14,7 @@ from rich.text import Text
 
 from backproplab import text
 from backproplab.measures import POSITION, listed, of_split
+from backproplab.status import Status
 from backproplab.text import counted
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
     from backproplab.sweep.standing import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
-STYLES = {"completed": "green", "running": "yellow", "paused": "yellow", "pruned": "dim"}
+STYLES = {
+    Status.COMPLETED: "green",
+    Status.RUNNING: "yellow",
+    Status.PAUSED: "yellow",
+    Status.PRUNED: "dim",
+}
 
 
 def console() -> Console:
@@ -60,7 +66,7 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     out = console()
     for result in results:
         state = result.state
-        style = "green" if state.status == "completed" else "red"
+        style = "green" if Status(state.status) is Status.COMPLETED else "red"
         out.print(
             Text.assemble(
                 ("\n" + result.folder.name, "bold"), "  ", (state.status, style),

@@ -19,6 +19,7 @@ from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences, lookup
 from backproplab.report.gathering import Record, read_sweep
 from backproplab.runs import best_by
+from backproplab.status import Status
 
 WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}
 
@@ -52,20 +53,18 @@ class Trial:
     @property
     def counted(self) -> tuple[Record, ...]:
         """The runs that numbers are of: the completed and the pruned ones, else those so far."""
-        for statuses in (("completed", "pruned"), ("interrupted", "running", "paused")):
-            if found := tuple(r for r in self.records if r.info.status in statuses):
-                return found
-        return ()
+        counted = tuple(r for r in self.records if r.info.status.counts)
+        return counted or tuple(r for r in self.records if r.info.status.is_under_way)
 
     @property
     def status(self) -> str:
         """``completed``, ``diverged``, ``diverged 2/5``, ``missing 2/3``."""
         total = max(self.asked, len(self.records))
-        counts = Counter(record.info.status for record in self.records)
+        counts = Counter[str](record.info.status for record in self.records)
         counts += Counter(missing=total - len(self.records))
         if len(counts) == 1:
             return next(iter(counts))
-        bad = {status: n for status, n in sorted(counts.items()) if status != "completed"}
+        bad = {status: n for status, n in sorted(counts.items()) if status != Status.COMPLETED}
         return ", ".join(f"{status} {n}/{total}" for status, n in bad.items())
 
     def numbers(self, name: str) -> list[float]:
@@ -100,7 +99,7 @@ class Trial:
         if mean is None:
             return 3, 0.0
         statuses = [record.info.status for record in self.records]
-        done = 0 if "pruned" in statuses else statuses.count("completed")
+        done = 0 if Status.PRUNED in statuses else statuses.count(Status.COMPLETED)
         whole = done == max(self.asked, len(statuses))
         return (0 if whole else 1 if done else 2), self.metric.sign * mean
 

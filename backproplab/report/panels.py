@@ -18,6 +18,7 @@ from backproplab.report.markup import Markup, element
 from backproplab.report.parallel import parallel_figure
 from backproplab.report.series import bands, pace
 from backproplab.report.theme import TRIALS
+from backproplab.status import Status
 
 GREY = 60  # curves of trials beyond the best
 LABELED = 4  # keys that a label can say
@@ -71,7 +72,7 @@ def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) ->
     by_name = {panel.name: panel for panel in drawn}
     panel = by_name.get(comparison.metric.name, drawn[0])
     best = comparison.trials[: len(panel.best)]
-    whole = [trial for trial in best if trial.status == "completed"]  # others end in an epoch
+    whole = [trial for trial in best if trial.status == Status.COMPLETED]  # others end in an epoch
     if len({round(pace(trial, "steps")) for trial in whole}) < 2:
         return []
 
@@ -116,7 +117,7 @@ def keys(comparison: Comparison) -> list[Markup]:
         return []
     seeds = "'s mean, a line its range over seeds" if comparison.several_seeds else ""
     caption = f"{name}: a point is a trial{seeds}, a triangle one beyond the axis, × a divergence"
-    pruned = any("pruned" in trial.status for trial in comparison.trials)
+    pruned = any(Status.PRUNED in trial.status for trial in comparison.trials)
     caption += ", hollow one that was pruned." if pruned else "."
     parts = [
         element("h2", f"{name} by key"),
@@ -145,7 +146,7 @@ def _two_keys(comparison: Comparison) -> list[Markup]:
 def _all_keys(comparison: Comparison) -> list[Markup]:
     """Parallel coordinates, where there is more than one key; the last is the most important."""
     measured = sum(t.mean(t.metric.name) is not None for t in comparison.trials)  # they come first
-    lost = [trial for trial in comparison.trials[measured:] if "diverged" in trial.status]
+    lost = [trial for trial in comparison.trials[measured:] if Status.DIVERGED in trial.status]
     trials = [*comparison.trials[:measured], *lost]
     if len(comparison.keys) < 2 or measured < 2:
         return []

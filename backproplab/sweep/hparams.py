@@ -27,6 +27,7 @@ from typing import Any
 
 from backproplab.files import machine_limits
 from backproplab.runs import RunInfo, best_by, read_run
+from backproplab.status import Status
 from backproplab.sweep.schema import Objective
 
 FOLDER = ".hparams"
@@ -87,7 +88,7 @@ def _plain(value: Any) -> bool | float | str:
 def _means(runs: Sequence[RunInfo], metric: Objective) -> dict[str, float]:
     """The mean of every metric over the complete runs that have it, where the sweep asks for it;
     of those that were pruned, where they stood."""
-    counted = [run for run in runs if run.status in ("completed", "pruned")]
+    counted = [run for run in runs if run.status.counts]
     at_best = metric.at == "best"
     rows = [
         run.metrics | (best_by(run, metric.name, metric.minimizes) if at_best else {})
@@ -104,6 +105,6 @@ def _means(runs: Sequence[RunInfo], metric: Objective) -> dict[str, float]:
 
 def _status(runs: Sequence[RunInfo]) -> str:
     statuses = {run.status for run in runs}
-    if statuses & {"failed", "diverged"}:
+    if statuses & {Status.FAILED, Status.DIVERGED}:
         return "failure"
-    return "success" if statuses == {"completed"} else "unknown"
+    return "success" if statuses == {Status.COMPLETED} else "unknown"
