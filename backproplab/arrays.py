@@ -1,6 +1,4 @@
-"""Array: NumPy's array of any shape and type, as annotations call it."""
-
-from __future__ import annotations
+"""Array: a NumPy array of any shape and type, as annotations name it."""
 
 from typing import Any
 

@@ -16,12 +16,14 @@ Goal = Literal["min", "max"]
 Row = dict[str, float]  # value by measure, or by split and measure
 
 SPLITS = {"train": "", "validation": "val_", "test": "test_"}
+POSITION = ("epoch", "step", "split")  # columns of metrics.csv; every other one is a measure
 
 
 class Measure(NamedTuple):
     """One measured quantity.
 
-    goal: which way it is better; None for a quantity that ranks nothing and cannot be monitored.
+    goal: which way it is better; None for a quantity that is shown only: no run is ranked by it,
+        unless the user says which way, and none monitors it.
     label: what axes and tables call it.
     """
 
@@ -54,9 +56,36 @@ def parsed(name: str) -> tuple[str, str]:
     return "train", name
 
 
+LOSS = measure("loss", "min")
+
+
+def named(split: str, name: str) -> str:
+    """The inverse of ``parsed``: ``val_accuracy`` for the validation split's ``accuracy``."""
+    return SPLITS[split] + name
+
+
 def prefixed(split: str, row: Mapping[str, float]) -> Row:
     """The row of one split, by the names that it has among those of all splits."""
-    return {SPLITS[split] + name: value for name, value in row.items()}
+    return {named(split, name): value for name, value in row.items()}
+
+
+def of_split(split: str, row: Mapping[str, float]) -> Row:
+    """The inverse of ``prefixed``: what a row of several splits holds of this one."""
+    values = {parsed(name): value for name, value in row.items()}
+    return {name: value for (owner, name), value in values.items() if owner == split}
+
+
+def listed(names: Iterable[str]) -> list[str]:
+    """The columns of a table whose columns nobody chose, each once: the losses of each epoch, and
+    the other measures of examples that were not trained on."""
+
+    def is_listed(name: str) -> bool:
+        split, bare = parsed(name)
+        return split != ("test" if bare == LOSS.name else "train")
+
+    splits = list(SPLITS)
+    found = dict.fromkeys(filter(is_listed, names))
+    return sorted(found, key=lambda name: splits.index(parsed(name)[0]))
 
 
 def goal_of(name: str) -> Goal | None:
@@ -66,10 +95,10 @@ def goal_of(name: str) -> Goal | None:
 
 
 def label_of(name: str) -> str:
-    """``validation accuracy`` for ``val_accuracy``."""
+    """``validation accuracy`` for ``val_accuracy``, ``training accuracy`` for ``accuracy``."""
     split, bare = parsed(name)
     label = MEASURES[bare].label if bare in MEASURES else bare.replace("_", " ")
-    return label if split == "train" else f"{split} {label}"
+    return f"{'training' if split == 'train' else split} {label}"
 
 
 def monitored(name: str, measured: Iterable[str], key: str) -> Goal:

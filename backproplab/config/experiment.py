@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -55,6 +56,7 @@ def _threads(value: Any) -> Any:
 
 
 MOST_THREADS = 1024
+ADDED = ("learner",)  # keys that version 0.1 did not have
 Threads = Annotated[
     int | Literal["auto"],
     PlainValidator(_threads),
@@ -166,6 +168,13 @@ def keys(role: Role) -> frozenset[str]:
     """The keys of Experiment with this role."""
     fields = Experiment.model_fields
     return frozenset(name for name, field in fields.items() if role in field.metadata)
+
+
+@cache
+def added_defaults() -> dict[str, Any]:
+    """The keys that version 0.1 did not have, with the value that its configs mean, as JSON."""
+    tree = Experiment.model_validate({"data": "circle"}).model_dump(mode="json", exclude_none=True)
+    return {key: tree[key] for key in ADDED if key in tree}
 
 
 def not_swept() -> dict[str, str]:
