@@ -14,8 +14,9 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, central_difference
 from backproplab.autograd.graph import flops
 from backproplab.config import Experiment
-from backproplab.experiment import Parts, build
-from backproplab.learners import Backprop
+from backproplab.experiment import build
+from backproplab.learners import Descent
+from backproplab.learners.backprop import BackpropSource
 
 STEPS = (1e-5, 1e-6, 1e-7)
 ROUNDING = 1e-9  # what rounding may do to one central difference of a loss near 1
@@ -60,7 +61,7 @@ class Cost:
 class Check:
     """The whole answer."""
 
-    parts: Parts
+    weights: int
     layers: tuple[LayerRow, ...]
     gradients: tuple[GradientRow, ...]
     cost: Cost
@@ -77,9 +78,10 @@ def check(experiment: Experiment, examples: int = 8, entries: int | None = 40) -
     parts = build(experiment.model_copy(update={"dtype": "float64", "batch_size": None}))
     batch = parts.split(parts.splits.train.take(np.arange(min(examples, len(parts.splits.train)))))
     generator = np.random.default_rng(experiment.seed)
-    weights = parts.parameters.trainable
+    descent = parts.descent()
+    weights = descent.parameters.trainable
     weights += 0.01 * generator.standard_normal(weights.shape)
-    probe = _Probe(parts, batch.inputs, batch.encoded)
+    probe = _Probe(descent, batch.inputs, batch.encoded)
     started = time.perf_counter()
     probe.learn()
     backprop = time.perf_counter() - started
@@ -90,14 +92,15 @@ def check(experiment: Experiment, examples: int = 8, entries: int | None = 40) -
     )
     numeric = time.perf_counter() - started
     cost = Cost(sum(row.asked for row in rows), probe.passes, numeric, backprop)
-    return Check(parts, tuple(layer_rows(parts)), rows, cost)
+    return Check(descent.network.size, tuple(layer_rows(descent)), rows, cost)
 
 
-def layer_rows(parts: Parts) -> list[LayerRow]:
+def layer_rows(descent: Descent) -> list[LayerRow]:
     """The network layer by layer, with the operations that one example costs forward."""
-    weights, x = parts.parameters.tensors(), np.ones((1, *parts.network.input_shape))
+    network = descent.network
+    weights, x = descent.parameters.tensors(), np.ones((1, *network.input_shape))
     rows = []
-    for place in parts.network.places:
+    for place in network.places:
         y = place.apply(weights, Tensor(x, None, True), None)
         rows.append(LayerRow(place.name, place.output_shape, place.parameters, flops(y)))
         x = y.value
@@ -107,9 +110,9 @@ def layer_rows(parts: Parts) -> list[LayerRow]:
 class _Probe:
     """The loss of one batch as a function of single weights; chance falls the same each time."""
 
-    def __init__(self, parts: Parts, inputs: Array, targets: Array) -> None:
-        self.learner = Backprop(
-            parts.network, parts.loss, parts.parameters, _same_chance(), engine="eager"
+    def __init__(self, descent: Descent, inputs: Array, targets: Array) -> None:
+        self.learner = BackpropSource(
+            descent.network, descent.loss, descent.parameters, _same_chance(), engine="eager"
         )
         self.inputs, self.targets = inputs, targets
         self.passes = 0

@@ -8,6 +8,7 @@ BackpropLabError            1   failed: a check, a trial, a bug
 ├── RunError                5   a run or checkpoint that is unusable, locked or of another run
 ├── MachineError            6   the machine's limit: disk, permission, memory
 ├── RefusedError            7   refused for safety
+├── FinishedError           0   there is nothing left to do
 └── StoppedError          130   stopped by a signal (143 for SIGTERM, 129 for SIGHUP)
 
 This file imports nothing of the house.
@@ -87,6 +88,12 @@ class RefusedError(BackpropLabError):
     """The command could destroy something that is not ours, so it does nothing."""
 
     exit_code = 7
+
+
+class FinishedError(BackpropLabError):
+    """What was asked for is there already: no failure."""
+
+    exit_code = 0
 
 
 class StoppedError(BackpropLabError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from backproplab.train.range_test import RangeTest
+    from backproplab.learners.range_test import RangeTest
 
 LARGEST = 1e4  # the largest learning rate that a config takes
 ROWS = 13  # of the table
@@ -39,7 +39,7 @@ def command(
     from backproplab.errors import BackpropLabError, ConfigError
     from backproplab.experiment import build, find_learning_rate
     from backproplab.files import write_atomic
-    from backproplab.train.figures import range_figure
+    from backproplab.report.range_figure import range_figure
 
     experiment, document = config.read(path, *(overrides or []))
     file = _usable(figure or Path(f"find-lr-{experiment.name}.svg"))
@@ -71,7 +71,7 @@ def _check_limits(smallest: float, largest: float) -> None:
 def _usable(file: Path) -> Path:
     """The figure's place, if nothing stands there but a figure of ours."""
     from backproplab.errors import ConfigError, RefusedError
-    from backproplab.train.figures import FORMS, SIGNATURE
+    from backproplab.report.range_figure import FORMS, SIGNATURE
 
     if file.suffix[1:].lower() not in FORMS:
         valid = ", ".join(f".{form}" for form in FORMS)

@@ -19,6 +19,7 @@ from backproplab.text import counted
 
 if TYPE_CHECKING:
     from backproplab.checking import Check
+    from backproplab.config import Experiment
     from backproplab.experiment import Parts, Result
     from backproplab.runs import Outcome, Plan, RunInfo
     from backproplab.sweep.standing import Standing
@@ -44,15 +45,13 @@ def header(parts: Parts) -> None:
     e, splits = parts.experiment, parts.splits
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = " / ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)
-    steps = f", at most {counted(e.steps, 'update')}" if e.steps else ""
-    updates = counted(parts.updates_per_epoch, "update")
-    of = f" of {parts.batch_length:,}" if e.batch_mode == "minibatch" else ""
-    schedule = "" if e.schedule.name == "constant" else f" ({e.schedule.name})"
+    network, loss = parts.network, parts.loss
+    size = f"{network}, {network.size:,} parameters, " if network else ""
     rows = {
-        "model": f"{parts.network}, {len(parts.parameters):,} parameters, {e.dtype}",
+        "model": f"{size}{e.dtype}",
         "data": f"{e.data.name}, {splits.task}: {counts}",
-        "training": f"{e.optimizer.name}, learning rate {e.rate:g}{schedule}, {parts.loss.name}",
-        "steps": f"{e.batch_mode}{of}, {updates} an epoch, {counted(e.epochs, 'epoch')}{steps}",
+        "training": f"{_method(e)}{f', {loss.name}' if loss else ''}",
+        "steps": _steps(parts),
         "seed": str(e.seed),
         "threads": str(e.threads),
     }
@@ -61,12 +60,32 @@ def header(parts: Parts) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(*lines, sep="\n")
 
 
+def _method(e: Experiment) -> str:
+    """``adam, learning rate 0.001 (cosine)``; another learner by its name."""
+    if "optimizer" not in e.learner.uses:
+        return e.learner.name
+    schedule = "" if e.schedule.name == "constant" else f" ({e.schedule.name})"
+    return f"{e.optimizer.name}, learning rate {e.learning_rate:g}{schedule}"
+
+
+def _steps(parts: Parts) -> str:
+    """``minibatch of 32, 1,688 updates an epoch, 10 epochs``."""
+    e, unit = parts.experiment, parts.experiment.learner.unit
+    if not e.learner.batches:
+        every = counted(parts.updates_per_epoch, unit)
+        return f"{counted(parts.updates, unit)}, measured every {every}"
+    of = f" of {parts.batch_length:,}" if e.batch_mode == "minibatch" else ""
+    most = f", at most {counted(e.steps, unit)}" if e.steps else ""
+    each = counted(parts.updates_per_epoch, unit)
+    return f"{e.batch_mode}{of}, {each} an epoch, {counted(e.epochs, 'epoch')}{most}"
+
+
 def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     """How each experiment ended, and what to type next."""
     out = console()
     for result in results:
-        state = result.state
-        style = "green" if Status(state.status) is Status.COMPLETED else "red"
+        state = result.progress
+        style = "green" if state.status is Status.COMPLETED else "red"
         out.print(
             Text.assemble(
                 ("\n" + result.folder.name, "bold"), "  ", (state.status, style),
@@ -75,9 +94,9 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
                 f"{state.seconds:.2f} s",
             )
         )  # fmt: skip
-        if state.best:
-            best = {k: v for k, v in state.best.items() if k != "epoch"}
-            out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {text.row(best)}"))
+        if result.best:
+            best = {k: v for k, v in result.best.items() if k != "epoch"}
+            out.print(Text(f"  best  epoch {int(result.best['epoch'])}: {text.row(best)}"))
         if result.restored_epoch:
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
@@ -192,7 +211,7 @@ def check(result: Check, tolerance: float) -> None:
         word = word if row.reached else Text("not reached", style="yellow")
         gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", f"{row.error:.1e}", word)
     out.print("", gradients, sep="\n")
-    cost, count = result.cost, len(result.parts.parameters)
+    cost, count = result.cost, result.weights
     out.print(
         f"\nnumeric   {cost.numeric_passes:,} forward passes for {cost.entries:,} of {count:,} "
         f"weights, {cost.numeric_seconds:.3f} s (all of them take {2 * count:,} passes)"

@@ -65,21 +65,22 @@ def _train(experiments: dict[str, Experiment | Parts], log_dir: Path, progress: 
     from backproplab.cli import render
     from backproplab.errors import DivergedError, StoppedError
     from backproplab.experiment import run
-    from backproplab.train.progress import progress as shown
+    from backproplab.loop.progress import progress as shown
 
     session = runs.create_session(runs.open_log_root(log_dir))
     results: list[Result] = []
     with runs.lock_session(session):
         for name, experiment in experiments.items():
             folder = runs.experiment_folder(session, name)
-            results.append(run(experiment, folder, [shown(progress, name)]))
-            if results[-1].state.signal:
+            results.append(run(experiment, folder, displays=[shown(progress, name)]))
+            if results[-1].signal:
                 break
     render.summary(results, session, log_dir)
-    signal, rest = results[-1].state.signal, list(experiments)[len(results) :]
+    signal, rest = results[-1].signal, list(experiments)[len(results) :]
     if signal and (results[-1].status == "interrupted" or rest):
         untrained = f"; not trained: {', '.join(rest)}" if rest else ""
-        raise StoppedError(f"stopped; the weights so far are saved{untrained}", signal)
+        saved = "the position is saved" if results[-1].saved else "nothing was saved"
+        raise StoppedError(f"stopped; {saved}{untrained}", signal)
     diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status == "diverged"]
     if diverged:
         raise DivergedError("\n".join(diverged))

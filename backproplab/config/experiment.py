@@ -5,29 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     PlainValidator,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from backproplab.autograd.engines import EngineName
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
+from backproplab.learners import GradientDescent, Learner
+from backproplab.loop import EarlyStopping
 from backproplab.nn import Loss, Model
 from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
 from backproplab.optim.schedules import Constant
 from backproplab.spec import Count, Spec
-from backproplab.train.callbacks import EarlyStopping
 
 
 def _plain_name(name: str) -> str:
@@ -89,7 +91,7 @@ class NotSwept:
 class TensorBoard(Spec):
     """What is written for TensorBoard beside the scalars.
 
-    histograms: every so many epochs; 0 for never.
+    histograms: write them every n epochs; 0 disables them.
     """
 
     histograms: int = Field(default=1, ge=0, le=10**9)
@@ -98,6 +100,9 @@ class TensorBoard(Spec):
 class Experiment(Spec):
     """One training run, described. ``data`` is needed, every other key has a default.
 
+    A learner that has no use for a key refuses it: ``optimizer`` is gradient descent's.
+
+    learner: how weights are found; by default gradient_descent, by backprop.
     name: the folder of the run and its name in TensorBoard; by default the file's name.
     seed: the root of every random stream.
     learning_rate: by default the optimizer's own.
@@ -105,8 +110,10 @@ class Experiment(Spec):
     clipping: how large a gradient may be, ``{global_norm: 1}``.
     batch_mode: ``batch`` (all examples an update), ``stochastic`` (one), ``minibatch``.
     batch_size: read in minibatch mode only; by default 32, or all examples if they are fewer.
-    accumulate: so many batches make one update, by the mean of their gradients.
-    epochs, steps: where training ends, whichever comes first.
+    accumulate: number of batches per update; their gradients are averaged.
+    epochs: after which training ends.
+    steps: after which training ends, if that is before: updates, or whatever the learner counts.
+    evaluate_every: steps an epoch, for a learner without batches; by default a tenth of ``steps``.
     engine: ``replay`` records a step once and replays it, ``eager`` builds its graph each time,
         ``auto`` replays what can be replayed; the numbers are the same.
     threads: of BLAS; ``auto`` chooses by the size of the largest product.
@@ -123,6 +130,7 @@ class Experiment(Spec):
     ] = 42
     dtype: Literal["float32", "float64"] = "float32"
     data: Dataset
+    learner: Learner = GradientDescent()
     model: Model = Model()
     loss: Loss = Auto()
     optimizer: Optimizer = Adam()
@@ -134,6 +142,7 @@ class Experiment(Spec):
     accumulate: Count = 1
     epochs: Annotated[Count, Role.OWN, Role.LENGTH] = 10
     steps: Annotated[Count | None, Role.LENGTH] = None
+    evaluate_every: Count | None = None
     early_stopping: Annotated[EarlyStopping | None, Role.OWN] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
@@ -153,15 +162,44 @@ class Experiment(Spec):
         if not isinstance(fields, dict) or fields.get("learning_rate") is not None:
             return fields
         try:
+            learner = Learner.parse(fields.get("learner", GradientDescent()))
             optimizer = Optimizer.parse(fields.get("optimizer", Adam()))
-        except ValueError:  # told with the other problems, at its own place
+        except ValueError:  # reported with the other problems, at its own place
+            return fields
+        if "learning_rate" not in learner.uses:
             return fields
         return {**fields, "learning_rate": optimizer.default_learning_rate}
 
+    @model_validator(mode="after")
+    def _every_key_is_used(self) -> Self:
+        """Raises an error for each key that is set and that the learner has no use for."""
+        unused = [key for key in type(self).model_fields if key in self.unused_keys]
+        errors = [
+            InitErrorDetails(type=_not_used(self.learner), loc=(key,), input=getattr(self, key))
+            for key in unused
+            if key in self.model_fields_set and getattr(self, key) is not None
+        ]
+        if errors:
+            raise ValidationError.from_exception_data("Experiment", errors)
+        return self
+
     @property
-    def rate(self) -> float:
-        """The learning rate, given or default."""
-        return self.learning_rate or self.optimizer.default_learning_rate
+    def unused_keys(self) -> frozenset[str]:
+        """The keys that the learner has no use for."""
+        own = BATCHED if self.learner.batches else UNBATCHED
+        return SOMETIMES - own - self.learner.uses
+
+
+BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
+UNBATCHED = frozenset({"evaluate_every"})
+SOMETIMES = (
+    BATCHED | UNBATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
+)
+
+
+def _not_used(learner: Learner) -> PydanticCustomError:
+    what = "the learner {learner} has no use for it"
+    return PydanticCustomError("not_used", what, {"learner": learner.name, "hint": "remove it"})
 
 
 def keys(role: Role) -> frozenset[str]:

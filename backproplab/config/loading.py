@@ -60,9 +60,16 @@ def located(error: ConfigError, document: Document) -> ConfigError:
 
 
 def to_yaml(experiment: Experiment) -> str:
-    """The resolved config: every key, in the order of the docs; loading it gives it back."""
-    tree = experiment.model_dump(mode="json", exclude_none=True)
+    """The resolved config: every key that is used; loading it gives the experiment back."""
+    tree = tree_of(experiment)
     return "".join(_section(key, json.dumps(value)) for key, value in tree.items())
+
+
+def tree_of(experiment: Experiment) -> dict[str, Any]:
+    """Every key that is used, with its value as JSON has it, in the order of the docs."""
+    return experiment.model_dump(
+        mode="json", exclude_none=True, exclude=set(experiment.unused_keys)
+    )
 
 
 @lru_cache(maxsize=256)  # the runs of a sweep have most of their sections in common

@@ -1,7 +1,8 @@
-"""build(Experiment) -> Parts; run(Experiment, folder) -> Result."""
+"""build(Experiment) -> Parts; run(Experiment, folder) -> Result; resume(folder) -> Result."""
 
-from backproplab.experiment.limits import goals
+from backproplab.experiment.course import Result
 from backproplab.experiment.parts import Parts, build
-from backproplab.experiment.run import Result, find_learning_rate, run
+from backproplab.experiment.resume import resume
+from backproplab.experiment.run import find_learning_rate, run
 
-__all__ = ["Parts", "Result", "build", "find_learning_rate", "goals", "run"]
+__all__ = ["Parts", "Result", "build", "find_learning_rate", "resume", "run"]

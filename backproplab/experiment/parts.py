@@ -1,9 +1,13 @@
-"""Parts: what an experiment is made of; ``build`` makes them from its description."""
+"""Parts: what an experiment is made of; ``build`` makes them from its description.
+
+They hold no weights: a learner draws those when it begins, so parts can be used more than once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,35 +23,51 @@ from backproplab.data import (
     load,
     updates_per_epoch,
 )
-from backproplab.errors import ConfigError
-from backproplab.experiment.limits import check_memory, loss_problems, size_problems, threads_for
-from backproplab.learners import Backprop
-from backproplab.nn import Loss, Metric, Network, ParameterVector, metrics_of
-from backproplab.optim import Rate, Updater
+from backproplab.errors import ConfigError, Problem
+from backproplab.experiment.limits import (
+    check_memory,
+    length_problems,
+    loss_problems,
+    monitor_problems,
+    size_problems,
+    threads_for,
+)
+from backproplab.learners import Descent, Material, Split
+from backproplab.learners.backprop import tile_length
+from backproplab.loop import Length
+from backproplab.measures import SPLITS, Measure
+from backproplab.nn import Loss, Metric, Network, metrics_of
 from backproplab.streams import stream
-from backproplab.train.loop import Split
 
 Loader = Callable[[Dataset, int, np.dtype[Any]], Splits]
-BATCH_SIZE = 32  # where a config gives none, and the data have so many
+BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
+EVALUATIONS = 10  # of a learner without batches, where a config does not say how often
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What an experiment is made of, ready to train."""
+    """What an experiment is made of, ready to train.
+
+    network, loss: None for a learner that has no use for the keys ``model`` and ``loss``.
+    """
 
     experiment: Experiment
     splits: Splits
-    network: Network
-    loss: Loss
+    network: Network | None
+    loss: Loss | None
     metrics: tuple[Metric, ...]
-    parameters: ParameterVector
 
     @property
     def updates_per_epoch(self) -> int:
-        return updates_per_epoch(*self.batching)
+        """Steps an epoch."""
+        e = self.experiment
+        if e.learner.batches:
+            return updates_per_epoch(*self.batching)
+        return e.evaluate_every or max(-(-(e.steps or 1) // EVALUATIONS), 1)
 
     @property
     def batch_length(self) -> int:
+        """Examples a step."""
         return batch_length(*self.batching)
 
     @property
@@ -58,36 +78,60 @@ class Parts:
 
     @property
     def threads(self) -> int:
-        """Of BLAS, once ``build`` has chosen."""
+        """Threads of BLAS, once ``build`` has chosen."""
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
 
     @property
+    def length(self) -> Length:
+        """How long the run is."""
+        e, each = self.experiment, self.updates_per_epoch
+        epochs = e.epochs if e.learner.batches else -(-(e.steps or 1) // each)
+        return Length(epochs, each, e.steps)
+
+    @property
     def updates(self) -> int:
-        """Of the whole run, if nothing stops it early."""
-        planned = self.experiment.epochs * self.updates_per_epoch
+        """Steps of the whole run, if nothing ends it early."""
+        planned = self.length.epochs * self.updates_per_epoch
         return min(planned, self.experiment.steps or planned)
 
-    def learner(self) -> Backprop:
-        """What fills the gradient of these weights; a config that accumulates sets its tiles."""
+    @cached_property
+    def material(self) -> Material:
+        """What the learner is given."""
         e = self.experiment
-        generator = stream(e.seed, "dropout")
-        tile = e.batch_size if e.accumulate > 1 else None
-        return Backprop(self.network, self.loss, self.parameters, generator, e.engine, tile)
+        found = {name: getattr(self.splits, name) for name in SPLITS}
+        uses = e.learner.uses | ({"batch_size", "accumulate"} if e.learner.batches else set())
+        return Material(
+            task=self.splits.task,
+            splits={name: self.split(examples) for name, examples in found.items() if examples},
+            network=self.network,
+            loss=self.loss,
+            metrics=self.metrics,
+            keys={key: getattr(e, key) for key in uses},
+            seed=e.seed,
+            dtype=np.dtype(e.dtype),
+            steps=self.updates,
+            engine=e.engine,
+        )
 
-    def updater(self, learner: Backprop) -> Updater:
-        """The optimizer at its beginning, at work on these weights."""
-        optimizer, weights = self.experiment.optimizer, self.parameters
-        slots = {name: weights.twin().flat for name in optimizer.slots}
-        return Updater(optimizer, weights.trainable, learner.gradient.flat, slots)
+    def descent(self) -> Descent:
+        """Gradient descent at its beginning. Raises ConfigError for another learner."""
+        learning = self.experiment.learner.begin(self.material)
+        if not isinstance(learning, Descent):
+            what = f"learner: {self.experiment.learner.name} has no gradient"
+            raise ConfigError(Problem("", what, "use learner=gradient_descent"))
+        return learning
 
-    def order(self) -> Order:
-        """The batches, from the first epoch on."""
+    def order(self) -> Order | None:
+        """The batches, from the first epoch on; None for a learner without batches."""
+        if not self.experiment.learner.batches:
+            return None
         mode, examples, _ = self.batching
         return Order(mode, examples, self.batch_length, stream(self.experiment.seed, "shuffle"))
 
-    def rate(self) -> Rate:
-        """The learning rate of this run."""
-        return self.experiment.schedule.begin(self.experiment.rate, self.updates)
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What the learner measures of each split."""
+        return self.experiment.learner.measures(self.splits.task)
 
     @property
     def monitor(self) -> str:
@@ -95,39 +139,58 @@ class Parts:
         stopping = self.experiment.early_stopping
         if stopping:
             return stopping.monitor
-        return "val_loss" if self.splits.validation else "loss"
+        prefix = SPLITS["validation"] if self.splits.validation else ""
+        return prefix + self.measures[0].name
 
     def split(self, examples: Examples) -> Split:
-        dtype = self.parameters.flat.dtype
-        encoded = self.loss.encode(examples.targets, self.splits.task, dtype)
-        return Split(examples.inputs, examples.targets, encoded)
+        """A split with its targets as the loss takes them."""
+        targets = examples.targets
+        if self.loss:
+            targets = self.loss.encode(targets, self.splits.task, np.dtype(self.experiment.dtype))
+        return Split(examples.inputs, examples.targets, targets)
 
 
 def build(experiment: Experiment, data: Loader = load) -> Parts:
-    """Load the data, make the network and draw its first weights.
+    """Load the data and make the network.
 
     data: loads them; several runs may share what it gives.
     Raises ConfigError with every combination that cannot work, and DataError. Writes nothing.
     """
-    dtype = np.dtype(experiment.dtype)
-    splits = data(experiment.data, experiment.seed, dtype)
-    loss = experiment.loss.resolve(splits.task)
-    problems = [*loss_problems(loss, splits), *size_problems(experiment, splits)]
-    if experiment.batch_size is None and experiment.batch_mode == "minibatch":
+    learner = experiment.learner
+    splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
+    problems = [*size_problems(experiment, splits), *length_problems(experiment)]
+    loss = experiment.loss.resolve(splits.task) if "loss" in learner.uses else None
+    if loss:
+        problems += loss_problems(loss, splits)
+    mini = learner.batches and experiment.batch_mode == "minibatch"
+    if experiment.batch_size is None and mini:
         size = min(BATCH_SIZE, len(splits.train))
         experiment = experiment.model_copy(update={"batch_size": size})
     network = None
     try:
-        network = experiment.model.network(splits.input_shape, loss.units(splits.task))
-        check_memory(network, experiment)
+        if "model" in learner.uses:
+            units = loss.units(splits.task) if loss else splits.task.outputs
+            network = experiment.model.network(splits.input_shape, units)
+            check_memory(network, experiment)
     except ConfigError as error:
         problems += error.problems
-    if problems or network is None:
+    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task))
+    problems += monitor_problems(experiment, parts.measures, splits.validation is not None)
+    if problems:
         raise ConfigError(*problems)
-    parameters = network.parameters(dtype)
-    network.initialize(parameters, stream(experiment.seed, "init"))
-    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), parameters)
+    if problems := learner.problems(parts.material):
+        raise ConfigError(*problems)
+    return _with_threads(parts)
+
+
+def _with_threads(parts: Parts) -> Parts:
+    """With the number of BLAS threads, where the config leaves it open."""
+    experiment, network = parts.experiment, parts.network
     if experiment.threads != "auto":
         return parts
-    threads = threads_for(network, min(parts.batch_length, parts.learner().tile))
+    threads = 1
+    if network and experiment.learner.batches:
+        tile = experiment.batch_size if experiment.accumulate > 1 else None
+        tile = tile or tile_length(network, network.parameters(np.dtype(experiment.dtype)))
+        threads = threads_for(network, min(parts.batch_length, tile))
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

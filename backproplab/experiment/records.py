@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
+import secrets
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from backproplab import environment
 from backproplab.experiment.parts import Parts
-from backproplab.files import write_atomic
-from backproplab.runs.listing import FORMAT
-from backproplab.train.loop import Trainer
-from backproplab.train.state import Row
+from backproplab.learners import Learning
+from backproplab.loop import Lane
+from backproplab.measures import Row
+from backproplab.runs.run_folder import FORMAT
+from backproplab.status import Status
 
 
-def first_record(parts: Parts) -> dict[str, Any]:
+def first(
+    parts: Parts, learning: Learning, initial: str, numerics: dict[str, Any]
+) -> dict[str, Any]:
+    """The record of a run that begins.
+
+    id: random, so that its checkpoints are known.  initial: the hash of its first weights.
+    """
     return {
         "format": FORMAT,
+        "id": secrets.token_hex(8),
         "name": parts.experiment.name,
-        "status": "running",
+        "status": Status.RUNNING,
         "stop_reason": "",
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "started": now(),
         "pid": os.getpid(),
         "seed": parts.experiment.seed,
-        "model": str(parts.network),
-        "parameters": len(parts.parameters),
+        "learner": parts.experiment.learner.name,
+        "model": str(learning),
+        "parameters": learning.size,
         "monitor": parts.monitor,
-        "hashes": {"data": parts.splits.fingerprint, "init": parts.parameters.fingerprint()},
+        "hashes": {"data": parts.splits.fingerprint, "init": initial},
+        "numerics": numerics,
         **environment.describe(),
     }
 
 
-def outcome(trainer: Trainer) -> dict[str, Any]:
-    state = trainer.state
+def outcome(lane: Lane, best: Row, restored_epoch: int) -> dict[str, Any]:
+    """What the record says of a run that has ended, or paused."""
+    progress = lane.progress
     return {
-        "status": state.status,
-        "stop_reason": state.stop_reason,
-        "epochs": state.epoch,
-        "steps": state.step,
-        "examples": state.examples,
-        "seconds": round(state.seconds, 6),
-        "restored_epoch": trainer.restored_epoch,
-        "not_replayed": trainer.learner.refusal,
-        "metrics": _finite(state.metrics),
-        "best": _finite(state.best),
+        "status": progress.status,
+        "stop_reason": progress.stop_reason,
+        "message": lane.message,
+        "epochs": progress.epoch,
+        "steps": progress.step,
+        "examples": progress.examples,
+        "seconds": round(progress.seconds, 6),
+        "restored_epoch": restored_epoch,
+        "not_replayed": lane.learning.refusal,
+        "metrics": _finite(progress.metrics),
+        "best": _finite(best),
     }
 
 
+def now() -> str:
+    """The present instant, as local time with its offset from UTC."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
 def _finite(row: Row) -> dict[str, float | None]:
-    """JSON knows no NaN: such a value is null."""
+    """JSON has no NaN: such a value is null."""
     return {name: value if math.isfinite(value) else None for name, value in row.items()}
-
-
-def write_record(folder: Path, record: dict[str, Any]) -> None:
-    write_atomic(folder / "run.json", json.dumps(record, indent=2, allow_nan=False) + "\n")

@@ -21,11 +21,11 @@ FEW, IN_A_BOX = 10, 4  # entries that are shown of a larger one, and in a drawin
 def report_of(update: Update) -> Report:
     """Forward layer by layer, backward with the chain rule of each, the optimizer's step."""
     parts = update.parts
-    e, count = parts.experiment, len(parts.parameters)
+    e, count = parts.experiment, update.network.size
     limit = EVERY_NUMBER if count <= EVERY_NUMBER else FEW
-    step = f"Update: {e.optimizer.name}, learning rate {e.rate:g}, its first step"
+    step = f"Update: {e.optimizer.name}, learning rate {e.learning_rate:g}, its first step"
     return Report(
-        f"{e.name}: one update by the first example, {parts.network}, {count:,} parameters",
+        f"{e.name}: one update by the first example, {update.network}, {count:,} parameters",
         [
             Section("Forward", _forward(update, limit)),
             Section(
@@ -44,7 +44,7 @@ def _forward(update: Update, limit: int) -> list[str]:
             lines.append(f"{place.name}/{name} = {shown(parameter.old, limit)}")
         lines.append(f"{_made(place, before)} = {shown(value.array, limit)}")
     lines.append(f"target = {shown(update.target, limit)}")
-    inner = f"{update.parts.loss.name}({update.values[-1].name}, target)"
+    inner = f"{update.loss_name}({update.values[-1].name}, target)"
     return [*lines, f"L = {inner} = {number(update.loss)}"]
 
 
@@ -126,9 +126,9 @@ def drawing_of(update: Update) -> Drawing:
         boxes.append(_box(value.name, value.array, value.gradient, "step"))
     last = len(boxes) - 1
     boxes.append(Box("target", "constant", "target", shown(update.target, IN_A_BOX)))
-    boxes.append(Box("L", "result", f"L = {update.parts.loss.name}", short(update.loss)))
+    boxes.append(Box("L", "result", f"L = {update.loss_name}", short(update.loss)))
     arrows += [Arrow(last, last + 2, boxes[last].gradient), Arrow(last + 1, last + 2)]
-    title = f"{update.parts.experiment.name}: {update.parts.network}"
+    title = f"{update.parts.experiment.name}: {update.network}"
     return Drawing(title, tuple(boxes), tuple(arrows))
 
 

@@ -17,10 +17,10 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.errors import ConfigError
 from backproplab.experiment import Parts, build
+from backproplab.learners import Descent, Split
 from backproplab.nn import Activation, Network, Place
 from backproplab.nn.activations import Linear
 from backproplab.streams import stream
-from backproplab.train.loop import Split
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Update:
     """values: the input, then what each of the ``steps`` makes of the one before."""
 
     parts: Parts
+    network: Network
+    loss_name: str
     steps: tuple[Place, ...]
     values: tuple[Value, ...]
     target: Array
@@ -75,15 +77,16 @@ def of_config(path: Path, overrides: Sequence[str]) -> Update:
 
 
 def update(parts: Parts) -> Update:
-    """Forward, backward, and one step of the optimizer; ``parts`` is left with the new weights."""
+    """Forward, backward, and one step of the optimizer. ConfigError for a learner without one."""
     example = parts.split(parts.splits.train.take(np.arange(1)))
-    network = opened(parts.network)
-    weights = parts.parameters.tensors(tracked=True)
+    descent = parts.descent()
+    network = opened(descent.network)
+    weights = descent.parameters.tensors(tracked=True)
     generator = stream(parts.experiment.seed, "dropout")
     made = [Tensor(example.inputs, None, True)]
     for place in network.places:
         made.append(place.apply(weights, made[-1], generator))
-    loss = ops.mean(parts.loss(made[-1], Tensor(example.encoded)), axis=-1)
+    loss = ops.mean(descent.loss(made[-1], Tensor(example.encoded)), axis=-1)
     gradients = backward(loss, Tensor(np.ones_like(loss.value)), made)
     names = ["x", *[place.name for place in network.places]]
     slopes = [None, *map(_slope, network.places, made, made[1:])]
@@ -91,8 +94,9 @@ def update(parts: Parts) -> Update:
         Value(name, y.value[0], gradient.value[0], slope)
         for name, y, gradient, slope in zip(names, made, gradients, slopes, strict=True)
     )
-    parameters = _step(parts, example)
-    return Update(parts, network.places, values, example.encoded[0], loss.item(), parameters)
+    parameters = _step(descent, example)
+    known = parts, descent.network, descent.loss.name, network.places
+    return Update(*known, values, example.encoded[0], loss.item(), parameters)
 
 
 def opened(network: Network) -> Network:
@@ -117,14 +121,13 @@ def _slope(place: Place, x: Tensor, y: Tensor) -> Array | None:
     return slope.value[0]
 
 
-def _step(parts: Parts, example: Split) -> dict[str, Parameter]:
+def _step(descent: Descent, example: Split) -> dict[str, Parameter]:
     """The update as training does it: the learner's gradient, the optimizer's first step."""
-    parameters = parts.parameters
-    learner = parts.learner()
-    learner(example.inputs, example.encoded)
-    gradients = learner.gradient.views
+    parameters, updates = descent.parameters, descent.updates
+    updates.source(example.inputs, example.encoded)
+    gradients = descent.gradient.views
     old = {name: parameters.views[name].copy() for name in gradients}
-    parts.updater(learner)(parts.rate()(0), 1)
+    updates.updater(descent.rate(0), 1)
     return {
         name: Parameter(old[name], gradient, parameters.views[name])
         for name, gradient in gradients.items()

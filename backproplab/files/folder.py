@@ -13,14 +13,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from backproplab.errors import MachineError
-from backproplab.files.atomic import TEMPORARY, machine_limits, sync_directory, write_atomic
+from backproplab.errors import MachineError, RunError
+from backproplab.files.atomic import (
+    TEMPORARY,
+    exclusive_folder,
+    machine_limits,
+    sync_directory,
+    write_atomic,
+)
 
 
 class Log(Protocol):
     """A file that grows."""
 
-    length: int
+    @property
+    def length(self) -> int:
+        """Bytes in it."""
 
     def append(self, data: bytes) -> None:
         """Write all of it: when this returns, it is with the operating system.
@@ -40,6 +48,12 @@ class Log(Protocol):
 class Folder(Protocol):
     """Named files. Reading raises OSError, writing MachineError."""
 
+    def create(self, files: Mapping[str, bytes]) -> None:
+        """Make the folder with these files in it, all at once.
+
+        Raises RunError if there is anything in it.
+        """
+
     def read(self, name: str) -> bytes: ...
 
     def replace(self, name: str, content: bytes) -> None:
@@ -53,6 +67,9 @@ class Folder(Protocol):
 
     def names(self, below: str = "") -> list[str]:
         """The files below a folder; none where there is no such folder."""
+
+    def size(self, name: str) -> int:
+        """Bytes of a file that is there."""
 
     def remove(self, name: str) -> None: ...
 
@@ -72,6 +89,9 @@ class DiskFolder:
 
     def where(self, name: str = "") -> str:
         return str(self.path / name) if name else str(self.path)
+
+    def create(self, files: Mapping[str, bytes]) -> None:
+        exclusive_folder(self.path, files)
 
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
@@ -101,6 +121,9 @@ class DiskFolder:
     def names(self, below: str = "") -> list[str]:
         found = (self.path / below).rglob("*")
         return [path.relative_to(self.path).as_posix() for path in found if path.is_file()]
+
+    def size(self, name: str) -> int:
+        return (self.path / name).stat().st_size
 
     def remove(self, name: str) -> None:
         with machine_limits(self.path / name):
@@ -182,6 +205,11 @@ class MemoryFolder:
     def where(self, name: str = "") -> str:
         return name
 
+    def create(self, files: Mapping[str, bytes]) -> None:
+        if self._files:
+            raise RunError("the folder is not empty; give each run a folder of its own")
+        self._files.update(files)
+
     def read(self, name: str) -> bytes:
         if name not in self._files:
             raise FileNotFoundError(errno.ENOENT, "there is no such file", name)
@@ -202,6 +230,9 @@ class MemoryFolder:
         prefix = f"{below}/" if below else ""
         return [name for name in self._files if name.startswith(prefix)]
 
+    def size(self, name: str) -> int:
+        return len(self._files[name])
+
     def remove(self, name: str) -> None:
         self._files.pop(name, None)
 
@@ -217,7 +248,9 @@ class MemoryLog:
 
     def __init__(self, content: bytearray) -> None:
         self._content = content
-        self.append = content.extend
+
+    def append(self, data: bytes) -> None:
+        self._content += data
 
     @property
     def length(self) -> int:

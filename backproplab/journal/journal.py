@@ -145,6 +145,11 @@ class Journal:
             self.folder.replace(name, content)
             self._kept[name] = hashlib.sha256(content).hexdigest()
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is a position to continue from."""
+        return LAST in self.folder.names(CHECKPOINTS)
+
     def read(self, name: str = LAST) -> Checkpoint | None:
         """The checkpoint of this name; None if there is none. Raises RunError if it is damaged."""
         try:
@@ -193,16 +198,19 @@ class Journal:
         append: to the same event files; else new ones are begun, as after another machine's
         numbers. Raises RunError for a log that is shorter than that.
         """
-        for name in self._found_logs():
+        found = self._found_logs()
+        for name, length in lengths.items():
+            present = self.folder.size(name) if name in found else 0
+            if present < length:
+                raise RunError(
+                    f"{self.folder.where(name)}: damaged: {present:,} bytes, "
+                    f"the checkpoint names {length:,}"
+                )
+        for name in found:
             if name not in lengths:
                 self.folder.remove(name)
         for name, length in lengths.items():
             log = self.folder.log(name)
-            if log.length < length:
-                raise RunError(
-                    f"{self.folder.where(name)}: damaged: {log.length:,} bytes, "
-                    f"the checkpoint names {length:,}"
-                )
             log.cut(length)
             log.close()
         self._continue(lengths, append)

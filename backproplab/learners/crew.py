@@ -32,7 +32,9 @@ class DescentCrew(Learning):
         self.material = first.material
         self.parameters = ParameterVector.stacked([m.parameters for m in members])
         self.gradient = ParameterVector.stacked([m.gradient for m in members])
-        self.slots = {n: ParameterVector.stacked([m.slots[n] for m in members]) for n in first.slots}
+        self.slots = {
+            n: ParameterVector.stacked([m.slots[n] for m in members]) for n in first.slots
+        }
         self.chance = Streams([m.chance for m in members])
         for member in members:
             member.unbind()

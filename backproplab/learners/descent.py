@@ -29,7 +29,7 @@ from backproplab.learners.material import Material
 from backproplab.learners.nonfinite import first_nonfinite
 from backproplab.learners.updates import Updates, loss_of
 from backproplab.measures import Row
-from backproplab.nn import Network
+from backproplab.nn import Loss, Network
 from backproplab.streams import restore_state, state_of
 
 SCALARS = ("learning_rate", "gradient_norm")  # reported by update where they are wanted
@@ -46,7 +46,7 @@ class GradientDescent(Learner, name="gradient_descent"):
     unit = "update"
     batches = True
     uses: ClassVar[frozenset[str]] = frozenset(
-        "model loss optimizer learning_rate schedule clipping".split()
+        ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
     )
 
     def begin(self, material: Material) -> Descent:
@@ -81,6 +81,10 @@ class Descent(Learning):
         assert self.material.network is not None
         return self.material.network
 
+    @property
+    def loss(self) -> Loss:
+        return loss_of(self.material)
+
     @cached_property
     def updates(self) -> Updates:
         """What computes; made anew after the vectors have moved."""
@@ -98,6 +102,10 @@ class Descent(Learning):
     @property
     def weights(self) -> Arrays:
         return self.parameters.views
+
+    @property
+    def size(self) -> int:
+        return len(self.parameters)
 
     def watched(self) -> Arrays:
         gradients = {f"gradients/{name}": view for name, view in self.gradient.views.items()}
@@ -130,8 +138,8 @@ class Descent(Learning):
         """What is wrong with the step on these rows, whose numbers are not finite."""
         train = self.material.train
         batch = train.inputs[rows], train.encoded[rows]
-        loss, chance = loss_of(self.material), self.chance
-        found = first_nonfinite(self.network, loss, self.parameters, self.gradient, chance, *batch)
+        own = self.network, self.loss, self.parameters, self.gradient, self.chance
+        found = first_nonfinite(*own, *batch)
         return Divergence(
             step,
             f"{found or 'the loss'} stopped being finite — "

@@ -7,7 +7,6 @@ network, a gradient or a loss: a learner may have none. This file must not know 
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
@@ -30,10 +29,14 @@ Series = tuple[list[int], list[Any]]  # steps, and at each a number, or (P,) of 
 class Stateful(Protocol):
     """A part of a run's position: what it knows, as arrays and strict JSON, and takes back.
 
-    name: unique among the parts of the run.
+    name: unique among the parts of the run.  file: where its arrays are kept, if not in the
+    checkpoint itself.
     """
 
     name: str
+
+    @property
+    def file(self) -> str: ...
 
     def state(self) -> tuple[Arrays, Json]: ...
 
@@ -112,7 +115,7 @@ class Advance:
         values.append(value)
 
 
-class Learning(ABC):
+class Learning:
     """A learner at work on one run, or on the runs of a crew.
 
     material: the data, and what the learner was given with them.
@@ -120,28 +123,29 @@ class Learning(ABC):
     """
 
     name = "learner"
+    file = ""
     material: Material
     refusal: str = ""
 
     @property
-    @abstractmethod
     def weights(self) -> Arrays:
         """Live views of everything that predicts, by name, running statistics included."""
+        raise NotImplementedError
 
-    @abstractmethod
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
         """Do the steps of the span, or fewer; a step is whole or did not happen.
 
         wanted: scalar -> report it every n steps, at n, 2n, …; unknown names are ignored.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def state(self) -> tuple[Arrays, Json]:
         """Everything that moves, so that ``restore`` continues to the same bits."""
+        raise NotImplementedError
 
-    @abstractmethod
     def restore(self, arrays: Arrays, state: Json) -> None:
         """Put back what ``state`` gave."""
+        raise NotImplementedError
 
     def measure(self, split: str, brake: Brake) -> list[Row] | None:
         """Loss and metrics of a split, one row for each run; None if the brake ended it.
@@ -155,6 +159,11 @@ class Learning(ABC):
     def predict(self, inputs: Array) -> Array:
         """The outputs (n, …) as the loss takes them. Raises TypeError for one that has none."""
         raise TypeError(f"{type(self).__name__} predicts nothing")
+
+    @property
+    def size(self) -> int:
+        """How many numbers it finds."""
+        return sum(array.size for array in self.weights.values())
 
     def watched(self) -> Arrays:
         """Arrays whose distributions are worth a look, such as ``weights/dense_1/kernel``."""

@@ -7,17 +7,17 @@ back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import DivergedError
-from backproplab.learners import Backprop
+from backproplab.learners.backprop import BackpropSource
+from backproplab.learners.descent import Descent
 
-Array = np.ndarray[Any, Any]
 SMOOTHING = 0.9  # of the exponential average: about 10 updates
 BLOW_UP = 4.0  # times the best smoothed loss: there it stops
 WINDOW = 0.1  # the share of the curve over which a slope is taken: over less it is noise
@@ -60,8 +60,7 @@ class RangeTest:
 
 
 def range_test(
-    learner: Backprop,
-    updater: Callable[[float, int], None],
+    descent: Descent,
     batches: Iterable[tuple[Array, Array]],
     smallest: float,
     largest: float,
@@ -70,16 +69,18 @@ def range_test(
     """Train for up to ``steps`` updates with rates from ``smallest`` to ``largest``.
 
     It ends early where the smoothed loss is not finite, or more than four times its best.
-    updater: ``updater(rate, t)`` is update t, from 1.  batches: (inputs, encoded targets), as many
-    as there are steps.  Raises DivergedError if already the first loss is not finite.
+    descent: at its beginning; it is used up.  batches: (inputs, encoded targets), one a step.
+    Raises DivergedError if already the first loss is not finite.
     """
     losses: list[float] = []
     smoothed: list[float] = []
     average = 0.0
     rates = np.geomspace(smallest, largest, steps)
+    source = descent.updates.source
+    assert isinstance(source, BackpropSource)
     with np.errstate(all="ignore"):  # it is meant to blow up
         for t, (rate, (inputs, targets)) in enumerate(zip(rates, batches, strict=False), start=1):
-            loss = float(learner.loss(inputs, targets))
+            loss = float(source.loss(inputs, targets))
             average = SMOOTHING * average + (1 - SMOOTHING) * loss
             if not np.isfinite(average):
                 break
@@ -87,8 +88,8 @@ def range_test(
             smoothed.append(average / (1 - SMOOTHING**t))
             if smoothed[-1] > BLOW_UP * min(smoothed):
                 break
-            learner(inputs, targets, np.arange(len(inputs)))  # they do not stay where they are
-            updater(float(rate), t)
+            source(inputs, targets, np.arange(len(inputs)))  # batches do not stay in one place
+            descent.updates.updater(float(rate), t)
     if not losses:
         raise DivergedError("the loss of the first batch is not finite, before any update")
     return RangeTest(rates[: len(losses)], np.array(losses), np.array(smoothed))

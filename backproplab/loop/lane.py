@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from backproplab.measures import Row, prefixed
 from backproplab.status import Status
 
 TRAIN = "train"
-Arriving = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # scalars: (steps, values) by name
+Arriving = Mapping[str, tuple[Sequence[int], Sequence[Any]]]  # scalars: (steps, values) by name
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,18 @@ class Length:
     """How long a run is.
 
     epochs: stretches that end with an evaluation.  each: steps an epoch.
-    steps: the most in all; None for no further limit.  examples: of an epoch.
+    steps: the most in all; None for no further limit.
     pause: epochs after which a slice of the run ends; None for none.
     """
 
     epochs: int
     each: int
     steps: int | None = None
-    examples: int = 0
     pause: int | None = None
+
+    def until(self, pause: int | None) -> Length:
+        """The same run, in slices: this one ends after ``pause`` epochs."""
+        return replace(self, pause=pause)
 
     def end_of(self, epoch: int) -> int:
         """The step at which the epoch after ``epoch`` others ends."""
@@ -143,12 +146,11 @@ class Lane:
         looks = [c.when.next(step) for c in self.callbacks if isinstance(c.when, Every)]
         return min([self.length.end_of(self.progress.epoch), *looks])
 
-    def moved(self, steps: int, scalars: Arriving) -> None:
-        """Steps have been done, with these scalars."""
-        progress, order = self.progress, self.order
+    def moved(self, steps: int, examples: int, scalars: Arriving) -> None:
+        """Steps have been done, on these many examples, with these scalars."""
+        progress = self.progress
         progress.step += steps
-        if order:
-            progress.examples += order.done(steps)
+        progress.examples += examples
         if scalars:
             self.journal.series(scalars)
         for callback in self.callbacks:

@@ -95,16 +95,14 @@ class Loop:
         for number, found in made.diverged.items():
             lane = lanes[number]
             lane.order = deepcopy(lane.order)  # it ends at another step than the others
-            if lane.order:
-                lane.progress.examples += lane.order.done(found.step - start)
-            lane.moved(found.step - start, {})
+            done = found.step - start
+            lane.moved(done, lane.order.done(done) if lane.order else 0, {})
             lane.diverged(found)
         live = [(n, lane) for n, lane in enumerate(lanes) if n not in made.diverged]
         examples = {o: o.done(made.done) for o in dict.fromkeys(x.order for _, x in live) if o}
         for number, lane in live:
-            if lane.order:
-                lane.progress.examples += examples[lane.order]
-            lane.moved(made.done, _of(number, made.scalars, len(lanes)))
+            seen = examples[lane.order] if lane.order else 0
+            lane.moved(made.done, seen, _of(number, made.scalars, len(lanes)))
             self._show("glance", lane)
 
     def _span(self, start: int, steps: int) -> Span:

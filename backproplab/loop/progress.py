@@ -66,7 +66,9 @@ class Bar(Display):
             expand=True,
         )
         epochs = lane.length.epochs
-        self.task = self.bar.add_task(self.name, total=epochs, place=f"epoch 0/{epochs}", measured="")
+        self.task = self.bar.add_task(
+            self.name, total=epochs, place=f"epoch 0/{epochs}", measured=""
+        )
         self.bar.start()
 
     def glance(self, lane: Lane) -> None:

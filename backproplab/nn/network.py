@@ -58,6 +58,11 @@ class Network:
         return named_weights(self.places)
 
     @property
+    def size(self) -> int:
+        """How many numbers a gradient moves."""
+        return sum(place.parameters for place in self.places)
+
+    @property
     def mixes_examples(self) -> bool:
         """True if, in training, the result for an example depends on the others of its batch."""
         return any(place.layer.mixes_examples for place in self.places)

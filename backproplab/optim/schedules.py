@@ -43,6 +43,11 @@ class Schedule(Family):
         """The rate after ``step`` updates, of ``steps`` in all; both without the warm-up."""
         raise NotImplementedError
 
+    @property
+    def depends_on_length(self) -> bool:
+        """Whether a longer run would have had other rates from the start."""
+        return getattr(self, "decay_steps", 0) is None
+
 
 class Rate:
     """The learning rate of one run: ``rate(step)`` for the update after ``step`` finished ones.
@@ -198,6 +203,10 @@ class OneCycle(Schedule, name="one_cycle"):
     pct_start: Annotated[float, Field(ge=0, le=1)] = 0.3
     div_factor: AtLeastOne = 25.0
     final_div_factor: AtLeastOne = 1e4
+
+    @property
+    def depends_on_length(self) -> bool:
+        return True
 
     def at(self, step: int, base: float, steps: int) -> float:
         top, last = self.pct_start * steps - 1, steps - 1

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
-from backproplab.report.theme import themed
-from backproplab.train.figures import STYLE
+from backproplab.report.theme import STYLE, themed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

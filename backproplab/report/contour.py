@@ -18,10 +18,9 @@ from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.importance import importances
 from backproplab.report.scales import Shades
-from backproplab.report.theme import SHADES, TRIALS
+from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
 from backproplab.status import Status
 from backproplab.text import number
-from backproplab.train.figures import INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

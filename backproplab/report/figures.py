@@ -17,10 +17,9 @@ from backproplab.report.axes import Axis, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.scales import Scale
-from backproplab.report.theme import TRIALS
+from backproplab.report.theme import FAINT, INK, TRIALS
 from backproplab.status import Status
 from backproplab.text import number
-from backproplab.train.figures import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

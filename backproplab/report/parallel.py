@@ -18,9 +18,8 @@ from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.scales import Scale, Shades
-from backproplab.report.theme import SHADES, TRIALS
+from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
 from backproplab.status import Status
-from backproplab.train.figures import INK, PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,38 +1,23 @@
-"""Figures for people: the only importer of matplotlib, which is loaded when one is drawn.
+"""The figure of a learning-rate range test, as bytes: loss against rate.
 
-A figure is bytes; where they go is the caller's. An SVG follows the reader's light or dark theme,
-where its viewer tells; other forms are drawn on white. Colors: Okabe and Ito's, told apart by the
-color-blind.
+An SVG follows the reader's light or dark theme, where its viewer supports that; other forms are
+drawn on white.
 """
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from backproplab.report.theme import BLUE, DARK, FAINT, PAPER, STYLE, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from backproplab.train.range_test import RangeTest
+    from backproplab.learners.range_test import RangeTest
 
 FORMS = ("svg", "png", "pdf")
-SIGNATURE = b"Drawn by backproplab"  # stands in every figure, so that ours are known again
-
-PAPER, INK, FAINT = "#ffffff", "#1f2328", "#8c959f"
-BLUE, VERMILION = "#0072b2", "#d55e00"
-DARK = {PAPER: "#0d1117", INK: "#e6edf3", FAINT: "#9198a1", BLUE: "#56b4e9", VERMILION: "#ff9e4a"}
-STYLE: dict[Any, Any] = {
-    "font.size": 11,
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "backproplab",  # the same figure has the same bytes
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
+SIGNATURE = b"Drawn by backproplab"  # is in every figure, so that ours are recognized
 
 
 def range_figure(test: RangeTest, title: str, form: str) -> bytes:

@@ -6,7 +6,23 @@ know what is drawn.
 
 from __future__ import annotations
 
-from backproplab.train.figures import FAINT, INK, PAPER
+from typing import Any
+
+PAPER, INK, FAINT = "#ffffff", "#1f2328", "#8c959f"
+BLUE, VERMILION = "#0072b2", "#d55e00"
+DARK = {PAPER: "#0d1117", INK: "#e6edf3", FAINT: "#9198a1", BLUE: "#56b4e9", VERMILION: "#ff9e4a"}
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "backproplab",  # the same figure has the same bytes
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
 
 # light, dark
 TRIALS = (

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 from backproplab.config import Experiment
 from backproplab.config.cursor import Cursor
 from backproplab.config.yaml_source import Document
 from backproplab.errors import BackpropLabError, Problem, did_you_mean
-from backproplab.experiment.limits import goals
+from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import build
 from backproplab.measures import LOSS, MEASURES, SPLITS, goal_of, named, parsed
 from backproplab.sweep.blocks import amount
@@ -48,9 +47,9 @@ def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> li
     elif file.metric.goal == "auto" and bare in MEASURES and goal_of(name) is None:
         what = f"'{name}' has no better or worse"
         hint = "name another metric, or say goal: minimize or maximize"
-    elif name not in (measured := _measured(drafts, name)):
-        what = f"'{name}' is not measured; one of {', '.join(measured)}"
-        hint = did_you_mean(name, measured)
+    elif name not in (known := _measured(drafts, name)):
+        what = f"'{name}' is not measured; one of {', '.join(known)}"
+        hint = did_you_mean(name, known)
     else:
         return []
     return [Problem(where, f"metric: {what}", hint)]
@@ -66,9 +65,10 @@ def _measured(drafts: list[Draft], name: str) -> list[str]:
     found: list[str] = []
     for _, experiment, _ in {repr(draft[1].data): draft for draft in drafts}.values():
         with suppress(BackpropLabError):  # reported by the run itself
-            splits = build(experiment).splits
-            tested = goals(replace(splits, validation=None)) if splits.test else ()
-            found = [*goals(splits), *(named("test", each) for each in tested)]
+            parts = build(experiment)
+            splits, measures = parts.splits, parts.measures
+            tested = [named("test", each.name) for each in measures] if splits.test else []
+            found = [*measured(measures, splits.validation is not None), *tested]
         if found and name not in found:
             break
     return found or [named(split, each) for split in SPLITS for each in MEASURES]

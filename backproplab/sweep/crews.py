@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import islice
 
 from backproplab.errors import BackpropLabError
-from backproplab.experiment.group import MOST, crew_size, shape_of
+from backproplab.experiment.crew import MOST, crew_size, shape_of
 from backproplab.sweep.session import Job, SweepFolder
 
 

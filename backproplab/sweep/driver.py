@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from backproplab.errors import MachineError, StoppedError
-from backproplab.experiment.group import MOST
+from backproplab.experiment.crew import MOST
 from backproplab.status import Status
 from backproplab.sweep.crews import Crews
 from backproplab.sweep.executors import Engine

@@ -56,7 +56,7 @@ def write_hparams(session: Path) -> None:
 
 def _rows(session: Path) -> Iterator[tuple[str, bytes]]:
     """The folder and the event file of each trial."""
-    from backproplab.train.hparams_events import hparams_row
+    from backproplab.journal.hparams_events import hparams_row
 
     sweep = json.loads((session / "sweep.json").read_text(encoding="utf-8"))
     for trial in sweep["trials"]:

@@ -1,4 +1,4 @@
-"""The job of a sweep: a slice of one run, or of several in lockstep, as a pure function.
+"""The job of a sweep: a slice of one run, or of a crew in lockstep, as a pure function.
 
 A worker on any machine calls it: it needs no shared disk, leaves nothing behind, and may run twice
 or be lost. What a slice needs of the one before it is what that one has left in the run's folder.
@@ -16,19 +16,20 @@ from pathlib import Path
 
 from backproplab.config import Experiment
 from backproplab.errors import BackpropLabError
-from backproplab.experiment import Result, run
-from backproplab.experiment.group import run_group
-from backproplab.files import MEMORY, files_in_memory
-from backproplab.train.callbacks import Deadline, Slice
+from backproplab.experiment import Result
+from backproplab.experiment.crew import train_slice
+from backproplab.files import MemoryFolder
+from backproplab.loop import Pace
+from backproplab.status import Status
 
 
 @dataclass(frozen=True)
 class Work:
-    """One run, from where it stands.
+    """One run, from its last position.
 
     files: what its slices so far have left: path relative to its folder, with ``/`` -> content.
         Empty ones stand for files that are not read again.
-    until: the epochs of the run after which it shall pause; None for its end.
+    until: the number of epochs after which it shall pause; None for its end.
     """
 
     experiment: Experiment
@@ -41,7 +42,7 @@ class Outcome:
     """What came of a run, or of a slice of it.
 
     status: as in run.json; ``failed`` also where there was no run to speak of.
-    files: those that there are now, but for the empty ones that were given.
+    files: those that there are now, except the empty ones that were given.
     error: one line why it failed, else empty.
     """
 
@@ -53,57 +54,35 @@ class Outcome:
 def run_slice(
     works: Sequence[Work], seconds: float = math.inf, flag: Path | None = None
 ) -> list[Outcome]:
-    """Go on with the runs, in memory; several must be of one shape and epoch.
+    """Continue the runs, in memory; several must be of one shape and at one step.
 
-    They pause when their time is over, or once a file named ``flag`` is there.
+    They pause when ``seconds`` are over, or once a file named ``flag`` is there.
     Never raises: an exception that cannot be unpickled would break the pool that carries it.
-    Signals are left to the driver, wherever this is called: ``run`` listens to them in a process's
-    main thread only, so it gets a thread of its own.
+    It trains in a thread of its own, so that no process takes its errors for those of the caller.
     """
     with ThreadPoolExecutor(1, "run") as own:
         return own.submit(_outcomes, works, seconds, flag).result()
 
 
 def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[Outcome]:
+    folders = [MemoryFolder(work.files) for work in works]
+    pace = Pace(seconds=seconds, flag=flag, saves=False)
     try:
-        folders = [MEMORY / str(number) for number in range(len(works))]
-        given = {
-            folder / name: content
-            for work, folder in zip(works, folders, strict=True)
-            for name, content in work.files.items()
-        }
-        with files_in_memory(given) as left:
-            ends = _ends(works, folders, seconds, flag)
-        files: dict[str, dict[str, bytes]] = {folder.name: {} for folder in folders}
-        for path, content in left.items():
-            if given.get(path) != b"":
-                number, *parts = path.relative_to(MEMORY).parts
-                files[number]["/".join(parts)] = content
-        return [_outcome(f, end, files[f.name]) for f, end in zip(folders, ends, strict=True)]
+        experiments = [work.experiment for work in works]
+        ends = train_slice(experiments, folders, [work.until for work in works], pace)
     except BaseException as error:
-        return [Outcome("failed", {}, _told(error))] * len(works)
+        return [Outcome(Status.FAILED, {}, _message(error))] * len(works)
+    return list(map(_outcome, works, folders, ends))
 
 
-def _ends(
-    works: Sequence[Work], folders: Sequence[Path], seconds: float, flag: Path | None
-) -> Sequence[Result | BaseException]:
-    deadline = Deadline(seconds, flag)
-    slices = [Slice(work.until, deadline) for work in works]
-    if len(works) > 1:
-        return run_group([work.experiment for work in works], folders, slices)
-    try:
-        return [run(works[0].experiment, folders[0], part=slices[0])]
-    except BaseException as error:
-        return [error]
-
-
-def _outcome(folder: Path, end: Result | BaseException, files: dict[str, bytes]) -> Outcome:
-    if isinstance(end, BaseException):
-        return Outcome("failed", files, _told(end).replace(f"{folder}/", ""))
+def _outcome(work: Work, folder: MemoryFolder, end: Result | Exception) -> Outcome:
+    files = {n: content for n, content in folder.files.items() if work.files.get(n) != b""}
+    if isinstance(end, Exception):
+        return Outcome(Status.FAILED, files, _message(end))
     return Outcome(end.status, files, "")
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """A fault that users can meet by its message; any other also by its kind and place."""
     if isinstance(error, BackpropLabError):
         return str(error)

@@ -1,0 +1,237 @@
+"""Course: one run in its folder, from its first record to its last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backproplab.config import Role, keys, to_yaml, tree_of
+from backproplab.errors import RunError
+from backproplab.experiment import numerics, records
+from backproplab.experiment.limits import measured
+from backproplab.experiment.parts import Parts
+from backproplab.files import DiskFolder, Folder
+from backproplab.journal import LAST, Checkpoint, Journal
+from backproplab.learners import NoBrake, fingerprint
+from backproplab.loop import Best, Callback, Lane, Patience, Progress
+from backproplab.loop.early_stopping import EXHAUSTED
+from backproplab.measures import Row, monitored, prefixed
+from backproplab.runs.run_folder import RunFolder
+from backproplab.status import Status
+
+CONTINUED = ("signal", "slice", "second_signal", "error")  # reasons that a resumed run forgets
+INEXACT = "--allow-inexact continues with numbers that may differ in their last digits"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended.
+
+    message: why, where it did not end well.  signal: the number of the one that stopped it, or 0.
+    saved: whether there is a checkpoint to continue from.
+    """
+
+    folder: Path
+    progress: Progress
+    best: Row
+    restored_epoch: int = 0
+    message: str = ""
+    signal: int = 0
+    saved: bool = True
+
+    @property
+    def status(self) -> Status:
+        return self.progress.status
+
+    @property
+    def metrics(self) -> Row:
+        return self.progress.metrics
+
+
+class Course:
+    """A run in a folder: ``begin`` or ``take_up``, then its lane is trained, then ``conclude``.
+
+    callbacks: besides those that the config asks for.  pause: epochs after which a slice ends.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        files: Folder,
+        callbacks: Sequence[Callback] = (),
+        pause: int | None = None,
+    ) -> None:
+        self.parts = parts
+        self.folder = RunFolder(files)
+        self.config = to_yaml(parts.experiment)
+        self.numerics = numerics.numerics(parts.threads)
+        self.restored_epoch = 0
+        self.record: dict[str, Any] = {}
+        self.best, patience = _watchers(parts)
+        everyone = [self.best, *callbacks, *patience]
+        learning = parts.experiment.learner.begin(parts.material)
+        self.initial = fingerprint(learning.weights)
+        declared = [m.name for callback in everyone for m in callback.declares]
+        columns = [*(measure.name for measure in parts.measures), *declared]
+        splits = ["train", "validation"] if parts.splits.validation else ["train"]
+        self.journal = Journal(files, columns, splits, {})
+        histograms = parts.experiment.tensorboard.histograms
+        length = parts.length.until(pause)
+        self.lane = Lane(learning, parts.order(), everyone, self.journal, length, histograms)
+
+    def begin(self) -> None:
+        """A new run. Raises RunError if the folder holds anything."""
+        self.record = records.first(self.parts, self.lane.learning, self.initial, self.numerics)
+        self.record["configs"] = [_digest(self.config)]
+        self.journal.identity = self._identity
+        self.folder.begin(self.config, self.record)
+        self.journal.open()
+
+    def again(self, record: dict[str, Any]) -> None:
+        """Begin once more: the run was killed before its first checkpoint."""
+        self.record = record | {"numerics": self.numerics}
+        self.journal.identity = self._identity
+        self.journal.discard()
+        self.journal.open()
+
+    def take_up(
+        self, record: dict[str, Any], name: str = LAST, inexact: bool = False, whole: bool = True
+    ) -> None:
+        """Continue from a checkpoint, or begin again if there is none yet.
+
+        name: the checkpoint's file.  inexact: continue although this process rounds differently.
+        whole: the logs are here; a slice has its older event files elsewhere.
+        Raises RunError for changed data, a changed config, another run's or a damaged checkpoint.
+        """
+        checkpoint = self.journal.read(name)
+        if checkpoint is None:
+            self._check_data(record)
+            self.again(record)
+            return
+        self.record = dict(record)
+        self._check(checkpoint, inexact)
+        differs = numerics.difference(checkpoint.state["identity"]["numerics"], self.numerics)
+        self.journal.restore(checkpoint, self.lane.position)
+        progress = self.lane.progress
+        progress.seconds = float(record.get("seconds", 0.0))
+        if progress.stop_reason in CONTINUED:
+            progress.stop_reason = ""
+        if differs:
+            self.record["inexact"] = differs
+        self.journal.identity = self._identity
+        if whole:
+            self.journal.reopen(checkpoint.state["logs"], append=not differs)
+        else:
+            self.journal.extend(checkpoint.state["logs"])
+
+    def prolong(self) -> None:
+        """The run was over, and now has more epochs: patience begins afresh, the best stays."""
+        progress = self.lane.progress
+        if progress.stop_reason == EXHAUSTED:
+            self.record["continued_after"] = EXHAUSTED
+            for callback in self.lane.callbacks:
+                if isinstance(callback, Patience):
+                    callback.wait = 0
+        progress.stop_reason = ""
+
+    @property
+    def _identity(self) -> dict[str, Any]:
+        """What must be equal when the run continues."""
+        tree = {
+            k: v for k, v in tree_of(self.parts.experiment).items() if k not in keys(Role.LENGTH)
+        }
+        return {
+            "run": self.record["id"],
+            "config": _digest(json.dumps(tree, sort_keys=True)),
+            "data": self.parts.splits.fingerprint,
+            "numerics": self.numerics,
+        }
+
+    def _check(self, checkpoint: Checkpoint, inexact: bool) -> None:
+        known, now = checkpoint.state["identity"], self._identity
+        if known["run"] != now["run"]:
+            raise RunError(f"{self.folder}: the checkpoint is of another run")
+        if known["config"] != now["config"]:
+            raise RunError(
+                f"{self.folder}: the config has changed since the checkpoint was written"
+            )
+        if known["data"] != now["data"]:
+            raise RunError(f"{self.folder}: {DATA_CHANGED}")
+        differs = numerics.difference(known["numerics"], now["numerics"])
+        if differs and not inexact:
+            raise RunError(f"{self.folder}: this process rounds differently: {differs} — {INEXACT}")
+
+    def _check_data(self, record: dict[str, Any]) -> None:
+        if record["hashes"]["data"] != self.parts.splits.fingerprint:
+            raise RunError(f"{self.folder}: {DATA_CHANGED}")
+
+    def conclude(self) -> Result:
+        """After training: the best weights back, the test split, the last record."""
+        lane, parts = self.lane, self.parts
+        if lane.progress.status is Status.COMPLETED:
+            stopping = parts.experiment.early_stopping
+            if stopping and stopping.restore_best_weights and self.best.weights:
+                self.best.put_back(lane)
+                lane.progress.metrics = {k: x for k, x in self.best.row.items() if k != "epoch"}
+                self.restored_epoch = int(self.best.row["epoch"])
+            self._test()
+        return self._end()
+
+    def fail(self) -> Result:
+        """Training was ended by an error or a second signal: the last commit stands."""
+        return self._end()
+
+    def _test(self) -> None:
+        """Evaluate once on the test split, with the weights that the run ends with."""
+        lane = self.lane
+        if self.parts.splits.test is None:
+            return
+        (row,) = lane.learning.measure("test", NoBrake()) or [{}]
+        lane.progress.metrics |= prefixed("test", row)
+        epoch = self.restored_epoch or lane.progress.epoch
+        self.journal.row(epoch, lane.progress.step, "test", row)
+        self.journal.sync()
+
+    def _end(self) -> Result:
+        lane, files = self.lane, self.folder.files
+        self.journal.close()
+        ended = records.outcome(lane, self.best.row, self.restored_epoch)
+        self.folder.write_record(self.record | ended | {"hashes": self._hashes()})
+        folder = files.path if isinstance(files, DiskFolder) else Path(files.where())
+        return Result(
+            folder,
+            lane.progress,
+            self.best.row,
+            self.restored_epoch,
+            lane.message,
+            lane.signal,
+            self.journal.has_checkpoint,
+        )
+
+    def _hashes(self) -> dict[str, str]:
+        order, weights = self.lane.order, fingerprint(self.lane.learning.weights)
+        drawn = {"batch_order": order.digest} if order else {}
+        return self.record["hashes"] | drawn | {"weights": weights}
+
+
+DATA_CHANGED = "the data have changed since the run began"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _watchers(parts: Parts) -> tuple[Best, list[Callback]]:
+    """What remembers the best epoch, and what stops early by it."""
+    stopping = parts.experiment.early_stopping
+    names = measured(parts.measures, parts.splits.validation is not None)
+    goal = monitored(parts.monitor, names, "early_stopping")
+    if stopping is None:
+        return Best(parts.monitor, goal), []
+    goal = goal if stopping.mode == "auto" else stopping.mode
+    best = Best(parts.monitor, goal, stopping.min_delta, stopping.start_from_epoch)
+    return best, [Patience(stopping, best)]

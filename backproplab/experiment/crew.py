@@ -1,0 +1,114 @@
+"""Crews: experiments that share a shape, trained in lockstep, each as it would be trained alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+from threadpoolctl import threadpool_limits
+
+from backproplab import environment
+from backproplab.config import Experiment, Role, keys
+from backproplab.data import load
+from backproplab.experiment.course import Course, Result
+from backproplab.experiment.parts import Loader, build
+from backproplab.files import Folder
+from backproplab.learners.backprop import tile_length
+from backproplab.loop import Lane, Loop, Pace
+from backproplab.nn import Initializer
+from backproplab.runs.run_folder import RunFolder
+
+FEWEST, MOST = 4, 32  # members of a crew
+MOST_DATA = 2**28  # bytes of training data that a crew may copy
+
+
+def shape_of(experiment: Experiment) -> str:
+    """Equal for experiments that can train in lockstep."""
+    own = keys(Role.OWN)
+    fields = {name: getattr(experiment, name) for name in Experiment.model_fields}
+    outline = {name: _outline(value) for name, value in fields.items() if name not in own}
+    text = json.dumps([outline, experiment.optimizer.slots], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _outline(value: Any) -> Any:
+    """The value without the numbers in which a crew's members may differ."""
+    if isinstance(value, Initializer):
+        return "initializer"  # each member draws its first weights alone
+    if isinstance(value, BaseModel):
+        numbers = getattr(type(value), "by_member", ())
+        fields = [n for n in type(value).model_fields if n not in numbers and n != "initializer"]
+        return [type(value).__qualname__, {n: _outline(getattr(value, n)) for n in fields}]
+    return [_outline(item) for item in value] if isinstance(value, tuple) else value
+
+
+def crew_size(experiment: Experiment) -> int:
+    """How many of such runs are best trained in lockstep: 1 where it gains nothing.
+
+    As many as keep their weights, slots and activations in half of a core's L2 cache, which is
+    read from the machine; measured, fewer than four gain too little, and above 32 nothing more.
+    """
+    if not experiment.learner.stacks:
+        return 1
+    parts = build(experiment)
+    assert parts.network is not None
+    parameters = parts.network.parameters(np.dtype(experiment.dtype))
+    tile = parts.experiment.batch_size if experiment.accumulate > 1 else None
+    examples = min(parts.batch_length, tile or tile_length(parts.network, parameters))
+    numbers = len(parameters) * (2 + len(experiment.optimizer.slots))
+    numbers += 2 * parts.network.footprint * examples
+    data = parts.splits.train.inputs.nbytes
+    cache, room = environment.cache_bytes() / 2, MOST_DATA / max(data, 1)
+    size = int(min(cache / (numbers * parameters.flat.itemsize), room, MOST))
+    return size if size >= FEWEST else 1
+
+
+def train_slice(
+    experiments: Sequence[Experiment],
+    folders: Sequence[Folder],
+    pauses: Sequence[int | None],
+    pace: Pace,
+) -> list[Result | Exception]:
+    """Train all of them together, from where they are; what each came to, or why it failed.
+
+    Several must be of one ``shape_of`` and at one step. What cannot be built fails alone; any
+    other failure, which may be one member's own, fails all that have not ended.
+    """
+    ends: dict[int, Result | Exception] = {}
+    courses: dict[int, Course] = {}
+    data, threads = cache(load), experiments[0].threads
+    with threadpool_limits(1 if threads == "auto" else threads):
+        for number, run in enumerate(zip(experiments, folders, pauses, strict=True)):
+            try:
+                courses[number] = _course(data, *run)
+            except Exception as error:
+                ends[number] = error
+        numbers = {course.lane: number for number, course in courses.items()}
+        try:
+            for lane in _trained(experiments[0], list(numbers), pace):
+                number = numbers[lane]
+                ends[number] = courses.pop(number).conclude()
+        except Exception as error:
+            for number, course in courses.items():
+                course.fail()
+                ends[number] = error
+    return [ends[number] for number in range(len(experiments))]
+
+
+def _trained(experiment: Experiment, lanes: list[Lane], pace: Pace) -> Any:
+    return Loop(experiment.learner, lanes, pace).run()
+
+
+def _course(data: Loader, experiment: Experiment, folder: Folder, pause: int | None) -> Course:
+    """The run, begun or taken up from the slice before, wherever that was."""
+    course = Course(build(experiment, data), folder, pause=pause)
+    if record := RunFolder(folder).record:
+        course.take_up(record, inexact=True, whole=False)
+    else:
+        course.begin()
+    return course

@@ -1,0 +1,114 @@
+"""resume(folder) -> Result: continue a run in its folder, exactly as if it had never stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from backproplab import environment
+from backproplab.config import Experiment, load
+from backproplab.errors import ConfigError, FinishedError, Problem, RunError
+from backproplab.experiment.course import Course, Result
+from backproplab.experiment.parts import build
+from backproplab.experiment.records import now
+from backproplab.experiment.run import limits_of, train
+from backproplab.files import DiskFolder
+from backproplab.journal import LAST
+from backproplab.loop import Callback, Display, Pace
+from backproplab.runs.run_folder import CONFIG, FORMAT, RunFolder
+from backproplab.status import Status
+
+
+def resume(
+    folder: Path | str,
+    epochs: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    displays: Sequence[Display] = (),
+    allow_inexact: bool = False,
+    checkpoint: str = LAST,
+) -> Result:
+    """Continue the run in ``folder`` from its last checkpoint, whatever ended it.
+
+    epochs: of the whole run, where it shall be longer than its config says.
+    callbacks: those that the run began with, which continue from where they were.
+    allow_inexact: continue although this process rounds differently; the record says so.
+    checkpoint: the file to continue from, relative to the folder.
+    Raises FinishedError if the run is over, RunError for a run that cannot be continued,
+    ConfigError for epochs that it cannot have.
+    """
+    path = Path(folder)
+    experiment, record = _read(path)
+    if epochs is not None:
+        experiment = _longer(experiment, epochs, record)
+    status = Status(record["status"])
+    if status is Status.DIVERGED:
+        raise RunError(
+            f"{path} has diverged, and would diverge again — try a smaller learning_rate"
+        )
+    if status is Status.COMPLETED and epochs is None:
+        done = f"{record.get('epochs', 0)} epochs"
+        raise FinishedError(f"{path} is finished, after {done}; --epochs N makes it longer")
+    files = DiskFolder(path)
+    parts = build(experiment)
+    with limits_of(parts) as stop:
+        course = Course(parts, files, callbacks)
+        course.take_up(record, checkpoint, allow_inexact)
+        if epochs is not None:
+            course.prolong()
+        _record_resume(course)
+        files.remove_temporaries()
+        return train(course, Pace(stop), displays)
+
+
+def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
+    """The run's experiment and record, as they were when it began."""
+    folder = RunFolder(DiskFolder(path))
+    record = folder.record
+    if not record:
+        raise RunError(f"{path}: there is no run here that could be continued")
+    if record["format"] != FORMAT:
+        raise RunError(f"{path} was made by backproplab 0.1: it can be read, not continued")
+    if (path.parent / "sweep.json").exists():
+        hint = f"backproplab sweep {path.parent} --resume"
+        raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
+    digest = hashlib.sha256(folder.config.encode()).hexdigest()
+    if digest not in record["configs"]:
+        raise RunError(f"{path / CONFIG} has changed since the run began")
+    return load(path / CONFIG), record
+
+
+def _longer(experiment: Experiment, epochs: int, record: dict[str, Any]) -> Experiment:
+    """The experiment with more epochs. Raises ConfigError where it would have been another run."""
+    done = int(record.get("epochs") or 0)
+    what = ""
+    if not experiment.learner.batches:
+        what = f"the learner {experiment.learner.name} has no epochs"
+    elif epochs <= done:
+        what = f"{epochs} is not more than the {done} epochs that are done"
+    elif epochs != experiment.epochs and experiment.schedule.depends_on_length:
+        what = f"schedule {experiment.schedule.name} depends on the length of the run"
+    elif experiment.steps and record.get("stop_reason") == "max_steps":
+        what = f"the run ended by steps: {experiment.steps}"
+    if what:
+        raise ConfigError(Problem(f"--epochs {epochs}", what, "train a new run instead"))
+    return experiment.model_copy(update={"epochs": epochs})
+
+
+def _record_resume(course: Course) -> None:
+    """Write down that the run continues, before its first step.
+
+    Both configs are known to the record before config.yaml changes, so that a crash in between
+    leaves a run that can be continued.
+    """
+    record, step = course.record, course.lane.progress.step
+    digest = hashlib.sha256(course.config.encode()).hexdigest()
+    if digest not in record["configs"]:
+        record["configs"] = [*record["configs"], digest]
+    event = {"at": now(), "step": step, "argv": environment.describe()["argv"]}
+    record["resumed"] = [*record.get("resumed", []), event]
+    record["status"], record["stop_reason"] = Status.RUNNING, ""
+    course.folder.write_record(record)
+    if course.folder.config != course.config:
+        course.folder.write_config(course.config)
