@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
-from backproplab.autograd.primitive import Array, Op, Rule, apply, primitive
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import into
+from backproplab.autograd.primitive import Op, Rule, apply, primitive
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
 from backproplab.autograd.transforms import vjp
@@ -65,19 +65,15 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Tensor]:
 def _forward(function: Callable[..., Any]) -> Callable[..., Array]:
     """The function on bare arrays: no graph is made, and none may come in by the back door."""
 
-    def forward(*arrays: Array, out: Array | None = None) -> Array:
+    def forward(*arrays: Array) -> Any:
         y = function(*[Tensor(x) for x in arrays])
         if isinstance(y, Tensor) and y.tracked:
             raise GraphError(
                 f"{_name(function)} uses a tracked tensor that is not an argument: pass it in"
             )
-        value = y.value if isinstance(y, Tensor) else np.asarray(y)
-        if out is None:
-            return value
-        np.copyto(out, value)
-        return out
+        return y.value if isinstance(y, Tensor) else y
 
-    return forward
+    return into(forward)
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
 from backproplab.autograd.tensor import Tensor
 
 
@@ -110,7 +111,7 @@ def memory(root: Tensor) -> int:
     return sum(owner.nbytes for owner in owners.values())
 
 
-def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

@@ -23,12 +23,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
 from backproplab.autograd.samples import Sample
 from backproplab.autograd.tensor import Node, Tensor
 from backproplab.errors import GraphError
 
-Array = np.ndarray[Any, Any]
-Call = Callable[[], Any]
 Rule = Callable[..., Tensor]
 
 
@@ -45,8 +44,9 @@ class Op:
     in_place: ``out`` may be an input's own memory, for an input of the result's shape and type.
     shape_only: the result depends on the shapes and types of the arrays alone.
     effect: it draws at random or writes: each call counts, needed or not.
-    prepare: ``(*arrays, out, **settings) -> calls``: the same numbers for arrays that stay where
-        they are, computed anew by each round of the calls; what they need besides is made once.
+    lowering: ``(*arrays, out, **settings) -> calls``: a rule of autograd/lowering that binds the
+        arrays once and returns the NumPy calls that recompute ``out`` from them; for an op that
+        takes several calls or scratch memory. None: one call of ``forward``.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Op:
     in_place: bool = False
     shape_only: bool = False
     effect: bool = False
-    prepare: Callable[..., Sequence[Call]] | None = None
+    lowering: Callable[..., Sequence[Callable[[], Any]]] | None = None
 
     def rule(self, position: int) -> Rule | None:
         """The vector-Jacobian rule of the argument at ``position``."""
@@ -111,7 +111,7 @@ def primitive(
     in_place: bool = False,
     shape_only: bool = False,
     effect: bool = False,
-    prepare: Callable[..., Sequence[Call]] | None = None,
+    lowering: Callable[..., Sequence[Callable[[], Any]]] | None = None,
 ) -> Op:
     """Declare an op; its fields are explained at :class:`Op`."""
     if name in OPS:
@@ -119,7 +119,9 @@ def primitive(
     rules = vjp if callable(vjp) else tuple(vjp)
     tests = (samples,) if isinstance(samples, Sample) else tuple(samples)
     in_place = in_place or (isinstance(forward, np.ufunc) and forward.signature is None)
-    op = Op(name, forward, rules, tests, doc, settings, view, in_place, shape_only, effect, prepare)
+    op = Op(
+        name, forward, rules, tests, doc, settings, view, in_place, shape_only, effect, lowering
+    )
     OPS[name] = FUNCTIONS[name] = op
     return op
 
@@ -169,33 +171,3 @@ def _tensor(x: Any, common: Any) -> Tensor:
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of a tensor or of anything NumPy can measure."""
     return x.shape if isinstance(x, Tensor | np.ndarray) else np.shape(x)
-
-
-def stepwise(
-    prepare: Callable[..., Sequence[Call]], empty: Callable[..., Array]
-) -> Callable[..., Array]:
-    """The forward function that makes the calls of ``prepare`` once: a replay makes the same.
-
-    empty: from the arrays and settings to an array for the result.
-    """
-
-    def forward(*arrays: Array, out: Array | None = None, **settings: Any) -> Array:
-        result = empty(*arrays, **settings) if out is None else out
-        for call in prepare(*arrays, out=result, **settings):
-            call()
-        return result
-
-    return forward
-
-
-def into(function: Callable[..., Any]) -> Callable[..., Array]:
-    """Give a function that always allocates the ``out=`` that a forward function has."""
-
-    def forward(*arrays: Array, out: Array | None = None, **settings: Any) -> Array:
-        result = function(*arrays, **settings)
-        if out is None:
-            return np.asarray(result)
-        np.copyto(out, result)
-        return out
-
-    return forward

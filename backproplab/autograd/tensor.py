@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
 from backproplab.errors import GraphError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Tensor:
     __array_ufunc__: Any = None  # NumPy asks it what to do: bound in operators.py
     __hash__ = object.__hash__
 
-    value: np.ndarray[Any, Any]
+    value: Array
     node: Node | None
     tracked: bool
 
@@ -85,7 +86,7 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if self.tracked:
             raise GraphError(
                 "a NumPy function was given a tracked tensor and would lose its graph: "

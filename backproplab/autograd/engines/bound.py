@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from backproplab.autograd.engines.program import Array
+from backproplab.autograd.arrays import Array
 from backproplab.autograd.engines.replay import RecordingError, Replay, Step
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError, did_you_mean

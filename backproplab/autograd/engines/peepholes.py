@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproplab.autograd.engines.program import Array, Buffer, Instruction, Program
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.engines.program import Buffer, Instruction, Program
 from backproplab.autograd.ops.shapes import cast
 
 WORTH_A_CAST = 512  # entries

@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
 from backproplab.autograd.engines.memory import Places, aligned
 from backproplab.autograd.engines.peepholes import simplified
-from backproplab.autograd.engines.program import Array, Instruction, Program
-from backproplab.autograd.primitive import Call
+from backproplab.autograd.engines.program import Instruction, Program
+from backproplab.autograd.lowering import Call, lower
 
-BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position
 MOST_BOUND = 4096  # inputs that calls are kept for
 Key = tuple[int, ...]  # addresses
 
@@ -76,7 +76,7 @@ class Plan:
         for what it reads, and would need it for each place of the input."""
         views = self._views(n)
         return self.recorded.buffers[n].contiguous and all(
-            step.op.prepare is None or len(calls) == 1
+            step.op.lowering is None or len(calls) == 1
             for step, calls in zip(self.program.instructions, self.steps, strict=True)
             if views.intersection(step.inputs)
         )
@@ -98,9 +98,4 @@ class Plan:
         if self.program.is_view(step):
             arrays[step.output] = step.op.forward(*inputs, **step.settings)
             return ()
-        out = arrays[step.output]
-        if step.op.prepare is not None:
-            return step.op.prepare(*inputs, out=out, **step.settings)
-        if isinstance(step.op.forward, np.ufunc) and step.op.forward not in BY_NAME:
-            return [partial(step.op.forward, *inputs, out)]  # half a µs less than by name
-        return [partial(step.op.forward, *inputs, out=out, **step.settings)]
+        return lower(step.op, inputs, arrays[step.output], step.settings)

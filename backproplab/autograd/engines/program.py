@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
 from backproplab.autograd.primitive import Op
 
-Array = np.ndarray[Any, Any]
 Origin = Literal["input", "external", "constant", "view", "made"]
 
 

@@ -5,15 +5,16 @@ Convention at the kink: relu'(0) = leaky_relu'(0) = the left derivative, so relu
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import elementwise as lowered
 from backproplab.autograd.ops.elementwise import absolute, clip, greater, minimum, sign, where
 from backproplab.autograd.ops.exponential import exp, expm1, log, square
 from backproplab.autograd.ops.trigonometric import tanh
-from backproplab.autograd.primitive import Array, composition, primitive
+from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
 
@@ -38,16 +39,11 @@ def _erf(x: Array, out: Array | None = None) -> Array:
     return result
 
 
-def _prepare_sigmoid(x: Array, out: Array) -> list[Any]:
-    steps = partial(np.negative, x, out), partial(np.exp, out, out)
-    return [*steps, partial(np.add, out, 1, out), partial(np.reciprocal, out, out)]
-
-
 sigmoid = primitive(
     "sigmoid",
     _sigmoid,
     in_place=True,
-    prepare=_prepare_sigmoid,
+    lowering=lowered.sigmoid,
     vjp=[lambda g, y, x: g * (y * (1 - y))],
     samples=reals((3, 4)),
     doc="1 / (1 + e⁻ˣ), without overflow.",
@@ -56,7 +52,7 @@ relu = primitive(
     "relu",
     lambda x, out=None: np.maximum(x, 0, out=out),
     in_place=True,
-    prepare=lambda x, out: [partial(np.maximum, x, np.zeros((), x.dtype), out=out)],
+    lowering=lowered.relu,
     vjp=[lambda g, y, x: g * greater(y, 0)],  # of y, so that y may take the place of x
     samples=reals((3, 4)),
     doc="max(x, 0); derivative 0 at 0.",

@@ -7,9 +7,10 @@ from typing import Any
 
 from backproplab.autograd.ops.linalg import matrix_product
 from backproplab.autograd.ops.shapes import reshape
-from backproplab.autograd.ops.windows import Numbers, Padding, Windows, patches
+from backproplab.autograd.ops.windows import padded, patches
 from backproplab.autograd.primitive import composition, shape_of
 from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.windows import Numbers, Padding, Windows
 from backproplab.errors import GraphError
 
 
@@ -38,7 +39,7 @@ def _convolve(
 ) -> Tensor:
     population, size, channels, filters = _kernel_shape(x, kernel, rank)
     windows = Windows.of(size, rank, stride, dilation)
-    seen = patches(windows.pad(x, padding), windows=windows)
+    seen = patches(padded(x, windows, padding), windows=windows)
     lead, counts = seen.shape[: -2 * rank - 1], seen.shape[-2 * rank - 1 : -rank - 1]
     members, batch = (lead[:-1], lead[-1:]) if population else ((), lead)
     terms = prod(size) * channels

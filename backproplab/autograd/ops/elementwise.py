@@ -6,52 +6,22 @@ first gets the whole gradient.
 
 from __future__ import annotations
 
-from functools import partial
-from math import gcd
 from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Call, Op, composition, into, lift, primitive
+from backproplab.autograd.lowering import elementwise as lowered
+from backproplab.autograd.lowering import into
+from backproplab.autograd.primitive import Op, composition, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
 
 PAIR = [reals((3, 4), (3, 4)), reals((3, 4), (1, 4)), reals((2, 3, 1), (2, 1, 4))]
 
-SHORT, MANY = 64, 512  # entries of a row, rows
-
-
-def _together(a: Array, b: Array, out: Array) -> int:
-    """How many rows of a are best taken at a time where b is a bias; 1 where it is not."""
-    columns = out.shape[-1:]
-    if out.ndim < 2 or a.shape != out.shape or b.shape[-2:] not in (columns, (1, *columns)):
-        return 1
-    plain = a.dtype == b.dtype and a.flags.c_contiguous and out.flags.c_contiguous
-    if not (plain and 1 < b.shape[-1] <= SHORT and out.size >= MANY * b.shape[-1]):
-        return 1
-    count = gcd(out.shape[-2], 16)  # a power of two
-    while count > 1 and 4 * count * b.size > out.size:
-        count //= 2
-    return count
-
-
-def _prepare_add(a: Array, b: Array, out: Array) -> list[Call]:
-    """NumPy begins anew for each row: many short ones are taken several at a time, and the bias
-    that is added to them stands as often in a row of its own."""
-    count = _together(a, b, out)
-    if count == 1:
-        return [partial(np.add, a, b, out)]
-    *lead, rows, columns = out.shape
-    long = *lead, rows // count, count * columns
-    bias = np.empty((*b.shape[:-2], count, columns), b.dtype)
-    row = bias.reshape(*b.shape[:-2], 1, -1)
-    return [partial(np.copyto, bias, b), partial(np.add, a.reshape(long), row, out.reshape(long))]
-
-
 add = primitive(
     "add",
     np.add,
-    prepare=_prepare_add,
+    lowering=lowered.add,
     vjp=[lambda g, y, a, b: g, lambda g, y, a, b: g],
     samples=PAIR,
     doc="a + b.",
@@ -130,16 +100,10 @@ remainder = primitive(
 )
 
 
-def _prepare_where(condition: Array, a: Array, b: Array, out: Array) -> list[Call]:
-    mask = condition if condition.dtype == bool else np.empty(condition.shape, bool)
-    look = [] if mask is condition else [partial(np.not_equal, condition, 0, mask)]
-    return [*look, partial(np.copyto, out, b), partial(np.copyto, out, a, where=mask)]
-
-
 where: Op = primitive(
     "where",
     into(np.where),
-    prepare=_prepare_where,
+    lowering=lowered.where,
     vjp=[
         None,
         lambda g, y, condition, a, b: where(condition, g, 0.0),

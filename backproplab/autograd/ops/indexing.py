@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import into, stepwise
+from backproplab.autograd.lowering import windows as lowered
 from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
-from backproplab.autograd.primitive import (
-    Array,
-    Call,
-    Op,
-    Rule,
-    composition,
-    into,
-    primitive,
-    shape_of,
-    stepwise,
-)
+from backproplab.autograd.primitive import Op, Rule, composition, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
@@ -196,22 +188,6 @@ def _empty_pad(x: Array, pad_width: tuple[tuple[int, int], ...], constant_values
     return np.empty([n + a for n, a in zip(x.shape, around, strict=True)], x.dtype)
 
 
-def _prepare_pad(
-    x: Array, out: Array, pad_width: tuple[tuple[int, int], ...], constant_values: float
-) -> list[Call]:
-    calls: list[Call] = []
-    inner: list[Any] = []
-    for before, after in pad_width:
-        axis = len(inner) - len(pad_width)
-        n = out.shape[axis]
-        rest = [slice(None)] * (-axis - 1)
-        for rim in (slice(0, before), slice(n - after, n)):
-            if rim.start < rim.stop:  # what earlier axes have filled is not filled again
-                calls.append(partial(np.copyto, out[(..., *inner, rim, *rest)], constant_values))
-        inner.append(slice(before, n - after))
-    return [*calls, partial(np.copyto, out[(..., *inner)], x)]
-
-
 def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
     lengths = g.shape[g.ndim - len(pad_width) :]
     inner = [slice(b, n - a) for (b, a), n in zip(pad_width, lengths, strict=True)]
@@ -220,8 +196,8 @@ def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
 
 pad = primitive(
     "pad",
-    stepwise(_prepare_pad, _empty_pad),
-    prepare=_prepare_pad,
+    stepwise(lowered.pad, _empty_pad),
+    lowering=lowered.pad,
     vjp=[lambda g, y, x, pad_width, constant_values: _unpad(g, pad_width)],
     samples=[reals((3, 4), pad_width=1), reals((3, 4), pad_width=((1, 0), (0, 2)))],
     settings=_pad_settings,

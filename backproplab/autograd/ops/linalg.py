@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import into
+from backproplab.autograd.lowering import sums as lowered
 from backproplab.autograd.ops.indexing import scatter, take
 from backproplab.autograd.ops.reductions import sum
 from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, transpose
-from backproplab.autograd.primitive import (
-    Array,
-    Op,
-    apply,
-    composition,
-    into,
-    lift,
-    primitive,
-    shape_of,
-)
+from backproplab.autograd.primitive import Op, apply, composition, lift, primitive, shape_of
 from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
@@ -42,15 +33,10 @@ def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
     return sample(draw)
 
 
-def _product(a: Array, b: Array) -> Callable[..., Any]:
-    """np.dot asks less than np.matmul before it begins, but means something else beyond 2 axes."""
-    return np.dot if a.ndim == b.ndim == 2 else np.matmul
-
-
 matrix_product = primitive(
     "matrix_product",
-    lambda a, b, out=None: _product(a, b)(a, b, out=out),
-    prepare=lambda a, b, out: [partial(_product(a, b), a, b, out)],
+    lambda a, b, out=None: lowered.product_of(a, b)(a, b, out=out),
+    lowering=lowered.matrix_product,
     vjp=[lambda g, y, a, b: g @ flipped(b), lambda g, y, a, b: flipped(a) @ g],
     samples=[
         reals((3, 4), (4, 2)),

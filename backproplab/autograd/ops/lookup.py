@@ -6,7 +6,9 @@ from math import prod
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Op, into, primitive
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import into
+from backproplab.autograd.primitive import Op, primitive
 from backproplab.autograd.samples import sample
 from backproplab.errors import GraphError
 

@@ -5,14 +5,16 @@ Convention at ties: the first of equal maxima gets the whole gradient.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import into
+from backproplab.autograd.lowering import sums as lowered
 from backproplab.autograd.ops.elementwise import where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
-from backproplab.autograd.primitive import Array, Op, into, primitive, shape_of
+from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
 from backproplab.autograd.tensor import Tensor
 
@@ -64,15 +66,10 @@ def _mean(x: Array, axis: tuple[int, ...], keepdims: bool, out: Array | None = N
     return np.divide(total, _count(x, axis), out=out)
 
 
-def _prepare_mean(x: Array, out: Array, axis: tuple[int, ...], keepdims: bool) -> list[Any]:
-    total = partial(np.add.reduce, x, axis=axis, keepdims=keepdims, out=out)
-    return [total, partial(np.divide, out, _count(x, axis), out)]
-
-
 mean = primitive(
     "mean",
     _mean,
-    prepare=_prepare_mean,
+    lowering=lowered.mean,
     vjp=[lambda g, y, x, axis, keepdims: spread(g / _count(x, axis), x, axis, keepdims)],
     samples=ROWS,
     settings=reduction,

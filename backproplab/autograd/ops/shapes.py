@@ -7,14 +7,14 @@ array with more leading axes (a population) goes through the same call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from math import prod
 from operator import index
 from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Op, composition, into, primitive, shape_of
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import elementwise, into, sums
+from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
 
@@ -141,67 +141,15 @@ broadcast_to: Op = primitive(
 )
 
 
-def _summed_axes(x: Array, shape: tuple[int, ...], trailing: int) -> tuple[int, ...]:
-    own = x.shape[x.ndim - trailing :]
-    padded = (1,) * (trailing - len(shape)) + shape
-    new = range(trailing - len(shape))
-    grown = [a for a in range(trailing) if a in new or (padded[a] == 1 and own[a] != 1)]
-    return tuple(a - trailing for a in grown)
-
-
-def _rows(x: Array, axes: tuple[int, ...]) -> Array | None:
-    """x as matrices (…, rows, features) whose rows are to be summed, if that costs no copy: the
-    gradient of a bias, or of those of a population.
-
-    BLAS sums rows, as 1ᵀ x, twice as fast as NumPy.
-    """
-    together = axes == tuple(range(axes[0], axes[-1] + 1)) if axes else False
-    if not together or axes[-1] == -1 or not x.flags.c_contiguous:
-        return None
-    if x.dtype.kind != "f" or not x.size:
-        return None
-    lead, features = x.shape[: axes[0]], x.shape[axes[-1] + 1 :]
-    return x.reshape(*lead, prod(x.shape[a] for a in axes), prod(features))
-
-
-def _sum_to(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
-    axes = _summed_axes(x, shape, trailing)
-    rows = _rows(x, axes)
-    if rows is not None:
-        total = np.matmul(np.ones(rows.shape[-2], x.dtype), rows)
-    else:
-        total = np.sum(x, axis=axes, keepdims=True) if axes else x
-    result = total.reshape(_lead(x, trailing) + shape)
-    if out is None:
-        return result
-    np.copyto(out, result)
-    return out
-
-
-def _prepare_sum_to(x: Array, out: Array, shape: Any, trailing: int) -> list[Any]:
-    axes = _summed_axes(x, shape, trailing)
-    rows = _rows(x, axes)
-    if rows is not None and out.flags.c_contiguous:
-        ones, total = np.ones(rows.shape[-2], x.dtype), out.reshape(*rows.shape[:-2], -1)
-        if rows.ndim == 2:
-            return [partial(np.dot, ones, rows, total)]  # a µs less than matmul
-        return [partial(np.matmul, ones, rows, total)]
-    kept = tuple(1 if a - x.ndim in axes else n for a, n in enumerate(x.shape))
-    total = out.reshape(kept)
-    if np.may_share_memory(total, out):
-        return [partial(np.add.reduce, x, axis=axes, out=total, keepdims=True)]
-    return [partial(_sum_to, x, shape, trailing, out)]
-
-
 sum_to: Op = primitive(
     "sum_to",
-    _sum_to,
+    sums.summed_to,
     vjp=[lambda g, y, x, shape, trailing: broadcast_to(g, shape=x.shape)],
     samples=[reals((3, 4), shape=(1, 4)), reals((2, 3, 4), shape=(3, 1)), reals((3,), shape=())],
     settings=lambda x, shape: {"shape": tuple(shape), "trailing": len(shape_of(x))},
     doc="x summed down to ``shape``: the transpose of broadcasting.",
     view=True,
-    prepare=_prepare_sum_to,
+    lowering=sums.sum_to,
 )
 
 
@@ -216,7 +164,7 @@ leaf = primitive(
 cast: Op = primitive(
     "cast",
     into(lambda x, dtype: x.astype(dtype)),
-    prepare=lambda x, out, dtype: [partial(np.copyto, out, x, casting="unsafe")],
+    lowering=elementwise.cast,
     vjp=[lambda g, y, x, dtype: cast(g, dtype=x.dtype)],
     samples=reals((3, 4), dtype=np.float64),
     doc="x in another number type.",

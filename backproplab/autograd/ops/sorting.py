@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import into
 from backproplab.autograd.ops.indexing import part, take_along_axis
 from backproplab.autograd.ops.reductions import mean
 from backproplab.autograd.ops.shapes import axes_from_right, ravel
-from backproplab.autograd.primitive import Op, composition, into, primitive, shape_of
+from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import distinct
 from backproplab.autograd.tensor import Tensor
 

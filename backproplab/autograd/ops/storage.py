@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, composition, into, primitive
+from backproplab.autograd.arrays import Array
+from backproplab.autograd.lowering import elementwise as lowered
+from backproplab.autograd.lowering import into
+from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
 
@@ -48,5 +51,5 @@ assign = primitive(
     doc="Write b over a. The one op that changes an input: for statistics that no gradient moves.",
     view=True,
     effect=True,
-    prepare=lambda target, value, out: [lambda: np.copyto(target, value)],
+    lowering=lowered.assign,
 )
