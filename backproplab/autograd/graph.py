@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def nodes(root: Tensor) -> list[Tensor]:

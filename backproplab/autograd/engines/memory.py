@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
 from backproplab.autograd.engines.program import Instruction, Program
+from backproplab.autograd.tensor import Array
 
 LINE = 64  # bytes: a place begins at a cache line
 

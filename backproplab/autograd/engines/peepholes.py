@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
 from backproplab.autograd.engines.program import Buffer, Instruction, Program
 from backproplab.autograd.ops.shapes import cast
+from backproplab.autograd.tensor import Array
 
 WORTH_A_CAST = 512  # entries
 

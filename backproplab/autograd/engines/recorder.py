@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
 from backproplab.autograd.engines.program import Buffer, Instruction, Origin, Program
 from backproplab.autograd.primitive import LISTENER, NUMBERS, OPS, Op
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def record(

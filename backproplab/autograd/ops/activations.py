@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import elementwise as lowered
+from backproplab.autograd.lowering import elementwise
 from backproplab.autograd.ops.elementwise import absolute, clip, greater, minimum, sign, where
 from backproplab.autograd.ops.exponential import exp, expm1, log, square
 from backproplab.autograd.ops.trigonometric import tanh
 from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def _sigmoid(x: Array, out: Array | None = None) -> Array:
@@ -43,7 +42,7 @@ sigmoid = primitive(
     "sigmoid",
     _sigmoid,
     in_place=True,
-    lowering=lowered.sigmoid,
+    lowering=elementwise.sigmoid,
     vjp=[lambda g, y, x: g * (y * (1 - y))],
     samples=reals((3, 4)),
     doc="1 / (1 + e⁻ˣ), without overflow.",
@@ -52,7 +51,7 @@ relu = primitive(
     "relu",
     lambda x, out=None: np.maximum(x, 0, out=out),
     in_place=True,
-    lowering=lowered.relu,
+    lowering=elementwise.relu,
     vjp=[lambda g, y, x: g * greater(y, 0)],  # of y, so that y may take the place of x
     samples=reals((3, 4)),
     doc="max(x, 0); derivative 0 at 0.",

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.lowering import elementwise as lowered
-from backproplab.autograd.lowering import into
+from backproplab.autograd.lowering import elementwise, into
 from backproplab.autograd.primitive import Op, composition, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
@@ -21,7 +20,7 @@ PAIR = [reals((3, 4), (3, 4)), reals((3, 4), (1, 4)), reals((2, 3, 1), (2, 1, 4)
 add = primitive(
     "add",
     np.add,
-    lowering=lowered.add,
+    lowering=elementwise.add,
     vjp=[lambda g, y, a, b: g, lambda g, y, a, b: g],
     samples=PAIR,
     doc="a + b.",
@@ -103,7 +102,7 @@ remainder = primitive(
 where: Op = primitive(
     "where",
     into(np.where),
-    lowering=lowered.where,
+    lowering=elementwise.where,
     vjp=[
         None,
         lambda g, y, condition, a, b: where(condition, g, 0.0),

@@ -5,24 +5,16 @@ Their rules are still written in ops, so they differentiate to any order.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import into, stepwise
-from backproplab.autograd.lowering import logits as lowered
+from backproplab.autograd.lowering import into, logits, stepwise
 from backproplab.autograd.ops.activations import sigmoid
 from backproplab.autograd.ops.logits import kind, softmax
 from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.autograd.primitive import primitive
 from backproplab.autograd.samples import sample
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError
-
-
-def _empty_one_hot(labels: Array, classes: int, dtype: Any) -> Array:
-    return np.empty((*labels.shape, classes), dtype)
 
 
 def _empty_cross_entropy(logits: Array, labels: Array) -> Array:
@@ -40,8 +32,10 @@ def _slope(logits: Tensor, labels: Tensor) -> Tensor:
 
 one_hot = primitive(
     "one_hot",
-    stepwise(lowered.one_hot, _empty_one_hot),
-    lowering=lowered.one_hot,
+    stepwise(
+        logits.one_hot, lambda labels, classes, dtype: np.empty((*labels.shape, classes), dtype)
+    ),
+    lowering=logits.one_hot,
     vjp=[None],
     samples=sample(lambda rng: (rng.integers(0, 4, 5),), classes=4, dtype=np.float64),
     doc="Rows with a 1 at the label and 0 elsewhere, (…, classes); GraphError for other labels.",
@@ -49,9 +43,9 @@ one_hot = primitive(
 softmax_cross_entropy = primitive(
     "softmax_cross_entropy",
     np.errstate(divide="ignore")(  # ln 0 of an all -inf row is the right -inf
-        stepwise(lowered.softmax_cross_entropy, _empty_cross_entropy)
+        stepwise(logits.softmax_cross_entropy, _empty_cross_entropy)
     ),
-    lowering=lowered.softmax_cross_entropy,
+    lowering=logits.softmax_cross_entropy,
     vjp=[lambda g, y, logits, labels: expand_dims(g, axis=-1) * _slope(logits, labels), None],
     samples=[
         sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import into, stepwise
-from backproplab.autograd.lowering import windows as lowered
+from backproplab.autograd.lowering import into, sliding, stepwise
 from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
 from backproplab.autograd.primitive import Op, Rule, composition, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError
 
 
@@ -196,8 +194,8 @@ def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
 
 pad = primitive(
     "pad",
-    stepwise(lowered.pad, _empty_pad),
-    lowering=lowered.pad,
+    stepwise(sliding.pad, _empty_pad),
+    lowering=sliding.pad,
     vjp=[lambda g, y, x, pad_width, constant_values: _unpad(g, pad_width)],
     samples=[reals((3, 4), pad_width=1), reals((3, 4), pad_width=((1, 0), (0, 2)))],
     settings=_pad_settings,

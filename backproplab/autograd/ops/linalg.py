@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.lowering import into
-from backproplab.autograd.lowering import sums as lowered
+from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.indexing import scatter, take
 from backproplab.autograd.ops.reductions import sum
 from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, transpose
@@ -35,8 +34,8 @@ def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
 
 matrix_product = primitive(
     "matrix_product",
-    lambda a, b, out=None: lowered.product_of(a, b)(a, b, out=out),
-    lowering=lowered.matrix_product,
+    lambda a, b, out=None: sums.product_of(a, b)(a, b, out=out),
+    lowering=sums.matrix_product,
     vjp=[lambda g, y, a, b: g @ flipped(b), lambda g, y, a, b: flipped(a) @ g],
     samples=[
         reals((3, 4), (4, 2)),

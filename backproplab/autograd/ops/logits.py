@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import logits as lowered
-from backproplab.autograd.lowering import stepwise
+from backproplab.autograd.lowering import logits, stepwise
 from backproplab.autograd.lowering.sums import kept_shape
 from backproplab.autograd.ops.reductions import ROWS, Axis, reduction, spread, sum
 from backproplab.autograd.ops.shapes import axes_from_right
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import reals
+from backproplab.autograd.tensor import Array
 
 
 def kind(x: Array) -> np.dtype[Any]:
@@ -26,17 +25,15 @@ def _empty_logsumexp(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return whole if keepdims else np.squeeze(whole, axis)
 
 
-def _empty_softmax(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.empty(x.shape, kind(x))
-
-
 def _axis(x: Any, axis: Axis = -1) -> dict[str, Any]:
     return {"axis": axes_from_right(axis, len(shape_of(x)))}
 
 
 # ln 0 of an all -inf row is the right -inf; an infinite row gives the right NaN
-_logsumexp = np.errstate(divide="ignore")(stepwise(lowered.logsumexp, _empty_logsumexp))
-_softmax = np.errstate(invalid="ignore")(stepwise(lowered.softmax, _empty_softmax))
+_logsumexp = np.errstate(divide="ignore")(stepwise(logits.logsumexp, _empty_logsumexp))
+_softmax = np.errstate(invalid="ignore")(
+    stepwise(logits.softmax, lambda x, axis: np.empty(x.shape, kind(x)))
+)
 
 
 def _log_softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
@@ -46,7 +43,7 @@ def _log_softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> A
 logsumexp = primitive(
     "logsumexp",
     _logsumexp,
-    lowering=lowered.logsumexp,
+    lowering=logits.logsumexp,
     vjp=[
         lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis),
     ],
@@ -58,7 +55,7 @@ softmax: Op = primitive(
     "softmax",
     _softmax,
     in_place=True,
-    lowering=lowered.softmax,
+    lowering=logits.softmax,
     vjp=[lambda g, y, x, axis: y * (g - sum(g * y, axis=axis, keepdims=True))],
     samples=[reals((3, 4)), reals((2, 3, 4), axis=-2)],
     settings=_axis,

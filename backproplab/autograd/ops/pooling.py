@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import stepwise
-from backproplab.autograd.lowering import windows as lowered
+from backproplab.autograd.lowering import sliding, stepwise
 from backproplab.autograd.ops import reductions
 from backproplab.autograd.ops.indexing import take
 from backproplab.autograd.ops.storage import ones_like
 from backproplab.autograd.ops.windows import padded, patches
 from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import distinct, sample
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.autograd.windows import Numbers, Padding, Windows
 from backproplab.errors import GraphError
 
@@ -27,14 +25,6 @@ from backproplab.errors import GraphError
 def _empty_max(x: Array, windows: Windows) -> Array:
     lead = x.shape[: -windows.rank - 1]
     return np.empty((*lead, *windows.counts(windows.spatial(x)), x.shape[-1]), x.dtype)
-
-
-def _empty_place(g: Array, x: Array, top: Array, windows: Windows) -> Array:
-    return np.empty(x.shape, g.dtype)
-
-
-def _empty_pick(u: Array, x: Array, top: Array, windows: Windows) -> Array:
-    return np.empty(top.shape, u.dtype)
 
 
 def _ranked(rng: np.random.Generator) -> tuple[Array, Array]:
@@ -46,8 +36,8 @@ def _ranked(rng: np.random.Generator) -> tuple[Array, Array]:
 PAIRS = Windows.of(2, 1, stride=2)
 window_max = primitive(
     "window_max",
-    stepwise(lowered.window_max, _empty_max),
-    lowering=lowered.window_max,
+    stepwise(sliding.window_max, _empty_max),
+    lowering=sliding.window_max,
     vjp=[lambda g, y, x, windows: place_at_first(g, x, y, windows=windows)],
     samples=[
         distinct((2, 4, 6, 3), windows=Windows.of(2, 2, stride=2)),
@@ -58,16 +48,16 @@ window_max = primitive(
 )
 place_at_first: Op = primitive(
     "place_at_first",
-    stepwise(lowered.place_at_first, _empty_place),
-    lowering=lowered.place_at_first,
+    stepwise(sliding.place_at_first, lambda g, x, top, windows: np.empty(x.shape, g.dtype)),
+    lowering=sliding.place_at_first,
     vjp=[lambda u, y, g, x, top, windows: pick_at_first(u, x, top, windows=windows), None, None],
     samples=sample(lambda rng: (rng.standard_normal((2, 3, 4)), *_ranked(rng)), windows=PAIRS),
     doc="Zeros like x, with g where a window of x first equals its largest entry.",
 )
 pick_at_first: Op = primitive(
     "pick_at_first",
-    stepwise(lowered.pick_at_first, _empty_pick),
-    lowering=lowered.pick_at_first,
+    stepwise(sliding.pick_at_first, lambda u, x, top, windows: np.empty(top.shape, u.dtype)),
+    lowering=sliding.pick_at_first,
     vjp=[lambda g, y, u, x, top, windows: place_at_first(g, x, top, windows=windows), None, None],
     samples=sample(lambda rng: (rng.standard_normal((2, 6, 4)), *_ranked(rng)), windows=PAIRS),
     doc="The entry of u where a window of x first equals its largest entry.",

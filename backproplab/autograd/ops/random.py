@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import elementwise as lowered
-from backproplab.autograd.lowering import into
+from backproplab.autograd.lowering import elementwise, into
 from backproplab.autograd.primitive import primitive
 from backproplab.autograd.samples import reals
+from backproplab.autograd.tensor import Array
 
 
 def _dropout_mask(x: Array, rate: Any, generator: Any) -> Array:
@@ -22,7 +21,7 @@ dropout_mask = primitive(
     "dropout_mask",
     into(_dropout_mask),
     effect=True,
-    lowering=lowered.dropout_mask,
+    lowering=elementwise.dropout_mask,
     vjp=[None],
     samples=reals((3, 4), rate=0.5, generator=np.random.default_rng(0)),
     doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x; of a "

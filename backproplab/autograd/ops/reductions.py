@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import into
-from backproplab.autograd.lowering import sums as lowered
+from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.elementwise import where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 Axis = int | tuple[int, ...] | None
 
@@ -69,7 +67,7 @@ def _mean(x: Array, axis: tuple[int, ...], keepdims: bool, out: Array | None = N
 mean = primitive(
     "mean",
     _mean,
-    lowering=lowered.mean,
+    lowering=sums.mean,
     vjp=[lambda g, y, x, axis, keepdims: spread(g / _count(x, axis), x, axis, keepdims)],
     samples=ROWS,
     settings=reduction,

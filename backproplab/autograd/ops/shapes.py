@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
 from backproplab.autograd.lowering import elementwise, into, sums
 from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:

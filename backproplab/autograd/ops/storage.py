@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import elementwise as lowered
-from backproplab.autograd.lowering import into
+from backproplab.autograd.lowering import elementwise, into
 from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals, sample
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 full_like = primitive(
     "full_like",
@@ -51,5 +49,5 @@ assign = primitive(
     doc="Write b over a. The one op that changes an input: for statistics that no gradient moves.",
     view=True,
     effect=True,
-    lowering=lowered.assign,
+    lowering=elementwise.assign,
 )

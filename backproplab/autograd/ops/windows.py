@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.arrays import Array
-from backproplab.autograd.lowering import stepwise
-from backproplab.autograd.lowering import windows as lowered
+from backproplab.autograd.lowering import sliding, stepwise
 from backproplab.autograd.ops.indexing import pad
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import reals
+from backproplab.autograd.tensor import Array
 from backproplab.autograd.windows import Padding, Sizes, Windows
 
 
@@ -48,8 +47,8 @@ def _empty_fold(x: Array, windows: Windows, spatial: Sizes) -> Array:
 
 patches: Op = primitive(
     "patches",
-    stepwise(lowered.patches, _empty_patches),
-    lowering=lowered.patches,
+    stepwise(sliding.patches, _empty_patches),
+    lowering=sliding.patches,
     vjp=[lambda g, y, x, windows: fold(g, windows=windows, spatial=windows.spatial(x))],
     samples=[
         reals((2, 5, 4, 3), windows=Windows.of((3, 2), 2)),
@@ -60,8 +59,8 @@ patches: Op = primitive(
 )
 fold: Op = primitive(
     "fold",
-    stepwise(lowered.fold, _empty_fold),
-    lowering=lowered.fold,
+    stepwise(sliding.fold, _empty_fold),
+    lowering=sliding.fold,
     vjp=[lambda g, y, x, windows, spatial: patches(g, windows=windows)],
     samples=[
         reals((2, 3, 3, 3, 2, 3), windows=Windows.of((3, 2), 2), spatial=(5, 4)),
