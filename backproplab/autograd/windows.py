@@ -1,4 +1,4 @@
-"""Windows that move over the axes before the channels: where they are, and how many fit."""
+"""Windows that slide over the axes before the channels: where they are, and how many fit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Padding = Numbers | str
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows over the last axes but one of arrays (…, *spatial, channels).
+    """Windows over the spatial axes of arrays (…, *spatial, channels).
 
     size, stride, dilation: a number from 1 for each spatial axis; see ``of``.
     """
@@ -30,7 +30,8 @@ class Windows:
 
     @classmethod
     def of(cls, size: Numbers, rank: int, stride: Numbers = 1, dilation: Numbers = 1) -> Windows:
-        """A single number is for all of the ``rank`` axes. GraphError if they are not as many."""
+        """Windows over ``rank`` axes; a single number applies to each of them. GraphError if there
+        are more or fewer numbers than axes."""
         given = {"window": size, "stride": stride, "dilation": dilation}
         return cls(*[_each_axis(numbers, rank, name, 1) for name, numbers in given.items()])
 
@@ -40,17 +41,17 @@ class Windows:
 
     @property
     def reach(self) -> Sizes:
-        """How far a window stretches, the gaps of its dilation included."""
+        """The length of a window along each axis, with the gaps of its dilation."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True))
 
     @property
     def inner(self) -> Sizes:
-        """The axes of patches (…, *counts, *size, channels) that lie within a window."""
+        """The axes ``size`` of patches (…, *counts, *size, channels)."""
         return tuple(range(-self.rank - 1, -1))
 
     @property
     def lines(self) -> list[Windows]:
-        """Windows along one axis each; one after the other they see what these see."""
+        """Windows along one axis each; applied in turn they cover what these cover."""
         fields = (self.size, self.stride, self.dilation)
         return [
             Windows(
@@ -61,25 +62,26 @@ class Windows:
 
     @property
     def apart(self) -> bool:
-        """True if no two windows see the same entry."""
+        """Whether no two windows share an entry."""
         return all(s >= r for s, r in zip(self.stride, self.reach, strict=True))
 
     def spatial(self, x: Any) -> Sizes:
-        """The lengths of the axes of x that the windows move over."""
+        """The lengths of the spatial axes of x."""
         return shape_of(x)[-self.rank - 1 : -1]
 
     def counts(self, spatial: Sizes) -> Sizes:
-        """How many fit: ⌊(n - reach) / stride⌋ + 1 along each axis. GraphError if not even one."""
+        """The number of windows along each axis, ⌊(n - reach) / stride⌋ + 1. GraphError if none
+        fits."""
         if any(r > n for r, n in zip(self.reach, spatial, strict=True)):
             raise GraphError(f"a window of {_by(self.reach)} does not fit into {_by(spatial)}")
         axes = zip(spatial, self.reach, self.stride, strict=True)
         return tuple((n - r) // s + 1 for n, r, s in axes)
 
     def paddings(self, spatial: Sizes, padding: Padding) -> list[tuple[int, int]]:
-        """How much to put (before, after) each axis.
+        """The padding (before, after) of each axis, in entries.
 
-        "valid" puts nothing, "same" as little as gives ⌈n / stride⌉ windows, the larger half after
-        (TensorFlow's and Keras' meaning); numbers are put on both sides.
+        "valid" is none; "same" is the least that gives ⌈n / stride⌉ windows, with the larger half
+        after (as in TensorFlow and Keras); a number is added on both sides.
         """
         if padding == "same":
             axes = zip(spatial, self.reach, self.stride, strict=True)
@@ -91,19 +93,19 @@ class Windows:
         return [(p, p) for p in _each_axis(numbers, self.rank, "padding", 0)]
 
     def counts_after(self, spatial: Sizes, padding: Padding) -> Sizes:
-        """How many fit once the padding is there."""
+        """The number of windows along each axis after padding."""
         around = self.paddings(spatial, padding)
         return self.counts(tuple(n + sum(p) for n, p in zip(spatial, around, strict=True)))
 
     def views(self, x: Array) -> Iterator[tuple[tuple[Any, ...], Array]]:
-        """For each place in the window: its index in patches, and a view of the entries that all
-        windows have there, (…, *counts, channels)."""
+        """For each position in the window: its index in patches, and a view of the entries that all
+        windows have at it, (…, *counts, channels)."""
         counts = self.counts(self.spatial(x))
-        for place in np.ndindex(self.size):
-            axes = zip(place, self.dilation, self.stride, counts, strict=True)
+        for position in np.ndindex(self.size):
+            axes = zip(position, self.dilation, self.stride, counts, strict=True)
             spans = [slice(i * d, i * d + (n - 1) * s + 1, s) for i, d, s, n in axes]
             index: tuple[Any, ...] = (..., *spans, slice(None))
-            yield (..., *place, slice(None)), x[index]
+            yield (..., *position, slice(None)), x[index]
 
 
 def _each_axis(numbers: Numbers, rank: int, what: str, least: int) -> Sizes:

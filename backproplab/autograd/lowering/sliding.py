@@ -79,8 +79,8 @@ def pick_at_first(u: Array, x: Array, top: Array, out: Array, windows: Windows) 
 
 
 def _at_firsts(x: Array, top: Array, windows: Windows, dtype: Any, use: Use) -> list[Call]:
-    """For each place in the window: find the windows whose first entry equal to ``top`` is there
-    (the last place takes the rest), and ``use(index in patches, mask of 0 and 1)``."""
+    """For each position in the window: mark the windows whose first entry equal to ``top`` is at
+    it (the last position gets the rest), and ``use(index in patches, mask of 0 and 1)``."""
     hit = np.empty(top.shape, bool)
     mask, waiting = np.empty(top.shape, dtype), np.empty(top.shape, dtype)
     *others, (last, _) = windows.views(x)

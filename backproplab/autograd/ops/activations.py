@@ -1,4 +1,4 @@
-"""The nonlinearities of networks. Primitives where stability asks for it, compositions elsewhere.
+"""The nonlinearities of networks: primitives if stability requires it, else compositions.
 
 Convention at the kink: relu'(0) = leaky_relu'(0) = the left derivative, so relu'(0) = 0.
 """
@@ -155,13 +155,13 @@ def relu6(x: Any) -> Tensor:
 
 @composition
 def hard_tanh(x: Any) -> Tensor:
-    """x between -1 and 1, the bound beyond."""
+    """x clipped to [-1, 1]."""
     return clip(x, -1, 1)
 
 
 @composition
 def hard_sigmoid(x: Any) -> Tensor:
-    """(x + 3) / 6 between 0 and 1, the bound beyond."""
+    """(x + 3) / 6 clipped to [0, 1]."""
     return clip(x / 6 + 0.5, 0, 1)
 
 
@@ -173,13 +173,13 @@ def hard_silu(x: Any) -> Tensor:
 
 @composition
 def soft_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
-    """x moved towards 0 by the threshold, 0 within it."""
+    """x moved towards 0 by the threshold; 0 if |x| is smaller."""
     return sign(x) * relu(absolute(x) - threshold)
 
 
 @composition
 def hard_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
-    """x beyond the threshold, 0 within it."""
+    """x if |x| > threshold, else 0."""
     return where(greater(absolute(x), threshold), x, 0.0)
 
 

@@ -20,8 +20,8 @@ def conv2d(
 ) -> Tensor:
     """y[n, i, j, o] = Σ x[n, i s + a d, j s + b d, c] kernel[a, b, c, o]: cross-correlation.
 
-    x: (…, n, height, width, channels).  kernel: (…, kh, kw, channels, filters); axes before these
-    are a population's.  padding: "valid", "same" (Keras' meaning), or zeros put on both sides.
+    x: (…, n, height, width, channels).  kernel: (…, kh, kw, channels, filters); leading axes are
+    a population.  padding: "valid", "same" (as in Keras), or a number of zeros on both sides.
     """
     return _convolve(x, kernel, 2, stride, padding, dilation)
 
@@ -51,7 +51,7 @@ def _convolve(
 def _kernel_shape(
     x: Any, kernel: Any, rank: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
-    """(population, size, channels, filters) of a kernel that can go over x."""
+    """(population, size, channels, filters) of a kernel. GraphError if it does not fit x."""
     given, shape = shape_of(x), shape_of(kernel)
     if len(given) <= rank or len(shape) < rank + 2 or given[-1] != shape[-2]:
         raise GraphError(

@@ -1,7 +1,7 @@
 """Elementwise arithmetic, rounding, comparisons and choices.
 
-Conventions at kinks and ties: |x|' = 0 at 0; of two equal arguments of maximum or minimum the
-first gets the whole gradient.
+Conventions at kinks and ties: |x|' = 0 at 0; if both arguments of maximum or minimum are equal,
+the first gets the whole gradient.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ negative = primitive(
 
 
 def flat(name: str, ufunc: Any, doc: str) -> Op:
-    """A step function: its derivative is 0 wherever it has one."""
+    """The op of a step function: its derivative is 0 where it exists."""
     return primitive(name, ufunc, vjp=[None], samples=reals((3, 4)), doc=doc)
 
 
@@ -75,7 +75,7 @@ absolute = primitive(
 
 
 def compare(name: str, ufunc: Any, symbol: str) -> Op:
-    """A comparison: a boolean array, a constant to a gradient."""
+    """The op of a comparison: its result is boolean, and a constant to a gradient."""
     return primitive(
         name, ufunc, vjp=[None, None], samples=reals((3, 4), (3, 4)), doc=f"a {symbol} b."
     )
@@ -95,7 +95,7 @@ remainder = primitive(
     np.remainder,
     vjp=[lambda g, y, a, b: g, lambda g, y, a, b: -g * floor(a / b)],
     samples=uniform((3, 4), (1, 4), low=1.1, high=1.9),
-    doc="a - b ⌊a / b⌋: the rest of a division, with the sign of b.",
+    doc="a - b ⌊a / b⌋: the remainder of a division, with the sign of b.",
 )
 
 
@@ -114,7 +114,7 @@ where: Op = primitive(
 
 
 def extremum(name: str, ufunc: Any, wins: Any, wins_strictly: Any, word: str) -> Op:
-    """maximum or minimum: the gradient goes to the winner, at a tie to the first."""
+    """The op maximum or minimum: the chosen argument gets the gradient, at a tie the first one."""
     return primitive(
         name,
         ufunc,
@@ -140,7 +140,7 @@ minimum = extremum("minimum", np.minimum, less_equal, less, "smaller")
 def clip(
     x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
 ) -> Tensor:
-    """x, but not below a_min nor above a_max (None: no bound); at a bound x gets the gradient.
+    """x limited to [a_min, a_max] (None: no bound); at a bound x gets the gradient.
 
     min, max: NumPy's other names of the bounds.
     """
@@ -157,7 +157,7 @@ def positive(x: Any) -> Tensor:
 
 @composition
 def round(x: Any, *, decimals: int = 0) -> Tensor:
-    """x to so many decimals, halves to even; a constant to a gradient."""
+    """x rounded to ``decimals`` decimals, halves to even; a constant to a gradient."""
     scale = 10.0**decimals
     return rint(multiply(x, scale)) / scale if decimals else rint(x)
 
@@ -166,8 +166,8 @@ def round(x: Any, *, decimals: int = 0) -> Tensor:
 def nan_to_num(
     x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
-    """x with ``nan`` for each NaN, and for infinities ``posinf`` and ``neginf`` (None: the largest
-    and the smallest finite number)."""
+    """x with each NaN replaced by ``nan``, and infinities by ``posinf`` and ``neginf`` (None: the
+    largest and the smallest finite number)."""
     kind = np.finfo(lift(x)[0].dtype)
     top = kind.max.item() if posinf is None else posinf
     bottom = kind.min.item() if neginf is None else neginf

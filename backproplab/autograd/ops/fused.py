@@ -1,6 +1,6 @@
-"""Losses on logits, fused because the separate steps overflow: speed and stability only.
+"""Losses on logits. They are ops of their own because separate ops overflow and are slower.
 
-Their rules are still written in ops, so they differentiate to any order.
+Their vjp rules are written in ops, so they have derivatives of any order.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ one_hot = primitive(
     lowering=logits.one_hot,
     vjp=[None],
     samples=sample(lambda rng: (rng.integers(0, 4, 5),), classes=4, dtype=np.float64),
-    doc="Rows with a 1 at the label and 0 elsewhere, (…, classes); GraphError for other labels.",
+    doc="Rows (…, classes) with 1 at the label, else 0. GraphError for a label outside classes.",
 )
 softmax_cross_entropy = primitive(
     "softmax_cross_entropy",
@@ -51,7 +51,7 @@ softmax_cross_entropy = primitive(
         sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),
         sample(lambda rng: (rng.standard_normal((2, 5, 7)), rng.integers(0, 7, (2, 5)))),
     ],
-    doc="-ln softmax(logits)[label], one number an example; gradient softmax - one_hot.",
+    doc="-ln softmax(logits)[label], one number per example; gradient softmax - one_hot.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Taking parts out of arrays and putting them together: indexing, joining, splitting, padding."""
+"""Parts of arrays, and arrays from parts: indexing, joining, splitting, padding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backproplab.errors import GraphError
 
 
 def _index_settings(x: Any, index: Any) -> dict[str, Any]:
-    """The index of every trailing axis, behind an Ellipsis that keeps leading axes free."""
+    """The index of every trailing axis, after an Ellipsis for any leading axes."""
     items = [_plain(i) for i in (index if isinstance(index, tuple) else (index,))]
     ndim = len(shape_of(x))
     used = sum(_axes_used(i) for i in items)
@@ -29,7 +29,7 @@ def _index_settings(x: Any, index: Any) -> dict[str, Any]:
 
 
 def _plain(item: Any) -> Any:
-    """Lists and truth values as arrays: an empty list picks nothing, True adds an axis."""
+    """Lists and booleans as arrays: an empty list selects nothing, True adds an axis."""
     if isinstance(item, Tensor):
         return item.value
     if isinstance(item, list) and not item:
@@ -107,13 +107,13 @@ def stack(*arrays: Any, axis: int = 0) -> Tensor:
 
 @composition
 def hstack(*arrays: Any) -> Tensor:
-    """The arrays side by side: along the second axis, or the only one."""
+    """The arrays joined along the second axis, or along their only one."""
     return concatenate(*arrays, axis=0 if len(shape_of(arrays[0])) == 1 else 1)
 
 
 @composition
 def vstack(*arrays: Any) -> Tensor:
-    """The arrays one below the other: along the first axis, each at least a row."""
+    """The arrays joined along the first axis; an array of one axis is a row."""
     rows = [expand_dims(x, axis=0) if len(shape_of(x)) == 1 else x for x in arrays]
     return concatenate(*rows, axis=0)
 
@@ -125,7 +125,7 @@ def part(x: Any, axis: int, piece: Any) -> Tensor:
 
 @composition
 def split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """x cut into so many equal parts, or at the places given."""
+    """x cut along ``axis`` into this number of equal parts, or at these indices."""
     (at,) = axes_from_right(axis, len(shape_of(x)))
     length = shape_of(x)[at]
     if isinstance(indices_or_sections, int):
@@ -143,7 +143,7 @@ def split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) ->
 
 @composition
 def flip(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x backwards along ``axis`` (None: along every axis)."""
+    """x reversed along ``axis`` (None: along every axis)."""
     ndim = len(shape_of(x))
     turned = axes_from_right(axis, ndim)
     back, whole = slice(None, None, -1), slice(None)
@@ -152,7 +152,7 @@ def flip(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 
 @composition
 def roll(x: Any, *, shift: int, axis: int | None = None) -> Tensor:
-    """x moved by ``shift`` along ``axis`` (None: raveled); what leaves at the end comes back."""
+    """x shifted circularly by ``shift`` entries along ``axis`` (None: raveled)."""
     if axis is None:
         return reshape(roll(ravel(x), shift=shift, axis=0), shape=shape_of(x))
     (at,) = axes_from_right(axis, len(shape_of(x)))
@@ -174,7 +174,7 @@ def _pad_settings(
         raise GraphError(f"pad: mode {mode!r} has no rule; only 'constant'")
     widths = np.asarray(pad_width)
     if widths.dtype.kind not in "iu" or (widths < 0).any():
-        raise GraphError(f"pad: pad_width must be whole numbers from 0 on, got {pad_width}")
+        raise GraphError(f"pad: pad_width must be whole numbers from 0, got {pad_width}")
     pairs = np.broadcast_to(widths, (len(shape_of(x)), 2))
     width = tuple((int(before), int(after)) for before, after in pairs)
     return {"pad_width": width, "constant_values": constant_values}
@@ -204,7 +204,7 @@ pad = primitive(
 
 
 def _mesh(indices: Array, axis: int, ndim: int) -> tuple[Any, ...]:
-    """Index arrays that pick ``indices`` along ``axis`` and every place along the other axes."""
+    """Index arrays that select ``indices`` along ``axis`` and everything along other axes."""
     places = np.ogrid[tuple(slice(n) for n in indices.shape)] if indices.ndim else []
     return tuple(indices if a == axis + ndim else places[a] for a in range(ndim))
 

@@ -1,4 +1,4 @@
-"""Products, solutions and decompositions of matrices, batched over leading axes."""
+"""Products, solutions and decompositions of matrices; leading axes are batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def flipped(x: Any) -> Tensor:
 
 
 def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
-    """A matrix far from singular (positive definite if symmetric), and further arrays."""
+    """A sample: a matrix far from singular (positive definite if symmetric), and more arrays."""
 
     def draw(rng: np.random.Generator) -> tuple[Any, ...]:
         a = rng.standard_normal((2, 3, 3))
@@ -106,7 +106,7 @@ triu: Op = primitive(
 def _cholesky_rule(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """Murray 2016, arXiv 1602.07527, section 3.2: L⁻ᵀ Φ(Lᵀ g) L⁻¹, made symmetric."""
     middle = flipped(y) @ g
-    halved = 0.5 * (tril(middle) + tril(middle, k=-1))  # the diagonal stands in both
+    halved = 0.5 * (tril(middle) + tril(middle, k=-1))  # the diagonal is in both
     left = solve_matrix(flipped(y), halved)
     whole = flipped(solve_matrix(flipped(y), flipped(left)))
     return 0.5 * (whole + flipped(whole))
@@ -155,7 +155,7 @@ def dot(a: Any, b: Any) -> Tensor:
 def vdot(a: Any, b: Any) -> Tensor:
     """Σ a b over all entries."""
     if np.prod(shape_of(a)) != np.prod(shape_of(b)):
-        raise GraphError(f"vdot: {shape_of(a)} and {shape_of(b)} have not as many entries")
+        raise GraphError(f"vdot: {shape_of(a)} and {shape_of(b)} differ in their number of entries")
     return sum(reshape(a, shape=-1) * reshape(b, shape=-1))
 
 
@@ -214,7 +214,7 @@ def solve(a: Any, b: Any) -> Tensor:
 
 @composition
 def slogdet(x: Any) -> tuple[Tensor, Tensor]:
-    """(sign, ln |det|): the determinant without overflow."""
+    """(sign, ln |det|) of the determinant, without overflow."""
     return sign_of_det(x), log_abs_det(x)
 
 
@@ -233,7 +233,7 @@ def trace(x: Any) -> Tensor:
 
 @composition
 def diag(x: Any) -> Tensor:
-    """A vector as the diagonal of a matrix; of a matrix its diagonal."""
+    """A matrix with this diagonal if x is a vector; the diagonal if x is a matrix."""
     shape = shape_of(x)
     if len(shape) > 1:
         return diagonal(x)
@@ -244,7 +244,7 @@ def diag(x: Any) -> Tensor:
 
 @composition
 def matrix_power(x: Any, *, n: int) -> Tensor:
-    """x x … x, n factors; for negative n of the inverse."""
+    """The product of n factors x; of -n inverses if n is negative."""
     if n < 0:
         return matrix_power(inv(x), n=-n)
     (result,) = lift(x)

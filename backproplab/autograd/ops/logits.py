@@ -29,7 +29,7 @@ def _axis(x: Any, axis: Axis = -1) -> dict[str, Any]:
     return {"axis": axes_from_right(axis, len(shape_of(x)))}
 
 
-# ln 0 of an all -inf row is the right -inf; an infinite row gives the right NaN
+# no warning: ln 0 of a row of -inf is correctly -inf, and a row with inf gives NaN
 _logsumexp = np.errstate(divide="ignore")(stepwise(logits.logsumexp, _empty_logsumexp))
 _softmax = np.errstate(invalid="ignore")(
     stepwise(logits.softmax, lambda x, axis: np.empty(x.shape, kind(x)))
@@ -49,7 +49,7 @@ logsumexp = primitive(
     ],
     samples=ROWS,
     settings=reduction,
-    doc="ln Σ eˣ over ``axis``; of a row of -inf it is -inf.",
+    doc="ln Σ eˣ over ``axis``; -inf for a row of -inf.",
 )
 softmax: Op = primitive(
     "softmax",

@@ -1,6 +1,6 @@
-"""Pooling: the largest entry, or the mean, of what each window sees, channel by channel.
+"""Pooling: the largest entry or the mean of each window, by channel.
 
-Convention at ties: the first of equal entries, row by row, gets the whole gradient.
+Convention at ties: the first of equal entries, in row-major order, gets the whole gradient.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ pick_at_first: Op = primitive(
 
 
 def _side_by_side(window: Numbers, stride: Numbers | None) -> Windows:
-    """Windows that tile, unless a stride is given; a number is the side of a square."""
+    """Windows with their size as stride unless one is given; a number is the side of a square."""
     size = (window, window) if isinstance(window, int) else tuple(window)
     return Windows.of(size, len(size), size if stride is None else stride)
 
 
 def check_padding(windows: Windows, spatial: Sequence[int], padding: Padding) -> None:
-    """GraphError if some window would see nothing but padding."""
+    """Raise GraphError if a window would contain only padding."""
     around = windows.paddings(tuple(spatial), padding)
     if any(max(p) >= r for p, r in zip(around, windows.reach, strict=True)):
         raise GraphError(f"a padding of {padding} is as wide as the window: it would see nothing")
@@ -81,16 +81,16 @@ def check_padding(windows: Windows, spatial: Sequence[int], padding: Padding) ->
 def max_pool(
     x: Any, *, window: Numbers = 2, stride: Numbers | None = None, padding: Padding = "valid"
 ) -> Tensor:
-    """The largest entry of each window of x (…, *spatial, channels); padding never wins.
+    """The largest entry of each window of x (…, *spatial, channels); padding is never chosen.
 
-    window: a number for a square, or a length for each spatial axis, ``(3,)`` for sequences.
-    stride: the window's own size by default.  padding: as in conv2d.
+    window: a number for a square, or a length per spatial axis, ``(3,)`` for sequences.
+    stride: the size of the window by default.  padding: as in conv2d.
     """
     windows = _side_by_side(window, stride)
     check_padding(windows, windows.spatial(x), padding)
     y = padded(x, windows, padding, -np.inf)
-    windows.counts(windows.spatial(y))  # raises for the whole windows, not line by line
-    for line in reversed(windows.lines):  # the last axis first: ties go to the first, row by row
+    windows.counts(windows.spatial(y))  # raises for the whole window, not for one line of it
+    for line in reversed(windows.lines):  # last axis first: ties go to row-major order
         y = window_max(y, windows=line)
     return y
 

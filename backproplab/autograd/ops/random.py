@@ -1,4 +1,4 @@
-"""Random arrays as ops, so that a recorded step can draw them afresh."""
+"""Random arrays as ops, so that each run of a recorded step draws new ones."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ dropout_mask = primitive(
     lowering=elementwise.dropout_mask,
     vjp=[None],
     samples=reals((3, 4), rate=0.5, generator=np.random.default_rng(0)),
-    doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x; of a "
-    "population, with a column of rates and a generator for each member.",
+    doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x. For a "
+    "population: a column of rates, and ``Streams`` with a generator for each member.",
 )

@@ -1,4 +1,4 @@
-"""Sums, means and extremes over axes that are counted from the right.
+"""Sums, means and extremes over axes, which are counted from the right.
 
 Convention at ties: the first of equal maxima gets the whole gradient.
 """
@@ -24,7 +24,7 @@ def reduction(x: Any, axis: Axis = None, keepdims: bool = False) -> dict[str, An
 
 
 def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
-    """A reduction's cotangent, back in the shape of its input."""
+    """A reduction's cotangent, broadcast to the shape of its input."""
     return broadcast_to(g if keepdims else expand_dims(g, axis=axis), shape=x.shape)
 
 
@@ -35,7 +35,7 @@ def _count(x: Tensor | Array, axis: tuple[int, ...]) -> int:
 def _first_extreme(x: Array, y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """A mask, true at the first entry along ``axis`` that equals the extreme ``y``."""
     top = y if keepdims else np.expand_dims(y, axis)
-    hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN wins, and its gradient tells
+    hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN is the extreme and gets the gradient
     front = np.moveaxis(hit, axis, range(-len(axis), 0))
     flat = front.reshape(*front.shape[: front.ndim - len(axis)], -1)
     first = (np.cumsum(flat, axis=-1) == 1) & flat

@@ -1,7 +1,7 @@
 """Ops that move numbers and change none: shapes, orders of axes, broadcasting.
 
-The settings count axes from the right and name how many trailing axes they speak of, so that an
-array with more leading axes (a population) goes through the same call.
+Settings count axes from the right and have the number of trailing axes that they apply to, so that
+an array with additional leading axes (a population) can use the same call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backproplab.autograd.tensor import Array, Tensor
 
 
 def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The axes as ascending negative numbers; None means all ``ndim`` of them."""
+    """The axes as ascending negative numbers; None means all ``ndim`` axes."""
     if axis is None:
         return tuple(range(-ndim, 0))
     axes = tuple(axis) if isinstance(axis, Sequence) else (index(axis),)
@@ -44,7 +44,7 @@ def _lead(x: Array, trailing: int) -> tuple[int, ...]:
 def _reshape(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
     if out is None:
         return x.reshape(_lead(x, trailing) + shape)
-    np.copyto(out.reshape(x.shape), x)  # out is as fresh memory: in order
+    np.copyto(out.reshape(x.shape), x)  # a view: out is contiguous
     return out
 
 
@@ -64,7 +64,7 @@ reshape: Op = primitive(
     vjp=[lambda g, y, x, shape, trailing: reshape(g, shape=x.shape)],
     samples=[reals((3, 4), shape=(2, 6)), reals((3, 4), shape=-1), reals((1, 3), shape=(3,))],
     settings=_reshape_settings,
-    doc="x in another shape of as many entries; one length may be -1.",
+    doc="x in another shape with the same number of entries; one length may be -1.",
     view=True,
 )
 
@@ -157,7 +157,7 @@ leaf = primitive(
     lambda x, out=None: x,
     vjp=[lambda g, y, x: g],
     samples=reals((3, 4)),
-    doc="x itself, as a new leaf: where one transform's graph ends and the outer one's begins.",
+    doc="x itself as a new leaf, at which a transform's graph ends and the outer graph starts.",
     view=True,
 )
 cast: Op = primitive(
@@ -172,13 +172,13 @@ cast: Op = primitive(
 
 @composition
 def ravel(x: Any) -> Tensor:
-    """x in one row."""
+    """x as an array of one axis."""
     return reshape(x, shape=-1)
 
 
 @composition
 def squeeze(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x without its axes of length 1, or without those named."""
+    """x without its axes of length 1, or without the given ones."""
     shape = shape_of(x)
     ones = [a for a, n in enumerate(shape, -len(shape)) if n == 1]
     gone = ones if axis is None else axes_from_right(axis, len(shape))
@@ -190,7 +190,7 @@ def squeeze(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 
 @composition
 def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """x with the axes ``source`` moved to the places ``destination``."""
+    """x with the axes ``source`` moved to the positions ``destination``."""
     ndim = len(shape_of(x))
     listed = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
     start, end = ([_place(a, ndim) for a in axes] for axes in listed)
@@ -202,7 +202,7 @@ def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence
 
 @composition
 def tile(x: Any, *, reps: int | Sequence[int]) -> Tensor:
-    """x repeated ``reps`` times along each axis, as a whole."""
+    """Copies of the whole x, ``reps`` of them along each axis."""
     times = (reps,) if isinstance(reps, int) else tuple(reps)
     shape = shape_of(x)
     times = (1,) * (len(shape) - len(times)) + times
@@ -214,7 +214,7 @@ def tile(x: Any, *, reps: int | Sequence[int]) -> Tensor:
 
 @composition
 def repeat(x: Any, *, repeats: int, axis: int | None = None) -> Tensor:
-    """Each entry ``repeats`` times in a row, along ``axis`` (None: of the raveled x)."""
+    """x with each entry repeated ``repeats`` times along ``axis`` (None: of the raveled x)."""
     if axis is None:
         return repeat(ravel(x), repeats=repeats, axis=0)
     shape = shape_of(x)

@@ -1,6 +1,6 @@
-"""What windows see, and its transpose, which adds everything back where it came from.
+"""The entries of each window as an array, and the transpose, which adds them back in place.
 
-Both are linear, and each is the rule of the other. Convolution and pooling are made of this file.
+Both are linear, and each is in the vjp rule of the other. Convolution and pooling use this file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backproplab.autograd.windows import Padding, Sizes, Windows
 
 
 def padded(x: Any, windows: Windows, padding: Padding, value: float = 0.0) -> Any:
-    """x with ``value`` around the axes that the windows move over."""
+    """x with ``value`` around its spatial axes."""
     width = windows.paddings(windows.spatial(x), padding)
     if not any(map(any, width)):
         return x
@@ -26,12 +26,12 @@ def padded(x: Any, windows: Windows, padding: Padding, value: float = 0.0) -> An
     return pad(x, pad_width=(*lead, *width, (0, 0)), constant_values=value)
 
 
-FEW = 4  # channels: below, copying place by place has longer runs than window by window
+FEW = 4  # channels: with fewer, copying by position in the window is in longer runs
 
 
 def _empty_patches(x: Array, windows: Windows) -> Array:
-    """Room for the patches. Of few channels those at one place in the window lie together, which
-    a matrix product reads as well as the other order."""
+    """Memory for patches. With few channels, the entries at one position in the window are
+    adjacent; a matrix product reads either order equally well."""
     *lead, channels = x.shape
     lead, spatial = lead[: -windows.rank], lead[-windows.rank :]
     counts, rank = windows.counts(tuple(spatial)), windows.rank
@@ -55,7 +55,7 @@ patches: Op = primitive(
         reals((2, 7, 6, 2), windows=Windows.of((2, 3), 2, stride=(2, 1), dilation=(3, 2))),
         reals((2, 6, 3), windows=Windows.of(3, 1, stride=2)),
     ],
-    doc="(…, *spatial, c) -> (…, *counts, *size, c): what each window sees.",
+    doc="(…, *spatial, c) -> (…, *counts, *size, c): the entries of each window.",
 )
 fold: Op = primitive(
     "fold",
@@ -66,5 +66,5 @@ fold: Op = primitive(
         reals((2, 3, 3, 3, 2, 3), windows=Windows.of((3, 2), 2), spatial=(5, 4)),
         reals((2, 2, 3, 2), windows=Windows.of(3, 1, stride=2), spatial=(6,)),
     ],
-    doc="What stands in each window, added up where it came from: the transpose of patches.",
+    doc="The entries of each window added at their positions in x: the transpose of patches.",
 )
