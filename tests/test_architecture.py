@@ -95,6 +95,25 @@ def test_the_autograd_knows_numpy_only(path):
     assert {module.split(".")[0] for module in imports(path)} <= own
 
 
+# Within autograd, lowest first; a file may import its own level.
+FLOORS = [
+    {"samples", "tensor", "primitive", "windows"},
+    {"lowering"},
+    {"ops"},
+    {"backward", "graph", "numpy_dispatch", "operators", "trees"},
+    {"transforms", "custom", "gradcheck", "implicit"},
+]
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+
+
+@pytest.mark.parametrize("path", [f for f in FILES if "autograd" in f.parts], ids=str)
+def test_lowering_knows_no_op_and_ops_know_no_engine(path):
+    own = path.relative_to(PACKAGE).parts[1].removesuffix(".py")
+    for module in imports(path) if own not in ("__init__", "engines") else ():
+        if module.startswith("backproplab.autograd."):
+            assert FLOOR[module.split(".")[2]] <= FLOOR[own], f"{own} must not import {module}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_rooms_are_small_and_say_what_they_are(path):
     text = path.read_text()

@@ -1,10 +1,10 @@
-"""A NumPy autograd: the graph is data, rules are written in ops, any order of derivative.
+"""A NumPy autograd: the graph is data, rules are written in ops, derivatives of any order.
 
-It knows nothing of networks. NumPy only, and SciPy (erf, GMRES) where it is called.
+It knows nothing of networks. It needs NumPy only, and SciPy for erf and GMRES.
 """
 
 from backproplab.autograd import (
-    operators,  # binds + - @ [] onto Tensor
+    operators,  # binds + - @ [] to Tensor
     ops,
 )
 from backproplab.autograd.backward import backward

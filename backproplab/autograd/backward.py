@@ -1,8 +1,8 @@
 """The reverse sweep: from a cotangent of the root to the gradients of the targets.
 
-Iterative, so depth costs no stack. Every node is visited once, after all that use it (reverse
-topological order), and its cotangent is the *sum* over its uses: a path at a time would take
-2ⁿ visits, setting instead of adding would lose all paths but one.
+The sweep is iterative, so depth needs no stack. Every node is visited once, after all nodes that
+use it (reverse topological order), and its cotangent is the *sum* over its uses: one path at a time
+would take 2ⁿ visits, and assigning instead of adding would lose all paths except one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from backproplab.autograd.tensor import Node, Tensor
 
 
 def backward(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> list[Tensor]:
-    """The gradients Σ seed ∂root/∂target, one for each target, zeros where root does not depend.
+    """The gradients Σ seed ∂root/∂target, one per target; zeros if root does not depend on it.
 
-    The gradients are part of the graph again exactly if somebody else can differentiate them: if
-    the seed, a target, or any leaf that is not a target is tracked from outside.
+    The gradients have a graph of their own only if an outer transform can differentiate them: if
+    the seed, a target, or a leaf that is not a target is tracked from outside.
     """
     order, onward, foreign = _towards(root, targets)
     keep = foreign or seed.tracked or any(t.node is not None for t in targets)
@@ -45,7 +45,8 @@ def reaches_beyond(root: Tensor, leaves: Sequence[Tensor]) -> bool:
 
 
 def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set[int], bool]:
-    """(tensors between root and targets, inputs first; their ids; is another leaf tracked?)."""
+    """(tensors between root and targets, inputs first; their ids; whether another leaf is
+    tracked)."""
     aims = {id(t) for t in targets}
     order: list[Tensor] = []
     onward: set[int] = set()
@@ -69,7 +70,7 @@ def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set
 
 
 def _inputs(tensor: Tensor, is_target: bool) -> Sequence[Tensor]:
-    """What to walk on to: tracked inputs, and nothing below a transform's own leaf."""
+    """The tracked inputs; none for a transform's own leaf, where its graph ends."""
     node = tensor.node
     if node is None or (is_target and node.op is leaf):
         return ()
@@ -79,7 +80,7 @@ def _inputs(tensor: Tensor, is_target: bool) -> Sequence[Tensor]:
 def _contributions(
     node: Node, result: Tensor, g: Tensor, onward: set[int], keep: bool
 ) -> list[tuple[Tensor, Tensor]]:
-    """(input, its part of the cotangent) for each input that leads to a target."""
+    """(input, its part of the cotangent) for each input that depends on a target."""
     inputs = node.inputs if keep else tuple(Tensor(x.value) for x in node.inputs)
     y = result if keep else Tensor(result.value)
     parts = []
@@ -91,7 +92,7 @@ def _contributions(
 
 
 def _fit(contribution: Tensor, x: Tensor) -> Tensor:
-    """Undo, once and here, the broadcasting and the type promotion of the forward pass."""
+    """The contribution in the shape and type of x: undoes broadcasting and type promotion."""
     if contribution.shape != x.shape:
         contribution = sum_to(contribution, shape=x.shape)
     if contribution.dtype != x.dtype:

@@ -1,4 +1,4 @@
-"""Functions with a say in their own derivative: stop_gradient, custom_vjp, checkpoint."""
+"""Functions that define their own derivative: stop_gradient, custom_vjp, checkpoint."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
-from backproplab.autograd.primitive import Array, Op, Rule, apply, primitive
+from backproplab.autograd.lowering import into
+from backproplab.autograd.primitive import Op, Rule, apply, primitive
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.autograd.transforms import vjp
 from backproplab.errors import GraphError
 
@@ -25,9 +24,9 @@ stop_gradient = primitive(
 
 
 def custom_vjp(function: Callable[..., Any], vjp: Sequence[Rule | None]) -> Callable[..., Tensor]:
-    """``function`` with rules of your own instead of those of its ops.
+    """``function`` with your own vjp rules instead of those of its ops.
 
-    vjp: one rule an argument, ``rule(g, y, *inputs)``, written with ops; None for a constant.
+    vjp: one rule per argument, ``rule(g, y, *inputs)``, written with ops; None for a constant.
 
     >>> from backproplab.autograd import grad, ops
     >>> gentle = custom_vjp(lambda x: x * 1.0, [lambda g, y, x: ops.clip(g, -1, 1)])
@@ -41,11 +40,11 @@ def custom_vjp(function: Callable[..., Any], vjp: Sequence[Rule | None]) -> Call
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """``function`` whose inner values are computed again in the backward pass, not kept.
 
-    The graph holds its inputs and its result only: a chain of n checkpointed pieces needs the
-    memory of one piece and n results, for one more forward pass an argument. Chen et al. 2016,
-    arXiv 1604.06174. The arguments are arrays, and arrays to differentiate by must be among them:
-    a captured one raises GraphError. A function that draws at random (dropout) draws anew when it
-    is computed again, so it does not belong here.
+    The graph keeps only its inputs and its result: a chain of n checkpointed pieces needs the
+    memory of one piece and n results, and one additional forward pass per argument. Chen et al.
+    2016, arXiv 1604.06174. Arrays to differentiate by must be arguments: a captured one raises
+    GraphError. Do not use it for a function that draws random numbers (dropout): it would draw
+    others when it is computed again.
     """
 
     def rule(position: int) -> Rule:
@@ -63,21 +62,17 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
 
 def _forward(function: Callable[..., Any]) -> Callable[..., Array]:
-    """The function on bare arrays: no graph is made, and none may come in by the back door."""
+    """The function on arrays, without a graph. It raises GraphError if the result is tracked."""
 
-    def forward(*arrays: Array, out: Array | None = None) -> Array:
+    def forward(*arrays: Array) -> Any:
         y = function(*[Tensor(x) for x in arrays])
         if isinstance(y, Tensor) and y.tracked:
             raise GraphError(
                 f"{_name(function)} uses a tracked tensor that is not an argument: pass it in"
             )
-        value = y.value if isinstance(y, Tensor) else np.asarray(y)
-        if out is None:
-            return value
-        np.copyto(out, value)
-        return out
+        return y.value if isinstance(y, Tensor) else y
 
-    return forward
+    return into(forward)
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -1,4 +1,4 @@
-"""Numeric against analytic derivatives, in both modes, to any order."""
+"""Checks of analytic derivatives against numeric ones, in both modes, to any order."""
 
 from __future__ import annotations
 
@@ -31,14 +31,12 @@ def gradcheck(
     atol: float = 1e-8,
     seed: int = 0,
 ) -> None:
-    """Check the derivatives of ``function`` at ``xs`` (float64), up to ``order``.
+    """Raise GradcheckError unless the derivatives of ``function`` at ``xs`` are right.
 
     Along a random direction v and for a random cotangent u it compares three numbers: the central
-    difference of <u, f>, the reverse mode's <uᵀJ, v> and the forward mode's <u, Jv>. That costs
-    two evaluations whatever the size; ``every_entry`` takes each unit vector as v instead.
-    Order 2 checks the pullback ``(xs, u) -> uᵀJ`` in the same way, and so on.
-
-    Raises GradcheckError, which shows the numbers.
+    difference of <u, f>, the reverse mode's <uᵀJ, v> and the forward mode's <u, Jv>, in float64.
+    That needs two evaluations for any size; ``every_entry`` uses each unit vector as v instead.
+    Order 2 checks the pullback ``(xs, u) -> uᵀJ`` in the same way, and so on up to ``order``.
     """
     generator = np.random.default_rng(seed)
     points = [np.asarray(x, dtype=np.float64) for x in xs]

@@ -1,7 +1,6 @@
-"""The graph as data: its nodes in order, their names, a printer, and what they cost.
+"""The graph as data: its nodes in order, their names, a printer, and their costs.
 
-Everybody who looks at a graph reads the same record, ``Tensor.node``. This file walks it and knows
-ops by name only; it computes nothing.
+This file reads ``Tensor.node``, and knows ops only by name; it computes nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def nodes(root: Tensor) -> list[Tensor]:
     """Every tensor that ``root`` was computed from, each once, inputs first, ``root`` last.
 
-    The order is the one in which the formula is written. No recursion: depth costs no stack.
+    The order is the one in which the formula is written. No recursion: depth needs no stack.
     """
     order: list[Tensor] = []
     seen: set[int] = set()
@@ -36,15 +35,15 @@ def nodes(root: Tensor) -> list[Tensor]:
 
 
 def inputs_of(tensor: Tensor) -> tuple[Tensor, ...]:
-    """What the tensor was computed from; nothing for a leaf."""
+    """The tensors that it was computed from; none for a leaf."""
     return tensor.node.inputs if tensor.node else ()
 
 
 def names(order: Sequence[Tensor], given: Mapping[str, Tensor] | None = None) -> dict[int, str]:
     """A name for each tensor, by its ``id``.
 
-    The ``given`` names come first; a constant number is named by itself, other leaves are
-    ``x1, x2, …``, and results are counted by their op, ``add_1, add_2, …``.
+    The ``given`` names have precedence; a constant number is its own name, other leaves are
+    ``x1, x2, …``, and results are numbered by their op, ``add_1, add_2, …``.
     """
     found = {id(tensor): name for name, tensor in (given or {}).items()}
     counts: Counter[str] = Counter()
@@ -61,18 +60,18 @@ def names(order: Sequence[Tensor], given: Mapping[str, Tensor] | None = None) ->
 
 
 def is_number(tensor: Tensor) -> bool:
-    """True for a constant single number."""
+    """Whether the tensor is a constant with one entry and no axes."""
     return tensor.node is None and not tensor.tracked and tensor.ndim == 0
 
 
 def number(value: Any) -> str:
-    """Every digit of a number, and no ``.0``: 3, 0.1, -5.466781571308061, 1e+16."""
+    """A number with all its digits and without ``.0``: 3, 0.1, -5.466781571308061, 1e+16."""
     real = float(value)
     return str(int(real)) if real.is_integer() and abs(real) < 1e15 else repr(real)
 
 
 def pretty(root: Tensor, given: Mapping[str, Tensor] | None = None) -> str:
-    """The graph in text, a line for each node: its name, op, inputs, settings, dtype and shape."""
+    """The graph as text, one line per node: its name, op, inputs, settings, dtype and shape."""
     order = nodes(root)
     name = names(order, given)
     shown = [tensor for tensor in order if not is_number(tensor)]
@@ -100,17 +99,17 @@ def _setting(value: Any) -> str:
 
 
 def count(root: Tensor) -> Counter[str]:
-    """How many nodes of each op the graph has; leaves are counted as ``input``."""
+    """The number of nodes of each op; leaves are counted as ``input``."""
     return Counter(tensor.node.op.name if tensor.node else "input" for tensor in nodes(root))
 
 
 def memory(root: Tensor) -> int:
-    """Bytes of the buffers that the graph keeps alive; what views share counts once."""
+    """The bytes of the arrays that the graph keeps alive; memory shared by views counts once."""
     owners = {id(owner): owner for owner in (_owner(t.value) for t in nodes(root))}
     return sum(owner.nbytes for owner in owners.values())
 
 
-def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
@@ -119,10 +118,10 @@ def _owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def flops(root: Tensor) -> int:
     """Floating-point operations of the forward pass that computed ``root``.
 
-    A product of (n, k) and (k, m) counts 2 n k m, of more factors (einsum) 2 for each term summed;
-    the factorizations count as LAPACK's notes say, to the leading order; an op that only moves
-    numbers counts 0. Any other counts 1 for each entry of its largest array: an elementwise op
-    of its result, a reduction of its input. A sine is one operation here.
+    A product of (n, k) and (k, m) counts 2 n k m, of more factors (einsum) 2 per summed term;
+    factorizations count as in LAPACK's notes, to the leading order; an op that only moves numbers
+    counts 0. Any other counts 1 per entry of its largest array: of the result of an elementwise
+    op, of the input of a reduction. A sine counts 1.
     """
     return sum(_cost(tensor) for tensor in nodes(root))
 
@@ -136,7 +135,7 @@ def _cost(y: Tensor) -> int:
 
 
 def _contraction(y: Tensor, *factors: Tensor) -> int:
-    """2 for each product that is summed: the lengths of all named axes, times the leading ones."""
+    """2 per summed product: the product of the lengths of all named and all leading axes."""
     terms = y.node.settings["subscripts"].partition("->")[0].split(",") if y.node else []
     length: dict[str, int] = {}
     leads = []

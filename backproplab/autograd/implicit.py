@@ -1,4 +1,4 @@
-"""Derivatives through roots, fixed points and linear systems, without the steps that found them.
+"""Roots, fixed points and linear systems, with derivatives that do not need the solver's steps.
 
 If F(x*, a) = 0, then ∂x*/∂a = -(∂F/∂x)⁻¹ ∂F/∂a: a cotangent g of x* becomes u with
 (∂F/∂x)ᵀ u = -g, and uᵀ ∂F/∂a is the cotangent of a. The rules are written with transforms, so
@@ -14,8 +14,8 @@ import numpy as np
 
 from backproplab.autograd.ops.linalg import flipped, solve
 from backproplab.autograd.ops.shapes import reshape
-from backproplab.autograd.primitive import Array, Op, Rule, apply, lift
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.primitive import Op, Rule, apply, lift
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.autograd.transforms import jacobian, jvp, vjp
 from backproplab.errors import GraphError
 
@@ -29,8 +29,10 @@ def root(
 ) -> Tensor:  # fmt: skip
     """x with ``equation(x, *parameters) = 0``, found by Newton's method from ``guess``.
 
-    solver: how the linear systems are solved: ``dense`` builds the Jacobian, ``gmres`` only
-    multiplies by it. Raises GraphError if it is not found within ``steps``.
+    solver: how linear systems are solved: ``dense`` builds the Jacobian, ``gmres`` only
+        multiplies by it.
+
+    Raises GraphError if no root is found within ``steps``.
     """
 
     def forward(*arrays: Array, out: Array | None = None) -> Array:
@@ -53,9 +55,9 @@ def fixed_point(
     function: Equation, guess: Any, *parameters: Any, solver: Method = "dense",
     tolerance: float = 1e-12, steps: int = 100_000,
 ) -> Tensor:  # fmt: skip
-    """x with ``function(x, *parameters) = x``, by repetition from ``guess``.
+    """x with ``function(x, *parameters) = x``, by iteration from ``guess``.
 
-    It ends when a repetition moves no entry by more than ``tolerance``. Raises GraphError if that
+    The iteration ends when no entry changes by more than ``tolerance``. Raises GraphError if that
     does not happen within ``steps``. The derivative is that of the root of x - function(x).
     """
 
@@ -66,7 +68,7 @@ def fixed_point(
             if np.max(np.abs(after - x), initial=0.0) <= tolerance:
                 return after
             x = after
-        raise GraphError(f"no fixed point within {steps} repetitions")
+        raise GraphError(f"no fixed point within {steps} iterations")
 
     return _implicit(lambda x, *a: x - function(x, *a), forward, parameters, solver)
 
@@ -140,7 +142,7 @@ def _newton_step(
     try:
         return np.linalg.solve(matrix, residual.ravel()).reshape(x.shape)
     except np.linalg.LinAlgError:
-        raise GraphError("Newton's method met a singular Jacobian: try another guess") from None
+        raise GraphError("Newton's method reached a singular Jacobian: try another guess") from None
 
 
 def _gmres(product: Callable[[Array], Array], b: Array) -> Array:
@@ -154,12 +156,12 @@ def _gmres(product: Callable[[Array], Array], b: Array) -> Array:
         operator, b.ravel(), rtol=1e-13, atol=0.0, restart=max(b.size, 1), maxiter=50
     )
     if trouble:
-        raise GraphError("GMRES does not converge: the equation is singular or badly scaled there")
+        raise GraphError("GMRES does not converge: the equation is singular or badly scaled")
     return np.asarray(x).reshape(shape)
 
 
 def _value(y: Any) -> Array:
-    """The numbers of what an equation gives on bare arrays: a graph came in by the back door."""
+    """The result of an equation as an array. Raises GraphError if it is tracked."""
     if isinstance(y, Tensor) and y.tracked:
         raise GraphError("the equation uses a tracked tensor that is not a parameter: pass it in")
     return np.asarray(y.value if isinstance(y, Tensor) else y)

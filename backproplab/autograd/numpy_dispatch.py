@@ -1,8 +1,8 @@
 """NumPy's functions on tensors: ``np.sin(tensor)`` is ``ops.sin(tensor)``.
 
-NumPy asks a tensor what to do (NEP 13 for ufuncs, NEP 18 for functions). The op of the same name
-is called, with NumPy's positional settings turned into keywords; without one the error names the
-nearest. This file only translates; it is bound onto Tensor in operators.py.
+NumPy passes calls on tensors to us (NEP 13 for ufuncs, NEP 18 for functions). We call the op of
+the same name, with NumPy's positional settings as keywords; if there is none, the error suggests
+the nearest name. This file only translates; operators.py binds it to Tensor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SPREAD = {
     "stack",
     "hstack",
     "vstack",
-}  # they take their arrays in one list
+}  # functions that take their arrays in one list
 OWN_NAME = {"amax": "max", "amin": "min", "around": "round", "true_divide": "divide",
             "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute",
             "array_split": "split"}  # fmt: skip
@@ -30,7 +30,7 @@ ATTRIBUTES: dict[Callable[..., Any], str] = {np.shape: "shape", np.ndim: "ndim",
 
 
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-ONE_MATRIX = {np.trace, np.diagonal, np.diag}  # they mean the first two axes, ours the last two
+ONE_MATRIX = {np.trace, np.diagonal, np.diag}  # NumPy uses the first two axes, our ops the last two
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
@@ -76,7 +76,7 @@ def _op(name: str) -> Callable[..., Any]:
 def _split(
     function: Callable[..., Any], op: Callable[..., Any], args: Sequence[Any], kwargs: Any
 ) -> tuple[Sequence[Any], dict[str, Any]]:
-    """(the arrays, the settings by name), as NumPy's own signature reads the call."""
+    """(the arrays, the settings by name), by the signature of NumPy's function."""
     given = inspect.signature(function).bind(*args, **kwargs).arguments
     if function.__name__ in SPREAD:
         (_, arrays), *rest = given.items()
@@ -89,7 +89,7 @@ def _split(
 
 
 def _array_count(op: Callable[..., Any], given: int) -> int:
-    """How many of NumPy's arguments are arrays: as many as the op takes."""
+    """The number of NumPy's arguments that are arrays: the number that the op takes."""
     if isinstance(op, Op):
         return given if op.arity is None else op.arity
     kinds = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
@@ -97,7 +97,7 @@ def _array_count(op: Callable[..., Any], given: int) -> int:
 
 
 def _checked(subscripts: str, arrays: Sequence[Any]) -> str:
-    """In NumPy an axis without a letter needs an ellipsis; ours may lead without one."""
+    """The subscripts, which in NumPy must name each axis or have an ellipsis; ours need none."""
     terms, _, result = subscripts.replace(" ", "").partition("->")
     for term, array in zip(terms.split(","), arrays, strict=False):
         if "..." not in term and len(term) != np.ndim(getattr(array, "value", array)):
@@ -110,7 +110,7 @@ def _checked(subscripts: str, arrays: Sequence[Any]) -> str:
 
 
 def _used(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that say something; an axis of None says: all of them."""
+    """The settings that were given; an axis of None means all axes."""
     said = {
         key: value
         for key, value in settings.items()

@@ -1,7 +1,7 @@
-"""Python's operators and NumPy's protocols, bound onto Tensor in one visible place.
+"""Python's operators and NumPy's protocols, bound to Tensor in one place.
 
 ``a + b`` becomes ``add(a, b)``, ``np.sin(a)`` becomes ``sin(a)``. In-place operators are not bound:
-``a += b`` makes a new tensor, and ``a[0] = 1`` is refused, for a graph remembers its values.
+``a += b`` makes a new tensor, and ``a[0] = 1`` raises, because a graph keeps its values.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ for _name, _function in {"neg": ops.negative, "pos": ops.positive, "abs": ops.ab
 
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]
 Tensor.T = property(lambda x: ops.transpose(x))  # type: ignore[assignment,method-assign]  # noqa: PLW0108
-# The methods of an array that say what NumPy's function of that name says.
+# Methods of an array that do what NumPy's function of that name does.
 METHODS = (
     "sum", "mean", "prod", "max", "min", "var", "std", "ptp", "argmax", "argmin",
     "cumsum", "cumprod", "ravel", "squeeze", "swapaxes", "repeat",

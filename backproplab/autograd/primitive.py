@@ -1,7 +1,7 @@
-"""Op, primitive() and apply(): the single door that every array of a step goes through.
+"""Op, primitive() and apply(): every array of a step is computed by ``apply``.
 
-An op is one declaration: its forward function on NumPy arrays, one vector-Jacobian rule an
-argument, and samples to check them with. Everything else (any order of derivative, gradient
+An op is one declaration: its forward function on NumPy arrays, one vector-Jacobian rule per
+argument, and samples to check them with. Everything else (derivatives of any order, gradient
 checks, the graph) follows from it.
 
     tanh = primitive("tanh", np.tanh, vjp=[lambda g, y, x: g * (1 - y * y)], samples=reals((3, 4)))
@@ -9,8 +9,8 @@ checks, the graph) follows from it.
 The conventions, everywhere: positional arguments are arrays, keywords are settings. In a rule
 ``g`` is the cotangent of the result ``y``, then come the inputs, then the settings as keywords.
 A rule is written with ops, so a gradient can be differentiated again. It may return a result that
-is still broadcast: the reverse sweep sums it back. Axes are counted from the right, so that an
-array may carry more leading axes (a population) through the same call.
+is still broadcast: the reverse sweep sums it to the input's shape. Axes are counted from the right,
+so an array may have additional leading axes (a population) in the same call.
 """
 
 from __future__ import annotations
@@ -24,29 +24,28 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backproplab.autograd.samples import Sample
-from backproplab.autograd.tensor import Node, Tensor
+from backproplab.autograd.tensor import Array, Node, Tensor
 from backproplab.errors import GraphError
 
-Array = np.ndarray[Any, Any]
-Call = Callable[[], Any]
 Rule = Callable[..., Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """A differentiable function of arrays, as data; calling it applies it.
+    """A differentiable function of arrays, as data; a call applies it.
 
-    forward: ``(*arrays, out=None, **settings) -> array``; never mutates an input.
-    vjp: one rule an argument (None: not differentiable), or, for any number of arguments,
+    forward: ``(*arrays, out=None, **settings) -> array``; never changes an input.
+    vjp: one rule per argument (None: not differentiable), or, for any number of arguments,
         a function from the argument's position to its rule.
-    settings: from the arrays and the user's keywords to the canonical settings that the forward
-        function and the rules get, such as axes counted from the right.
+    settings: a function from the arrays and the user's keywords to the canonical settings that
+        the forward function and the rules receive, such as axes counted from the right.
     view: the result may share memory with the first input.
-    in_place: ``out`` may be an input's own memory, for an input of the result's shape and type.
-    shape_only: the result depends on the shapes and types of the arrays alone.
-    effect: it draws at random or writes: each call counts, needed or not.
-    prepare: ``(*arrays, out, **settings) -> calls``: the same numbers for arrays that stay where
-        they are, computed anew by each round of the calls; what they need besides is made once.
+    in_place: ``out`` may be the memory of an input that has the result's shape and type.
+    shape_only: the result depends only on the shapes and types of the arrays.
+    effect: it draws random numbers or writes to an input: no call may be left out.
+    lowering: ``(*arrays, out, **settings) -> calls``: a rule of autograd/lowering that binds the
+        arrays once and returns the NumPy calls that recompute ``out`` from them; for an op that
+        takes several calls or scratch memory. None: one call of ``forward``.
     """
 
     name: str
@@ -59,7 +58,7 @@ class Op:
     in_place: bool = False
     shape_only: bool = False
     effect: bool = False
-    prepare: Callable[..., Sequence[Call]] | None = None
+    lowering: Callable[..., Sequence[Callable[[], Any]]] | None = None
 
     def rule(self, position: int) -> Rule | None:
         """The vector-Jacobian rule of the argument at ``position``."""
@@ -71,7 +70,7 @@ class Op:
 
     @cached_property
     def arity(self) -> int | None:
-        """How many arrays it takes; None for any number."""
+        """The number of arrays that it takes; None for any number."""
         return None if callable(self.vjp) else len(self.vjp)
 
     def canonical(self, *arrays: Any, **keywords: Any) -> dict[str, Any]:
@@ -90,11 +89,11 @@ class Op:
         return f"<op {self.name}: {self.doc}>"
 
 
-NUMBERS = (float, int, bool)  # Python's own: they have no type of their own among arrays
+NUMBERS = (float, int, bool)  # Python's numbers: they take the type of the arrays beside them
 F = TypeVar("F", bound=Callable[..., Any])
 
 Listener = Callable[[Op, tuple[Any, ...], tuple[Tensor, ...], Any, dict[str, Any]], Array]
-LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)  # told of every apply
+LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)  # called by apply
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the ops and their compositions, by name
 
@@ -111,30 +110,35 @@ def primitive(
     in_place: bool = False,
     shape_only: bool = False,
     effect: bool = False,
-    prepare: Callable[..., Sequence[Call]] | None = None,
+    lowering: Callable[..., Sequence[Callable[[], Any]]] | None = None,
 ) -> Op:
-    """Declare an op; its fields are explained at :class:`Op`."""
+    """The op of this declaration, registered by name; :class:`Op` explains the fields.
+
+    Raises ValueError if the name is taken.
+    """
     if name in OPS:
         raise ValueError(f"the op {name!r} is declared twice")
     rules = vjp if callable(vjp) else tuple(vjp)
     tests = (samples,) if isinstance(samples, Sample) else tuple(samples)
     in_place = in_place or (isinstance(forward, np.ufunc) and forward.signature is None)
-    op = Op(name, forward, rules, tests, doc, settings, view, in_place, shape_only, effect, prepare)
+    op = Op(
+        name, forward, rules, tests, doc, settings, view, in_place, shape_only, effect, lowering
+    )
     OPS[name] = FUNCTIONS[name] = op
     return op
 
 
 def composition(function: F) -> F:
-    """Declare a function that is made of ops: it needs no rule of its own.
+    """The function itself, registered by name; it is made of ops and needs no vjp rule.
 
-    As everywhere, its positional arguments are arrays and its settings are keyword-only.
+    Its positional arguments are arrays, and its settings are keyword-only.
     """
     FUNCTIONS[function.__name__] = function
     return function
 
 
 def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
-    """Compute ``op`` and remember how, if any input is tracked."""
+    """The result of ``op``, with a node that records how it was computed if an input is tracked."""
     inputs = lift(*arrays)
     value = op.forward(*[x.value for x in inputs], **settings)
     if (listener := LISTENER.get()) is not None:
@@ -147,7 +151,7 @@ def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
 
 
 def lift(*arrays: Any) -> tuple[Tensor, ...]:
-    """Tensors of the arguments. A Python number takes the type of its neighbors, as in NumPy."""
+    """The arguments as tensors. A Python number takes the type of the others, as in NumPy."""
     for x in arrays:
         if type(x) is not Tensor:
             break
@@ -169,33 +173,3 @@ def _tensor(x: Any, common: Any) -> Tensor:
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of a tensor or of anything NumPy can measure."""
     return x.shape if isinstance(x, Tensor | np.ndarray) else np.shape(x)
-
-
-def stepwise(
-    prepare: Callable[..., Sequence[Call]], empty: Callable[..., Array]
-) -> Callable[..., Array]:
-    """The forward function that makes the calls of ``prepare`` once: a replay makes the same.
-
-    empty: from the arrays and settings to an array for the result.
-    """
-
-    def forward(*arrays: Array, out: Array | None = None, **settings: Any) -> Array:
-        result = empty(*arrays, **settings) if out is None else out
-        for call in prepare(*arrays, out=result, **settings):
-            call()
-        return result
-
-    return forward
-
-
-def into(function: Callable[..., Any]) -> Callable[..., Array]:
-    """Give a function that always allocates the ``out=`` that a forward function has."""
-
-    def forward(*arrays: Array, out: Array | None = None, **settings: Any) -> Array:
-        result = function(*arrays, **settings)
-        if out is None:
-            return np.asarray(result)
-        np.copyto(out, result)
-        return out
-
-    return forward

@@ -1,4 +1,4 @@
-"""Samples: the inputs that an op is checked on, declared beside the op.
+"""Samples: inputs that an op is checked with, part of its declaration.
 
 A sample draws float64 arrays from a seeded generator and holds the settings of the call.
 """
@@ -14,14 +14,14 @@ Draw = Callable[[np.random.Generator], tuple[Any, ...]]
 
 
 class Sample(NamedTuple):
-    """``draw(generator)`` gives the arrays; ``settings`` are the keywords of the call."""
+    """``draw(generator)`` returns the arrays; ``settings`` are the keywords of the call."""
 
     draw: Draw
     settings: dict[str, Any]
 
 
 def sample(draw: Draw, **settings: Any) -> Sample:
-    """A sample whose arrays come from ``draw(generator)``."""
+    """A sample with arrays from ``draw(generator)``."""
     return Sample(draw, settings)
 
 
@@ -31,7 +31,7 @@ def uniform(*shapes: tuple[int, ...], low: float, high: float, **settings: Any) 
 
 
 def reals(*shapes: tuple[int, ...], **settings: Any) -> Sample:
-    """One array of each shape, of both signs and at least 0.1 from zero, where kinks are."""
+    """One array of each shape, of both signs and at least 0.1 away from 0, where kinks are."""
 
     def draw(rng: np.random.Generator) -> tuple[Any, ...]:
         return tuple(rng.uniform(0.1, 2, s) * rng.choice([-1.0, 1.0], s) for s in shapes)
@@ -45,7 +45,7 @@ def positives(*shapes: tuple[int, ...], **settings: Any) -> Sample:
 
 
 def distinct(*shapes: tuple[int, ...], **settings: Any) -> Sample:
-    """One array of each shape whose entries are at least 0.1 apart: no ties."""
+    """One array of each shape with entries at least 0.1 apart, so without ties."""
 
     def draw(rng: np.random.Generator) -> tuple[Any, ...]:
         return tuple(0.1 * rng.permutation(int(np.prod(s))).reshape(s) - 0.5 for s in shapes)

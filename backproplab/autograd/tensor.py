@@ -1,7 +1,7 @@
-"""Tensor: a value, the node that computed it, and whether anyone differentiates through it.
+"""Tensor: a value, the node that computed it, and whether it is differentiated.
 
-A graph of tensors is plain data: no closures, no ``.grad``, no mathematics. Whoever walks it
-(the reverse sweep, a printer, a recorder) reads the same record. This file must not know the ops.
+A graph of tensors is plain data: no closures, no ``.grad``, no mathematics. The reverse sweep, the
+printer and the recorder read the same record. This file must not know the ops.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from backproplab.errors import GraphError
 
 if TYPE_CHECKING:
     from backproplab.autograd.primitive import Op
+
+
+Array = np.ndarray[Any, Any]  # of any shape and type
 
 
 class Node:
@@ -36,15 +39,15 @@ class Tensor:
     """An array that may be part of a graph.
 
     value: the NumPy array.
-    node: how it was computed; None for a leaf, and for a value that nobody tracks.
-    tracked: True if a derivative with respect to something below it may be asked for.
+    node: how it was computed; None for a leaf, and for a value that is not tracked.
+    tracked: True if the tensor, or one that it was computed from, may be differentiated by.
     """
 
     __slots__ = ("__weakref__", "node", "tracked", "value")
-    __array_ufunc__: Any = None  # NumPy asks it what to do: bound in operators.py
+    __array_ufunc__: Any = None  # NumPy calls it: bound in operators.py
     __hash__ = object.__hash__
 
-    value: np.ndarray[Any, Any]
+    value: Array
     node: Node | None
     tracked: bool
 
@@ -70,7 +73,7 @@ class Tensor:
         return self.value.dtype
 
     def item(self) -> Any:
-        """The one number that it holds, as a Python scalar."""
+        """The number of a tensor with one entry, as a Python scalar."""
         return self.value.item()
 
     def __len__(self) -> int:
@@ -85,17 +88,17 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if self.tracked:
             raise GraphError(
                 "a NumPy function was given a tracked tensor and would lose its graph: "
-                "use backproplab.ops, or tensor.value for the bare numbers"
+                "use backproplab.ops, or tensor.value for the array"
             )
         return np.array(self.value, dtype=dtype, copy=copy)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GraphError(
-            "a tensor cannot be changed in place, its graph remembers the value: "
+            "a tensor cannot be changed in place, its graph keeps the value: "
             "use ops.where, or build it with ops.concatenate"
         )
 

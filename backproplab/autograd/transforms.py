@@ -1,8 +1,8 @@
 """Functions of functions: gradients, products with Jacobians, Jacobians, Hessians.
 
 Each is a few lines on backward(). There are no forward-mode rules: a vjp is linear in its
-cotangent, so the vjp *of that vjp* is the jvp. All nest, to any order. Arguments and results may
-be containers of arrays (trees.py).
+cotangent, so the vjp *of that vjp* is the jvp. All can be nested, to any order. Arguments and
+results may be containers of arrays (trees.py).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Function = Callable[..., Any]
 
 
 def fresh_leaf(x: Any) -> Tensor:
-    """x as a leaf to differentiate by: of whole numbers floats are made (the course's notes
-    step an int array by 1e-4 and get 10000)."""
+    """x as a leaf to differentiate by; whole numbers become floats (in the course's notes a step
+    of 1e-4 on an int array gives 10000)."""
     if isinstance(x, Tensor) and x.tracked:
         return leaf(x)
     value = np.asarray(x.value if isinstance(x, Tensor) else x)
@@ -36,26 +36,28 @@ def fresh_leaf(x: Any) -> Tensor:
 
 
 def settle(result: Any, own: Sequence[Tensor]) -> Any:
-    """The result, free of a graph that only leads to the transform's own leaves."""
+    """The result, without its graph if that depends on no other leaf than the transform's own."""
     return mapped(lambda y: y if reaches_beyond(y, own) else Tensor(y.value), _as_tensors(result))
 
 
-def retire(own: Sequence[Tensor], on_duty: bool = False) -> None:
-    """The transform's own leaves are constants to everybody else, as soon as it is done.
+def set_tracked(own: Sequence[Tensor], value: bool) -> None:
+    """Set whether a transform's own leaves are tracked: False when the transform has finished.
 
-    A result that hangs on an outer graph still holds them; the outer transform must not take them
-    for something that it could differentiate by.
+    A result with an outer graph still refers to them, and the outer transform must not
+    differentiate by them.
     """
     for x in own:
         if x.node is None:
-            x.tracked = on_duty
+            x.tracked = value
 
 
 def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """``(f(*xs), ∂f/∂x)`` for a function with one number as its result.
+    """``(f(*xs), ∂f/∂x)`` as a function, for an f whose result is one number.
 
-    argnums: the position of x, or several; then the gradients come as a tuple. A container of
-    arrays has a container of gradients. Raises GraphError if the result is not a single number.
+    argnums: the position of x, or several positions, for a tuple of gradients. The gradient of a
+        container of arrays is a container of gradients.
+
+    The function raises GraphError if the result is not a single number.
     """
 
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
@@ -67,7 +69,7 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
         found = iter(backward(y, Tensor(np.ones_like(y.value)), own))
         gradients = [settle(rebuild(tree, found), own) for tree in chosen]
         value = settle(y, own)
-        retire(own)
+        set_tracked(own, False)
         return value, tuple(gradients) if isinstance(argnums, Sequence) else gradients[0]
 
     return wrapped
@@ -80,16 +82,16 @@ def grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """``(y, pullback)``: pullback(u) gives uᵀ ∂y/∂x for each x, in one backward pass."""
+    """``(y, pullback)``: pullback(u) returns uᵀ ∂y/∂x for each x, by one backward pass."""
     trees = [mapped(fresh_leaf, x) for x in xs]
     own = [x for tree in trees for x in leaves(tree)]
     y = _as_tensors(function(*trees))
 
     value = settle(y, own)
-    retire(own)
+    set_tracked(own, False)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        retire(own, on_duty=True)
+        set_tracked(own, True)
         ys = tensors(y)
         us = [_like(u, part, "cotangent") for u, part in _paired(cotangent, y, ys)]
         if len(ys) == 1:
@@ -98,7 +100,7 @@ def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, .
             total = _sum_of_products(us, ys)
             found = iter(backward(total, Tensor(np.ones_like(total.value)), own))
         cotangents = tuple(settle(rebuild(tree, found), own) for tree in trees)
-        retire(own)
+        set_tracked(own, False)
         return cotangents
 
     return value, pullback
@@ -116,12 +118,13 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     along = _sum_of_products(pulled, vs)
     rates = backward(along, Tensor(np.ones_like(along.value)), us)
     value, rate = settle(y, own), settle(rebuild(y, iter(rates)), [*own, *us])
-    retire([*own, *us])
+    set_tracked([*own, *us], False)
     return value, rate
 
 
 def jacobian(function: Function, argnums: int = 0) -> Function:
-    """∂y/∂x of shape ``y.shape + x.shape``, a pass for each entry of y or of x, the fewer."""
+    """∂y/∂x as a function, of shape ``y.shape + x.shape``; one pass per entry of the smaller of
+    y and x."""
 
     def wrapped(*xs: Any) -> Tensor:
         at = argnums % len(xs)
@@ -138,19 +141,19 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
         if not rows:
             return Tensor(np.zeros(y.shape + x.shape, x.dtype))
         result: Tensor = settle(reshape(stack(*rows), shape=y.shape + x.shape), [x])
-        retire([x])
+        set_tracked([x], False)
         return result
 
     return wrapped
 
 
 def hessian(function: Function, argnums: int = 0) -> Function:
-    """∂²f/∂x² of shape ``x.shape + x.shape``: the Jacobian of the gradient."""
+    """∂²f/∂x² as a function, of shape ``x.shape + x.shape``: the Jacobian of the gradient."""
     return jacobian(grad(function, argnums), argnums)
 
 
 def hvp(function: Function, x: Any, v: Any) -> Any:
-    """H v without H: by symmetry the vjp of the gradient."""
+    """H v without computing H: by symmetry the vjp of the gradient."""
     _, pullback = vjp(grad(function), x)
     return pullback(v)[0]
 
@@ -158,8 +161,8 @@ def hvp(function: Function, x: Any, v: Any) -> Any:
 def ggnvp(function: Function, loss: Function, x: Any, v: Any) -> Any:
     """Jᵀ H J v of ``loss(function(x))``: the generalized Gauss-Newton matrix times v.
 
-    J is the Jacobian of ``function``, H the Hessian of ``loss`` at its result. It is positive
-    semidefinite where the loss is convex. Schraudolph 2002.
+    J is the Jacobian of ``function``, H the Hessian of ``loss`` at its result. The matrix is
+    positive semidefinite if the loss is convex. Schraudolph 2002.
     """
     y, along = jvp(function, [x], [v])
     _, pullback = vjp(function, x)
@@ -183,7 +186,7 @@ def _unit_vectors(y: Tensor) -> Iterator[Any]:
 
 
 def _sum_of_products(us: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
-    """Σ <u, y> over all pairs, as one number."""
+    """Σ <u, y> over all pairs."""
     total = leaf(0.0)
     for u, y in zip(us, ys, strict=True):
         total = total + add_up(u * y)
@@ -207,7 +210,7 @@ def _vectors(tangent: Any, tree: Any) -> list[Tensor]:
 
 
 def _paired(given: Any, tree: Any, parts: list[Tensor]) -> list[tuple[Any, Tensor]]:
-    """What is given for each part of a tree, key by key."""
+    """(given value, part) for each part of a tree. Raises GraphError if the structures differ."""
     try:
         return list(zip(aligned(given, tree), parts, strict=True))
     except ValueError as error:
@@ -215,7 +218,7 @@ def _paired(given: Any, tree: Any, parts: list[Tensor]) -> list[tuple[Any, Tenso
 
 
 def _like(v: Any, x: Tensor, what: str) -> Tensor:
-    """v as a tensor of the type of x; its shape must be that of x."""
+    """v as a tensor of the type of x. Raises GraphError if its shape is not that of x."""
     vector = v if isinstance(v, Tensor) else Tensor(np.asarray(v, dtype=x.dtype))
     if vector.shape != x.shape:
         raise GraphError(f"the {what} has shape {vector.shape}, expected {x.shape}")

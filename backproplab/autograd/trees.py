@@ -1,7 +1,7 @@
-"""Nested containers of arrays: dicts, lists and tuples, taken apart and put together again.
+"""Nested containers of arrays: dicts, lists and tuples, flattened and rebuilt.
 
-A list or tuple of plain numbers is an array, as NumPy reads it; one that holds anything else is a
-container. Dicts keep their order.
+A list or tuple of numbers is an array, as in NumPy; with any other entry it is a container. Dicts
+keep their order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NUMBERS = (bool, int, float, complex)
 
 
 def is_container(x: Any) -> bool:
-    """Whether x is taken apart rather than made an array."""
+    """Whether x is a container, not an array."""
     if isinstance(x, dict):
         return True
     return isinstance(x, list | tuple) and not all(_is_numeric(entry) for entry in x)
@@ -28,7 +28,7 @@ def _is_numeric(x: Any) -> bool:
 
 
 def leaves(tree: Any) -> list[Any]:
-    """What stands at the ends of the tree, in order."""
+    """The entries of a tree that are not containers, in order."""
     if not is_container(tree):
         return [tree]
     entries = tree.values() if isinstance(tree, dict) else tree
@@ -36,7 +36,7 @@ def leaves(tree: Any) -> list[Any]:
 
 
 def aligned(given: Any, tree: Any) -> list[Any]:
-    """The leaves of ``given`` in the order of ``tree``; ValueError if they are built otherwise."""
+    """The leaves of ``given`` in the order of ``tree``; ValueError if their structures differ."""
     if not is_container(tree):
         return [given]
     if isinstance(tree, dict):
@@ -51,7 +51,7 @@ def aligned(given: Any, tree: Any) -> list[Any]:
 
 
 def rebuild(tree: Any, new: Iterator[Any]) -> Any:
-    """The same tree with its leaves taken from ``new``."""
+    """A tree of the same structure with its leaves from ``new``."""
     if not is_container(tree):
         return next(new)
     if isinstance(tree, dict):

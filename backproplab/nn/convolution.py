@@ -10,7 +10,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backproplab.autograd import Tensor, ops
-from backproplab.autograd.ops.windows import Windows
+from backproplab.autograd.windows import Windows
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Zeros
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd import Tensor, primitive
+from backproplab.autograd.lowering import into
 from backproplab.autograd.ops.linalg import matrix_product
 from backproplab.autograd.ops.lookup import embedding
 from backproplab.autograd.ops.random import dropout_mask
-from backproplab.autograd.primitive import into
 from backproplab.autograd.samples import sample
 from backproplab.columns import spread
 from backproplab.errors import DataError

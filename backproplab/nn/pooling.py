@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.ops.pooling import check_padding
-from backproplab.autograd.ops.windows import Windows
+from backproplab.autograd.windows import Windows
 from backproplab.nn.convolution import Numbers, Padding
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weights
 

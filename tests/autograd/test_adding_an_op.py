@@ -1,6 +1,7 @@
 """Adding an op is one declaration: everything else follows from it."""
 
 import ast
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import backproplab as bpl
 from backproplab import ops
 from backproplab.autograd import OPS, apply, primitive
+from backproplab.autograd.engines import engine
+from backproplab.autograd.lowering import lower, stepwise
 from backproplab.autograd.primitive import FUNCTIONS
 from backproplab.autograd.samples import reals
 
@@ -50,6 +53,38 @@ def test_its_node_is_data(bump):
     again = y.node.op.forward(*[i.value for i in y.node.inputs], out=out, **y.node.settings)
     assert again is out
     np.testing.assert_array_equal(out, y.value)
+
+
+def test_it_is_lowered_to_one_call_without_a_rule(bump):
+    x, out = np.array([0.5, 1.0]), np.empty(2)
+    (call,) = lower(bump, [x], out, {})
+    for _ in range(2):
+        call()
+        np.testing.assert_array_equal(out, bump(x).value)
+        x += 1
+
+
+def test_a_rule_of_its_own_is_part_of_the_declaration():
+    def rule(x, out):
+        return [partial(np.square, x, out), partial(np.add, out, 1, out)]
+
+    op = primitive(
+        "square_plus_one",
+        stepwise(rule, np.empty_like),
+        lowering=rule,
+        vjp=[lambda g, y, x: 2 * g * x],
+        samples=reals((3, 4)),
+        doc="x² + 1.",
+    )
+    try:
+        (x,) = op.samples[0].draw(np.random.default_rng(0))
+        bpl.gradcheck(op, x)
+        bound = engine("replay").bind(lambda x: [op(x)], [], [np.empty((3, 4))])
+        for k in range(4):
+            bound(x + k)
+            np.testing.assert_array_equal(bound.into[0], np.square(x + k) + 1)
+    finally:
+        del OPS[op.name], FUNCTIONS[op.name]
 
 
 def test_it_can_be_explained(bump):

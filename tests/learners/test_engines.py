@@ -5,7 +5,9 @@ no network by itself, a schedule with a field to fill in) and has none fails by 
 """
 
 import csv
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.registry import families
 from backproplab.streams import stream
 from backproplab.task import Task
+from backproplab.train.evaluation import Evaluation
 from backproplab.train.loop import Split, Trainer
 
 STEPS = 200
@@ -358,3 +361,23 @@ def test_the_engine_replay_says_in_one_line_why_it_cannot(odd):
         trained("replay", network=ODD)
     assert isinstance(raised.value, BackpropLabError)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager", "replay"])
+def test_a_learner_is_freed_without_the_cyclic_collector(engine):
+    learner = trained(engine, network=BUSY, steps=9).learner
+    x, y = examples((5,), TASKS["three classes"], "float32")
+    network, parameters, loss = learner.network, learner.parameters, learner.loss_function
+    learner = Backprop(network, loss, parameters, stream(3, "dropout"), engine)
+    evaluation = Evaluation(network, parameters, loss, (), engine)
+    for _ in range(4):
+        learner(x, y)
+        evaluation(x, y, y)
+    kept = [weakref.ref(learner), weakref.ref(evaluation)]
+    gc.collect()
+    gc.disable()
+    try:
+        del learner, evaluation
+        assert [known() for known in kept] == [None, None]
+    finally:
+        gc.enable()

@@ -1,8 +1,8 @@
-"""Engine and Bound: the one place that chooses between eager and replayed, and falls back.
+"""Engine and Bound: choose between eager and replayed, and fall back, in one place.
 
-An engine has no state. What a replay has recorded belongs to the Bound; a new Bound records again,
-at other steps, and gives the same bits. A Bound refers to its step and to nothing that refers back
-to it: it is freed as soon as its owner is, unless the step itself refers to the owner.
+An engine has no state: recordings belong to the Bound, and a new Bound records again at other
+steps with the same bits. A Bound closes no reference cycle, so it is freed with its owner, unless
+its step refers to the owner.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from backproplab.autograd.engines.program import Array
 from backproplab.autograd.engines.replay import RecordingError, Replay, Step
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError, did_you_mean
 
 EngineName = Literal["auto", "eager", "replay"]
@@ -23,16 +22,16 @@ EngineName = Literal["auto", "eager", "replay"]
 
 @dataclass(frozen=True)
 class Engine:
-    """``eager`` builds the graph of each step, ``replay`` records a step once and replays it,
-    ``auto`` replays the steps that can be replayed."""
+    """``eager`` builds a graph for each run of a step, ``replay`` records the step once and
+    replays it, ``auto`` replays if the step can be replayed."""
 
     name: EngineName
 
     def bind(self, step: Step, externals: Sequence[Array], into: Sequence[Array]) -> Bound:
-        """``step``, ready to be computed into fixed arrays.
+        """The step as a callable that fills ``into``.
 
-        step: a function from tensors to tensors, made of ops.
-        externals: the memory that it reads or assigns to besides its inputs, such as weights.
+        step: a function from tensors to a sequence of tensors, made of ops.
+        externals: arrays other than its inputs that it reads or assigns to, such as weights.
         into: an array for each result.
         """
         return Bound(self, step, externals, into)
@@ -48,7 +47,8 @@ def engine(name: EngineName) -> Engine:
 class Bound:
     """A step that fills ``into`` each time it is called; made by ``Engine.bind``.
 
-    refusal: why the engine ``auto`` computes this step eagerly; empty while it replays.
+    refusal: why the engine ``auto`` computes this step eagerly; empty while it replays, and with
+        the other engines.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""Memory: which buffers share a place. A place is free again after the last use of what is in it.
+"""Memory: allocates a program's buffers, several of them in one block where possible.
 
-An instruction whose op can work in place takes over the place of an input that dies there; a view
-costs nothing; a result is made where it is wanted. This file plans, and allocates the places.
+A block is free again after the last use of the buffer in it. An op that can work in place reuses
+the block of an input that no later instruction reads; a view needs no block; a result is computed
+directly in the array that the caller gave for it.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backproplab.autograd.engines.program import Array, Instruction, Program
+from backproplab.autograd.engines.program import Instruction, Program
+from backproplab.autograd.tensor import Array
 
-LINE = 64  # bytes: a place begins at a cache line
+LINE = 64  # bytes of a cache line
 
 
-class Places:
-    """The arrays of a program, and the bytes they take.
+class Memory:
+    """The arrays of a program.
 
-    into: where the results shall be, an array for each.
-    arrays: for each number of a buffer its array; for a view, and for what nothing uses, none yet.
-    copies: (result, destination) for each result that could not be made in its destination.
+    into: an array for each result of the program.
+    arrays: buffer number -> array; views and unused buffers have none yet.
+    copies: (buffer number, array of ``into``) of each result that has to be copied at the end.
     """
 
     def __init__(self, program: Program, into: Sequence[Array]) -> None:
@@ -30,7 +32,7 @@ class Places:
         self.arrays: dict[int, Array] = {
             n: b.value for n, b in enumerate(program.buffers) if b.value is not None
         }
-        self.place: dict[int, int] = {}  # made buffer -> its place
+        self.block: dict[int, int] = {}  # number of a made buffer -> number of its block
         self.blocks: list[Array] = []
         self.free: list[int] = []
         self.copies = self._results(into)
@@ -42,7 +44,7 @@ class Places:
         return sum(block.nbytes for block in self.blocks)
 
     def _last_uses(self) -> dict[int, int]:
-        """For each owner of memory the last instruction that reads it, by itself or by a view."""
+        """Owner of memory -> the last instruction that uses it, directly or through a view."""
         last = {
             self.owner[n]: t
             for t, step in enumerate(self.program.instructions)
@@ -51,7 +53,7 @@ class Places:
         return last | {self.owner[n]: len(self.program.instructions) for n in self.program.results}
 
     def _results(self, into: Sequence[Array]) -> list[tuple[int, Array]]:
-        """Let each result be made where it is wanted, if one place is enough for that."""
+        """Assign result arrays to buffers; return the results that need a copy instead."""
         copies = []
         for n, wanted in zip(self.program.results, into, strict=True):
             result, owner = self.program.buffers[n], self.owner[n]
@@ -67,16 +69,19 @@ class Places:
     def _allot(self, t: int, step: Instruction) -> None:
         n = step.output
         if self.program.buffers[n].origin == "made" and n not in self.arrays:
-            heir = self._dying_input(t, step)
+            dying = self._dying_input(t, step)
             made = self.program.buffers[n]
-            self.place[n] = self._new_place(made.nbytes) if heir is None else self.place.pop(heir)
-            self.arrays[n] = made.array(self.blocks[self.place[n]])
+            self.block[n] = (
+                self._free_block(made.nbytes) if dying is None else self.block.pop(dying)
+            )
+            self.arrays[n] = made.array(self.blocks[self.block[n]])
         for owner in {self.owner[m] for m in (*step.inputs, n)}:
-            if self.last_use[owner] == t and owner in self.place:
-                self.free.append(self.place.pop(owner))
+            if self.last_use[owner] == t and owner in self.block:
+                self.free.append(self.block.pop(owner))
 
     def _dying_input(self, t: int, step: Instruction) -> int | None:
-        """An input that nobody needs later, laid out as the output is, and given only once."""
+        """The owner of an input that is used last here, has the output's layout, and occurs once;
+        None if there is none."""
         if not step.op.in_place:
             return None
         y = self.program.buffers[step.output]
@@ -86,15 +91,15 @@ class Places:
             alike = (x.shape, x.dtype, x.strides) == (y.shape, y.dtype, y.strides)
             whole = x.size == self.program.buffers[owner].size
             alone = all(m == n for m, o in zip(step.inputs, owners, strict=True) if o == owner)
-            if alike and whole and alone and owner in self.place and self.last_use[owner] == t:
+            if alike and whole and alone and owner in self.block and self.last_use[owner] == t:
                 return owner
         return None
 
-    def _new_place(self, nbytes: int) -> int:
-        """The smallest free place that is large enough, or a new one."""
-        fitting = [p for p in self.free if self.blocks[p].nbytes >= nbytes]
+    def _free_block(self, nbytes: int) -> int:
+        """The number of the smallest free block that is large enough, or of a new one."""
+        fitting = [b for b in self.free if self.blocks[b].nbytes >= nbytes]
         if fitting:
-            best = min(reversed(fitting), key=lambda p: self.blocks[p].nbytes)
+            best = min(reversed(fitting), key=lambda b: self.blocks[b].nbytes)
             self.free.remove(best)
             return best
         self.blocks.append(aligned(nbytes))
@@ -102,7 +107,7 @@ class Places:
 
 
 def _owners(program: Program) -> list[int]:
-    """For each buffer the one whose memory it is in: itself, unless it is a view."""
+    """Buffer number -> number of the buffer that owns its memory: itself, unless it is a view."""
     owner = list(range(len(program.buffers)))
     for step in program.instructions:
         if program.is_view(step):
@@ -111,7 +116,7 @@ def _owners(program: Program) -> list[int]:
 
 
 def aligned(nbytes: int) -> Array:
-    """Bytes that begin at a cache line."""
+    """Uninitialized bytes that start at a cache line."""
     raw = np.empty(max(nbytes, 1) + LINE, np.uint8)
     start = -raw.ctypes.data % LINE
     return raw[start : start + max(nbytes, 1)]

@@ -1,6 +1,6 @@
-"""Peepholes: small changes of a program that save time and change no bit of its results.
+"""Peepholes: rewrites of a program that save time and change no bit of its results.
 
-What each one gains is written down in docs/log.md.
+docs/log.md has the time that each one saves.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from backproplab.autograd.engines.program import Array, Buffer, Instruction, Program
+from backproplab.autograd.engines.program import Buffer, Instruction, Program
 from backproplab.autograd.ops.shapes import cast
+from backproplab.autograd.tensor import Array
 
-WORTH_A_CAST = 512  # entries
+CAST_FROM = 512  # entries of a mask from which a cast pays
 
 
 def simplified(program: Program) -> Program:
@@ -21,8 +22,8 @@ def simplified(program: Program) -> Program:
 
 
 def without_dead(program: Program) -> Program:
-    """Without the instructions that no result needs: the loss itself, when only its gradient is
-    wanted. What draws or writes stays, and what it needs."""
+    """The program without instructions that no result needs, such as the loss when only its
+    gradient is a result. Ops with an effect and their inputs remain."""
     needed = set(program.results)
     kept: list[Instruction] = []
     for step in reversed(program.instructions):
@@ -33,8 +34,8 @@ def without_dead(program: Program) -> Program:
 
 
 def with_scalars(program: Program) -> Program:
-    """A constant that says one number everywhere becomes that number, where only it broadcasts:
-    a loop over a scalar is faster than a loop for each row."""
+    """The program with each constant array of equal entries replaced by a scalar, if the other
+    inputs already have the output's shape: one loop over all is faster than one for each row."""
     buffers = list(program.buffers)
     steps = [_scalar_inputs(step, buffers) for step in program.instructions]
     return replace(program, buffers=tuple(buffers), instructions=tuple(steps))
@@ -55,14 +56,14 @@ def _scalar_inputs(step: Instruction, buffers: list[Buffer]) -> Instruction:
 
 
 def with_casts(program: Program) -> Program:
-    """A mask (bool) that meets floats becomes floats first: NumPy would convert it piece by piece
-    within its loop, which takes twice as long."""
+    """The program with boolean masks cast to floats before they are combined with floats: NumPy
+    would convert them in small pieces within its loop, which takes twice as long."""
     buffers, steps = list(program.buffers), list[Instruction]()
     for step in program.instructions:
         dtype = buffers[step.output].dtype
         inputs = list(step.inputs)
         for i, n in enumerate(inputs):
-            mask = buffers[n].dtype == bool and buffers[n].size >= WORTH_A_CAST
+            mask = buffers[n].dtype == bool and buffers[n].size >= CAST_FROM
             if _plain_ufunc(step) and mask and dtype.kind == "f":
                 buffers.append(Buffer.of("made", np.empty(buffers[n].shape, dtype)))
                 inputs[i] = len(buffers) - 1
@@ -72,12 +73,12 @@ def with_casts(program: Program) -> Program:
 
 
 def _plain_ufunc(step: Instruction) -> bool:
-    """Whether it works entry by entry, in NumPy's own loops."""
+    """Whether the op is an elementwise ufunc."""
     return isinstance(step.op.forward, np.ufunc) and step.op.forward.signature is None
 
 
 def _one_number(buffer: Buffer) -> Array | None:
-    """The number that a constant says everywhere, as an array without axes."""
+    """The value that all entries of a constant have, as an array without axes; None otherwise."""
     x = buffer.value
     if buffer.origin != "constant" or x is None or not x.ndim or not x.size:
         return None
@@ -87,28 +88,28 @@ def _one_number(buffer: Buffer) -> Array | None:
 
 
 def without_products_with_one(program: Program) -> Program:
-    """x · 1 and x / 1 are x: the mean over a batch of one."""
-    stands_for: dict[int, int] = {}
+    """The program without x · 1 and x / 1, which the mean over a batch of one contains."""
+    same_as: dict[int, int] = {}
     kept: list[Instruction] = []
     for step in program.instructions:
-        inputs = tuple(stands_for.get(n, n) for n in step.inputs)
+        inputs = tuple(same_as.get(n, n) for n in step.inputs)
         same = _unchanged(program, step.op.name, inputs, step.output)
         if same is None:
             kept.append(replace(step, inputs=inputs))
         else:
-            stands_for[step.output] = same
-    results = tuple(stands_for.get(n, n) for n in program.results)
+            same_as[step.output] = same
+    results = tuple(same_as.get(n, n) for n in program.results)
     return replace(program, instructions=tuple(kept), results=results)
 
 
 def _unchanged(program: Program, name: str, inputs: tuple[int, ...], output: int) -> int | None:
-    """The input that the instruction's output equals; None if there is none."""
+    """The number of the input that the output equals; None if there is none."""
     factors = {"multiply": ((0, 1), (1, 0)), "divide": ((0, 1),)}
     for x, one in factors.get(name, ()):
         kept, factor = (program.buffers[inputs[i]] for i in (x, one))
         y = program.buffers[output]
         ones = factor.origin == "constant" and np.all(factor.value == 1)
-        ours = kept.origin in ("made", "input")  # what outlives the step may be written to later
+        ours = kept.origin in ("made", "input")  # an external may be assigned to later
         if ones and ours and (kept.shape, kept.dtype) == (y.shape, y.dtype):
             return inputs[x]
     return None

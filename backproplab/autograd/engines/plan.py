@@ -1,4 +1,4 @@
-"""Plan: a program bound to memory, as the flat list of calls that NumPy makes for it."""
+"""Plan: a program bound to memory, as a flat list of NumPy calls."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ from functools import partial
 
 import numpy as np
 
-from backproplab.autograd.engines.memory import Places, aligned
+from backproplab.autograd.engines.memory import Memory, aligned
 from backproplab.autograd.engines.peepholes import simplified
-from backproplab.autograd.engines.program import Array, Instruction, Program
-from backproplab.autograd.primitive import Call
+from backproplab.autograd.engines.program import Instruction, Program
+from backproplab.autograd.lowering import Call, lower
+from backproplab.autograd.tensor import Array
 
-BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position
-MOST_BOUND = 4096  # inputs that calls are kept for
-Key = tuple[int, ...]  # addresses
+MOST_BOUND = 4096  # input addresses for which calls are kept
+Key = tuple[int, ...]  # the addresses of the movable inputs
 
 
 class Plan:
     """A recorded program, ready to run.
 
-    recorded: the program as it was recorded.  program: after the peepholes.
-    inputs: the arrays that it reads its inputs from.  nbytes: of the memory planned for it.
+    recorded: the program as it was recorded.  program: the same after the peepholes.
+    inputs: the plan's own arrays for its inputs.  nbytes: size of the memory that it allocated.
+    runs: number of runs of the step, the recording included.
+    movable: positions of the inputs that can be read in the caller's memory.
     """
 
     def __init__(self, recorded: Program, inputs: int, into: Sequence[Array]) -> None:
         self.recorded = recorded
         self.program = simplified(recorded)
-        places = Places(self.program, into)
-        self.nbytes = places.nbytes
-        self.copies = places.copies
+        memory = Memory(self.program, into)
+        self.nbytes = memory.nbytes
+        self.copies = memory.copies
         self.inputs = [b.array(aligned(b.nbytes)) for b in recorded.buffers[:inputs]]
-        self.arrays = places.arrays | dict(enumerate(self.inputs))
+        self.arrays = memory.arrays | dict(enumerate(self.inputs))
         self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
         self.calls = self._flat(self.steps, self.arrays)
         self.elsewhere: dict[Key, tuple[Sequence[Array], list[Call]]] = {}
@@ -40,7 +42,7 @@ class Plan:
         self.moving = {m for n in self.movable for m in self._views(n)}
 
     def run(self, inputs: Sequence[Array]) -> None:
-        """Compute the step anew; an input that is the plan's own array is not copied."""
+        """Compute the step; an input that is the plan's own array is not copied."""
         for own, given in zip(self.inputs, inputs, strict=True):
             if own is not given:
                 np.copyto(own, given)
@@ -48,8 +50,11 @@ class Plan:
             call()
 
     def run_on(self, inputs: Sequence[Array]) -> None:
-        """Compute the step on inputs that stay where they are: what reads them is bound once, to
-        so many places at most; further ones are copied, and those that cannot be read there."""
+        """Compute the step on inputs whose memory will be passed again.
+
+        Calls that read movable inputs are bound to their addresses once and kept, for at most
+        MOST_BOUND sets of addresses. Other inputs, and those at further addresses, are copied.
+        """
         key = tuple([inputs[n].__array_interface__["data"][0] for n in self.movable])
         if key not in self.elsewhere:
             if not self.movable or len(self.elsewhere) >= MOST_BOUND:
@@ -63,7 +68,7 @@ class Plan:
             call()
 
     def _calls_on(self, inputs: Sequence[Array]) -> list[Call]:
-        """The calls, those that read the movable inputs bound to these."""
+        """The calls with the movable inputs read from these arrays."""
         arrays = self.arrays | {n: inputs[n] for n in self.movable}
         steps = [
             self._bind(step, arrays) if self.moving.intersection(step.inputs) else calls
@@ -72,17 +77,17 @@ class Plan:
         return self._flat(steps, arrays)
 
     def _is_movable(self, n: int) -> bool:
-        """Whether an input can be read wherever it is. A step of several calls has room of its own
-        for what it reads, and would need it for each place of the input."""
+        """Whether input n can be read at any address. An op of several calls may have scratch
+        memory, and would need it once for each address."""
         views = self._views(n)
         return self.recorded.buffers[n].contiguous and all(
-            step.op.prepare is None or len(calls) == 1
+            step.op.lowering is None or len(calls) == 1
             for step, calls in zip(self.program.instructions, self.steps, strict=True)
             if views.intersection(step.inputs)
         )
 
     def _views(self, n: int) -> set[int]:
-        """The input and the views of it."""
+        """The numbers of input n and of its views."""
         found = {n}
         for step in self.program.instructions:
             if self.program.is_view(step) and step.inputs[0] in found:
@@ -98,9 +103,4 @@ class Plan:
         if self.program.is_view(step):
             arrays[step.output] = step.op.forward(*inputs, **step.settings)
             return ()
-        out = arrays[step.output]
-        if step.op.prepare is not None:
-            return step.op.prepare(*inputs, out=out, **step.settings)
-        if isinstance(step.op.forward, np.ufunc) and step.op.forward not in BY_NAME:
-            return [partial(step.op.forward, *inputs, out)]  # half a µs less than by name
-        return [partial(step.op.forward, *inputs, out=out, **step.settings)]
+        return lower(step.op, inputs, arrays[step.output], step.settings)

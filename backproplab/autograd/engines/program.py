@@ -1,7 +1,7 @@
-"""Program: a recorded step as plain data, a list of instructions over numbered buffers.
+"""Program: a recorded step as plain data, a list of instructions on numbered buffers.
 
-An instruction names an op of the registry; it holds no Python function of its own, so that another
-engine may compile the same program to something else. This file computes nothing.
+An instruction names an op of the registry and holds no Python function of its own, so another
+engine can compile the same program. This file computes nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from backproplab.autograd.primitive import Op
+from backproplab.autograd.tensor import Array
 
-Array = np.ndarray[Any, Any]
 Origin = Literal["input", "external", "constant", "view", "made"]
 
 
@@ -23,10 +23,10 @@ Origin = Literal["input", "external", "constant", "view", "made"]
 class Buffer:
     """One array of the step.
 
-    origin: ``input``, given anew for each step; ``external``, memory that outlives it (weights);
-        ``constant``; ``view`` of another buffer; ``made`` by an instruction, into planned memory.
-    shape, dtype, strides: as the array lay in memory while the step was recorded.
-    value: the array itself, of an external or a constant.
+    origin: ``input``, passed to each run; ``external``, such as weights, which the step shares
+        with its caller; ``constant``; ``view`` of another buffer; ``made`` by an instruction.
+    shape, dtype, strides: of the array while the step was recorded.
+    value: the array itself if it is an external or a constant, else None.
     """
 
     origin: Origin
@@ -49,8 +49,8 @@ class Buffer:
         return self.size * self.dtype.itemsize
 
     def array(self, block: Array) -> Array:
-        """The array in this memory, with its axes in the order that they had, if it was dense:
-        BLAS takes another way for another order, and another way may round differently."""
+        """An array in the memory of ``block``, with the recorded order of axes if it was dense:
+        BLAS uses other code for another order, which may round differently."""
         order = sorted(range(len(self.shape)), key=lambda a: -self.strides[a])
         shape, strides = ([x[a] for a in order] for x in (self.shape, self.strides))
         dense = self.size > 0 and _row_major(shape, strides, self.dtype.itemsize)
@@ -71,7 +71,7 @@ def _row_major(shape: Sequence[int], strides: Sequence[int], step: int) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Instruction:
-    """``output = op(*inputs, **settings)``, by the numbers of the buffers."""
+    """``output = op(*inputs, **settings)``; inputs and output are numbers of buffers."""
 
     op: Op
     inputs: tuple[int, ...]
@@ -81,7 +81,7 @@ class Instruction:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What a step computes: instructions in order, views among them, and the numbers of results."""
+    """What a step computes: instructions in order, and the numbers of the results' buffers."""
 
     buffers: tuple[Buffer, ...]
     instructions: tuple[Instruction, ...]
@@ -106,7 +106,7 @@ class Program:
 
 
 def difference(old: Program, new: Program) -> str:
-    """Where two recordings of one step part, in words; empty if they are the same program."""
+    """The first difference of two recordings of one step, as text; empty if they are equal."""
     for before, after in zip(old.instructions, new.instructions, strict=False):
         if before.op is not after.op or before.inputs != after.inputs:
             return f"{before.op.name} became {after.op.name}, or works on other arrays"

@@ -1,7 +1,7 @@
-"""Recorder: watch one eager step through the single door, and write down what it computes.
+"""Recorder: computes one step eagerly and records the ops that it applies.
 
-Arrays that no op of the step has made are told, by the name of the op that got them: a replay
-would use their old numbers for ever.
+An array that no op of this step created is reported, with the op that received it: a replay would
+use its old numbers again.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.engines.program import Array, Buffer, Instruction, Origin, Program
+from backproplab.autograd.engines.program import Buffer, Instruction, Origin, Program
 from backproplab.autograd.primitive import LISTENER, NUMBERS, OPS, Op
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def record(
     function: Callable[..., Sequence[Tensor]], inputs: Sequence[Array], externals: Sequence[Array]
 ) -> tuple[list[Array], Program | str]:
-    """Compute ``function(*inputs)`` eagerly: (the results, the program or why there is none).
+    """The results of ``function(*inputs)``, and its program or the reason why there is none.
 
-    externals: memory that the step reads or assigns to and that outlives it, such as weights.
-    The results are right in any case: the step has been computed, once.
+    externals: arrays other than the inputs that it reads or assigns to, such as weights.
+    The function is computed eagerly and once, so the results are right in either case.
     """
-    inputs = [x[...] for x in inputs]  # an array that is given twice is two inputs
+    inputs = [x[...] for x in inputs]  # an array that is passed twice is two inputs
     recorder = Recorder(inputs, externals)
     before = [x.copy() for x in externals]
     token = LISTENER.set(recorder)
@@ -38,13 +38,13 @@ def record(
 
 
 class Recorder:
-    """Called for every ``apply``; knows each array by its identity.
+    """The listener of ``apply``: numbers each array, which it knows by identity.
 
-    problem: the first reason why the step cannot be replayed; the step itself goes on.
+    problem: the first reason why the step cannot be replayed, or empty; the step continues.
     """
 
     def __init__(self, inputs: Sequence[Array], externals: Sequence[Array]) -> None:
-        self.arrays: list[Array] = []  # kept alive, so that an identity stays one array's
+        self.arrays: list[Array] = []  # keeps them alive, so that no id is used twice
         self.buffers: list[Buffer] = []
         self.instructions: list[Instruction] = []
         self.numbers: dict[int, int] = {}  # id(array) -> its buffer
@@ -62,7 +62,7 @@ class Recorder:
         value: Any,
         settings: dict[str, Any],
     ) -> Array:
-        value = np.asarray(value)  # a reduction to one number gives NumPy's scalar
+        value = np.asarray(value)  # a reduction to one number returns a NumPy scalar
         made_inside = id(value) in self.numbers  # or the input itself
         if self.problem or (made_inside and not op.effect):
             return value
@@ -81,13 +81,13 @@ class Recorder:
         return Program(tuple(self.buffers), tuple(self.instructions), results)
 
     def numbers_of(self, results: Sequence[Array]) -> tuple[int, ...]:
-        """The buffers of the results, which must have been made by the step."""
+        """The numbers of the results' buffers; a problem if the step did not make a result."""
         if not all(id(y) in self.numbers for y in results):
             self.problem = self.problem or "a result was not made by an op of the step"
         return tuple(self.numbers.get(id(y), -1) for y in results)
 
     def check_written(self, externals: Sequence[Array], before: Sequence[Array]) -> None:
-        """Only ``assign`` may write to what outlives the step."""
+        """A problem if an external was written to by anything but ``assign``."""
         written = [self.arrays[step.output] for step in self.instructions if step.op.effect]
         for x, old in zip(externals, before, strict=True):
             changed = x.tobytes() != old.tobytes()
@@ -109,7 +109,7 @@ class Recorder:
         if type(given) not in NUMBERS:
             self.problem = self.problem or (
                 f"{op.name} got an array of shape {array.shape} that no op of the step has made: "
-                "make it with ops, or give it to the step"
+                "make it with ops, or pass it to the step"
             )
         return self._buffer("constant", array)
 

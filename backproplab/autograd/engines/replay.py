@@ -1,10 +1,9 @@
-"""Replay: compute a step eagerly once, and after that by replaying what was recorded.
+"""Replay: computes a step eagerly once, and later by repeating the recorded NumPy calls.
 
-The numbers are the eager ones, bit for bit: the same calls in the same order, without building a
-graph and without new memory. What could make them differ is guarded: another shape or type of an
-input has a plan of its own, arrays from outside are refused, and the step is recorded again at
-the 2nd, 8th, 32nd, … run and must be the same program, so that a branch or a number that depends
-on the data is found.
+The results are the eager ones, bit for bit: the same calls in the same order, without a graph and
+without new memory. Each set of input shapes and types has a plan of its own, and arrays from
+outside are refused. At the 2nd, 8th, 32nd, … run the step is recorded again and must be the same
+program: this finds a branch or a number that depends on the data.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd.engines.plan import Plan
-from backproplab.autograd.engines.program import Array, Program, difference
+from backproplab.autograd.engines.program import Program, difference
 from backproplab.autograd.engines.recorder import record
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError
 
 Step = Callable[..., Sequence[Tensor]]
@@ -31,8 +30,7 @@ class RecordingError(GraphError):
 class Replay:
     """``step(*inputs)``, whose results are written ``into`` the arrays given.
 
-    step: a function of tensors, made of ops.
-    externals: the memory that it reads or assigns to besides its inputs, such as weights.
+    step, externals, into: as for ``Engine.bind``.
     plans: by the shapes and types of the inputs.
     """
 
@@ -43,17 +41,19 @@ class Replay:
         self.plans: dict[Key, Plan] = {}
 
     def __call__(self, *inputs: Array, stay: bool = False) -> None:
-        """Compute the step. Raises RecordingError, after it has been computed, if it can not be
-        replayed: the results are right, the next ones have to be computed otherwise.
+        """Compute the step; ``stay`` as for ``Bound``.
 
-        stay: contiguous inputs are read where they lie, and will be given from there again."""
+        Raises RecordingError if the step cannot be replayed. This run's results are right even
+        then; the next runs have to be computed eagerly.
+        """
         key = tuple([(x.shape, x.dtype) for x in inputs])
         self._compute(key, self.plans.get(key), inputs, stay)
 
     def of_rows(self, rows: Array | slice, *arrays: Array) -> None:
-        """Compute the step on these rows of the arrays: indices, of any shape, are gathered where
-        it reads, a slice of contiguous arrays is read where it lies. Indices are not checked, they
-        must be from -n to n - 1."""
+        """Compute the step on these rows of each array, as ``Bound.of_rows``.
+
+        Rows by index are gathered into the plan's own inputs, without another copy.
+        """
         if isinstance(rows, slice):
             self(*[x[rows] for x in arrays], stay=True)
             return
@@ -76,14 +76,14 @@ class Replay:
                 plan.run_on(inputs)
             else:
                 plan.run(inputs)
-        elif parting := difference(plan.recorded, self._record(inputs)):
+        elif changed := difference(plan.recorded, self._record(inputs)):
             raise RecordingError(
-                f"the step was another one when it ran again: {parting} — a number or a branch "
+                f"the step was another one when it ran again: {changed} — a number or a branch "
                 "in it depends on the data or was changed from outside"
             )
 
     def _record(self, inputs: Sequence[Array]) -> Program:
-        """The step's program, after the step has been computed eagerly."""
+        """The step's program; the step is computed eagerly, into ``into``."""
         results, program = record(self.step, inputs, self.externals)
         for wanted, value in zip(self.into, results, strict=True):
             np.copyto(wanted, value)
@@ -93,5 +93,5 @@ class Replay:
 
 
 def _is_checked(run: int) -> bool:
-    """Whether it is the 2nd, 8th, 32nd, …"""
+    """Whether this is the 2nd, 8th, 32nd, … run."""
     return run.bit_count() == 1 and run.bit_length() % 2 == 0

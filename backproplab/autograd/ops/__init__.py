@@ -1,7 +1,7 @@
-"""The differentiable functions, by NumPy's names and with NumPy's meanings.
+"""The differentiable functions, with NumPy's names and meanings.
 
-Nothing is listed here: a file of this folder declares its ops and compositions, and they are
-found by name, ``ops.tanh``. Inside the package they are imported from the file they stand in.
+Each file of this folder declares ops and compositions, which are found by name, ``ops.tanh``.
+Inside the package they are imported from the file that declares them.
 """
 
 from __future__ import annotations

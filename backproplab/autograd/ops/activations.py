@@ -1,21 +1,21 @@
-"""The nonlinearities of networks. Primitives where stability asks for it, compositions elsewhere.
+"""The nonlinearities of networks: primitives if stability requires it, else compositions.
 
 Convention at the kink: relu'(0) = leaky_relu'(0) = the left derivative, so relu'(0) = 0.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import elementwise
 from backproplab.autograd.ops.elementwise import absolute, clip, greater, minimum, sign, where
 from backproplab.autograd.ops.exponential import exp, expm1, log, square
 from backproplab.autograd.ops.trigonometric import tanh
-from backproplab.autograd.primitive import Array, composition, primitive
+from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def _sigmoid(x: Array, out: Array | None = None) -> Array:
@@ -38,16 +38,11 @@ def _erf(x: Array, out: Array | None = None) -> Array:
     return result
 
 
-def _prepare_sigmoid(x: Array, out: Array) -> list[Any]:
-    steps = partial(np.negative, x, out), partial(np.exp, out, out)
-    return [*steps, partial(np.add, out, 1, out), partial(np.reciprocal, out, out)]
-
-
 sigmoid = primitive(
     "sigmoid",
     _sigmoid,
     in_place=True,
-    prepare=_prepare_sigmoid,
+    lowering=elementwise.sigmoid,
     vjp=[lambda g, y, x: g * (y * (1 - y))],
     samples=reals((3, 4)),
     doc="1 / (1 + e⁻ˣ), without overflow.",
@@ -56,7 +51,7 @@ relu = primitive(
     "relu",
     lambda x, out=None: np.maximum(x, 0, out=out),
     in_place=True,
-    prepare=lambda x, out: [partial(np.maximum, x, np.zeros((), x.dtype), out=out)],
+    lowering=elementwise.relu,
     vjp=[lambda g, y, x: g * greater(y, 0)],  # of y, so that y may take the place of x
     samples=reals((3, 4)),
     doc="max(x, 0); derivative 0 at 0.",
@@ -160,13 +155,13 @@ def relu6(x: Any) -> Tensor:
 
 @composition
 def hard_tanh(x: Any) -> Tensor:
-    """x between -1 and 1, the bound beyond."""
+    """x clipped to [-1, 1]."""
     return clip(x, -1, 1)
 
 
 @composition
 def hard_sigmoid(x: Any) -> Tensor:
-    """(x + 3) / 6 between 0 and 1, the bound beyond."""
+    """(x + 3) / 6 clipped to [0, 1]."""
     return clip(x / 6 + 0.5, 0, 1)
 
 
@@ -178,13 +173,13 @@ def hard_silu(x: Any) -> Tensor:
 
 @composition
 def soft_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
-    """x moved towards 0 by the threshold, 0 within it."""
+    """x moved towards 0 by the threshold; 0 if |x| is smaller."""
     return sign(x) * relu(absolute(x) - threshold)
 
 
 @composition
 def hard_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
-    """x beyond the threshold, 0 within it."""
+    """x if |x| > threshold, else 0."""
     return where(greater(absolute(x), threshold), x, 0.0)
 
 

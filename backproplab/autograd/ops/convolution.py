@@ -7,9 +7,10 @@ from typing import Any
 
 from backproplab.autograd.ops.linalg import matrix_product
 from backproplab.autograd.ops.shapes import reshape
-from backproplab.autograd.ops.windows import Numbers, Padding, Windows, patches
+from backproplab.autograd.ops.windows import padded, patches
 from backproplab.autograd.primitive import composition, shape_of
 from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.windows import Numbers, Padding, Windows
 from backproplab.errors import GraphError
 
 
@@ -19,8 +20,8 @@ def conv2d(
 ) -> Tensor:
     """y[n, i, j, o] = Σ x[n, i s + a d, j s + b d, c] kernel[a, b, c, o]: cross-correlation.
 
-    x: (…, n, height, width, channels).  kernel: (…, kh, kw, channels, filters); axes before these
-    are a population's.  padding: "valid", "same" (Keras' meaning), or zeros put on both sides.
+    x: (…, n, height, width, channels).  kernel: (…, kh, kw, channels, filters); leading axes are
+    a population.  padding: "valid", "same" (as in Keras), or a number of zeros on both sides.
     """
     return _convolve(x, kernel, 2, stride, padding, dilation)
 
@@ -38,7 +39,7 @@ def _convolve(
 ) -> Tensor:
     population, size, channels, filters = _kernel_shape(x, kernel, rank)
     windows = Windows.of(size, rank, stride, dilation)
-    seen = patches(windows.pad(x, padding), windows=windows)
+    seen = patches(padded(x, windows, padding), windows=windows)
     lead, counts = seen.shape[: -2 * rank - 1], seen.shape[-2 * rank - 1 : -rank - 1]
     members, batch = (lead[:-1], lead[-1:]) if population else ((), lead)
     terms = prod(size) * channels
@@ -50,7 +51,7 @@ def _convolve(
 def _kernel_shape(
     x: Any, kernel: Any, rank: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
-    """(population, size, channels, filters) of a kernel that can go over x."""
+    """(population, size, channels, filters) of a kernel. GraphError if it does not fit x."""
     given, shape = shape_of(x), shape_of(kernel)
     if len(given) <= rank or len(shape) < rank + 2 or given[-1] != shape[-2]:
         raise GraphError(

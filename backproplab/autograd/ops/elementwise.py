@@ -1,57 +1,26 @@
 """Elementwise arithmetic, rounding, comparisons and choices.
 
-Conventions at kinks and ties: |x|' = 0 at 0; of two equal arguments of maximum or minimum the
-first gets the whole gradient.
+Conventions at kinks and ties: |x|' = 0 at 0; if both arguments of maximum or minimum are equal,
+the first gets the whole gradient.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from math import gcd
 from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Call, Op, composition, into, lift, primitive
+from backproplab.autograd.lowering import elementwise, into
+from backproplab.autograd.primitive import Op, composition, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
 
 PAIR = [reals((3, 4), (3, 4)), reals((3, 4), (1, 4)), reals((2, 3, 1), (2, 1, 4))]
 
-SHORT, MANY = 64, 512  # entries of a row, rows
-
-
-def _together(a: Array, b: Array, out: Array) -> int:
-    """How many rows of a are best taken at a time where b is a bias; 1 where it is not."""
-    columns = out.shape[-1:]
-    if out.ndim < 2 or a.shape != out.shape or b.shape[-2:] not in (columns, (1, *columns)):
-        return 1
-    plain = a.dtype == b.dtype and a.flags.c_contiguous and out.flags.c_contiguous
-    if not (plain and 1 < b.shape[-1] <= SHORT and out.size >= MANY * b.shape[-1]):
-        return 1
-    count = gcd(out.shape[-2], 16)  # a power of two
-    while count > 1 and 4 * count * b.size > out.size:
-        count //= 2
-    return count
-
-
-def _prepare_add(a: Array, b: Array, out: Array) -> list[Call]:
-    """NumPy begins anew for each row: many short ones are taken several at a time, and the bias
-    that is added to them stands as often in a row of its own."""
-    count = _together(a, b, out)
-    if count == 1:
-        return [partial(np.add, a, b, out)]
-    *lead, rows, columns = out.shape
-    long = *lead, rows // count, count * columns
-    bias = np.empty((*b.shape[:-2], count, columns), b.dtype)
-    row = bias.reshape(*b.shape[:-2], 1, -1)
-    return [partial(np.copyto, bias, b), partial(np.add, a.reshape(long), row, out.reshape(long))]
-
-
 add = primitive(
     "add",
     np.add,
-    prepare=_prepare_add,
+    lowering=elementwise.add,
     vjp=[lambda g, y, a, b: g, lambda g, y, a, b: g],
     samples=PAIR,
     doc="a + b.",
@@ -83,7 +52,7 @@ negative = primitive(
 
 
 def flat(name: str, ufunc: Any, doc: str) -> Op:
-    """A step function: its derivative is 0 wherever it has one."""
+    """The op of a step function: its derivative is 0 where it exists."""
     return primitive(name, ufunc, vjp=[None], samples=reals((3, 4)), doc=doc)
 
 
@@ -106,7 +75,7 @@ absolute = primitive(
 
 
 def compare(name: str, ufunc: Any, symbol: str) -> Op:
-    """A comparison: a boolean array, a constant to a gradient."""
+    """The op of a comparison: its result is boolean, and a constant to a gradient."""
     return primitive(
         name, ufunc, vjp=[None, None], samples=reals((3, 4), (3, 4)), doc=f"a {symbol} b."
     )
@@ -126,20 +95,14 @@ remainder = primitive(
     np.remainder,
     vjp=[lambda g, y, a, b: g, lambda g, y, a, b: -g * floor(a / b)],
     samples=uniform((3, 4), (1, 4), low=1.1, high=1.9),
-    doc="a - b ⌊a / b⌋: the rest of a division, with the sign of b.",
+    doc="a - b ⌊a / b⌋: the remainder of a division, with the sign of b.",
 )
-
-
-def _prepare_where(condition: Array, a: Array, b: Array, out: Array) -> list[Call]:
-    mask = condition if condition.dtype == bool else np.empty(condition.shape, bool)
-    look = [] if mask is condition else [partial(np.not_equal, condition, 0, mask)]
-    return [*look, partial(np.copyto, out, b), partial(np.copyto, out, a, where=mask)]
 
 
 where: Op = primitive(
     "where",
     into(np.where),
-    prepare=_prepare_where,
+    lowering=elementwise.where,
     vjp=[
         None,
         lambda g, y, condition, a, b: where(condition, g, 0.0),
@@ -151,7 +114,7 @@ where: Op = primitive(
 
 
 def extremum(name: str, ufunc: Any, wins: Any, wins_strictly: Any, word: str) -> Op:
-    """maximum or minimum: the gradient goes to the winner, at a tie to the first."""
+    """The op maximum or minimum: the chosen argument gets the gradient, at a tie the first one."""
     return primitive(
         name,
         ufunc,
@@ -177,7 +140,7 @@ minimum = extremum("minimum", np.minimum, less_equal, less, "smaller")
 def clip(
     x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
 ) -> Tensor:
-    """x, but not below a_min nor above a_max (None: no bound); at a bound x gets the gradient.
+    """x limited to [a_min, a_max] (None: no bound); at a bound x gets the gradient.
 
     min, max: NumPy's other names of the bounds.
     """
@@ -194,7 +157,7 @@ def positive(x: Any) -> Tensor:
 
 @composition
 def round(x: Any, *, decimals: int = 0) -> Tensor:
-    """x to so many decimals, halves to even; a constant to a gradient."""
+    """x rounded to ``decimals`` decimals, halves to even; a constant to a gradient."""
     scale = 10.0**decimals
     return rint(multiply(x, scale)) / scale if decimals else rint(x)
 
@@ -203,8 +166,8 @@ def round(x: Any, *, decimals: int = 0) -> Tensor:
 def nan_to_num(
     x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
-    """x with ``nan`` for each NaN, and for infinities ``posinf`` and ``neginf`` (None: the largest
-    and the smallest finite number)."""
+    """x with each NaN replaced by ``nan``, and infinities by ``posinf`` and ``neginf`` (None: the
+    largest and the smallest finite number)."""
     kind = np.finfo(lift(x)[0].dtype)
     top = kind.max.item() if posinf is None else posinf
     bottom = kind.min.item() if neginf is None else neginf

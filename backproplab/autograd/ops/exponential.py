@@ -99,5 +99,5 @@ power: Op = primitive(
 
 @composition
 def float_power(a: Tensor, b: Tensor) -> Tensor:
-    """aᵇ, never in whole numbers."""
+    """aᵇ, in floats even for whole numbers."""
     return power(1.0 * a, b)

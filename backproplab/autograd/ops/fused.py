@@ -1,72 +1,20 @@
-"""Losses on logits, fused because the separate steps overflow: speed and stability only.
+"""Losses on logits. They are ops of their own because separate ops overflow and are slower.
 
-Their rules are still written in ops, so they differentiate to any order.
+Their vjp rules are written in ops, so they have derivatives of any order.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 
+from backproplab.autograd.lowering import into, logits, stepwise
 from backproplab.autograd.ops.activations import sigmoid
-from backproplab.autograd.ops.logits import across_calls, kind, logsumexp_calls, softmax
+from backproplab.autograd.ops.logits import kind, softmax
 from backproplab.autograd.ops.shapes import expand_dims
-from backproplab.autograd.primitive import Array, Call, into, primitive, stepwise
+from backproplab.autograd.primitive import primitive
 from backproplab.autograd.samples import sample
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError
-
-
-def _prepare_one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Call]:
-    hit, each = np.empty(out.shape, bool), np.broadcast_to(np.arange(classes), out.shape)
-    return [
-        *across_calls(np.equal, each, labels[..., None], (-1,), hit),
-        partial(_check_each, labels, hit),
-        partial(np.copyto, out, hit),
-    ]
-
-
-def _check_each(labels: Array, hit: Array) -> None:
-    """Every label is one of the classes: cheaper than to look for the least and the largest."""
-    if np.count_nonzero(hit) != labels.size:
-        raise GraphError(
-            f"labels from {labels.min()} to {labels.max()}, with {hit.shape[-1]} classes"
-        )
-
-
-def _empty_one_hot(labels: Array, classes: int, dtype: Any) -> Array:
-    return np.empty((*labels.shape, classes), dtype)
-
-
-def _prepare_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call]:
-    """logits (…, n, classes), labels (…, n) -> (…, n); a label's logit is found by its place."""
-    classes, whole = logits.shape[-1], logits
-    total, chosen = np.empty((*out.shape, 1), out.dtype), np.empty(out.shape, logits.dtype)
-    calls: list[Call] = [partial(_check_range, labels, classes)]
-    if logits.shape[:-1] != out.shape or not logits.flags.c_contiguous:
-        whole = np.empty((*out.shape, classes), logits.dtype)
-        calls.append(partial(np.copyto, whole, logits))
-    rows = np.arange(out.size).reshape(out.shape) * classes
-    places = np.empty_like(rows)
-    return [
-        *calls,
-        *logsumexp_calls(whole, (-1,), total),
-        partial(np.add, rows, labels, places, dtype=places.dtype),
-        partial(whole.reshape(-1).take, places, None, chosen, "wrap"),
-        partial(np.subtract, total[..., 0], chosen, out),
-    ]
-
-
-@np.errstate(divide="ignore")  # ln 0 of an all -inf row is the right -inf
-def _cross_entropy(logits: Array, labels: Array, out: Array | None = None) -> Array:
-    return stepwise(_prepare_cross_entropy, _empty_cross_entropy)(logits, labels, out=out)
-
-
-def _check_range(labels: Array, classes: int) -> None:
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        raise GraphError(f"labels from {labels.min()} to {labels.max()}, with {classes} classes")
 
 
 def _empty_cross_entropy(logits: Array, labels: Array) -> Array:
@@ -84,22 +32,26 @@ def _slope(logits: Tensor, labels: Tensor) -> Tensor:
 
 one_hot = primitive(
     "one_hot",
-    stepwise(_prepare_one_hot, _empty_one_hot),
-    prepare=_prepare_one_hot,
+    stepwise(
+        logits.one_hot, lambda labels, classes, dtype: np.empty((*labels.shape, classes), dtype)
+    ),
+    lowering=logits.one_hot,
     vjp=[None],
     samples=sample(lambda rng: (rng.integers(0, 4, 5),), classes=4, dtype=np.float64),
-    doc="Rows with a 1 at the label and 0 elsewhere, (…, classes); GraphError for other labels.",
+    doc="Rows (…, classes) with 1 at the label, else 0. GraphError for a label outside classes.",
 )
 softmax_cross_entropy = primitive(
     "softmax_cross_entropy",
-    _cross_entropy,
-    prepare=_prepare_cross_entropy,
+    np.errstate(divide="ignore")(  # ln 0 of an all -inf row is the right -inf
+        stepwise(logits.softmax_cross_entropy, _empty_cross_entropy)
+    ),
+    lowering=logits.softmax_cross_entropy,
     vjp=[lambda g, y, logits, labels: expand_dims(g, axis=-1) * _slope(logits, labels), None],
     samples=[
         sample(lambda rng: (rng.standard_normal((5, 4)), rng.integers(0, 4, 5))),
         sample(lambda rng: (rng.standard_normal((2, 5, 7)), rng.integers(0, 7, (2, 5)))),
     ],
-    doc="-ln softmax(logits)[label], one number an example; gradient softmax - one_hot.",
+    doc="-ln softmax(logits)[label], one number per example; gradient softmax - one_hot.",
 )
 
 

@@ -1,33 +1,23 @@
-"""Taking parts out of arrays and putting them together: indexing, joining, splitting, padding."""
+"""Parts of arrays, and arrays from parts: indexing, joining, splitting, padding."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import into, sliding, stepwise
 from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
-from backproplab.autograd.primitive import (
-    Array,
-    Call,
-    Op,
-    Rule,
-    composition,
-    into,
-    primitive,
-    shape_of,
-    stepwise,
-)
+from backproplab.autograd.primitive import Op, Rule, composition, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError
 
 
 def _index_settings(x: Any, index: Any) -> dict[str, Any]:
-    """The index of every trailing axis, behind an Ellipsis that keeps leading axes free."""
+    """The index of every trailing axis, after an Ellipsis for any leading axes."""
     items = [_plain(i) for i in (index if isinstance(index, tuple) else (index,))]
     ndim = len(shape_of(x))
     used = sum(_axes_used(i) for i in items)
@@ -39,7 +29,7 @@ def _index_settings(x: Any, index: Any) -> dict[str, Any]:
 
 
 def _plain(item: Any) -> Any:
-    """Lists and truth values as arrays: an empty list picks nothing, True adds an axis."""
+    """Lists and booleans as arrays: an empty list selects nothing, True adds an axis."""
     if isinstance(item, Tensor):
         return item.value
     if isinstance(item, list) and not item:
@@ -117,13 +107,13 @@ def stack(*arrays: Any, axis: int = 0) -> Tensor:
 
 @composition
 def hstack(*arrays: Any) -> Tensor:
-    """The arrays side by side: along the second axis, or the only one."""
+    """The arrays joined along the second axis, or along their only one."""
     return concatenate(*arrays, axis=0 if len(shape_of(arrays[0])) == 1 else 1)
 
 
 @composition
 def vstack(*arrays: Any) -> Tensor:
-    """The arrays one below the other: along the first axis, each at least a row."""
+    """The arrays joined along the first axis; an array of one axis is a row."""
     rows = [expand_dims(x, axis=0) if len(shape_of(x)) == 1 else x for x in arrays]
     return concatenate(*rows, axis=0)
 
@@ -135,7 +125,7 @@ def part(x: Any, axis: int, piece: Any) -> Tensor:
 
 @composition
 def split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """x cut into so many equal parts, or at the places given."""
+    """x cut along ``axis`` into this number of equal parts, or at these indices."""
     (at,) = axes_from_right(axis, len(shape_of(x)))
     length = shape_of(x)[at]
     if isinstance(indices_or_sections, int):
@@ -153,7 +143,7 @@ def split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) ->
 
 @composition
 def flip(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x backwards along ``axis`` (None: along every axis)."""
+    """x reversed along ``axis`` (None: along every axis)."""
     ndim = len(shape_of(x))
     turned = axes_from_right(axis, ndim)
     back, whole = slice(None, None, -1), slice(None)
@@ -162,7 +152,7 @@ def flip(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 
 @composition
 def roll(x: Any, *, shift: int, axis: int | None = None) -> Tensor:
-    """x moved by ``shift`` along ``axis`` (None: raveled); what leaves at the end comes back."""
+    """x shifted circularly by ``shift`` entries along ``axis`` (None: raveled)."""
     if axis is None:
         return reshape(roll(ravel(x), shift=shift, axis=0), shape=shape_of(x))
     (at,) = axes_from_right(axis, len(shape_of(x)))
@@ -184,7 +174,7 @@ def _pad_settings(
         raise GraphError(f"pad: mode {mode!r} has no rule; only 'constant'")
     widths = np.asarray(pad_width)
     if widths.dtype.kind not in "iu" or (widths < 0).any():
-        raise GraphError(f"pad: pad_width must be whole numbers from 0 on, got {pad_width}")
+        raise GraphError(f"pad: pad_width must be whole numbers from 0, got {pad_width}")
     pairs = np.broadcast_to(widths, (len(shape_of(x)), 2))
     width = tuple((int(before), int(after)) for before, after in pairs)
     return {"pad_width": width, "constant_values": constant_values}
@@ -196,22 +186,6 @@ def _empty_pad(x: Array, pad_width: tuple[tuple[int, int], ...], constant_values
     return np.empty([n + a for n, a in zip(x.shape, around, strict=True)], x.dtype)
 
 
-def _prepare_pad(
-    x: Array, out: Array, pad_width: tuple[tuple[int, int], ...], constant_values: float
-) -> list[Call]:
-    calls: list[Call] = []
-    inner: list[Any] = []
-    for before, after in pad_width:
-        axis = len(inner) - len(pad_width)
-        n = out.shape[axis]
-        rest = [slice(None)] * (-axis - 1)
-        for rim in (slice(0, before), slice(n - after, n)):
-            if rim.start < rim.stop:  # what earlier axes have filled is not filled again
-                calls.append(partial(np.copyto, out[(..., *inner, rim, *rest)], constant_values))
-        inner.append(slice(before, n - after))
-    return [*calls, partial(np.copyto, out[(..., *inner)], x)]
-
-
 def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
     lengths = g.shape[g.ndim - len(pad_width) :]
     inner = [slice(b, n - a) for (b, a), n in zip(pad_width, lengths, strict=True)]
@@ -220,8 +194,8 @@ def _unpad(g: Tensor, pad_width: tuple[tuple[int, int], ...]) -> Tensor:
 
 pad = primitive(
     "pad",
-    stepwise(_prepare_pad, _empty_pad),
-    prepare=_prepare_pad,
+    stepwise(sliding.pad, _empty_pad),
+    lowering=sliding.pad,
     vjp=[lambda g, y, x, pad_width, constant_values: _unpad(g, pad_width)],
     samples=[reals((3, 4), pad_width=1), reals((3, 4), pad_width=((1, 0), (0, 2)))],
     settings=_pad_settings,
@@ -230,7 +204,7 @@ pad = primitive(
 
 
 def _mesh(indices: Array, axis: int, ndim: int) -> tuple[Any, ...]:
-    """Index arrays that pick ``indices`` along ``axis`` and every place along the other axes."""
+    """Index arrays that select ``indices`` along ``axis`` and everything along other axes."""
     places = np.ogrid[tuple(slice(n) for n in indices.shape)] if indices.ndim else []
     return tuple(indices if a == axis + ndim else places[a] for a in range(ndim))
 

@@ -1,26 +1,16 @@
-"""Products, solutions and decompositions of matrices, batched over leading axes."""
+"""Products, solutions and decompositions of matrices; leading axes are batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.indexing import scatter, take
 from backproplab.autograd.ops.reductions import sum
 from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, transpose
-from backproplab.autograd.primitive import (
-    Array,
-    Op,
-    apply,
-    composition,
-    into,
-    lift,
-    primitive,
-    shape_of,
-)
+from backproplab.autograd.primitive import Op, apply, composition, lift, primitive, shape_of
 from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
@@ -32,7 +22,7 @@ def flipped(x: Any) -> Tensor:
 
 
 def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
-    """A matrix far from singular (positive definite if symmetric), and further arrays."""
+    """A sample: a matrix far from singular (positive definite if symmetric), and more arrays."""
 
     def draw(rng: np.random.Generator) -> tuple[Any, ...]:
         a = rng.standard_normal((2, 3, 3))
@@ -42,15 +32,10 @@ def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:
     return sample(draw)
 
 
-def _product(a: Array, b: Array) -> Callable[..., Any]:
-    """np.dot asks less than np.matmul before it begins, but means something else beyond 2 axes."""
-    return np.dot if a.ndim == b.ndim == 2 else np.matmul
-
-
 matrix_product = primitive(
     "matrix_product",
-    lambda a, b, out=None: _product(a, b)(a, b, out=out),
-    prepare=lambda a, b, out: [partial(_product(a, b), a, b, out)],
+    lambda a, b, out=None: sums.product_of(a, b)(a, b, out=out),
+    lowering=sums.matrix_product,
     vjp=[lambda g, y, a, b: g @ flipped(b), lambda g, y, a, b: flipped(a) @ g],
     samples=[
         reals((3, 4), (4, 2)),
@@ -121,7 +106,7 @@ triu: Op = primitive(
 def _cholesky_rule(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """Murray 2016, arXiv 1602.07527, section 3.2: L⁻ᵀ Φ(Lᵀ g) L⁻¹, made symmetric."""
     middle = flipped(y) @ g
-    halved = 0.5 * (tril(middle) + tril(middle, k=-1))  # the diagonal stands in both
+    halved = 0.5 * (tril(middle) + tril(middle, k=-1))  # the diagonal is in both
     left = solve_matrix(flipped(y), halved)
     whole = flipped(solve_matrix(flipped(y), flipped(left)))
     return 0.5 * (whole + flipped(whole))
@@ -170,7 +155,7 @@ def dot(a: Any, b: Any) -> Tensor:
 def vdot(a: Any, b: Any) -> Tensor:
     """Σ a b over all entries."""
     if np.prod(shape_of(a)) != np.prod(shape_of(b)):
-        raise GraphError(f"vdot: {shape_of(a)} and {shape_of(b)} have not as many entries")
+        raise GraphError(f"vdot: {shape_of(a)} and {shape_of(b)} differ in their number of entries")
     return sum(reshape(a, shape=-1) * reshape(b, shape=-1))
 
 
@@ -229,7 +214,7 @@ def solve(a: Any, b: Any) -> Tensor:
 
 @composition
 def slogdet(x: Any) -> tuple[Tensor, Tensor]:
-    """(sign, ln |det|): the determinant without overflow."""
+    """(sign, ln |det|) of the determinant, without overflow."""
     return sign_of_det(x), log_abs_det(x)
 
 
@@ -248,7 +233,7 @@ def trace(x: Any) -> Tensor:
 
 @composition
 def diag(x: Any) -> Tensor:
-    """A vector as the diagonal of a matrix; of a matrix its diagonal."""
+    """A matrix with this diagonal if x is a vector; the diagonal if x is a matrix."""
     shape = shape_of(x)
     if len(shape) > 1:
         return diagonal(x)
@@ -259,7 +244,7 @@ def diag(x: Any) -> Tensor:
 
 @composition
 def matrix_power(x: Any, *, n: int) -> Tensor:
-    """x x … x, n factors; for negative n of the inverse."""
+    """The product of n factors x; of -n inverses if n is negative."""
     if n < 0:
         return matrix_power(inv(x), n=-n)
     (result,) = lift(x)

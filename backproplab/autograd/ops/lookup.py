@@ -1,4 +1,4 @@
-"""Rows of a table by whole numbers: what an embedding is."""
+"""Rows of a table by index: embeddings."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from math import prod
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Op, into, primitive
+from backproplab.autograd.lowering import into
+from backproplab.autograd.primitive import Op, primitive
 from backproplab.autograd.samples import sample
+from backproplab.autograd.tensor import Array
 from backproplab.errors import GraphError
 
 
 def _rows_of(indices: Array, members: tuple[int, ...], rows: int) -> Array:
-    """The indices, as rows of all members' tables laid one below the other."""
+    """The indices as rows of all members' tables, joined along the rows."""
     first = rows * np.arange(prod(members)).reshape(*members, 1, 1)
     at: Array = indices + first
     return at
@@ -32,7 +34,8 @@ def _embedding(indices: Array, table: Array) -> Array:
 
 
 def _add_rows(g: Array, indices: Array, rows: int) -> Array:
-    """Sorted by row, so that what adds up is one stretch: np.add.at takes ten times as long."""
+    """Zeros with each row of g added at its index. Sorts g by index, so that each sum is over
+    adjacent rows: np.add.at takes ten times as long."""
     members, units = g.shape[:-3], g.shape[-1]
     at = np.broadcast_to(_rows_of(indices, members, rows), g.shape[:-1]).ravel()
     order = np.argsort(at, kind="stable")
@@ -51,7 +54,7 @@ embedding: Op = primitive(
         sample(lambda rng: (rng.integers(0, 4, (2, 5)), rng.standard_normal((4, 3)))),
         sample(lambda rng: (np.array([[1, 1, 0], [1, 2, 1]]), rng.standard_normal((4, 3)))),
     ],
-    doc="table[indices]: (…, n, length) whole numbers and (…, rows, units), one row for each.",
+    doc="table[indices] for whole numbers (…, n, length) and a table (…, rows, units).",
 )
 add_rows: Op = primitive(
     "add_rows",

@@ -11,7 +11,7 @@ from backproplab.autograd.tensor import Tensor
 
 
 def moments(x: Any, axis: Axis) -> tuple[Tensor, Tensor]:
-    """The mean and the (biased) variance over ``axis``, which keeps its place with length 1."""
+    """The mean and the (biased) variance over ``axis``, which remains with length 1."""
     center = mean(x, axis=axis, keepdims=True)
     return center, mean(square(x - center), axis=axis, keepdims=True)
 
@@ -28,7 +28,7 @@ def normalize(
 def batch_norm(x: Any, scale: Any, shift: Any, *, axis: Axis = -2, epsilon: float = 1e-5) -> Tensor:
     """x (…, n, features) normalized by its own moments over the batch, as in training.
 
-    axis: what is averaged over, (-4, -3, -2) for images. Ioffe and Szegedy 2015, arXiv 1502.03167.
+    axis: averaged over, (-4, -3, -2) for images. Ioffe and Szegedy 2015, arXiv 1502.03167.
     """
     return normalize(x, *moments(x, axis), scale, shift, epsilon=epsilon)
 

@@ -1,20 +1,20 @@
-"""Sums, means and extremes over axes that are counted from the right.
+"""Sums, means and extremes over axes, which are counted from the right.
 
 Convention at ties: the first of equal maxima gets the whole gradient.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.elementwise import where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
-from backproplab.autograd.primitive import Array, Op, into, primitive, shape_of
+from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 Axis = int | tuple[int, ...] | None
 
@@ -24,7 +24,7 @@ def reduction(x: Any, axis: Axis = None, keepdims: bool = False) -> dict[str, An
 
 
 def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
-    """A reduction's cotangent, back in the shape of its input."""
+    """A reduction's cotangent, broadcast to the shape of its input."""
     return broadcast_to(g if keepdims else expand_dims(g, axis=axis), shape=x.shape)
 
 
@@ -35,7 +35,7 @@ def _count(x: Tensor | Array, axis: tuple[int, ...]) -> int:
 def _first_extreme(x: Array, y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """A mask, true at the first entry along ``axis`` that equals the extreme ``y``."""
     top = y if keepdims else np.expand_dims(y, axis)
-    hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN wins, and its gradient tells
+    hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN is the extreme and gets the gradient
     front = np.moveaxis(hit, axis, range(-len(axis), 0))
     flat = front.reshape(*front.shape[: front.ndim - len(axis)], -1)
     first = (np.cumsum(flat, axis=-1) == 1) & flat
@@ -64,15 +64,10 @@ def _mean(x: Array, axis: tuple[int, ...], keepdims: bool, out: Array | None = N
     return np.divide(total, _count(x, axis), out=out)
 
 
-def _prepare_mean(x: Array, out: Array, axis: tuple[int, ...], keepdims: bool) -> list[Any]:
-    total = partial(np.add.reduce, x, axis=axis, keepdims=keepdims, out=out)
-    return [total, partial(np.divide, out, _count(x, axis), out)]
-
-
 mean = primitive(
     "mean",
     _mean,
-    prepare=_prepare_mean,
+    lowering=sums.mean,
     vjp=[lambda g, y, x, axis, keepdims: spread(g / _count(x, axis), x, axis, keepdims)],
     samples=ROWS,
     settings=reduction,

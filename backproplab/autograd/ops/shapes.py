@@ -1,26 +1,25 @@
 """Ops that move numbers and change none: shapes, orders of axes, broadcasting.
 
-The settings count axes from the right and name how many trailing axes they speak of, so that an
-array with more leading axes (a population) goes through the same call.
+Settings count axes from the right and have the number of trailing axes that they apply to, so that
+an array with additional leading axes (a population) can use the same call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from math import prod
 from operator import index
 from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.primitive import Array, Op, composition, into, primitive, shape_of
+from backproplab.autograd.lowering import elementwise, into, sums
+from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 
 
 def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """The axes as ascending negative numbers; None means all ``ndim`` of them."""
+    """The axes as ascending negative numbers; None means all ``ndim`` axes."""
     if axis is None:
         return tuple(range(-ndim, 0))
     axes = tuple(axis) if isinstance(axis, Sequence) else (index(axis),)
@@ -45,7 +44,7 @@ def _lead(x: Array, trailing: int) -> tuple[int, ...]:
 def _reshape(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
     if out is None:
         return x.reshape(_lead(x, trailing) + shape)
-    np.copyto(out.reshape(x.shape), x)  # out is as fresh memory: in order
+    np.copyto(out.reshape(x.shape), x)  # a view: out is contiguous
     return out
 
 
@@ -65,7 +64,7 @@ reshape: Op = primitive(
     vjp=[lambda g, y, x, shape, trailing: reshape(g, shape=x.shape)],
     samples=[reals((3, 4), shape=(2, 6)), reals((3, 4), shape=-1), reals((1, 3), shape=(3,))],
     settings=_reshape_settings,
-    doc="x in another shape of as many entries; one length may be -1.",
+    doc="x in another shape with the same number of entries; one length may be -1.",
     view=True,
 )
 
@@ -141,67 +140,15 @@ broadcast_to: Op = primitive(
 )
 
 
-def _summed_axes(x: Array, shape: tuple[int, ...], trailing: int) -> tuple[int, ...]:
-    own = x.shape[x.ndim - trailing :]
-    padded = (1,) * (trailing - len(shape)) + shape
-    new = range(trailing - len(shape))
-    grown = [a for a in range(trailing) if a in new or (padded[a] == 1 and own[a] != 1)]
-    return tuple(a - trailing for a in grown)
-
-
-def _rows(x: Array, axes: tuple[int, ...]) -> Array | None:
-    """x as matrices (…, rows, features) whose rows are to be summed, if that costs no copy: the
-    gradient of a bias, or of those of a population.
-
-    BLAS sums rows, as 1ᵀ x, twice as fast as NumPy.
-    """
-    together = axes == tuple(range(axes[0], axes[-1] + 1)) if axes else False
-    if not together or axes[-1] == -1 or not x.flags.c_contiguous:
-        return None
-    if x.dtype.kind != "f" or not x.size:
-        return None
-    lead, features = x.shape[: axes[0]], x.shape[axes[-1] + 1 :]
-    return x.reshape(*lead, prod(x.shape[a] for a in axes), prod(features))
-
-
-def _sum_to(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None = None) -> Array:
-    axes = _summed_axes(x, shape, trailing)
-    rows = _rows(x, axes)
-    if rows is not None:
-        total = np.matmul(np.ones(rows.shape[-2], x.dtype), rows)
-    else:
-        total = np.sum(x, axis=axes, keepdims=True) if axes else x
-    result = total.reshape(_lead(x, trailing) + shape)
-    if out is None:
-        return result
-    np.copyto(out, result)
-    return out
-
-
-def _prepare_sum_to(x: Array, out: Array, shape: Any, trailing: int) -> list[Any]:
-    axes = _summed_axes(x, shape, trailing)
-    rows = _rows(x, axes)
-    if rows is not None and out.flags.c_contiguous:
-        ones, total = np.ones(rows.shape[-2], x.dtype), out.reshape(*rows.shape[:-2], -1)
-        if rows.ndim == 2:
-            return [partial(np.dot, ones, rows, total)]  # a µs less than matmul
-        return [partial(np.matmul, ones, rows, total)]
-    kept = tuple(1 if a - x.ndim in axes else n for a, n in enumerate(x.shape))
-    total = out.reshape(kept)
-    if np.may_share_memory(total, out):
-        return [partial(np.add.reduce, x, axis=axes, out=total, keepdims=True)]
-    return [partial(_sum_to, x, shape, trailing, out)]
-
-
 sum_to: Op = primitive(
     "sum_to",
-    _sum_to,
+    sums.summed_to,
     vjp=[lambda g, y, x, shape, trailing: broadcast_to(g, shape=x.shape)],
     samples=[reals((3, 4), shape=(1, 4)), reals((2, 3, 4), shape=(3, 1)), reals((3,), shape=())],
     settings=lambda x, shape: {"shape": tuple(shape), "trailing": len(shape_of(x))},
     doc="x summed down to ``shape``: the transpose of broadcasting.",
     view=True,
-    prepare=_prepare_sum_to,
+    lowering=sums.sum_to,
 )
 
 
@@ -210,13 +157,13 @@ leaf = primitive(
     lambda x, out=None: x,
     vjp=[lambda g, y, x: g],
     samples=reals((3, 4)),
-    doc="x itself, as a new leaf: where one transform's graph ends and the outer one's begins.",
+    doc="x itself as a new leaf, at which a transform's graph ends and the outer graph starts.",
     view=True,
 )
 cast: Op = primitive(
     "cast",
     into(lambda x, dtype: x.astype(dtype)),
-    prepare=lambda x, out, dtype: [partial(np.copyto, out, x, casting="unsafe")],
+    lowering=elementwise.cast,
     vjp=[lambda g, y, x, dtype: cast(g, dtype=x.dtype)],
     samples=reals((3, 4), dtype=np.float64),
     doc="x in another number type.",
@@ -225,13 +172,13 @@ cast: Op = primitive(
 
 @composition
 def ravel(x: Any) -> Tensor:
-    """x in one row."""
+    """x as an array of one axis."""
     return reshape(x, shape=-1)
 
 
 @composition
 def squeeze(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
-    """x without its axes of length 1, or without those named."""
+    """x without its axes of length 1, or without the given ones."""
     shape = shape_of(x)
     ones = [a for a, n in enumerate(shape, -len(shape)) if n == 1]
     gone = ones if axis is None else axes_from_right(axis, len(shape))
@@ -243,7 +190,7 @@ def squeeze(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 
 @composition
 def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """x with the axes ``source`` moved to the places ``destination``."""
+    """x with the axes ``source`` moved to the positions ``destination``."""
     ndim = len(shape_of(x))
     listed = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
     start, end = ([_place(a, ndim) for a in axes] for axes in listed)
@@ -255,7 +202,7 @@ def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence
 
 @composition
 def tile(x: Any, *, reps: int | Sequence[int]) -> Tensor:
-    """x repeated ``reps`` times along each axis, as a whole."""
+    """Copies of the whole x, ``reps`` of them along each axis."""
     times = (reps,) if isinstance(reps, int) else tuple(reps)
     shape = shape_of(x)
     times = (1,) * (len(shape) - len(times)) + times
@@ -267,7 +214,7 @@ def tile(x: Any, *, reps: int | Sequence[int]) -> Tensor:
 
 @composition
 def repeat(x: Any, *, repeats: int, axis: int | None = None) -> Tensor:
-    """Each entry ``repeats`` times in a row, along ``axis`` (None: of the raveled x)."""
+    """x with each entry repeated ``repeats`` times along ``axis`` (None: of the raveled x)."""
     if axis is None:
         return repeat(ravel(x), repeats=repeats, axis=0)
     shape = shape_of(x)

@@ -1,4 +1,4 @@
-"""Sorting and the places of extremes. Places are whole numbers: constants to a gradient."""
+"""Sorting, and the indices of extremes, which are constants to a gradient."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.autograd.lowering import into
 from backproplab.autograd.ops.indexing import part, take_along_axis
 from backproplab.autograd.ops.reductions import mean
 from backproplab.autograd.ops.shapes import axes_from_right, ravel
-from backproplab.autograd.primitive import Op, composition, into, primitive, shape_of
+from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import distinct
 from backproplab.autograd.tensor import Tensor
 
@@ -28,27 +29,27 @@ def _place(name: str, function: Any, doc: str) -> Op:
 argsort = _place(
     "argsort",
     lambda x, axis: np.argsort(x, axis=axis, kind="stable"),
-    "The order that sorts x along ``axis``; equals stay in order.",
+    "The indices that sort x along ``axis``; equal entries keep their order.",
 )
-_argmax_along = _place("argmax_along", np.argmax, "The place of the first maximum along ``axis``.")
-_argmin_along = _place("argmin_along", np.argmin, "The place of the first minimum along ``axis``.")
+_argmax_along = _place("argmax_along", np.argmax, "The index of the first maximum along ``axis``.")
+_argmin_along = _place("argmin_along", np.argmin, "The index of the first minimum along ``axis``.")
 
 
 @composition
 def argmax(x: Any, *, axis: int | None = None) -> Tensor:
-    """The place of the first maximum along ``axis`` (None: in the raveled x)."""
+    """The index of the first maximum along ``axis`` (None: in the raveled x)."""
     return _argmax_along(ravel(x) if axis is None else x, axis=-1 if axis is None else axis)
 
 
 @composition
 def argmin(x: Any, *, axis: int | None = None) -> Tensor:
-    """The place of the first minimum along ``axis`` (None: in the raveled x)."""
+    """The index of the first minimum along ``axis`` (None: in the raveled x)."""
     return _argmin_along(ravel(x) if axis is None else x, axis=-1 if axis is None else axis)
 
 
 @composition
 def sort(x: Any, *, axis: int | None = -1) -> Tensor:
-    """x in ascending order along ``axis`` (None: raveled); each entry takes its gradient along."""
+    """x in ascending order along ``axis`` (None: raveled); an entry keeps its gradient."""
     if axis is None:
         return sort(ravel(x))
     return take_along_axis(x, argsort(x, axis=axis), axis=axis)
@@ -56,7 +57,7 @@ def sort(x: Any, *, axis: int | None = -1) -> Tensor:
 
 @composition
 def median(x: Any, *, axis: int | None = None) -> Tensor:
-    """The middle entry along ``axis``, the mean of the two middle ones of an even number."""
+    """The middle entry along ``axis``; the mean of the two middle ones if their number is even."""
     rows = ravel(x) if axis is None else x
     (at,) = axes_from_right(
         -1 if axis is None else axis, rows.ndim if axis is None else len(shape_of(x))

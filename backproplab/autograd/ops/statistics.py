@@ -1,7 +1,7 @@
 """Products, running sums, spreads and norms, made of simpler ops.
 
-A product is a tree of multiplications and a running product a scan of them: exact derivatives
-of any order, at zeros too, where dividing the product by its factors would give NaN.
+A product is a tree of multiplications, and a running product a scan of them. So derivatives of any
+order are exact even at zeros, where dividing the product by its factors would give NaN.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def var(x: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
 
 @composition
 def std(x: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> Tensor:
-    """√var(x); its derivative is 0 where all are equal."""
+    """√var(x); its derivative is 0 if all entries are equal."""
     return _safe_sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
@@ -93,7 +93,7 @@ def ptp(x: Any, *, axis: Axis = None) -> Tensor:
 def norm(
     x: Any, *, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False
 ) -> Tensor:
-    """The 2-norm over ``axis``; for ord 1 or inf Σ|x| or the largest |x|. Derivative 0 at 0."""
+    """The 2-norm over ``axis``; Σ|x| for ord 1, the largest |x| for ord inf. Derivative 0 at 0."""
     if ord not in (None, 1, 2, inf, "fro"):
         raise GraphError(f"norm: ord must be 1, 2, inf or None, got {ord!r}")
     if ord in (1, 2, inf) and len(axes_from_right(axis, len(shape_of(x)))) > 1:
@@ -115,17 +115,17 @@ def all(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 @composition
 def any(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """Whether some entry over ``axis`` is nonzero; a constant to a gradient."""
+    """Whether any entry over ``axis`` is nonzero; a constant to a gradient."""
     return equal(max(where(x, 1.0, 0.0), axis=axis, keepdims=keepdims), 1)
 
 
 @composition
 def count_nonzero(x: Any, *, axis: Axis = None) -> Tensor:
-    """How many entries over ``axis`` are not 0; a constant to a gradient."""
+    """The number of nonzero entries over ``axis``; a constant to a gradient."""
     return sum(where(x, 1, 0), axis=axis)
 
 
 def _safe_sqrt(x: Tensor) -> Tensor:
-    """√x with derivative 0 at 0, where √ has none."""
+    """√x, with derivative 0 at 0."""
     at_zero = equal(x, 0)
     return where(at_zero, 0.0, sqrt(where(at_zero, 1.0, x)))

@@ -1,4 +1,4 @@
-"""einsum: any sum of products, by the names of its axes."""
+"""einsum: any sum of products, by names of axes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd.ops.shapes import broadcast_to, expand_dims
-from backproplab.autograd.primitive import Array, Op, Rule, primitive, shape_of
+from backproplab.autograd.primitive import Op, Rule, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Tensor
+from backproplab.autograd.tensor import Array, Tensor
 from backproplab.errors import GraphError
 
 
 def _settings(*arrays: Any, subscripts: str) -> dict[str, Any]:
-    """``...ij,...jk->...ik``: every operand and the result keep leading axes free."""
+    """``...ij,...jk->...ik``: each operand and the result may have leading axes."""
     terms, arrow, result = subscripts.replace(" ", "").partition("->")
     operands = [term.replace("...", "") for term in terms.split(",")]
     if len(operands) != len(arrays):
@@ -37,9 +37,9 @@ def _einsum(*arrays: Array, subscripts: str, out: Array | None = None) -> Array:
 
 
 def _rule(position: int) -> Rule:
-    """The cotangent and the other operands, summed to the axes of this one.
+    """The vjp rule: cotangent and other operands, summed to the axes of this operand.
 
-    An axis that only this operand has was summed away: its cotangent is the same all along it.
+    An axis that only this operand has was summed, so the cotangent is constant along it.
     """
 
     def rule(g: Tensor, y: Tensor, *xs: Tensor, subscripts: str) -> Tensor:
@@ -73,5 +73,5 @@ einsum: Op = primitive(
         reals((2, 3, 4), (2, 4, 3), subscripts="...ij,...ji->..."),
     ],
     settings=_settings,
-    doc="The sum of products that ``subscripts`` names, such as 'ij,jk->ik'.",
+    doc="The sum of products given by ``subscripts``, such as 'ij,jk->ik'.",
 )

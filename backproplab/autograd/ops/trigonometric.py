@@ -113,7 +113,7 @@ def rad2deg(x: Any) -> Tensor:
 
 @composition
 def sinc(x: Any) -> Tensor:
-    """sin(πx) / (πx), near 0 by its series: so derivatives of any order up to 8 hold there too."""
+    """sin(πx) / (πx); near 0 by its series, so that derivatives up to order 8 are right there."""
     t = pi * x
     near = less(absolute(t), 0.1)
     s = square(where(near, t, 0.0))

@@ -1,143 +1,37 @@
-"""Windows that move over the axes before the channels: where they lie, and what they see.
+"""The entries of each window as an array, and the transpose, which adds them back in place.
 
-Gathering what they see is linear, and its transpose adds everything back where it came from: each
-is the other's rule. Convolution and pooling are made of this file.
+Both are linear, and each is in the vjp rule of the other. Convolution and pooling use this file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
+from backproplab.autograd.lowering import sliding, stepwise
 from backproplab.autograd.ops.indexing import pad
-from backproplab.autograd.primitive import Array, Call, Op, primitive, shape_of, stepwise
+from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.errors import GraphError
-
-Sizes = tuple[int, ...]
-Numbers = int | Sequence[int]
-Padding = Numbers | str
+from backproplab.autograd.tensor import Array
+from backproplab.autograd.windows import Padding, Sizes, Windows
 
 
-@dataclass(frozen=True)
-class Windows:
-    """Windows over the last axes but one of arrays (…, *spatial, channels).
-
-    size, stride, dilation: a number from 1 for each spatial axis; see ``of``.
-    """
-
-    size: Sizes
-    stride: Sizes
-    dilation: Sizes
-
-    @classmethod
-    def of(cls, size: Numbers, rank: int, stride: Numbers = 1, dilation: Numbers = 1) -> Windows:
-        """A single number is for all of the ``rank`` axes. GraphError if they are not as many."""
-        given = {"window": size, "stride": stride, "dilation": dilation}
-        return cls(*[_each_axis(numbers, rank, name, 1) for name, numbers in given.items()])
-
-    @property
-    def rank(self) -> int:
-        return len(self.size)
-
-    @property
-    def reach(self) -> Sizes:
-        """How far a window stretches, the gaps of its dilation included."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True))
-
-    @property
-    def inner(self) -> Sizes:
-        """The axes of patches (…, *counts, *size, channels) that lie within a window."""
-        return tuple(range(-self.rank - 1, -1))
-
-    @property
-    def lines(self) -> list[Windows]:
-        """Windows along one axis each; one after the other they see what these see."""
-        fields = (self.size, self.stride, self.dilation)
-        return [
-            Windows(
-                *[tuple(n if a == axis else 1 for a, n in enumerate(field)) for field in fields]
-            )
-            for axis in range(self.rank)
-        ]
-
-    @property
-    def apart(self) -> bool:
-        """True if no two windows see the same entry."""
-        return all(s >= r for s, r in zip(self.stride, self.reach, strict=True))
-
-    def spatial(self, x: Any) -> Sizes:
-        """The lengths of the axes of x that the windows move over."""
-        return shape_of(x)[-self.rank - 1 : -1]
-
-    def counts(self, spatial: Sizes) -> Sizes:
-        """How many fit: ⌊(n - reach) / stride⌋ + 1 along each axis. GraphError if not even one."""
-        if any(r > n for r, n in zip(self.reach, spatial, strict=True)):
-            raise GraphError(f"a window of {_by(self.reach)} does not fit into {_by(spatial)}")
-        axes = zip(spatial, self.reach, self.stride, strict=True)
-        return tuple((n - r) // s + 1 for n, r, s in axes)
-
-    def paddings(self, spatial: Sizes, padding: Padding) -> list[tuple[int, int]]:
-        """How much to put (before, after) each axis.
-
-        "valid" puts nothing, "same" as little as gives ⌈n / stride⌉ windows, the larger half after
-        (TensorFlow's and Keras' meaning); numbers are put on both sides.
-        """
-        if padding == "same":
-            axes = zip(spatial, self.reach, self.stride, strict=True)
-            missing = [max((-(-n // s) - 1) * s + r - n, 0) for n, r, s in axes]
-            return [(m // 2, m - m // 2) for m in missing]
-        if isinstance(padding, str) and padding != "valid":
-            raise GraphError(f"padding must be 'same', 'valid' or numbers, got {padding!r}")
-        numbers = 0 if isinstance(padding, str) else padding
-        return [(p, p) for p in _each_axis(numbers, self.rank, "padding", 0)]
-
-    def counts_after(self, spatial: Sizes, padding: Padding) -> Sizes:
-        """How many fit once the padding is there."""
-        around = self.paddings(spatial, padding)
-        return self.counts(tuple(n + sum(p) for n, p in zip(spatial, around, strict=True)))
-
-    def pad(self, x: Any, padding: Padding, value: float = 0.0) -> Any:
-        """x with ``value`` put around its spatial axes."""
-        width = self.paddings(self.spatial(x), padding)
-        if not any(map(any, width)):
-            return x
-        lead = [(0, 0)] * (len(shape_of(x)) - self.rank - 1)
-        return pad(x, pad_width=(*lead, *width, (0, 0)), constant_values=value)
-
-    def views(self, x: Array) -> Iterator[tuple[tuple[Any, ...], Array]]:
-        """For each place in the window: its index in patches, and a view of the entries that all
-        windows have there, (…, *counts, channels)."""
-        counts = self.counts(self.spatial(x))
-        for place in np.ndindex(self.size):
-            axes = zip(place, self.dilation, self.stride, counts, strict=True)
-            spans = [slice(i * d, i * d + (n - 1) * s + 1, s) for i, d, s, n in axes]
-            index: tuple[Any, ...] = (..., *spans, slice(None))
-            yield (..., *place, slice(None)), x[index]
+def padded(x: Any, windows: Windows, padding: Padding, value: float = 0.0) -> Any:
+    """x with ``value`` around its spatial axes."""
+    width = windows.paddings(windows.spatial(x), padding)
+    if not any(map(any, width)):
+        return x
+    lead = [(0, 0)] * (len(shape_of(x)) - windows.rank - 1)
+    return pad(x, pad_width=(*lead, *width, (0, 0)), constant_values=value)
 
 
-def _each_axis(numbers: Numbers, rank: int, what: str, least: int) -> Sizes:
-    sizes = (numbers,) * rank if isinstance(numbers, int) else tuple(numbers)
-    if len(sizes) != rank or min(sizes) < least:
-        raise GraphError(f"{what} must be a number from {least}, or {rank} of them, got {numbers}")
-    return sizes
-
-
-def _by(sizes: Sizes) -> str:
-    return " × ".join(map(str, sizes))
-
-
-FEW = 4  # channels: below, copying place by place has longer runs than window by window
+FEW = 4  # channels: with fewer, copying by position in the window is in longer runs
 
 
 def _empty_patches(x: Array, windows: Windows) -> Array:
-    """Room for the patches. Of few channels those at one place in the window lie together, which
-    a matrix product reads as well as the other order."""
+    """Memory for patches. With few channels, the entries at one position in the window are
+    adjacent; a matrix product reads either order equally well."""
     *lead, channels = x.shape
     lead, spatial = lead[: -windows.rank], lead[-windows.rank :]
     counts, rank = windows.counts(tuple(spatial)), windows.rank
@@ -147,44 +41,30 @@ def _empty_patches(x: Array, windows: Windows) -> Array:
     return np.moveaxis(apart, range(rank + 1), range(-rank - 1, 0))
 
 
-def _prepare_patches(x: Array, out: Array, windows: Windows) -> list[Call]:
-    *lead, channel = x.strides
-    steps = lead[-windows.rank :]
-    over = [t * s for t, s in zip(steps, windows.stride, strict=True)]
-    inside = [t * d for t, d in zip(steps, windows.dilation, strict=True)]
-    strides = (*lead[: -windows.rank], *over, *inside, channel)
-    return [partial(np.copyto, out, as_strided(x, out.shape, strides, writeable=False))]
-
-
 def _empty_fold(x: Array, windows: Windows, spatial: Sizes) -> Array:
     return np.empty((*x.shape[: -2 * windows.rank - 1], *spatial, x.shape[-1]), x.dtype)
 
 
-def _prepare_fold(x: Array, out: Array, windows: Windows, spatial: Sizes) -> list[Call]:
-    views = windows.views(out)
-    return [partial(out.fill, 0), *[partial(np.add, v, x[place], out=v) for place, v in views]]
-
-
 patches: Op = primitive(
     "patches",
-    stepwise(_prepare_patches, _empty_patches),
-    prepare=_prepare_patches,
+    stepwise(sliding.patches, _empty_patches),
+    lowering=sliding.patches,
     vjp=[lambda g, y, x, windows: fold(g, windows=windows, spatial=windows.spatial(x))],
     samples=[
         reals((2, 5, 4, 3), windows=Windows.of((3, 2), 2)),
         reals((2, 7, 6, 2), windows=Windows.of((2, 3), 2, stride=(2, 1), dilation=(3, 2))),
         reals((2, 6, 3), windows=Windows.of(3, 1, stride=2)),
     ],
-    doc="(…, *spatial, c) -> (…, *counts, *size, c): what each window sees.",
+    doc="(…, *spatial, c) -> (…, *counts, *size, c): the entries of each window.",
 )
 fold: Op = primitive(
     "fold",
-    stepwise(_prepare_fold, _empty_fold),
-    prepare=_prepare_fold,
+    stepwise(sliding.fold, _empty_fold),
+    lowering=sliding.fold,
     vjp=[lambda g, y, x, windows, spatial: patches(g, windows=windows)],
     samples=[
         reals((2, 3, 3, 3, 2, 3), windows=Windows.of((3, 2), 2), spatial=(5, 4)),
         reals((2, 2, 3, 2), windows=Windows.of(3, 1, stride=2), spatial=(6,)),
     ],
-    doc="What stands in each window, added up where it came from: the transpose of patches.",
+    doc="The entries of each window added at their positions in x: the transpose of patches.",
 )
