@@ -15,8 +15,8 @@ from backproplab.explain.trace import trace
 # text, part of the message
 HOSTILE = {
     "import": ("__import__('os').system('id')", "column 12: \"'\" is not allowed"),
-    "import without quotes": ("__import__(os)", "column 1: '__import__' is no function"),
-    "eval": ("eval(a)", "column 1: 'eval' is no function"),
+    "import without quotes": ("__import__(os)", "column 1: '__import__' is not a differentiable function"),
+    "eval": ("eval(a)", "column 1: 'eval' is not a differentiable function"),
     "attribute": ("a + b.c", "column 5: attribute is not allowed"),
     "dunder": ("a.__class__.__mro__", "column 1: attribute"),
     "method": ("a.b(1)", "attribute is not allowed"),
