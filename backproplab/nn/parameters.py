@@ -1,6 +1,6 @@
-"""ParameterVector: every array of a network in one flat buffer, with a named view for each.
+"""ParameterVector: all arrays of a network in one flat buffer, with a named view of each.
 
-An optimizer works on ``trainable`` and knows no names; a layer gets its views and knows no buffer.
+An optimizer works on ``trainable`` without names; a layer works on its views without the buffer.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Array = np.ndarray[Any, Any]
 
 
 class ParameterVector:
-    """Named arrays laid out one after the other in ``flat``: the weights, then the statistics.
+    """Named arrays, one after the other in ``flat``: the weights, then the statistics.
 
-    shapes: of the weights, by name.  statistics: of the arrays that no gradient moves.
+    shapes: of the weights by name.  statistics: shapes of the arrays that no gradient changes.
     flat: shape (n,), or (P, n) for a population of P members.
     trainable: the part of ``flat`` that holds the weights.
-    views: name -> its part of ``flat``, of shape ``shape`` or ``(P, *shape)``; writing to a view
-        writes to ``flat``.
+    views: by name, the array's part of ``flat``, of shape ``shape`` or ``(P, *shape)``; it shares
+        the memory of ``flat``.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ParameterVector:
         return int(self.trainable.shape[-1])
 
     def named(self, flat: Array) -> dict[str, Array]:
-        """The parts of a vector that is laid out as ``flat`` is, by name."""
+        """The parts, by name, of a vector with the layout of ``flat``."""
         ends = accumulate(map(prod, self.shapes.values()))
         return {
             name: flat[..., end - prod(shape) : end].reshape((*self.population, *shape))
@@ -55,18 +55,18 @@ class ParameterVector:
         }
 
     def twin(self) -> ParameterVector:
-        """Zeros laid out as the weights: for gradients and for the slots of an optimizer."""
+        """Zeros with the layout of the weights, for gradients and for optimizer slots."""
         return ParameterVector(self.weights, self.flat.dtype, self.population)
 
     def tensors(self, tracked: bool = False) -> dict[str, Tensor]:
-        """The views as tensors; the weights are tracked if a gradient is wanted."""
+        """The views as tensors; ``tracked`` applies to the weights only."""
         return {
             name: Tensor(view, None, tracked and name in self.weights)
             for name, view in self.views.items()
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 of names, shapes and bytes: equal exactly for bit-equal arrays."""
+        """SHA-256 of names, shapes, dtype and bytes: equal exactly for bit-equal arrays."""
         digest = hashlib.sha256(repr((self.shapes, self.flat.dtype.str)).encode())
         digest.update(self.flat.tobytes())
         return digest.hexdigest()
