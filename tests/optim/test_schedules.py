@@ -222,7 +222,7 @@ BAD = {
     "no factors": ({"piecewise": [10]}, "needs either factors or values, 2 of them"),
     "both": ({"piecewise": {"boundaries": [1], "factors": [1.0, 0.1], "values": [1.0, 0.1]}}, "either factors or values"),
     "one too few": ({"piecewise": {"boundaries": [1, 2], "factors": [1.0, 0.1]}}, "3 of them"),
-    "backwards": ({"piecewise": {"boundaries": [20, 10], "factors": [1.0, 0.1, 0.0]}}, "boundaries must grow"),
+    "backwards": ({"piecewise": {"boundaries": [20, 10], "factors": [1.0, 0.1, 0.0]}}, "boundaries must increase"),
     "factor of 1": ({"reduce_on_plateau": {"factor": 1.0}}, "less than 1"),
     "shrinking cycles": ({"cosine_restarts": {"first_decay_steps": 5, "t_mul": 0.5}}, "greater than or equal to 1"),
 }  # fmt: skip
