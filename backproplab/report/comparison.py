@@ -27,7 +27,7 @@ WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "m
 
 @dataclass(frozen=True)
 class Metric:
-    """What trials are ranked by. at: of a run's best epoch, as its monitor saw it, or its last."""
+    """The metric that ranks trials. at: its value in a run's best epoch by this metric, or last."""
 
     name: str
     goal: Goal
@@ -35,15 +35,15 @@ class Metric:
 
     @property
     def sign(self) -> int:
-        """Times this, less is better."""
+        """Multiplied by this factor, a lower value is better."""
         return 1 if self.goal == "min" else -1
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Runs that differ by their seed at most. values: of the keys that differ, by dotted path.
+    """Runs that differ at most by their seed. values: of the keys that differ, by dotted path.
 
-    asked: how many runs it was to have, where that is known.
+    asked: its planned number of runs; 0 if unknown.
     """
 
     records: tuple[Record, ...]
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that numbers are of: the completed and the pruned ones, else those so far."""
+        """The runs that statistics use: completed and pruned ones, else unfinished ones."""
         for statuses in (("completed", "pruned"), ("interrupted", "running", "paused")):
             if found := tuple(r for r in self.records if r.info.status in statuses):
                 return found
@@ -71,7 +71,7 @@ class Trial:
         return ", ".join(f"{status} {n}/{total}" for status, n in bad.items())
 
     def numbers(self, name: str) -> list[float]:
-        """The finite values of a metric, one of each counted run that has it."""
+        """The finite values of a metric, one for each counted run that has it."""
         found = [value_of(record, name, self.metric.at) for record in self.counted]
         return [value for value in found if value is not None]
 
@@ -80,13 +80,13 @@ class Trial:
         return statistics.fmean(numbers) if numbers else None
 
     def std(self, name: str) -> float | None:
-        """The standard deviation of the sample (n - 1); None for fewer than two runs."""
+        """The sample standard deviation (n - 1); None for fewer than two runs."""
         numbers = self.numbers(name)
         return statistics.stdev(numbers) if len(numbers) > 1 else None
 
     @property
     def best_record(self) -> Record:
-        """The run with the best value; the first where none has one."""
+        """The run with the best value; the first if none has a value."""
         name, sign = self.metric.name, self.metric.sign
 
         def badness(record: Record) -> float:
@@ -97,7 +97,7 @@ class Trial:
 
     @property
     def rank_key(self) -> tuple[int, float]:
-        """All runs completed, some, none completed, none measured; then by the mean."""
+        """Sort key: all runs completed, some, none, none measured; then the mean."""
         mean = self.mean(self.metric.name)
         if mean is None:
             return 3, 0.0
@@ -127,7 +127,7 @@ class Comparison:
 
     @cached_property
     def names(self) -> list[str]:
-        """Every metric that some run has."""
+        """The metrics that at least one run has."""
         return metric_names(self.records)
 
     @property
@@ -143,11 +143,12 @@ def compare(
 ) -> Comparison:
     """The trials of ``records``, ranked.
 
-    metric: by default the sweep's, else val_loss, else loss. Raises ConfigError for one that no
-    run has.
+    metric: by default the sweep's, else val_loss, else loss. Raises ConfigError if no run has it.
     """
     sweep = _sweep_of(records)
-    records = sorted(records, key=lambda record: record.place)  # equals in no order of the clock
+    records = sorted(
+        records, key=lambda record: record.place
+    )  # equal trials keep the sweep's order
     chosen = _metric(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
@@ -169,7 +170,7 @@ def compare(
 
 
 def value_of(record: Record, name: str, at: str = "best") -> float | None:
-    """A metric of one run; what is measured once, at the end, has no best epoch."""
+    """A finite metric of one run, or None; a test metric is measured once, without best epoch."""
     info = record.info
     value = info.best.get(name) if at == "best" and name != "epoch" else None
     value = info.metrics.get(name) if value is None else value
@@ -181,7 +182,7 @@ def metric_names(records: Sequence[Record]) -> list[str]:
 
 
 def goal_of(name: str) -> Goal:
-    """Which way a metric is better; less, for one that is not ours."""
+    """Whether a metric is minimized or maximized; ``min`` for an unknown metric."""
     return GOALS.get(name.removeprefix("val_").removeprefix("test_"), "min")
 
 
@@ -201,17 +202,17 @@ def _metric(records: Sequence[Record], name: str | None, goal: Goal | None, wish
 
 
 def _at_best(record: Record, metric: Metric) -> Record:
-    """With the epoch that was best by the metric, whatever the run went by."""
+    """The record with its best epoch by ``metric``, whatever the run monitored."""
     best = best_by(record.info, metric.name, metric.goal == "min")
     return replace(record, info=replace(record.info, best=best))
 
 
 def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:
-    """The sweep.json of the one session that all the records are of."""
+    """The sweep.json of the records' session; empty if they come from several."""
     sessions = {record.info.folder.parent for record in records}
     try:
         return read_sweep(sessions.pop()) if len(sessions) == 1 else {}
-    except ValueError:  # told already, where its trials were read
+    except ValueError:  # reported when its trials were read
         return {}
 
 
@@ -223,7 +224,7 @@ def _grouped(records: Sequence[Record]) -> list[tuple[Record, ...]]:
 
 
 def _identity(record: Record) -> Any:
-    """The trial of a run: its sweep's, else its config; an unreadable one is its own."""
+    """The key of a run's trial: the sweep's trial, else its config, else its folder."""
     if record.trial:
         return record.trial
     if not record.config:
@@ -236,7 +237,7 @@ def _without(tree: dict[str, Any], keys: set[str]) -> dict[str, Any]:
 
 
 def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[str, ...]:
-    """What the sweep varied comes first, in its order, the rest in that of the config."""
+    """The keys that the sweep varied in its order, then the others in the config's order."""
     trials = sweep.get("trials")
     first = trials[0] if isinstance(trials, list) and trials else {}
     varied = list(first.get("values", {}) if isinstance(first, dict) else {})
@@ -245,5 +246,5 @@ def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[s
 
 
 def setting(trial: Trial, path: str) -> Any:
-    """The value of any key of a trial's config, whether it differs or not."""
+    """The value of any key of a trial's config, also of one that does not differ."""
     return trial.values.get(path, lookup(trial.records[0].config, path))

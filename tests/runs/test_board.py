@@ -174,7 +174,9 @@ def test_a_port_that_is_none_is_named(root: Path, port: int) -> None:
 def test_a_port_that_is_taken_is_named(root: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(MachineError, match=f"port {port}: address already in use — omit --port"):
+        with pytest.raises(
+            MachineError, match=f"port {port}: address already in use — omit --port"
+        ):
             start(root, port)
     assert trouble(port) == ""
     assert _names(root) == {".backproplab"}
