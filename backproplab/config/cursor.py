@@ -51,7 +51,7 @@ class Cursor:
         return Cursor((*self.path, name), self.node[name], family.members[name])
 
     def below(self, step: str | int) -> TreePath:
-        """The path of a key or item of this value; a bare value, ``{dense: 64}``, is the field."""
+        """The path of a key or item in this value; for a bare value, ``{dense: 64}``, its own."""
         return self.path if self.is_bare() else (*self.path, step)
 
     def is_bare(self) -> bool:

@@ -1,4 +1,4 @@
-"""Files: which are read, what is said of the others, and where each value stands."""
+"""Config files: which are read, the messages for others, and the position of each value."""
 
 import os
 import socket

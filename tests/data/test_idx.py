@@ -1,4 +1,4 @@
-"""The IDX reader against every way a file can lie."""
+"""The IDX reader on all kinds of false and damaged files."""
 
 import gzip
 import math

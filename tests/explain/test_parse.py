@@ -1,4 +1,4 @@
-"""Expressions: Python's own meaning of what is allowed, a quick plain refusal of everything else."""
+"""Expressions: allowed ones mean the same as in Python, all others are refused quickly."""
 
 import math
 
@@ -153,7 +153,7 @@ expressions = st.recursive(leaves, grow, max_leaves=12)
 
 
 def python_value(text):
-    """Python's own evaluation; None where it has no finite value."""
+    """The value computed by Python; None if it is not finite."""
     try:
         result = eval(text, {"__builtins__": {}}, {**PYTHON, **NAMES, "pi": math.pi})
     except (ZeroDivisionError, OverflowError, ValueError, TypeError):

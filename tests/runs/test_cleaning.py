@@ -1,4 +1,4 @@
-"""The gauntlet: whatever the log root holds, ``precious/`` is the same afterwards."""
+"""Cleaning: whatever the log root contains, ``precious/`` does not change."""
 
 from __future__ import annotations
 
