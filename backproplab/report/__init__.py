@@ -3,7 +3,7 @@
 This room reads run folders. It must not train, or know how anything is shown in a terminal.
 """
 
-from backproplab.report.comparison import Comparison, Metric, Trial, compare
+from backproplab.report.comparison import Comparison, Ranking, Trial, compare
 from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
@@ -13,8 +13,8 @@ from backproplab.report.tables import FORMATS, Table, formatted, ranked_table
 __all__ = [
     "FORMATS",
     "Comparison",
-    "Metric",
     "Pair",
+    "Ranking",
     "Record",
     "Table",
     "Trial",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.theme import SHADES
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 SPAN = 30.0  # a metric's scale is logarithmic above this ratio of largest to smallest
 FENCE = 3.0  # a value is far out from this many interquartile ranges beyond the worse quartile
 DECADES = 3.0  # a log scale reaches this far beyond the quartiles, or as far as they are apart
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
