@@ -1,8 +1,8 @@
-"""Column: a number for each member of a population, which NumPy treats as it treats one number.
+"""Column: one number for each member of a population; NumPy treats it as one Python number.
 
-A Python number takes the type of the array that it meets, and what is computed with numbers alone
-is computed in double precision. A column does the same, so a population's formulas are the
-single network's, to the last bit. ``merged`` makes one spec of those of the members.
+A Python number is cast to the dtype of the array in an operation, and operations on numbers alone
+are done in double precision. A column does the same, so a population's results equal the single
+network's to the last bit. ``merged`` combines the members' specs into one.
 
 This file must not know what the numbers are.
 """
@@ -21,10 +21,10 @@ from backproplab.spec import Spec
 
 
 class Column(NDArrayOperatorsMixin):
-    """P numbers, to meet arrays (P, …).
+    """P numbers, for operations with arrays (P, …).
 
-    values: float64, of shape (P, 1, …). It is true if any number is not 0, and equal to another
-    column only. It cannot be the output of a ufunc, nor be compared where Python wants one answer.
+    values: float64, of shape (P, 1, …). A column is true if any number is not 0, and equals only
+    another column; ``<`` gives an array of bools. It cannot be the output of a ufunc.
     """
 
     def __init__(self, values: Sequence[float] | Array) -> None:
@@ -41,7 +41,7 @@ class Column(NDArrayOperatorsMixin):
             kind = dtype or np.result_type(*arrays, 0.0)
             given = [x.values.astype(kind) if isinstance(x, Column) else x for x in inputs]
             return getattr(ufunc, method)(*given, dtype=dtype, **settings)
-        if ufunc is np.power:  # NumPy's may be a bit away from Python's
+        if ufunc is np.power:  # NumPy's may differ from Python's in the last bit
             return Column([a**b for a, b in zip(*map(self._numbers, inputs), strict=True)])
         result = ufunc(*[x.values if isinstance(x, Column) else x for x in inputs])
         return result if result.dtype == bool else Column(result)
@@ -50,7 +50,7 @@ class Column(NDArrayOperatorsMixin):
         return x.values.ravel().tolist() if isinstance(x, Column) else [x] * self.values.size
 
     def each(self, function: Callable[[float], float]) -> Column:
-        """The function of each number."""
+        """The function applied to each number."""
         return Column([function(x) for x in self._numbers(self)])
 
     def __bool__(self) -> bool:
@@ -70,22 +70,22 @@ class Column(NDArrayOperatorsMixin):
 
 
 def spread(number: Any, axes: int) -> Any:
-    """The number, or the column in as many axes as the arrays (P, …) have that it shall meet."""
+    """The number, or the column with ``axes`` axes, to broadcast with arrays (P, …)."""
     if not isinstance(number, Column):
         return number
     return Column(number.values.reshape(-1, *[1] * (axes - 1)))
 
 
 def each(function: Callable[[float], float], number: Any) -> Any:
-    """The function of a number, or of each number of a column."""
+    """The function applied to a number, or to each number of a column."""
     return number.each(function) if isinstance(number, Column) else function(number)
 
 
 def merged(values: Sequence[Any], besides: tuple[type, ...] = ()) -> Any:
-    """What the values have in common, with a column where their numbers differ.
+    """The values merged into one, with a column where their numbers differ.
 
-    Only the fields that a spec names in ``by_member`` may differ. besides: specs of these kinds
-    may differ too, and the first one's stand. Raises ValueError for anything else.
+    Only the fields in a spec's ``by_member`` may differ. besides: specs of these types may differ
+    too, and the first is taken. Raises ValueError for any other difference.
     """
     first = values[0]
     if all(value == first for value in values) or any(isinstance(v, besides) for v in values):

@@ -1,4 +1,4 @@
-"""What a run depended on besides its config: versions, machine, the state of the code."""
+"""A run's environment: versions, the machine, the commit of the code."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-LOOKS = 5
+SAMPLES = 5
 PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
 
 def describe() -> dict[str, Any]:
-    """Versions of Python and of what computes, the machine, and the commit of our code."""
+    """Versions of Python and the numerical packages, the machine, and our commit."""
     return {
         "python": platform.python_version(),
         "versions": _versions(),
@@ -28,23 +28,23 @@ def describe() -> dict[str, Any]:
 
 
 def free_cores() -> int:
-    """Cores of ours that nobody else computes on at this moment, at least 1.
+    """The number of available cores that no other process is using now, at least 1.
 
-    Where the system does not tell how many processes run (it is not Linux), all of them.
+    All available cores if the system does not report its running processes (not Linux).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    looks = []
-    for _ in range(LOOKS):
+    counts = []
+    for _ in range(SAMPLES):
         try:
-            looks.append(_running() - 1)  # ourselves
+            counts.append(_count_running() - 1)  # without this process
         except (OSError, StopIteration):
             return cores or 1
         time.sleep(0.002)
-    return max((cores or 1) - sorted(looks)[LOOKS // 2], 1)
+    return max((cores or 1) - sorted(counts)[SAMPLES // 2], 1)
 
 
 def cache_bytes() -> int:
-    """Of a core's L2 cache; 1 MiB where the system does not tell."""
+    """Size in bytes of one core's L2 cache; 1 MiB if the system does not report it."""
     place = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
     try:
         return int(place.read_text().strip().removesuffix("K")) * 1024
@@ -52,8 +52,8 @@ def cache_bytes() -> int:
         return 2**20
 
 
-def _running() -> int:
-    """Processes and threads that run or wait for a core only."""
+def _count_running() -> int:
+    """The number of processes and threads that are running or ready to run."""
     lines = Path("/proc/stat").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("procs_running"))
 
@@ -65,18 +65,18 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _git() -> dict[str, Any] | None:
-    """Our own commit and whether files differ from it; None for an installed package."""
+    """The commit of this code and whether files differ from it; None for an installed package."""
     try:
-        commit = _ask("rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_ask("status", "--porcelain", "-uno"))}
+        commit = _run_git("rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_run_git("status", "--porcelain", "-uno"))}
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _ask(*words: str) -> str:
+def _run_git(*words: str) -> str:
     here = Path(__file__).parent
     if not (here.parent / ".git").exists():
-        raise FileNotFoundError("no repository of ours")
+        raise FileNotFoundError("this code is in no repository")
     command = ["git", "-C", str(here), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=2, check=True)
     return done.stdout.strip()

@@ -1,10 +1,10 @@
-"""Spec: a frozen, strict description that *is* the behaviour. Family: specs known by name.
+"""Spec: a frozen, strict description with its behavior. Family: specs selected by name.
 
-An optimizer, a layer or a data set is a small pydantic class. Its fields are at once the YAML
-keys, the checked ranges, the documentation, the sweep space and the saved config; its methods
-are the behaviour. ``class Adam(Optimizer, name="adam")`` is the whole registration.
+An optimizer, a layer or a data set is a small pydantic class. Its fields define the YAML keys, the
+checked ranges, the documentation, the sweep space and the saved config; its methods are the
+behavior. ``class Adam(Optimizer, name="adam")`` is the whole registration.
 
-A member may be written in three ways, wherever its family is expected:
+A member may be written in three ways where its family is expected:
 
     adam                                 its name: every field at its default
     {name: adam, beta_1: 0.8}            its name and fields
@@ -29,9 +29,9 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 
 
 class Spec(BaseModel):
-    """A frozen description: unknown keys, wrong types, NaN and infinity are errors.
+    """A frozen description; unknown keys, wrong types, NaN and infinity are errors.
 
-    by_member: fields that may hold a column, a number for each member of a population.
+    by_member: fields that may hold a column, one number for each member of a population.
     """
 
     by_member: ClassVar[tuple[str, ...]] = ()
@@ -42,11 +42,11 @@ class Spec(BaseModel):
 
 
 class Family(Spec):
-    """Specs known by name.
+    """Specs selected by name.
 
-    A direct subclass is a family (``class Optimizer(Family)``); a class below it that gives a
-    ``name`` is a member, of that family and of every family between: a ReLU is an Activation and
-    so a Layer. A class below without a name only shares code.
+    A direct subclass is a family (``class Optimizer(Family)``). A subclass of it with a ``name`` is
+    a member of that family and of every family between: a ReLU is an Activation and so a Layer. A
+    subclass without a name only shares code.
     """
 
     name: ClassVar[str]
@@ -72,9 +72,9 @@ class Family(Spec):
 
     @classmethod
     def parse(cls, value: Any) -> Self:
-        """The member that ``value`` (in any of the three spellings) describes.
+        """The member described by ``value``, in any of the three forms.
 
-        Raises pydantic errors, placed at the field where they belong.
+        Raises pydantic errors, located at the faulty field.
         """
         if isinstance(value, cls):
             return value
@@ -91,7 +91,7 @@ class Family(Spec):
 
     @classmethod
     def split(cls, value: Any) -> tuple[str, dict[str, Any], str]:
-        """(member's name, its fields, the YAML key the name stood at)."""
+        """(the member's name, its fields, the YAML key that held the name)."""
         if isinstance(value, str):
             return value, {}, ""
         if isinstance(value, dict) and isinstance(value.get("name"), str):
@@ -111,7 +111,7 @@ class Family(Spec):
 
     @classmethod
     def _first_field(cls) -> str | None:
-        """The field that a bare value sets: the first of its own, else an inherited one."""
+        """The field that a bare value sets: the class's own first one, else an inherited one."""
         own = (field for level in cls.__mro__ for field in vars(level).get("__annotations__", ()))
         return next((field for field in own if field in cls.model_fields), None)
 
@@ -144,6 +144,6 @@ class Family(Spec):
         return {"anyOf": [named, keyed | {"maxProperties": 1}]}
 
     def describe(self) -> str | dict[str, Any]:
-        """What a saved config holds: ``{name: …, every field}``, the bare name if it has none."""
+        """The form in a saved config: ``{name: …, every field}``, or the name if it has none."""
         fields = self.model_dump()
         return {"name": self.name, **fields} if fields else self.name

@@ -1,4 +1,4 @@
-"""Task: what a data set asks to be predicted. Data sets make it; losses and networks read it."""
+"""Task: what is to be predicted. Data sets define it; losses and networks use it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Task:
-    """kind: classes or numbers. outputs: how many classes, or target columns.
+    """What is to be predicted; ``outputs``: number of classes, or of target columns.
 
-    labels: the names of the classes, where they are known.
+    labels: the names of the classes, if known.
     """
 
     kind: Literal["classification", "regression"]

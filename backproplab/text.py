@@ -1,4 +1,4 @@
-"""How numbers and counts are written, wherever people read them."""
+"""The text of numbers and counts, as shown to people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def number(value: float) -> str:
-    """Four decimals; ``1.2340e-05`` where they would show nothing or too much. As Keras prints."""
+    """Four decimals, or ``1.2340e-05`` for very small and large values, as Keras prints them."""
     plain = value == 0 or 1e-3 < abs(value) < 1e6 or value != value
     return f"{value:.4f}" if plain else f"{value:.4e}"
 

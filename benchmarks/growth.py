@@ -1,4 +1,4 @@
-"""Time of a step as the network grows in width, batch and depth; the BLAS limit drawn in.
+"""Time of a step as the network grows in width, batch size and depth, with the BLAS limit.
 
     python -m benchmarks.growth [torch]     writes results/growth.svg; one thread
 
@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import report, rounds
 from benchmarks.workloads import CLASSES, Workload
 
-SECONDS = 0.1  # of a side in a round
+SECONDS = 0.1  # time of each side in a round
 ROUNDS = 5
 WIDTHS = tuple(2**i for i in range(4, 13, 2))
 BATCHES = tuple(2**i for i in range(0, 13, 2))
@@ -46,7 +46,7 @@ def operations(work: Workload) -> int:
 
 
 def rate(size: int = 1024) -> float:
-    """Operations a second of the best of some products of two square float32 matrices."""
+    """Operations per second of the fastest of several products of square float32 matrices."""
     a, b = np.random.default_rng(0).standard_normal((2, size, size), np.float32)
     out = np.empty_like(a)
     return 2 * size**3 / min(_seconds(lambda: np.matmul(a, b, out=out)) for _ in range(10))
@@ -59,7 +59,7 @@ def _seconds(call: Any) -> float:
 
 
 def measure(work: Workload, peers: list[str]) -> dict[str, float]:
-    """Median seconds of a step of each side."""
+    """Median seconds per step of each side."""
     wanted = ("ours", "hand", *peers)
     sides = {name: side for name, side in rounds.sides_of(work, peers) if name in wanted}
     for side in sides.values():

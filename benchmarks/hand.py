@@ -1,4 +1,4 @@
-"""The same steps written out in NumPy: no graph, no names, every array allocated beforehand."""
+"""The same steps written in NumPy by hand: no graph, no names, all arrays allocated beforehand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy import add, divide, multiply, subtract
 from benchmarks.hand_passes import convolutional, dense
 from benchmarks.workloads import Array, Side, Workload, examples, first_weights, minibatches
 
-BLOCK = 16_384  # weights updated at a time: they and their slots stay in the cache
+BLOCK = 16_384  # weights updated at a time, so that they and their slots stay in the cache
 Update = Callable[[], None]
 
 
@@ -43,7 +43,7 @@ def _views(flat: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
 
 
 def _blocks(*vectors: Array) -> list[tuple[Array, ...]]:
-    """The vectors in aligned parts, and after each part of them room for as much."""
+    """The vectors split into aligned blocks, each followed by scratch space of its length."""
     size = len(vectors[0])
     work = np.empty(min(BLOCK, size), np.float32)
     starts = range(0, size, BLOCK)

@@ -1,4 +1,4 @@
-"""Forward and backward passes written out in NumPy, every array allocated beforehand."""
+"""Forward and backward passes written in NumPy by hand, all arrays allocated beforehand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def dense(batch: int, weights: list[Array], gradients: list[Array]) -> Pass:
     )
     ones = np.ones(batch, np.float32)
     last = len(kernels) - 1
-    outer = multiply if batch == 1 else matmul  # a column by a row: BLAS is slower
+    outer = multiply if batch == 1 else matmul  # column times row: BLAS is slower
     softmax = _softmax(batch, kernels[-1].shape[1])
 
     def differentiate(x: Array, y: Array) -> None:
@@ -117,7 +117,7 @@ class _ConvolutionPoolRelu:
             self._scatter()
 
     def _scatter(self) -> None:
-        """The gradient of the windows, added up where they overlap."""
+        """Add up the gradients of the windows where they overlap."""
         n, s, c = self.batch, self.side, self.channels
         matmul(self.d_z, self.flat_kernel.T, out=self.d_windows)
         self.d_padded.fill(0)

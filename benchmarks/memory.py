@@ -1,4 +1,4 @@
-"""Peak memory of `backproplab train configs/fashion_mnist.yaml`, and the bound that it has.
+"""Peak memory of `backproplab train configs/fashion_mnist.yaml`, and its required bound.
 
     python -m benchmarks.memory
 
@@ -19,9 +19,9 @@ FACTOR, ROOM = 1.3, 150e6
 
 
 def peak(epochs: int = 2) -> float:
-    """Bytes that the training had resident at most.
+    """Peak resident memory of a training, in bytes.
 
-    Nothing heavy may be imported here before: Linux counts what a process was before its exec.
+    Nothing large may be imported here before: Linux includes a process's memory before its exec.
     """
     with TemporaryDirectory() as root:
         command = [sys.executable, "-m", "backproplab", "train", str(CONFIG), f"epochs={epochs}"]
@@ -35,7 +35,7 @@ def peak(epochs: int = 2) -> float:
 
 
 def bound() -> tuple[float, str]:
-    """Bytes, and how they come about."""
+    """The bound in bytes, and its terms as text."""
     from math import prod
 
     from backproplab.config import load

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from backproplab.train.loop import Split, Trainer
 
 from backproplab.autograd import Tensor, ops
 from backproplab.data import Order
@@ -14,7 +15,6 @@ from backproplab.nn import Model, Network
 from backproplab.nn.losses import SoftmaxCrossEntropy
 from backproplab.optim import Optimizer
 from backproplab.optim.schedules import Constant
-from backproplab.train.loop import Split, Trainer
 from benchmarks.workloads import (
     CLASSES,
     Array,
@@ -27,7 +27,7 @@ from benchmarks.workloads import (
 
 
 def network_of(work: Workload) -> Network:
-    """The network of a config that says what ``work`` says."""
+    """The network of a config that describes ``work``."""
     images: list[Any] = [{"reshape": [28, 28, 1]}] if work.filters else []
     for filters in work.filters:
         images += [{"conv2d": {"filters": filters, "padding": "same"}}, "max_pool", "relu"]
@@ -58,7 +58,7 @@ def prepare(work: Workload) -> Side:
 
 
 def loss_of(work: Workload, weights: list[Array], rows: int = 1000) -> float:
-    """The mean loss of the first examples: one yardstick for the weights of every side."""
+    """The mean loss of the first examples, by which all sides' weights are compared."""
     x, y = examples(work.inputs)
     network = network_of(work)
     tensors = {n: Tensor(w) for n, w in zip(network.weights, weights, strict=True)}

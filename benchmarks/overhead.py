@@ -1,11 +1,11 @@
-"""What a Dask cluster costs a sweep: its seconds against those of its trials by its workers.
+"""Overhead of a Dask cluster: the seconds of a sweep compared with those of its trials.
 
     python -m benchmarks.overhead [SECONDS]
 
-SECONDS: about as long as a trial takes, 1 unless told. Printed is the whole sweep's time, from the
-first run handed out to the last one on the disk, over the sum of its trials' own seconds (those
-of run.json: training alone, without data and files) by two. The workers are warm: a sweep
-before has imported all. Cores that are busy with anything else count as cost.
+SECONDS: approximate duration of a trial, by default 1. Prints the sweep's time, from the first
+submitted run to the last one on disk, over the sum of its trials' seconds (from run.json: training
+alone, without data and files) divided by the two workers. A sweep before warms up the workers, so
+that all is imported. Other load on the cores counts as overhead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 WORKERS, TRIALS = 2, 96
-EPOCHS_A_SECOND = 66  # of the network below, on the core where this was written
+EPOCHS_A_SECOND = 66  # of the network below, on the author's machine
 SWEEP = {
     "base": {
         "data": {"name": "circle", "samples": 4000},
@@ -35,7 +35,7 @@ SWEEP = {
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[str]:
-    """A scheduler and its workers on this machine: the scheduler's address."""
+    """Run a scheduler and its workers on this machine; yields the scheduler's address."""
     place = folder / "scheduler.json"
     command = [sys.executable, "-m"]
     here = ["--scheduler-file", str(place), "--host", "127.0.0.1", "--no-dashboard"]
@@ -60,7 +60,7 @@ def cluster(folder: Path) -> Iterator[str]:
 
 
 def timed(folder: Path, address: str, epochs: int) -> tuple[float, list[float]]:
-    """Seconds of the sweep, and those of each trial."""
+    """(seconds of the sweep, seconds of each trial)."""
     from backproplab import runs
     from backproplab.sweep.driver import Driver
     from backproplab.sweep.executors import open_executor

@@ -1,6 +1,6 @@
-"""JAX: one jitted call a step, and whole rounds under lax.scan, which is its strongest form.
+"""JAX: one jitted call per step, and whole rounds in lax.scan, its fastest form.
 
-The data and the weights stay with JAX; the weights of the last step are donated to the next.
+Data and weights stay on the JAX device; each step's weights are donated to the next step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ tree_map = jax.tree_util.tree_map
 
 
 def prepare(work: Workload) -> Side:
-    """One call a step."""
+    """A Side with one call per step."""
     train = _train(work)
     jitted = jax.jit(train, donate_argnums=0)
     x, y = map(jnp.asarray, examples(work.inputs))
@@ -39,7 +39,7 @@ def prepare(work: Workload) -> Side:
 
 
 def prepare_scan(work: Workload) -> Side:
-    """One call a round."""
+    """A Side with one call per round."""
     train = _train(work)
 
     @partial(jax.jit, donate_argnums=0)
@@ -59,7 +59,7 @@ def prepare_scan(work: Workload) -> Side:
 
 
 def _first_state(work: Workload) -> Any:
-    """(weights, slots of the optimizer, updates so far)."""
+    """(weights, optimizer slots, number of updates)."""
     weights = [jnp.asarray(w) for w in first_weights(work)]
     slots = {"sgd": 0, "momentum": 1, "adam": 2}[work.optimizer]
     return weights, [tree_map(jnp.zeros_like, weights) for _ in range(slots)], jnp.float32(0)

@@ -1,7 +1,7 @@
 """Keras on JAX, its fastest backend on a CPU, jit-compiled.
 
-keras: `train_on_batch`, a call a step.  keras.fit: `fit` over the minibatches of a round, ten to
-an execution, which is its strongest form.
+keras: `train_on_batch`, one call per step.  keras.fit: `fit` over the minibatches of a round, ten
+per execution, its fastest form.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ jax.config.update("jax_cpu_enable_async_dispatch", False)  # twice as fast on on
 
 
 def prepare(work: Workload) -> Side:
-    """One call a step."""
+    """A Side with one call per step."""
     model = _model(work)
     x, y = examples(work.inputs)
     batches = minibatches(work)
@@ -42,7 +42,7 @@ def prepare(work: Workload) -> Side:
 
 
 def prepare_fit(work: Workload) -> Side:
-    """One call a round."""
+    """A Side with one call per round."""
     model = _model(work, steps_per_execution=min(10, work.steps))
     x, y = examples(work.inputs)
     batches = minibatches(work)

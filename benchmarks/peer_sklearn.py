@@ -51,7 +51,7 @@ def _model(work: Workload) -> MLPClassifier:
 
 
 def _begin(model: MLPClassifier, work: Workload) -> None:
-    """Our first weights in its arrays, which exist after a first step: on nothing but zeros."""
+    """Set our first weights; its arrays exist only after a first step, which is made on zeros."""
     zeros = np.zeros((CLASSES, work.inputs), np.float32)
     classes = np.arange(CLASSES)
     model.set_params(batch_size=CLASSES).partial_fit(zeros, classes, classes=classes)

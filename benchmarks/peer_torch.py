@@ -1,6 +1,6 @@
-"""PyTorch: eager and torch.compile, the optimizer fused.
+"""PyTorch: eager and torch.compile, with a fused optimizer.
 
-torch.channels_last: eager, convolutions in the memory format that suits them on a CPU.
+torch.channels_last: eager, with the memory format in which convolutions are faster on a CPU.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _weights(layers: list[nn.Module], work: Workload) -> list[Array]:
 def _to_torch(kernel: Array, work: Workload) -> Array:
     """(3, 3, channels, filters) to (filters, channels, 3, 3); (inputs, units) to (units, inputs).
 
-    Behind a convolution PyTorch flattens channels first, we last.
+    After a convolution PyTorch flattens channels first, we flatten them last.
     """
     if kernel.ndim == 4:
         return kernel.transpose(3, 2, 0, 1)

@@ -1,6 +1,6 @@
-"""What the product costs around the steps: its start, and its histograms.
+"""Cost of the product apart from the steps: start-up and histograms.
 
-This file knows what is timed; what the numbers should be stands in workloads.py.
+This file knows what is timed; the limits are in workloads.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Times = dict[str, list[float]]
 
 
 def command_line(rounds: int) -> dict[str, Times]:
-    """`--help`, and a config error to exit, beside the imports that nothing can save."""
+    """Times of `--help` and of a config error until exit; reference: the unavoidable imports."""
     faulty = [*BACKPROPLAB, "train", str(CONFIGS / "quickstart.yaml"), "learning_rat=1"]
     commands = {"--help": [*BACKPROPLAB, "--help"], "config error": faulty}
     return {
@@ -32,7 +32,7 @@ def command_line(rounds: int) -> dict[str, Times]:
 
 
 def logging(rounds: int) -> dict[str, Times]:
-    """Three epochs with histograms every epoch, beside the same without."""
+    """Times of three epochs with histograms every epoch; reference: without histograms."""
     from backproplab.experiment import run
 
     with TemporaryDirectory() as root:

@@ -1,4 +1,4 @@
-"""What was measured, as a Markdown table and as a figure. This file measures nothing."""
+"""The measurements as a Markdown table and as a figure. This file measures nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TITLES = {name: work.title for name, work in WORKLOADS.items()} | trials.ROWS
 
 
 class Ratio(NamedTuple):
-    """A line of the table: how many times as long as we a side takes; the product's rows: we."""
+    """A line of the table; ``ratio``: time of a side over ours, for product rows ours over it."""
 
     row: str
     side: str
@@ -38,7 +38,7 @@ class Ratio(NamedTuple):
 
 
 def kept(found: list[Ratio]) -> list[Ratio]:
-    """All lines that are known, those found in the place of older ones; written down as data."""
+    """All known lines, with ``found`` replacing older ones; saved in ratios.json."""
     place = RESULTS / "ratios.json"
     older = [Ratio(*line) for line in json.loads(place.read_text())] if place.exists() else []
     lines = {r.place: r for r in older} | {r.place: r for r in found}
@@ -50,7 +50,7 @@ def kept(found: list[Ratio]) -> list[Ratio]:
 
 
 def ratios(row: str, threads: int, seconds: dict[str, list[float]]) -> list[Ratio]:
-    """Medians of the ratios within each round, every side against ours."""
+    """The median over rounds of each side's time divided by ours."""
     mine = seconds["ours"]
     found = []
     for side, times in seconds.items():
@@ -64,7 +64,7 @@ def ratios(row: str, threads: int, seconds: dict[str, list[float]]) -> list[Rati
 
 
 def limited(row: str, seconds: dict[str, list[float]]) -> Ratio:
-    """The same for a row of the product: ours over the reference, which must stay small."""
+    """The ratio of a product row: our time divided by the reference's, which has a limit."""
     mine, theirs = seconds["ours"], seconds["reference"]
     ratio = statistics.median(m / t for t, m in zip(theirs, mine, strict=True))
     medians = statistics.median(mine), statistics.median(theirs)
@@ -72,7 +72,7 @@ def limited(row: str, seconds: dict[str, list[float]]) -> Ratio:
 
 
 def table(found: list[Ratio], peers: list[str]) -> str:
-    """The whole page."""
+    """The whole page of results."""
     steps = [r for r in found if r.row in WORKLOADS]
     sweeps = [r for r in found if r.row in trials.ROWS]
     product = [r for r in found if r.row in LIMITS]
@@ -117,7 +117,7 @@ def table(found: list[Ratio], peers: list[str]) -> str:
 
 
 def summary(found: list[Ratio]) -> str:
-    """A table of the steps, one of the sweeps."""
+    """Two tables: steps and sweeps."""
     groups = [[r for r in found if r.row in rows] for rows in (WORKLOADS, trials.ROWS)]
     return "\n".join(_grid(group) for group in groups if group)
 
@@ -137,7 +137,7 @@ def _grid(steps: list[Ratio]) -> str:
 
 
 def put_into_readme(text: str) -> None:
-    """Between the marks that stand there for it."""
+    """Replace the text between the README's two marks."""
     page = README.read_text()
     before, _, rest = page.partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
@@ -206,7 +206,7 @@ def _panel(panel: Any, found: list[Ratio], sides: list[str], threads: list[int])
 
 
 def save(figure: Any, name: str) -> Path:
-    """The figure as SVG in ``results``, text kept as text; the same bytes for the same numbers."""
+    """Save the figure as SVG in ``results``, with text as text and reproducible bytes."""
     from matplotlib import rc_context
 
     RESULTS.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Alternating rounds in a process of its own, with a fixed number of threads.
+"""Alternating rounds in a separate process, with a fixed number of threads.
 
     python -m benchmarks.rounds ROW ROUNDS PEER...     prints JSON; `timed` runs it
 
@@ -25,24 +25,24 @@ MODULES = {
     "keras": "peer_keras",
     "scikit-learn": "peer_sklearn",
 }
-CHECKED = 20  # steps, after which all sides must have the same loss; later, rounding tells
-TOLERANCE = 2e-3  # of the loss, against the hand-written loop; PyTorch's Adam has another epsilon
-LOOSE = {"scikit-learn": 0.05}  # its moments cannot be set: they begin one update old
+CHECKED = 20  # steps after which all sides must have the same loss; later, rounding errors grow
+TOLERANCE = 2e-3  # relative to the hand-written loop's loss; PyTorch's Adam has another epsilon
+LOOSE = {"scikit-learn": 0.05}  # its moments cannot be reset: they start after one update
 LACKS = defaultdict(tuple, {
     "scikit-learn": ("CNN",),  # has no convolution
-    "torch.channels_last": ("A", "B", "C", "D"),  # concerns convolutions alone
-    "jax.scan": ("D", "CNN"),  # one step an epoch; 15 times slower than a call a step
+    "torch.channels_last": ("A", "B", "C", "D"),  # concerns convolutions only
+    "jax.scan": ("D", "CNN"),  # D: one step per epoch; CNN: 15 times slower than a call per step
 })  # fmt: skip
 SETTINGS = ("OMP", "OPENBLAS", "MKL")
 
 
 def environment() -> dict[str, str]:
-    """The caller's, without BLAS settings: a kernel forced for other software is slow here."""
+    """The caller's environment without BLAS settings, which may force a slow kernel."""
     return {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
 
 
 def child(arguments: list[str], threads: int) -> str:
-    """What ``python -m`` with these arguments prints, held to so many threads on as many cores."""
+    """The output of ``python -m`` with ``arguments``, limited to ``threads`` threads and cores."""
     settings = environment()
     settings |= {f"{library}_NUM_THREADS": str(threads) for library in SETTINGS}
     if threads == 1:
@@ -66,7 +66,7 @@ def timed(row: str, rounds: int, peers: list[str], threads: int) -> dict[str, An
 
 
 def sides_of(work: Workload, peers: list[str]) -> Iterator[tuple[str, Side]]:
-    """Ours first, the hand-written loop, then what each peer offers for this row."""
+    """(name, Side): ours, the hand-written loop, then the sides of each peer for this row."""
     from benchmarks import hand, ours
 
     makers: dict[str, Callable[[Workload], Side]] = {"ours": ours.prepare, "hand": hand.prepare}
@@ -76,7 +76,7 @@ def sides_of(work: Workload, peers: list[str]) -> Iterator[tuple[str, Side]]:
 
 
 def alternate(sides: dict[str, Side], steps: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds a step of each side, round by round, after one round that warms up."""
+    """Seconds per step of each side in each round, after a warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds + 1):
         for name, side in sides.items():
@@ -87,7 +87,7 @@ def alternate(sides: dict[str, Side], steps: int, rounds: int) -> dict[str, list
 
 
 def check(work: Workload, sides: dict[str, Side]) -> dict[str, float]:
-    """The loss of each side after a few steps. AssertionError if they did not learn the same."""
+    """The loss of each side after a few steps. AssertionError if the losses differ."""
     from benchmarks.ours import loss_of
 
     for side in sides.values():

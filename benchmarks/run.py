@@ -1,9 +1,9 @@
-"""Every row against every peer: the table, and the figure for the README.
+"""Benchmark every row against every peer; writes the table, and the figure for the README.
 
     make bench [PEERS="torch jax"] [THREADS="1 2"] [ROWS="A B"]
 
-A part of the rows is printed; with --save it takes the place of older numbers in results, as all
-rows together do.
+A subset of the rows is only printed, unless --save is given; then, as after a full run, it replaces
+older numbers in results.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _measured(args: argparse.Namespace) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Row by row, with the threads or cores of each side: its times and losses."""
+    """(row, number of threads or cores, times and losses of each side)."""
     for row in (row for row in args.rows if row in WORKLOADS):
         for threads in args.threads:
             sys.stderr.write(f"{row}, threads {threads} …\n")

@@ -1,8 +1,8 @@
-"""A sweep of ours in a process that is warm: from the file to the last run on the disk.
+"""Our sweep in a warm process: from reading the file to the last run on disk.
 
-Beside training: train and validation loss and accuracy each epoch, two event files, a CSV, two
-checkpoints and a record for each run. The workers stay from sweep to sweep, as the peers' do; the
-command's ranked table is not made, as the peers make none.
+Besides training it computes train and validation loss and accuracy each epoch, and writes two
+event files, a CSV, two checkpoints and a record for each run. Workers are kept between sweeps, as
+by the peers; the command's ranked table is not made, because the peers make none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backproplab.sweep.executors import Engine
 
 
-KEPT = ExitStack()  # to the end of the process
+KEPT = ExitStack()  # closed at the end of the process
 
 
 @cache
@@ -42,7 +42,7 @@ def sweep(source: Path, out: Path) -> None:
 
 
 def scores(out: Path) -> list[Score]:
-    """What the runs of the one sweep in this log directory say of themselves."""
+    """The scores of the runs of the only sweep in this log directory, from their run.json."""
     (table,) = out.glob("*/sweep.json")
     return [
         _score(trial["values"]["learning_rate"], seed, table.parent / run)

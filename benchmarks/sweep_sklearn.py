@@ -1,8 +1,8 @@
-"""scikit-learn's MLPClassifier, the trials spread over all cores by joblib's processes.
+"""scikit-learn's MLPClassifier, with the trials distributed over all cores by joblib.
 
-Beside training: its own running training loss each epoch, and one evaluation at the end; no curves
-of the validation split, no logs, no weights. For two classes it has one output, 2-16-16-1, which
-is less work and half the gradient. joblib keeps its processes from sweep to sweep.
+Besides training it computes its running training loss each epoch, and evaluates once at the end;
+it has no validation curves, no logs, no weights. For two classes it has one output, 2-16-16-1,
+which is less work and half the gradient. joblib keeps its processes between sweeps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def sweep(source: Path, out: Path) -> None:
 
 
 class ZeroBiases(MLPClassifier):
-    """Its biases begin at zero, as those of the other sides; drawn ones end at a lower loss."""
+    """Biases start at zero, as on the other sides; random ones would reach a lower loss."""
 
     def _init_coef(self, *args: Any) -> Any:
         coefficients, biases = super()._init_coef(*args)
@@ -62,7 +62,7 @@ def train(rate: float, seed: int, data: Data) -> Score:
         random_state=seed,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # all epochs are meant
+        warnings.simplefilter("ignore", ConvergenceWarning)  # all epochs are wanted
         model.fit(data.x, data.y)
     loss = log_loss(data.val_y, model.predict_proba(data.val_x))
     return Score(rate, seed, float(loss), float(model.score(data.val_x, data.val_y)))

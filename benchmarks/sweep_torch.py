@@ -1,9 +1,9 @@
-"""Optuna and PyTorch, as a script has it: a study over the grid in each process, one a core.
+"""Optuna and PyTorch, as in a usual script: a study over the grid in each process, one per core.
 
-Beside training: train and validation loss and accuracy each epoch, as scalars of a SummaryWriter,
-one event file a trial; no CSV, no checkpoint, no record. Every process has its share of the seeds
-and a study in memory: no storage to wait for, no trial run twice. A warm process keeps the others.
-``study.optimize(n_jobs=…)`` is slower, its threads wait for each other at Python's lock.
+Besides training it computes train and validation loss and accuracy each epoch, as scalars of a
+SummaryWriter with one event file per trial; no CSV, no checkpoint, no record. Every process has
+its share of the seeds and a study in memory, so that none waits for storage or repeats a trial. A
+warm process keeps the others. ``study.optimize(n_jobs=…)`` is slower: its threads share the GIL.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def sweep(source: Path, out: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _pool() -> Pool:
-    """Forked: PyTorch is imported once."""
+    """A pool of forked processes, so that PyTorch is imported once."""
     return multiprocessing.get_context("fork").Pool(PROCESSES, torch.set_num_threads, (1,))
 
 
 def search(data: dict[int, Data], out: Path, seeds: tuple[int, ...]) -> list[Score]:
-    """Every learning rate with these seeds."""
+    """The scores of every learning rate with these seeds."""
 
     def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_categorical("learning_rate", RATES)
@@ -70,7 +70,7 @@ def search(data: dict[int, Data], out: Path, seeds: tuple[int, ...]) -> list[Sco
 
 
 def train(rate: float, seed: int, data: Data, folder: Path) -> tuple[float, float]:
-    """Validation loss and accuracy after the last epoch."""
+    """The validation loss and accuracy after the last epoch."""
     torch.manual_seed(seed)
     x, y, val_x, val_y = map(torch.from_numpy, data)
     model = _model()

@@ -1,4 +1,4 @@
-"""Alternating rounds of whole sweeps, every side on all cores.
+"""Alternating rounds of whole sweeps, each side on all cores.
 
     python -m benchmarks.run --rows sweep sweep-command
 
@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 from benchmarks import rounds, sweep_ours, trials
 
 CORES = len(os.sched_getaffinity(0))
-MOST = 3  # rounds: one of all sides takes a minute or two
-TOLERANCE = 0.1  # of the mean loss of all trials: each side draws weights and order of its own
-Call = Callable[[Path], float]  # one sweep into a new folder: its seconds
+MOST = 3  # rounds; one with all sides takes a minute or two
+TOLERANCE = 0.1  # of the mean loss of all trials; each side draws its own weights and order
+Call = Callable[[Path], float]  # runs a sweep into a new folder, returns its seconds
 
 
 class Side(NamedTuple):
-    """module: its script in this folder.  source: what it reads.  peer: whom it needs."""
+    """module: its script in this folder.  source: its input file.  peer: the package it needs."""
 
     module: str
     source: str
@@ -46,7 +46,7 @@ SIDES = {
 def timed(row: str, number: int, peers: list[str]) -> dict[str, Any]:
     """``{"seconds": {side: [a sweep's time in each round]}, "losses": {side: …}}``.
 
-    losses: the mean validation loss that the trials end with. After one round that warms up.
+    losses: the trials' mean final validation loss. Measured after a warm-up round.
     """
     sides = {name: side for name, side in SIDES.items() if side.peer in ("", *peers)}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
@@ -66,7 +66,7 @@ def timed(row: str, number: int, peers: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def _warm(side: Side, folder: Path) -> Iterator[Call]:
-    """A process that stays, and times itself."""
+    """Time sweeps in one process, which is kept and measures its own time."""
     command = [sys.executable, "-m", f"benchmarks.{side.module}", str(folder / side.source)]
     with subprocess.Popen(
         command,
@@ -86,7 +86,7 @@ def _warm(side: Side, folder: Path) -> Iterator[Call]:
 
 @contextmanager
 def _command(side: Side, folder: Path) -> Iterator[Call]:
-    """Each time from the start of Python to its exit."""
+    """Time each sweep in a new process, from the start of Python to its exit."""
     source = str(folder / side.source)
 
     def call(out: Path) -> float:
@@ -107,7 +107,7 @@ OPEN: dict[str, Callable[[Side, Path], AbstractContextManager[Call]]] = {
 
 
 def _loss(side: Side, out: Path) -> float:
-    """Mean over the trials, all of which must be there."""
+    """The mean loss over the trials, all of which must exist."""
     scores = trials.saved(out) if side.peer else sweep_ours.scores(out)
     expected = {(rate, seed) for rate in trials.RATES for seed in trials.SEEDS}
     assert {(s.rate, s.seed) for s in scores} == expected, f"{side.module}: other trials"

@@ -1,10 +1,10 @@
-"""A thousand trials of a tiny network: minutes of the whole command, and its driver's memory.
+"""A thousand trials of a tiny network: duration of the whole command, and its driver's memory.
 
     python -m benchmarks.thousand [TRIALS]
 
-2-4-1 on the circle, 5 epochs, one trial a seed-free point of a grid, on all cores. Printed are the
-seconds, the driver's resident memory once a tenth of the trials is there and at the end, and its
-peak, which holds the ranked table, too.
+2-4-1 on the circle, 5 epochs, a grid of learning rates, on all cores. Prints the seconds, the
+driver's resident memory after a tenth of the trials and near the end, and its peak, which includes
+the ranked table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BASE = {
 
 
 def resident(pid: int) -> dict[str, float]:
-    """VmRSS and VmHWM in MB, while the process lives."""
+    """VmRSS and VmHWM of a running process in MB."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -37,7 +37,7 @@ def resident(pid: int) -> dict[str, float]:
 
 
 def follow(folder: Path, trials: int) -> tuple[float, list[tuple[int, dict[str, float]]]]:
-    """Seconds of the command, and its memory by the number of runs that had ended."""
+    """The seconds of the command, and its memory by the number of run folders."""
     start, seen = time.perf_counter(), []
     log = (folder / "log").open("w")
     with log, subprocess.Popen(COMMAND, cwd=folder, stdout=log, stderr=log) as process:

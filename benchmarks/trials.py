@@ -1,7 +1,7 @@
 """The trials of the sweep rows as data: eight learning rates, eight seeds, one small network.
 
-This file knows what is trained and how a script that trains it is called, not who trains it.
-Nothing heavy is imported at its top: the scripts are timed from their start.
+This file knows what is trained and how a script for it is called, but no library that trains it.
+It imports nothing large at its top, because the scripts are timed from their start.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Data(NamedTuple):
 
 
 class Score(NamedTuple):
-    """How one trial ended, on the validation split."""
+    """The final result of one trial on the validation split."""
 
     rate: float
     seed: int
@@ -62,7 +62,7 @@ class Score(NamedTuple):
 
 
 def write(folder: Path) -> None:
-    """The two sweeps of ours, and ``data.npz``: the examples that we draw for each seed."""
+    """Write our two sweep files, and ``data.npz`` with the examples that we draw for each seed."""
     from backproplab.data import Dataset, load
 
     for lockstep in ("auto", "off"):
@@ -78,28 +78,28 @@ def write(folder: Path) -> None:
 
 
 def read(path: Path) -> dict[int, Data]:
-    """``{seed: its examples}`` of ``data.npz``."""
+    """``{seed: its examples}`` from ``data.npz``."""
     with np.load(path) as arrays:
         stacked = dict(arrays)
     return {seed: Data(**{k: a[i] for k, a in stacked.items()}) for i, seed in enumerate(SEEDS)}
 
 
 def save(scores: list[Score], out: Path) -> None:
-    """What a peer's script leaves of its trials beside its logs."""
+    """Save the scores of a peer's trials beside its logs."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "scores.json").write_text(json.dumps(scores))
 
 
 def saved(out: Path) -> list[Score]:
-    """The same, read."""
+    """The scores that ``save`` wrote."""
     return [Score(*score) for score in json.loads((out / "scores.json").read_text())]
 
 
 def script(sweep: Callable[[Path, Path], None]) -> None:
     """``python -m benchmarks.sweep_… SOURCE [OUT]``: a sweep of SOURCE into the new folder OUT.
 
-    Without OUT the process stays, and is warm from the second one on: a sweep into each folder
-    that it reads from stdin, answered with the seconds that it took.
+    Without OUT the process keeps running: for each folder that it reads from stdin it runs a
+    sweep into it and prints the seconds, warm from the second sweep on.
     """
     source, *out = map(Path, sys.argv[1:])
     if out:

@@ -1,6 +1,6 @@
 """The rows of the speed table as data: networks, goals, inputs and first weights.
 
-This file knows what is trained, not who trains it.
+This file knows what is trained, but no library that trains it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fa
 
 
 class Side(NamedTuple):
-    """One implementation of a workload, at work.
+    """One implementation of a workload, ready to train.
 
-    step: trains on the next k minibatches and returns when the weights are there.
-    weights: the weights as they stand, as ``first_weights`` gives them.
+    step: trains on the next k minibatches and returns when the weights are computed.
+    weights: returns the current weights in the form of ``first_weights``.
     """
 
     step: Callable[[int], None]
@@ -35,9 +35,9 @@ class Side(NamedTuple):
 class Workload:
     """One network, trained with softmax cross-entropy.
 
-    inputs, hidden: widths of the dense layers before the last one, with relu between.
-    filters: before them, for each: 3×3 convolution (same), 2×2 max pool, relu; images of 28×28.
-    steps: training steps in a round.
+    inputs, hidden: widths of the input and of the hidden dense layers, which have relu.
+    filters: for each, a 3×3 convolution (same), 2×2 max pool, relu before them; 28×28 images.
+    steps: training steps per round.
     """
 
     name: str
@@ -95,7 +95,7 @@ LIMITS = {"--help": 1.3, "config error": 1.3, "logging": 1.1}
 
 
 def source() -> str:
-    """Which examples are trained on."""
+    """The name of the data trained on."""
     return "Fashion-MNIST" if FASHION_MNIST.is_dir() else "random data (no Fashion-MNIST here)"
 
 
@@ -103,7 +103,7 @@ def source() -> str:
 def examples(inputs: int) -> tuple[Array, Array]:
     """60 000 inputs (float32, standardized) and labels (int64).
 
-    784 inputs are the images, 64 every third pixel of their middle, any other number is noise.
+    784 inputs are the images, 64 every third pixel of their center; any other number is noise.
     """
     if inputs not in (784, 64) or not FASHION_MNIST.is_dir():
         generator = np.random.default_rng(0)
@@ -133,13 +133,13 @@ def first_weights(work: Workload) -> list[Array]:
 
 
 def minibatches(work: Workload) -> Iterator[slice]:
-    """Contiguous minibatches; after the last whole one, the first again, for ever."""
+    """Contiguous minibatches in an endless cycle, without an incomplete last one."""
     starts = range(0, ROWS - work.batch + 1, work.batch)
     return cycle([slice(start, start + work.batch) for start in starts])
 
 
 def stretches(batches: Iterable[slice]) -> list[slice]:
-    """The same rows in as few slices as possible."""
+    """The rows of the ``batches`` in as few slices as possible."""
     merged: list[slice] = []
     for rows in batches:
         if merged and merged[-1].stop == rows.start:

@@ -1,4 +1,4 @@
-"""backproplab check: does the config fit, and are its gradients right?"""
+"""backproplab check: check a config's layers and its gradients."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def command(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
     tolerance: Annotated[
-        float, typer.Option(help="The relative error that is allowed.", min=0.0)
+        float, typer.Option(help="The largest allowed relative error.", min=0.0)
     ] = 1e-5,
     entries: Annotated[
-        int, typer.Option(help="Entries asked of each parameter; 0 for all.", min=0)
+        int, typer.Option(help="Entries checked of each parameter; 0 for all.", min=0)
     ] = 40,
     examples: Annotated[int, typer.Option(help="Training examples in the batch.", min=1)] = 8,
 ) -> None:
-    """Check a config: its layers, and every gradient against central differences.
+    """Check a config's layers, and every gradient against central differences.
 
     Exits with 1 if a gradient is off by more than the tolerance.
     """

@@ -1,4 +1,4 @@
-"""backproplab clean: the clean state of the course: no TensorBoard of ours, no logs of ours."""
+"""backproplab clean: stop our TensorBoard and delete our log directories, as in the course."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from backproplab.cli.options import RUNS, LogDir
 
 def command(
     log_dir: LogDir = RUNS,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go.")] = False,
-    keep: Annotated[int, typer.Option(help="Keep so many of the newest sessions.")] = 0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted.")] = False,
+    keep: Annotated[int, typer.Option(help="Number of newest sessions to keep.")] = 0,
 ) -> None:
-    """Reset to a clean state: stop our TensorBoard, delete our log directories.
+    """Stop our TensorBoard and delete our log directories.
 
-    Only directories with our mark go; a link is never followed, a foreign file never touched.
+    Only directories with our marker are deleted. Links are not followed; other files are kept.
     """
     from backproplab import runs
     from backproplab.cli import render
@@ -31,7 +31,7 @@ def command(
         typer.echo("dry run: nothing was deleted or stopped")
         return
     if not yes and not sys.stdin.isatty():
-        typer.echo("not done: no terminal to ask on; say --yes", err=True)
+        typer.echo("not done: no terminal to ask on; use --yes", err=True)
         raise typer.Exit(1)
     if not yes and not typer.confirm("Delete them?"):
         raise typer.Exit(1)

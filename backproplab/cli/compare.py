@@ -1,4 +1,4 @@
-"""backproplab compare: what differed between runs, and which were best."""
+"""backproplab compare: rank runs and show the keys in which they differ."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 SELECTORS = "Runs or sessions: names, numbers of the list, paths. Default: the newest session."
 Selectors = Annotated[list[str] | None, typer.Argument(metavar="RUN|SESSION", help=SELECTORS)]
 MetricName = Annotated[
-    str | None, typer.Option(help="To rank by.", show_default="val_loss, else loss")
+    str | None, typer.Option(help="The metric to rank by.", show_default="val_loss, else loss")
 ]
 Least = Annotated[
-    bool | None, typer.Option("--min/--max", help="Less or more is better.", show_default="known")
+    bool | None,
+    typer.Option(
+        "--min/--max", help="Whether a lower or a higher value is better.", show_default="known"
+    ),
 ]
-ROWS = 50  # of the table, unless more are asked for
+ROWS = 50  # default length of the table
 TOP = f"{ROWS} in the table, else all"
 
 
@@ -38,7 +41,7 @@ def command(
     form: Annotated[Literal["table", "csv", "json", "md"], typer.Option("--format")] = "table",
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Compare runs: the config keys that differ, the metric's mean ± standard deviation over seeds.
+    """Rank runs: the config keys that differ, and metrics as mean ± standard deviation over seeds.
 
     Metrics are those of each run's best epoch. Trials with runs that did not complete come last.
     """
@@ -66,6 +69,6 @@ def goal_word(least: bool | None) -> Literal["min", "max"] | None:
 
 
 def warn(warnings: Iterable[str]) -> None:
-    """Say on stderr what could not be read."""
+    """Print warnings on stderr."""
     for warning in warnings:
         typer.echo(f"backproplab: warning: {warning}", err=True)

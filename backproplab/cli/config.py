@@ -1,4 +1,4 @@
-"""backproplab config: a first config, a resolved one, and the schema for an editor."""
+"""backproplab config: write a first config, print a resolved one or the schema for editors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ epochs: 10
 
 # early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
 tensorboard:
-  histograms: 1              # every so many epochs; 0 for never
+  histograms: 1              # write them every n epochs; 0 disables them
 """
 
 
@@ -46,7 +46,7 @@ tensorboard:
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.yaml"),
 ) -> None:
-    """Write a commented config to start from. An existing file is left alone."""
+    """Write a commented config to start from. An existing file is not changed."""
     from backproplab.errors import RefusedError
     from backproplab.files import write_atomic
 
@@ -69,7 +69,7 @@ def show(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON schema of a config, for completion and checks in an editor."""
+    """Print the JSON schema of a config, with which editors complete and check."""
     from backproplab.config import Experiment
 
     typer.echo(json.dumps(Experiment.model_json_schema(), indent=2))

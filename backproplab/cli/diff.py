@@ -1,4 +1,4 @@
-"""backproplab diff: two runs side by side."""
+"""backproplab diff: show the differences of two runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def command(
     second: Annotated[str, typer.Argument(metavar="RUN")],
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Show how the configs and results of two runs differ, and where their metrics part."""
+    """Show how two runs' configs and results differ, and the epoch at which metrics diverge."""
     from backproplab import report
     from backproplab.report.sameness import sentence
     from backproplab.runs import find_run

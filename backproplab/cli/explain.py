@@ -1,4 +1,4 @@
-"""backproplab explain: the chain rule on an expression, or on one update of a network."""
+"""backproplab explain: explain the chain rule on an expression or on one update of a network."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def command(
     ],
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME=VALUE]...", help="The variables, or keys of the config."),
+        typer.Argument(metavar="[NAME=VALUE]...", help="Values of variables, or of config keys."),
     ] = None,
     svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the graph; - for stdout.")
+        Path | None, typer.Option(metavar="FILE", help="Draw the graph as SVG; - for stdout.")
     ] = None,
     dot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the graph for Graphviz.")
@@ -34,10 +34,10 @@ def command(
         Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown.")
     ] = None,
 ) -> None:
-    """Show forward values, the chain rule along each edge, every path, and three derivatives.
+    """Show forward values, the chain rule along each edge, every path, the derivative three ways.
 
-    Formulas hold numbers, names, + - * / **, brackets, pi, e, and functions such as sin, exp, relu.
-    Put -- before a formula that begins with a minus.
+    Formulas have numbers, names, + - * / **, brackets, pi, e, and functions such as sin, exp, relu.
+    Put -- before a formula that starts with a minus.
     """
     from backproplab import explain
 
@@ -54,22 +54,25 @@ def command(
 def _is_file(word: str) -> bool:
     try:
         return Path(word).is_file()
-    except OSError:  # a name that no file can have
+    except OSError:  # not a valid file name
         return False
 
 
 def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
-    """The report, unless another form goes to stdout; all files are checked first."""
+    """Write the outputs, and the report unless another form goes to stdout.
+
+    All files are checked before the first is written.
+    """
     from backproplab.errors import ConfigError, RefusedError
     from backproplab.files import write_atomic
 
     if len(set(outputs.values())) < len(outputs):
-        raise ConfigError("two forms would go to the same place; give each its own file")
+        raise ConfigError("two outputs have the same file; give each its own")
     to_stdout = [form for form, path in outputs.items() if str(path) == "-"]
     files = {form: path for form, path in outputs.items() if form not in to_stdout}
     for path in files.values():
         if path.exists() and (path.is_symlink() or not path.is_file()):
-            raise RefusedError(f"{path} is no ordinary file; choose another name")
+            raise RefusedError(f"{path} is not a regular file; choose another name")
     texts = {form: getattr(explanation, form)() for form in outputs}
     for form, path in files.items():
         write_atomic(path, texts[form])
@@ -82,7 +85,7 @@ def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
 
 
 def _show(report: Report) -> None:
-    """The report on the terminal."""
+    """Print the report on the terminal."""
     from rich.table import Table
     from rich.text import Text
 

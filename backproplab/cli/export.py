@@ -1,4 +1,4 @@
-"""backproplab export: every number of the runs, for another program."""
+"""backproplab export: write every metric of the runs as CSV, for another program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backproplab.cli.options import RUNS, LogDir
 def command(
     runs: Selectors = None,
     file: Annotated[
-        str, typer.Option("--csv", metavar="FILE|-", help="Where it goes; - is standard output.")
+        str, typer.Option("--csv", metavar="FILE|-", help="The file to write; - for stdout.")
     ] = "-",
     log_dir: LogDir = RUNS,
 ) -> None:
@@ -35,7 +35,7 @@ def command(
 
 
 def _usable(path: Path) -> Path:
-    """The place of the table, if nothing stands there but an export of ours."""
+    """The path, if it is free or holds an earlier export. Raises RefusedError."""
     from backproplab.errors import RefusedError
     from backproplab.report.series import is_long_table
 
@@ -45,5 +45,5 @@ def _usable(path: Path) -> Path:
             with path.open(encoding="utf-8", errors="replace", newline="") as lines:
                 ours = is_long_table(next(csv.reader([lines.readline(2**16)]), []))
         if not ours:
-            raise RefusedError(f"{path} exists and is no export of ours — choose another --csv")
+            raise RefusedError(f"{path} exists and is not our export — choose another --csv")
     return path

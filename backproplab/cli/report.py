@@ -1,4 +1,4 @@
-"""backproplab report: what runs have shown, as one HTML file."""
+"""backproplab report: write the results of runs as one HTML file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ def command(
     runs: Selectors = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="An .html file.", show_default="report-SESSION.html"),
+        typer.Option(
+            metavar="FILE", help="The .html file to write.", show_default="report-SESSION.html"
+        ),
     ] = None,
     metric: MetricName = None,
     least: Least = None,
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Write a report: one HTML file of results, learning curves, what matters, and environment.
+    """Write one HTML file with results, learning curves, importance of keys, and environment.
 
-    What matters is drawn against each key, over two keys (heat map or contours), and over all
-    of them (parallel coordinates). The file needs no network and no scripts, follows a light or
-    dark theme, and prints on A4.
+    The metric is drawn against each key, over two keys (heat map or contours), and over all keys
+    (parallel coordinates). The file needs no network and no scripts, follows a light or dark
+    theme, and prints on A4.
     """
     from backproplab import report
     from backproplab.files import write_atomic
@@ -41,7 +43,7 @@ def command(
 
 
 def _usable(path: Path) -> Path:
-    """The report's place, if nothing stands there but a report of ours."""
+    """The path, if it is free or holds an earlier report. Raises ConfigError, RefusedError."""
     from backproplab.errors import ConfigError, RefusedError
     from backproplab.report.markup import SIGNATURE
 
@@ -50,5 +52,5 @@ def _usable(path: Path) -> Path:
     if path.is_symlink() or path.exists():
         ours = path.is_file() and not path.is_symlink() and SIGNATURE.encode() in path.read_bytes()
         if not ours:
-            raise RefusedError(f"{path} exists and is no report of ours — choose with --out")
+            raise RefusedError(f"{path} exists and is not our report — choose another --out")
     return path

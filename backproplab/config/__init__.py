@@ -1,4 +1,4 @@
-"""Configs: strict YAML in, a checked Experiment out, every problem at once with its line."""
+"""Configs: a checked Experiment from strict YAML; all problems are reported together with lines."""
 
 from backproplab.config.experiment import Experiment, Role, TensorBoard, keys
 from backproplab.config.loading import load, located, read, to_yaml, tree_of

@@ -1,8 +1,8 @@
-"""YAML text -> plain Python values, with the place of every value and key, and all faults at once.
+"""YAML text -> plain Python values, the position of every value and key, and all faults together.
 
-Built on the events of PyYAML's pure-Python parser: tags, anchors, aliases and merge keys never
-get as far as meaning something. (The C parser dies of SIGSEGV on 200 kB of ``[``.)
-This file knows YAML and no files; what the keys mean is not its business.
+Built on the events of PyYAML's pure-Python parser: tags, anchors, aliases and merge keys are
+refused before they have an effect. (The C parser dies of SIGSEGV on 200 kB of ``[``.)
+This file knows YAML, but no files and no meaning of the keys.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ UNPRINTABLE = re.compile(
 
 @dataclass
 class Composed:
-    """value: None for an empty text. positions, keys: where each value and each key starts.
+    """A composed text; ``positions`` and ``keys``: where each value and each key starts.
 
-    faults: what is wrong with single values, which stand as None in ``value``.
+    value: None for an empty text. faults: of single values, which are None in ``value``.
     """
 
     value: Any = None
@@ -49,12 +49,11 @@ def compose(
     base: TreePath = (),
     words: Collection[str] = (),
 ) -> Composed:
-    """The one value that ``text`` holds, standing at ``base`` in its config, and its faults.
+    """The one value in ``text``, at the path ``base`` of its config, and its faults.
 
-    words: keys at the top whose plain value is text, such as ``off``.
-
-    Raises ConfigError at a fault of syntax, with those before it: the rest cannot be read.
-    where: the place of a problem, as a message says it.
+    where: writes a position for messages.
+    words: top-level keys whose plain value is text, even ``off``.
+    Raises ConfigError at a syntax error, with the faults before it: the rest cannot be read.
     """
     composer = _Composer(text, where, words)
     try:
@@ -76,7 +75,7 @@ def start(event: Any) -> Spot:
 
 
 class _Composer:
-    """One walk over the events of a text: a ``fault`` is kept, a ``stop`` ends the walk."""
+    """One pass over the events of a text: a ``fault`` is collected, a ``stop`` ends the pass."""
 
     def __init__(self, text: str, where: Callable[[Spot], str], words: Collection[str]) -> None:
         self.text, self.where = text, where
@@ -108,7 +107,7 @@ class _Composer:
         raise self.stop((mark.line + 1, mark.column + 1) if mark else (1, 1), what, hint)
 
     def value(self, event: Any, path: TreePath) -> Any:
-        """The value that starts with ``event``; takes all its events."""
+        """The value that starts with ``event``; consumes all its events."""
         self.values += 1
         if len(path) > DEPTH:
             raise self.stop(start(event), f"nested deeper than {DEPTH} levels", "close a bracket")
@@ -164,7 +163,7 @@ class _Composer:
         return str(event.value)
 
     def forbid(self, event: Any, path: TreePath) -> None:
-        """No anchor, alias or tag: a config says what it means where it means it."""
+        """Report an anchor, alias or tag: each value must be written where it is used."""
         if anchor := event.anchor:
             alias = isinstance(event, events.AliasEvent)
             kind, hint = ("aliases (*", "write it out") if alias else ("anchors (&", "remove it")
@@ -174,7 +173,7 @@ class _Composer:
             self.fault(event, path, f"tags ({name}) are not allowed", "remove it")
 
     def printable(self, event: Any, path: TreePath) -> None:
-        """No control character that came in through an escape: ``"\\0"``."""
+        """Report a control character that was written as an escape: ``"\\0"``."""
         if found := UNPRINTABLE.search(event.value):
             self.fault(event, path, *_unprintable(found[0]))
 

@@ -1,7 +1,7 @@
-"""From the place that pydantic names to the place in the file, walking schema and tree together.
+"""Turn a location of pydantic into a path in the file, by walking schema and tree together.
 
-They differ where a family's member is written short: pydantic says ``optimizer.beta_1``, the file
-may hold ``optimizer: {adam: {beta_1: 2}}``. This file knows annotations and no messages.
+They differ if a family's member is written in short form: pydantic reports ``optimizer.beta_1``,
+the file may hold ``optimizer: {adam: {beta_1: 2}}``. This file knows annotations and no messages.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from backproplab.spec import Family
 
 @dataclass(frozen=True)
 class Cursor:
-    """One value: its path in the file, what stands there, and what the schema says of it."""
+    """One value: its path in the file, its node there, and its annotation in the schema."""
 
     path: TreePath
     node: Any
@@ -36,7 +36,7 @@ class Cursor:
         return cursor
 
     def member(self) -> Cursor:
-        """Inside a family's spelling: the member and its fields; elsewhere this cursor itself."""
+        """The member and its fields, if this is a family's value; else this cursor itself."""
         family = self.annotation
         if not is_family(family):
             return self
@@ -51,25 +51,25 @@ class Cursor:
         return Cursor((*self.path, name), self.node[name], family.members[name])
 
     def below(self, step: str | int) -> TreePath:
-        """The path of a key or item in here; a bare value, ``{dense: 64}``, is its own field."""
+        """The path of a key or item in this value; for a bare value, ``{dense: 64}``, its own."""
         return self.path if self.is_bare() else (*self.path, step)
 
     def is_bare(self) -> bool:
-        """Whether one value stands here in place of a member's fields."""
+        """Whether the file has one value here instead of a member's fields."""
         return _is_model(self.annotation) and not isinstance(self.node, dict | NoneType)
 
     def _child(self, step: str | int) -> Cursor:
         inside = self.member()
         declared = _declared(inside.annotation, step)
         held = _held(inside.node, step)
-        if declared is None and not held:  # a label of pydantic's own, such as a union's branch
+        if declared is None and not held:  # a label that pydantic adds, such as a union's branch
             return self
         node = inside.node if inside.is_bare() else held[0] if held else None
         return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
 
 
 def is_family(annotation: Any) -> TypeGuard[type[Family]]:
-    """Whether a name is expected here, not a plain mapping."""
+    """Whether the annotation is a family, whose values have names."""
     return _is_model(annotation) and issubclass(annotation, Family) and annotation.is_family()
 
 
@@ -92,7 +92,7 @@ def _declared(annotation: Any, step: str | int) -> tuple[Any, tuple[Any, ...]] |
 
 
 def _held(node: Any, step: str | int) -> tuple[Any, ...]:
-    """What the file has at this key or index: one value, or nothing."""
+    """The file's value at this key or index, in a tuple; an empty tuple if there is none."""
     if isinstance(node, dict) and step in node:
         return (node[str(step)],)
     inside = isinstance(node, list) and isinstance(step, int) and step < len(node)

@@ -1,4 +1,4 @@
-"""YAML ⇄ Experiment: a file and command-line words in, a checked experiment out, and back."""
+"""YAML ⇄ Experiment: read a file and command-line words, check them, and write them back."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ OF_SWEEPS = {"base", "grid", "zip", "branches", "parameters"}
 
 
 def load(path: Path | str, *overrides: str) -> Experiment:
-    """The experiment of a YAML file, with ``key.path=value`` words put over it.
+    """The experiment of a YAML file, overridden by ``key.path=value`` words.
 
-    Raises ConfigError with every problem at once, each with file, line and what is valid.
+    Raises ConfigError with all problems, each with file, line and the valid values.
     """
     return read(path, *overrides)[0]
 
 
 def read(path: Path | str, *overrides: str) -> tuple[Experiment, Document]:
-    """``load`` together with the document, which knows where each value stands."""
+    """``load`` together with the document, which knows the position of each value."""
     document = read_yaml(Path(path))
     if OF_SWEEPS & document.tree.keys():
         raise ConfigError(Problem(str(path), "this is a sweep", f"backproplab sweep {path}"))
@@ -43,18 +43,18 @@ def read(path: Path | str, *overrides: str) -> tuple[Experiment, Document]:
     try:
         experiment = Experiment.model_validate(fields)
     except ValidationError as error:
-        told = {problem.where for problem in problems}
+        reported = {problem.where for problem in problems}
         found = problems_of(error, document, Experiment)
-        problems += [problem for problem in found if problem.where not in told]
+        problems += [problem for problem in found if problem.where not in reported]
     if problems:
         raise ConfigError(*sorted(problems, key=_line))
     return experiment, document
 
 
 def located(error: ConfigError, document: Document) -> ConfigError:
-    """The problems that were found while building, with the lines that they come from.
+    """The problems found while building, with the lines that caused them.
 
-    Such a problem starts with the dotted key that it is about.
+    Such a problem starts with the dotted key that it concerns.
     """
     return ConfigError(*[_placed(problem, document) for problem in error.problems])
 
@@ -89,21 +89,21 @@ def _placed(problem: Problem, document: Document) -> Problem:
 
 
 def _line(problem: Problem) -> tuple[bool, int, int]:
-    """The order of the file; what stands on the command line comes last."""
+    """Sort key: the order of the file; problems of the command line come last."""
     place = re.search(r":(\d+):(\d+)$", problem.where)
     return (False, int(place[1]), int(place[2])) if place else (True, 0, 0)
 
 
 def _name_of(path: Path) -> str:
-    """A run's name from its config's: ``exp 1.yaml`` is exp-1; a saved config keeps its own."""
+    """The default name of a run, from its config's file: ``exp 1.yaml`` is exp-1."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")
     slug = re.sub(r"\.{2,}", ".", slug)
     return slug[:80] or "experiment"
 
 
-# libyaml's where PyYAML was built with it: the same text, three times as fast
+# libyaml's dumper if PyYAML has it: the same text, three times as fast
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Block style for mappings, one line for lists of numbers, quotes where text looks odd."""
+    """Block style for mappings, one line for lists of numbers, quotes around unusual text."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,8 +1,8 @@
-"""Command-line words ``key.path=value``, put over a document.
+"""Command-line words ``key.path=value``, applied to a document.
 
 Values are read by the rules of the file: ``learning_rate=1e-3``, ``model.hidden=[64, 32]``,
-``optimizer={name: adam, beta_1: 0.8}``. The order of the words means nothing: a parent is set
-before what is inside it. This file knows no keys; the schema judges them later.
+``optimizer={name: adam, beta_1: 0.8}``. The order of the words does not matter: a parent is set
+before its children. This file knows no keys; the schema checks them later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DECIMAL_COMMA = re.compile(r"([-+]?[0-9]+),([0-9]+)")
 
 
 def apply_overrides(document: Document, words: Sequence[str]) -> Document:
-    """A new document with the words applied. Raises ConfigError with the problems of all words."""
+    """A new document with the words applied. Raises ConfigError with all their problems."""
     problems: list[Problem] = []
     settings: dict[TreePath, tuple[str, Any]] = {}
     for word in words:
@@ -78,7 +78,7 @@ def _parse(word: str) -> tuple[TreePath, Any]:
 
 
 def _refuse_unbracketed(word: str, path: TreePath, text: str) -> None:
-    """No comma and no comment outside quotes and brackets: their meaning would be a guess."""
+    """Refuse a comma or comment outside quotes and brackets: their meaning would be a guess."""
     depth = 0
     for character in (outside := QUOTED.sub("''", text)):
         depth += (character in "[{") - (character in "]}")
@@ -103,7 +103,7 @@ def _refuse_contradiction(
 
 
 def _put(document: Document, path: TreePath, word: str, value: Any) -> None:
-    """Set the value, with the parents that it needs."""
+    """Set the value, and create the parents that it needs."""
     parent: Any = document.tree
     real: TreePath = ()
     for step in path[:-1]:
@@ -129,7 +129,7 @@ def _step(parent: Any, path: TreePath, step: str | int, word: str) -> str | int:
 
 
 def _open(document: Document, parent: Any, path: TreePath, word: str) -> None:
-    """Make sure that a value can hold keys: ``adam`` becomes ``{name: adam}``, nothing ``{}``."""
+    """Make a value able to hold keys: ``adam`` becomes ``{name: adam}``, null ``{}``."""
     step = path[-1]
     value = parent.get(step) if isinstance(parent, dict) else parent[step]
     if isinstance(value, dict | list):
@@ -144,7 +144,7 @@ def _open(document: Document, parent: Any, path: TreePath, word: str) -> None:
 
 
 def _inherit(document: Document, path: TreePath) -> None:
-    """The name stands where the short form stood."""
+    """Give the name the position of the short form that it replaces."""
     place = document.place(path)
     if isinstance(place, str):
         document.words[*path, "name"] = place
@@ -153,7 +153,7 @@ def _inherit(document: Document, path: TreePath) -> None:
 
 
 def _forget(document: Document, path: TreePath) -> None:
-    """Drop the places of what is being replaced."""
+    """Drop the positions of the value being replaced."""
     places: tuple[dict[TreePath, Any], ...] = (document.positions, document.keys, document.words)
     for table in places:
         for old in [known for known in table if known[: len(path)] == path]:

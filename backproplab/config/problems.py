@@ -1,7 +1,7 @@
-"""A pydantic ValidationError, told in our words with the lines of the file.
+"""Problems with our wording and the file's lines, from a pydantic ValidationError.
 
-The wording follows pydantic's error types, not its sentences, so that no version changes it.
-This file knows no YAML and none of the keys.
+The wording depends on pydantic's error types, not its sentences, so that no version changes it.
+This file knows no YAML and no keys.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LENGTHS = {"min_length": ">=", "max_length": "<="}
 
 
 class Finding(NamedTuple):
-    """A fault at a path of the file, of its value or of its key."""
+    """A fault at a path of the file: of the value there, or of its key."""
 
     path: TreePath
     what: str
@@ -54,7 +54,7 @@ def problems_of(
     """One problem for each error, in the order of the file; command-line words come last."""
     root = Cursor((), document.tree, model)
     errors = [e for e in error.errors(include_url=False) if not _follows_from_others(e)]
-    found = [TELLERS.get(e["type"], _value)(e, root) for e in errors]
+    found = [FINDERS.get(e["type"], _value)(e, root) for e in errors]
 
     def order(finding: Finding) -> tuple[bool, Any]:
         place = document.place(finding.path, finding.at_key)
@@ -67,7 +67,7 @@ def problems_of(
 
 
 def _follows_from_others(error: Error) -> bool:
-    """pydantic counts the valid items, so a list of faulty ones is also too short to it."""
+    """True if a list is too short only because pydantic does not count its faulty items."""
     return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
@@ -94,7 +94,7 @@ def _unknown_key(error: Error, root: Cursor) -> Finding:
 
 
 def _further_down(key: str, parent: Cursor) -> str:
-    """``activation`` at the top: it belongs into ``model``."""
+    """A hint if a section has the key: ``activation`` at the top belongs in ``model``."""
     for name, field in parent.annotation.model_fields.items():
         inner = getattr(field.annotation, "model_fields", {})
         if key in inner:
@@ -116,7 +116,7 @@ def _member_form(error: Error, root: Cursor) -> Finding:
 
 
 def _owner(family: Any, fields: Any) -> str:
-    """For ``{beta_1: 0.8}`` or ``{dense: 8, bias: false}``: how to name the member meant."""
+    """For ``{beta_1: 0.8}`` or ``{dense: 8, bias: false}``: how to name the intended member."""
     if not is_family(family) or not isinstance(fields, dict) or not fields:
         return ""
     if named := [key for key in fields if key in family.members]:
@@ -135,7 +135,7 @@ def _literal(error: Error, root: Cursor) -> Finding:
 
 
 def _value(error: Error, root: Cursor) -> Finding:
-    """Every other fault: of type, range, length, or told by a validator of the model."""
+    """Every other fault: of type, range or length, or from a validator of the model."""
     context = error.get("ctx", {})
     below = tuple(filter(None, str(context.get("path", "")).split(".")))
     cursor = root.follow((*error["loc"], *below))
@@ -159,7 +159,7 @@ def _fault(error: Error, context: Mapping[str, Any], cursor: Cursor) -> tuple[st
 
 
 def _limits(signs: Mapping[str, str], cursor: Cursor, context: Mapping[str, Any]) -> str:
-    """``> 0 and <= 10000``: every bound of the field, not only the one that was broken."""
+    """``> 0 and <= 10000``: every bound of the field, not only the violated one."""
     limits = {name: context[name] for name in signs if name in context}
     for constraint in cursor.constraints:
         limits |= {n: getattr(constraint, n) for n in signs if hasattr(constraint, n)}
@@ -168,7 +168,7 @@ def _limits(signs: Mapping[str, str], cursor: Cursor, context: Mapping[str, Any]
 
 
 def _remedy(expected: str, value: Any) -> str:
-    """What to write instead, where it is plain what was meant."""
+    """What to write instead, if the intention is clear; else empty."""
     if isinstance(value, str) and expected.endswith("number") and _is_number(value):
         return "remove the quotes"
     if isinstance(value, float) and expected == "a whole number" and value.is_integer():
@@ -186,7 +186,7 @@ def _is_number(text: str) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-TELLERS: dict[str, Callable[[Error, Cursor], Finding]] = {
+FINDERS: dict[str, Callable[[Error, Cursor], Finding]] = {
     "missing": _missing,
     "extra_forbidden": _unknown_key,
     "unknown_member": _unknown_member,

@@ -1,8 +1,8 @@
-"""Plain (unquoted) YAML scalars, read as YAML 1.2 reads them; what only looks like one is refused.
+"""Plain (unquoted) YAML scalars, read by the rules of YAML 1.2; ambiguous ones are refused.
 
-``1e-3`` is a number and ``on`` is no truth value. Whatever YAML 1.1 would silently turn into
-something else (``010`` into 8, ``1:30`` into 90, ``no`` into false) is an error that says how to
-write it. This file knows single scalars: no keys, no lines.
+``1e-3`` is a number and ``on`` is no truth value. A text that YAML 1.1 would silently convert
+(``010`` into 8, ``1:30`` into 90, ``no`` into false) is an error whose hint shows how to write it.
+This file knows single scalars: no keys, no lines.
 
 Source: YAML 1.2.2, section 10.3 (core schema), without its octal, hexadecimal, NaN and infinity.
 """
@@ -42,7 +42,7 @@ REFUSED = (
     (
         re.compile(r"[-+]?[0-9]+(,[0-9]+)+([eE][-+]?[0-9]+)?"),
         "is not a number",
-        "use a decimal point, and nothing between thousands; a list stands in brackets",
+        "use a decimal point and no thousands separator; put a list in brackets",
     ),
     (
         re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE),
@@ -54,7 +54,7 @@ REFUSED = (
 
 
 def plain(text: str) -> Scalar:
-    """The value of a plain scalar. Raises ConfigError, without a place, if it is refused."""
+    """The value of a plain scalar. Raises ConfigError, without a position, if it is refused."""
     if text in NULLS:
         return None
     if text in TRUTHS:

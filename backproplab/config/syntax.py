@@ -1,6 +1,6 @@
-"""What PyYAML's scanner and parser complain about, in a sentence that a person can act on.
+"""Readable messages for the syntax errors of PyYAML's scanner and parser.
 
-This file knows PyYAML's phrases (6.0) and no configs; a phrase that it does not know is passed on.
+This file knows PyYAML's phrases (6.0) and no configs; an unknown phrase is shown as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import yaml
 QUOTE = "quote the value"
 ONE_LINE = "write 'key: value'; the fault may be in the line above"
 
-# Pattern of "context; problem", what, hint; the first that fits is taken.
+# Pattern of "context; problem", what, hint; the first match is used.
 SENTENCES = (
     (r"character '\\t'", "tabs cannot indent or separate", "use spaces"),
     (r"character (.+) that cannot start", "the character {} cannot start a value", QUOTE),
@@ -55,7 +55,7 @@ SENTENCES = (
     (r"; (.*)", "not valid YAML: {}", "look at this line and the one above"),
 )
 AT_CONTEXT = re.compile(r"found unexpected (end|document)|could not find|expected ',' or")
-"""Here the fault is where PyYAML began, not where it noticed."""
+"""For these the fault is where PyYAML's context starts, not where it found the problem."""
 
 
 def explain(error: yaml.MarkedYAMLError) -> tuple[yaml.Mark | None, str, str]:

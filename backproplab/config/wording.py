@@ -1,4 +1,4 @@
-"""How keys and values are written in a message: short, printable, never a whole container.
+"""Keys and values as text for messages: short, printable, never a whole container.
 
 This file knows neither YAML nor pydantic.
 """
@@ -24,7 +24,7 @@ def quoted(text: str) -> str:
 
 
 def dotted(path: TreePath) -> str:
-    """``model.layers.0.units``: a path as the command line and the messages write it."""
+    """``model.layers.0.units``: a path as written in messages and on the command line."""
     return ".".join(cut(str(s)) if str(s).isprintable() else quoted(str(s)) for s in path)
 
 
@@ -40,5 +40,5 @@ def shown(value: Any) -> str:
 
 
 def command_line(word: str) -> str:
-    """``command line 'epochs=3'``: the place of a value that no file holds."""
+    """``command line 'epochs=3'``: the position of a value that is in no file."""
     return f"command line {quoted(word)}"

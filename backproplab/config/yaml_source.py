@@ -1,7 +1,7 @@
-"""A config file as a Document: its plain tree, and where in the file each value stands.
+"""A config file as a Document: its plain tree, and the position of each value in the file.
 
-What is read is a regular UTF-8 file of at most 1 MiB, looked at before it is opened.
-This file knows no keys: what they mean is the schema's business.
+A config must be a regular UTF-8 file of at most 1 MiB, which is checked before it is opened.
+This file knows no keys; the schema defines their meaning.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ LIMIT = 2**20
 
 @dataclass(frozen=True)
 class Document:
-    """A config before the schema: the tree, and the place of every value.
+    """A config before the schema checks it: the tree, and the position of every value.
 
-    name: the file, as it was typed. positions, keys: (line, column) from 1 of values and keys.
+    name: the file, as typed. positions, keys: (line, column) from 1 of values and keys.
     words: the command-line words that set a value, by its path.
     faults: values that could not be read; they are None in the tree.
     """
@@ -37,9 +37,9 @@ class Document:
     faults: tuple[Problem, ...] = ()
 
     def where(self, path: TreePath, key: bool = False) -> str:
-        """``config.yaml:7:3``, or the word that set it; key: the place of its key, not its value.
+        """``config.yaml:7:3``, or the word that set it; with ``key`` of its key, not its value.
 
-        A path that the config does not have stands at the nearest one around it.
+        For a path that the config does not have, that of its nearest parent.
         """
         place = self.place(path, key)
         if isinstance(place, str):
@@ -59,9 +59,9 @@ class Document:
 
 
 def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
-    """The document in a file. Raises ConfigError for a file or a syntax that cannot be read.
+    """The document in a file. Raises ConfigError for an unreadable file or a syntax error.
 
-    words: keys at the top whose plain value is text, such as ``off``.
+    words: top-level keys whose plain value is text, even ``off``.
     """
     name = str(path)
     try:
@@ -73,13 +73,13 @@ def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
     except OSError as error:
         hint = "check the path and its permissions"
         raise ConfigError(Problem(name, f"cannot be read: {reason(error)}", hint)) from None
-    except ValueError:  # a NUL, or what the file system's encoding cannot write
-        raise ConfigError(Problem(quoted(name), "is no file name", "name a YAML file")) from None
+    except ValueError:  # a NUL, or a character outside the file system's encoding
+        raise ConfigError(Problem(quoted(name), "is not a file name", "name a YAML file")) from None
     return parse_yaml(data, name, words)
 
 
 def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Document:
-    """The document in ``text``. Raises ConfigError for a syntax that cannot be read."""
+    """The document in ``text``. Raises ConfigError for a syntax error."""
     text = text.removeprefix("\ufeff") if isinstance(text, str) else _decode(text, name)
     if len(text) > LIMIT:
         raise _too_large(name)
@@ -98,7 +98,7 @@ def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Doc
 
 
 def _look_at(path: Path) -> None:
-    """Refuse what should not even be opened: a pipe would hang, ``/dev/zero`` never ends."""
+    """Refuse a file that must not be opened: a pipe would hang, ``/dev/zero`` never ends."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         kind = "is a directory" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
@@ -126,10 +126,10 @@ def _too_large(name: str) -> ConfigError:
 
 
 def _nearest(path: Path) -> str:
-    """The names in that folder that are most like the one asked for."""
+    """A hint with the most similar file names in the same folder."""
     try:
         names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
     except OSError:
         return f"there is no folder {path.parent}"
     near = get_close_matches(path.name, sorted(names), n=3, cutoff=0.6)
-    return f"nearest names: {', '.join(near)}" if near else f"nothing like it in {path.parent}"
+    return f"nearest names: {', '.join(near)}" if near else f"no similar name in {path.parent}"

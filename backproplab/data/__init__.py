@@ -1,9 +1,9 @@
-"""Data sets, their splits and scaling, and the order in which examples are visited.
+"""Data sets, their splits and scaling, and the order of the examples in an epoch.
 
 Importing this room registers every data set in ``Dataset.members``.
 """
 
-from backproplab.data import bundled, images, synthetic  # noqa: F401  # registers their members
+from backproplab.data import bundled, images, synthetic  # noqa: F401  # imported to register their members
 from backproplab.data.batching import (
     BatchMode,
     Order,

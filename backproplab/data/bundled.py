@@ -1,6 +1,6 @@
-"""The small real data sets that scikit-learn brings along.
+"""The small real data sets that scikit-learn ships.
 
-Importing scikit-learn takes a second, reading its tables some milliseconds: so the tables are read.
+They are read from its files in a few milliseconds, because importing scikit-learn takes a second.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def _bundle(name: str) -> Any:
 
 
 class BundledClasses(Dataset):
-    """A classification set of scikit-learn, under scikit-learn's name for it.
+    """A classification set of scikit-learn, with scikit-learn's name.
 
-    file: its table, an example a row: the features, then the class. header: lines above it.
+    file: its table; each row is an example: features, then class. header: lines before the rows.
     """
 
     file: ClassVar[str]
@@ -38,7 +38,7 @@ class BundledClasses(Dataset):
         return Source(examples, Task("classification", len(self.labels), self.labels))
 
     def _table(self) -> Array:
-        """scikit-learn's file or, should a later version have it elsewhere, its function."""
+        """The table from scikit-learn's file, or from its function if the file is not there."""
         package = find_spec("sklearn")
         for home in (package and package.submodule_search_locations) or ():
             path = Path(home, "datasets", "data", self.file)

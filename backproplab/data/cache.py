@@ -1,8 +1,8 @@
-"""Arrays that took long to decode, kept in the user's cache folder and mapped into memory.
+"""Arrays that are slow to decode, kept in the user's cache folder and mapped into memory.
 
-An entry is a ``.npy`` file with a seal behind its array: the SHA-256 of what it was made from, and
-the CRC-32 of every byte before. There is one entry a source file, so that a file which changes
-replaces its own. A cache only saves time: whatever is wrong with it, the answer is "not here".
+An entry is a ``.npy`` file with a seal after its array: the SHA-256 of the source's path and state,
+and the CRC-32 of the ``.npy`` bytes. Each source file has one entry, replaced when the file
+changes. A cache only saves time: an unreadable or damaged entry counts as missing.
 This file must not know what the arrays mean or how they are decoded.
 """
 
@@ -35,9 +35,9 @@ def folder() -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is kept of the file ``source`` while its ``state`` is this one.
+    """The cached array of the file ``source``, valid while the file has this ``state``.
 
-    source: its real path. state: whatever is different once the file has changed.
+    source: its real path. state: numbers that change when the file changes.
     """
 
     source: str
@@ -48,7 +48,7 @@ class Entry:
         return folder() / f"{hashlib.sha256(os.fsencode(self.source)).hexdigest()}.npy"
 
     def recall(self) -> Array | None:
-        """The array, read-only and mapped; None if it is not here, of another state or damaged."""
+        """The array, read-only and mapped; None if it is missing, damaged or of another state."""
         with suppress(OSError, ValueError):
             content = np.memmap(self.path, np.uint8, "r").data
             if content[-SEAL:] == self._seal(content[:-SEAL]):
@@ -56,7 +56,7 @@ class Entry:
         return None
 
     def keep(self, array: Array) -> None:
-        """Write the entry, whole or, where that is impossible, not at all."""
+        """Write the entry atomically; do nothing if it cannot be written."""
         file = io.BytesIO()
         np.save(file, array, allow_pickle=False)
         file.write(self._seal(file.getvalue()))

@@ -1,6 +1,6 @@
-"""What a data set is: what it reads or draws, and what training receives.
+"""Data sets: their examples as read or drawn, and the splits that training receives.
 
-This file must not know any particular data set, where its bytes come from, or how it is split.
+This file must not know any particular data set, the source of its bytes, or how it is split.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What a data set reads or draws, before it is split and scaled.
+    """A data set as read or drawn, before it is split and scaled.
 
     test: its own test split, if it has one.
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
@@ -53,7 +53,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What training, validation and testing see."""
+    """The scaled examples for training, validation and testing."""
 
     train: Examples
     validation: Examples | None
@@ -78,11 +78,11 @@ class Splits:
 
 
 class Dataset(Family):
-    """The family of data sets. A member says what to ``read``; ``load`` splits and scales it.
+    """The family of data sets. A member reads its examples; ``load`` splits and scales them.
 
-    validation_split: share of the examples that is kept out of training for validation; 0: none.
-    test_split: the same for testing; only for sets that bring no test examples of their own.
-    standardize: every input feature to mean 0 and variance 1, measured on the training split.
+    validation_split: share of the examples used for validation, not for training; 0: none.
+    test_split: the same for testing; only for sets without test examples of their own.
+    standardize: scale every input feature to mean 0 and variance 1 on the training split.
     """
 
     brings_test: ClassVar[bool] = False
@@ -92,7 +92,7 @@ class Dataset(Family):
     standardize: bool = True
 
     def read(self, generator: np.random.Generator) -> Source:
-        """All examples of the set, with ``generator`` (stream ``data``) as the only chance."""
+        """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
 
     @model_validator(mode="after")
@@ -110,7 +110,7 @@ class Dataset(Family):
 class RegressionDataset(Dataset):
     """A data set with real targets.
 
-    standardize_targets: every target column to mean 0 and variance 1 on the training split;
+    standardize_targets: scale every target column to mean 0 and variance 1 on the training split;
     losses are then in units of the targets' standard deviation.
     """
 

@@ -1,9 +1,9 @@
-"""The IDX files of MNIST and its kin: unsigned bytes behind a header of big-endian sizes.
+"""IDX files, as of MNIST: unsigned bytes after a header of big-endian sizes.
 
 Format: magic ``00 00 08 d`` for d dimensions, d sizes of four bytes, then the bytes, row by row;
-plain or gzip, told apart by content. A file is believed only as far as its bytes go: nothing is
-allocated on a header's word. What was long to decode is decoded once (``cache.py``). This file
-must not know what the numbers mean.
+plain or gzip, recognized by content. Memory is allocated only for bytes that the file has, not for
+the sizes in its header. Large gzip files are decoded once (``cache.py``). This file must not know
+what the numbers mean.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from backproplab.errors import DataError, Problem, reason
 
 GZIP = b"\x1f\x8b"
 CHUNK = 2**20  # bytes
-WORTH_KEEPING = 2**20  # bytes; fewer are decoded in a few milliseconds
+WORTH_KEEPING = 2**20  # bytes; fewer take only a few milliseconds to decode
 
 
 def read_idx(path: Path, dimensions: int) -> Array:
-    """The bytes that ``path`` holds: uint8 with the given number of dimensions, maybe read-only.
+    """The bytes in ``path``: uint8 with ``dimensions`` axes, possibly read-only.
 
-    Raises DataError for anything but a whole, sound, regular file of at least one example.
+    Raises DataError unless it is a complete, undamaged, regular file with at least one example.
     """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
@@ -46,7 +46,7 @@ def read_idx(path: Path, dimensions: int) -> Array:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """A pipe without a writer would be waited for."""
+    """Open without blocking: opening a pipe without a writer would wait."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -68,9 +68,9 @@ def _read(file: io.BufferedReader, dimensions: int) -> Array:
 
 
 def _state(file: io.BufferedReader) -> tuple[int, ...]:
-    """What changes with a file's bytes: its place on the disk, its length and its times.
+    """Numbers that change when the file's bytes change: its inode, length and times.
 
-    A program can set back the time of modification, but not the one of the last change (ctime).
+    A program can set back the modification time (mtime), but not the change time (ctime).
     """
     now = os.fstat(file.fileno())
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
@@ -85,9 +85,9 @@ def _parse(file: io.BufferedIOBase, dimensions: int) -> Array:
     while chunk := file.read(min(CHUNK, length - len(data))):
         data += chunk
     if len(data) < length:
-        raise ValueError(f"its header promises {length} bytes of data, it has {len(data)}")
-    if file.read(1):  # and, at the end of gzip, its checksum
-        raise ValueError(f"its header promises {length} bytes of data, it has more")
+        raise ValueError(f"its header declares {length} bytes of data, it has {len(data)}")
+    if file.read(1):  # at the end of gzip this also checks its checksum
+        raise ValueError(f"its header declares {length} bytes of data, it has more")
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: where their four files are, and what they hold."""
+"""MNIST and Fashion-MNIST: finding and reading their four files."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ VARIABLE = "BACKPROPLAB_DATA"
 
 
 class ImageFiles(Dataset):
-    """Gray images in four IDX files (plain or ``.gz``), with 10 000 test images of their own.
+    """Gray images in four IDX files (plain or ``.gz``), two of them with 10 000 test images.
 
     path: the folder of the files. Empty: ``$BACKPROPLAB_DATA/<name>``, ``$BACKPROPLAB_DATA``, then
-    the folder of Debian's package. Inputs come flat; without ``standardize`` they are in 0 … 1.
+    the folder of Debian's package. Inputs are flat; without ``standardize`` they are in 0 … 1.
     """
 
     brings_test: ClassVar[bool] = True
@@ -40,12 +40,12 @@ class ImageFiles(Dataset):
         train_images, train_labels, test_images, test_labels = self._find()
         train, test = self._pair(train_images, train_labels), self._pair(test_images, test_labels)
         if train.inputs.shape[1:] != test.inputs.shape[1:]:
-            raise _fault(test_images, f"its images are not of the size of those in {train_images}")
+            raise _fault(test_images, f"its images differ in size from those in {train_images}")
         task = Task("classification", len(self.labels), self.labels)
         return Source(train, task, test=test, unit=255.0)
 
     def _pair(self, images: Path, labels: Path) -> Examples:
-        """The images, flat, and their labels: as many of one as of the other."""
+        """The images, flat, and their labels. Raises DataError unless there is one label each."""
         inputs, targets = read_idx(images, 3), read_idx(labels, 1)
         if len(inputs) != len(targets):
             raise _fault(labels, f"{len(targets)} labels, but {len(inputs)} images in {images}")
@@ -55,7 +55,7 @@ class ImageFiles(Dataset):
         return Examples(inputs.reshape(len(inputs), -1), targets.astype(np.int64))
 
     def _find(self) -> list[Path]:
-        """The four files, all in one folder: the first that has them."""
+        """The four files, from the first folder that has them all."""
         folders = list(self._folders())
         for folder in folders:
             present = _names(folder)
@@ -64,7 +64,7 @@ class ImageFiles(Dataset):
                 return [folder / choice for choice in choices if choice]
         raise DataError(str(Problem(
             f"data set {self.name}",
-            f"none of the folders {', '.join(map(str, folders))} holds all of {', '.join(FILES)}"
+            f"none of the folders {', '.join(map(str, folders))} has all of {', '.join(FILES)}"
             " (plain or .gz)",
             f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER",
         )))  # fmt: skip
@@ -102,4 +102,4 @@ def _names(folder: Path) -> set[str]:
 
 
 def _fault(where: Path, what: str) -> DataError:
-    return DataError(str(Problem(str(where), what, "get the four files again from one place")))
+    return DataError(str(Problem(str(where), what, "get all four files again from one source")))

@@ -15,9 +15,9 @@ from backproplab.streams import stream
 def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     """The splits of ``dataset`` under the root ``seed``; real arrays are of ``dtype``.
 
-    What is drawn depends on the stream ``data``, who goes where on the stream ``split``. Means
-    and deviations are measured on the training split alone. Raises ConfigError for a split that
-    would be empty, DataError for files that cannot be used.
+    Examples are drawn from the random stream ``data``, and assigned to splits by the stream
+    ``split``. Means and deviations are measured on the training split alone. Raises ConfigError
+    for a split that would be empty, DataError for unusable files.
     """
     source = dataset.read(stream(seed, "data"))
     examples, regression = source.examples, source.task.kind == "regression"
@@ -43,20 +43,22 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
 
 
 def _split(dataset: Dataset, source: Source, generator: np.random.Generator) -> list[Array]:
-    """The rows of the training, validation and test split; classes keep their shares."""
+    """The rows of the training, validation and test splits, stratified by class."""
     n = len(source.examples)
     shares = {name: getattr(dataset, name) for name in ("validation_split", "test_split")}
     sizes = [int(n * share + 0.5) for share in shares.values()]
     if sum(sizes) >= n:
-        raise _empty(f"{' and '.join(shares)}: none of {n} examples is left to train on", "less")
+        raise _empty(f"{' and '.join(shares)}: none of {n} examples is left to train on", "smaller")
     regression = source.task.kind == "regression"
     classes = np.zeros(n, np.int64) if regression else source.examples.targets
     parts = partition(classes, sizes, generator)
     for (name, share), rows in zip(shares.items(), parts[1:], strict=True):
         if share and not len(rows):
-            raise _empty(f"{name}: {share:g} of {n} examples is none", "more")
+            raise _empty(f"{name}: {share:g} of {n} examples is none", "larger")
     return parts
 
 
 def _empty(what: str, direction: str) -> ConfigError:
-    return ConfigError(Problem("", f"data.{what}", f"ask for {direction}, or use more examples"))
+    return ConfigError(
+        Problem("", f"data.{what}", f"set a {direction} share, or use more examples")
+    )

@@ -1,8 +1,8 @@
-"""The data sets of the TensorFlow Playground, drawn as its page draws them.
+"""The data sets of the TensorFlow Playground, with the distributions of its web page.
 
 Source: https://github.com/tensorflow/playground, ``src/dataset.ts``. The page's random numbers
-are JavaScript's, so distributions are reproduced, not points. Its labels −1 and +1 are classes 0
-and 1.
+are JavaScript's, so distributions are reproduced, not points. Its labels −1 and +1 become classes
+0 and 1.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ Features = Annotated[
 
 
 def expand(points: Array, features: tuple[Feature, ...]) -> Array:
-    """The chosen features of ``points`` ``(n, 2)``: what the network sees, ``(n, features)``."""
+    """The network's inputs ``(n, features)``: the chosen features of ``points`` ``(n, 2)``."""
     return np.stack([FEATURES[feature](*points.T) for feature in features], axis=1)
 
 
 class Playground(Dataset):
-    """Points of the plane, seen through ``features``; as on the page, not standardized.
+    """Points of the plane, given as ``features``; not standardized, as on the page.
 
-    noise: the page's slider, 0 to 50, divided by 100; what it moves differs from set to set.
-    features: which functions of x1 and x2 are the inputs, in this order; at least one, no twins.
+    noise: the page's slider (0 to 50) divided by 100; each set states its effect.
+    features: the functions of x1 and x2 that are the inputs, in this order; distinct, at least one.
     """
 
     samples: Samples = 500
@@ -61,7 +61,7 @@ class Playground(Dataset):
 
 
 class PlaygroundClasses(Playground):
-    """A set that ``draw``s points ``(n, 2)`` and tells which are positive ``(n,)``."""
+    """A set whose ``draw`` returns points ``(n, 2)`` and whether each is positive ``(n,)``."""
 
     def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         raise NotImplementedError
@@ -72,12 +72,12 @@ class PlaygroundClasses(Playground):
         return Source(examples, Task("classification", 2, ("-1", "+1")))
 
     def _halves(self) -> Array:
-        """True for the first half of the samples (the larger one), which is drawn first."""
+        """``(n,)`` booleans: True for the first half of the samples, which has the odd one."""
         return np.arange(self.samples) < (self.samples + 1) // 2
 
 
 class Circle(PlaygroundClasses, name="circle"):
-    """A disc of radius 2.5 within a ring of radii 3.5 to 5; noise flips labels near the edge."""
+    """A disc of radius 2.5 inside a ring of radii 3.5 to 5; noise flips labels near the edge."""
 
     def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         inside = self._halves()
@@ -88,7 +88,7 @@ class Circle(PlaygroundClasses, name="circle"):
 
 
 class Xor(PlaygroundClasses, name="xor"):
-    """Positive where x1 and x2 have the same sign; no point within 0.3 of an axis."""
+    """Positive if x1 and x2 have the same sign; no point within 0.3 of an axis."""
 
     def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         points = generator.uniform(-5, 5, (self.samples, 2))
@@ -125,7 +125,7 @@ def _polar(r: Array, angle: Array) -> Array:
 
 
 class PlaygroundSurface(Playground, RegressionDataset):
-    """A surface over the square [−6, 6]²; noise moves the place where the height is read."""
+    """A surface over the square [−6, 6]²; noise moves the point at which the height is computed."""
 
     samples: Samples = 1200
 
@@ -149,7 +149,7 @@ class Plane(PlaygroundSurface, name="plane"):
 
 
 class Bumps(PlaygroundSurface, name="bumps"):
-    """Six cones of radius 2 and height ±1 in two rows, signs alternating (``reg-gauss``)."""
+    """Six cones of radius 2 and height ±1 in two rows, with alternating signs (``reg-gauss``)."""
 
     def height(self, points: Array) -> Array:
         centers = np.array([(x1, x2) for x2 in (2.5, -2.5) for x1 in (-4.0, 0.0, 4.0)])

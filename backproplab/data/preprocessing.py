@@ -1,7 +1,7 @@
-"""Splitting and scaling of plain arrays; knows neither data sets nor files.
+"""Splitting and scaling of plain arrays; this file knows no data sets and no files.
 
-Rows are taken and scaled a few at a time, in float64 and within the processor's cache, so that
-neither the rows of a split nor their float64 values ever exist as a whole.
+Rows are copied and scaled a few at a time, in float64 and within the processor's cache, so that
+a split is never held in memory as a whole in float64.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import DTypeLike
 
 from backproplab.arrays import Array
 
-BLOCK = 4096  # rows that are summed up by themselves: part of what the sums' last bits depend on
-PIECE = 2**16  # numbers at once: half a MiB of float64
+BLOCK = 4096  # rows summed separately; the last bits of the sums depend on it
+PIECE = 2**16  # numbers processed at once: half a MiB of float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Scaler:
         return cls(mean, np.where(constant, 1.0, np.sqrt(variance)))
 
     def __call__(self, x: Array, rows: Array, dtype: DTypeLike) -> Array:
-        """The ``rows`` of ``x``, scaled: computed in float64 and cast to ``dtype`` at the end."""
+        """The ``rows`` of ``x``, scaled: computed in float64, then cast to ``dtype``."""
         result = np.empty((len(rows), *x.shape[1:]), dtype)
         length = _piece(x)
         for part, scaled in zip(_parts(rows, length), _parts(result, length), strict=True):
@@ -59,14 +59,16 @@ def _sum(x: Array, rows: Array, mean: Array | None = None) -> Array:
             if mean is not None:
                 terms -= mean
                 terms *= terms
-            terms[0] += carried  # NumPy adds row after row: the bits of one sum over the block
+            terms[0] += (
+                carried  # NumPy adds row by row, so the bits equal those of one sum over the block
+            )
             carried = terms.sum(axis=0)
         total += carried
     return total
 
 
 def _piece(x: Array) -> int:
-    """Rows to take at once."""
+    """The number of rows processed at once."""
     return max(1, min(BLOCK, PIECE // math.prod(x.shape[1:])))
 
 
@@ -75,12 +77,13 @@ def _parts(rows: Array, length: int) -> Iterator[Array]:
 
 
 def apportion(counts: Array, sizes: Sequence[int]) -> Array:
-    """How many examples of each class (``counts``) go to each held-out part (``sizes``).
+    """The number of examples of each class for each held-out part, as ``(parts, classes)``.
 
-    Largest remainders: the ideal ``counts · size / n`` is rounded down, and what is missing to
-    ``size`` goes to the classes that lost most. Every class keeps one example for training, so
-    that a part may stay smaller than its ``size`` when classes are rare. Needs ``sum(sizes) < n``;
-    returns ``(parts, classes)``, each entry less than 1 away from the ideal.
+    counts: examples of each class. sizes: examples of each part, with ``sum(sizes) < n``.
+    Largest-remainder method: the ideal ``counts · size / n`` is rounded down, and the classes with
+    the largest remainders get one more until ``size`` is reached. Every class keeps one example
+    for training, so a part may stay smaller than its ``size`` if classes are rare. Each entry
+    differs from the ideal by less than 1.
     """
     n = int(counts.sum())
     parts = [counts * size // n for size in sizes]
@@ -98,7 +101,7 @@ def apportion(counts: Array, sizes: Sequence[int]) -> Array:
 def partition(classes: Array, sizes: Sequence[int], generator: np.random.Generator) -> list[Array]:
     """Shuffled, stratified index arrays: training first, then a part for each of ``sizes``.
 
-    classes: ``(n,)`` labels whose shares every part keeps; all equal for a plain random split.
+    classes: ``(n,)`` labels, whose proportions every part keeps; all equal: a plain random split.
     """
     present, counts = np.unique(classes, return_counts=True)
     shuffled = generator.permutation(len(classes))

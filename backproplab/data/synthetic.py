@@ -1,4 +1,4 @@
-"""Data sets drawn from a formula, where the right answer is known."""
+"""Data sets drawn from a formula, so that the true function is known."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Deviation = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class Moons(Dataset, name="moons"):
-    """Two interleaving half circles with normal noise: scikit-learn's ``make_moons``.
+    """Two interleaved half circles with normal noise: scikit-learn's ``make_moons``.
 
-    (cos t, sin t) and (1 − cos t, ½ − sin t) for t evenly from 0 to π.
+    (cos t, sin t) and (1 − cos t, ½ − sin t) for t evenly spaced from 0 to π.
     """
 
     samples: Samples = 500
@@ -38,7 +38,7 @@ class Moons(Dataset, name="moons"):
 
 
 class Curve(RegressionDataset):
-    """y = f(x) with normal noise of deviation ``noise``, x uniform: one input, one output."""
+    """y = f(x) for uniform x, with normal noise of standard deviation ``noise``."""
 
     noise: Deviation = 0.0
     standardize: bool = False

@@ -1,8 +1,8 @@
-"""The chain rule, shown on the library's own graph: of an expression, and of a network's update.
+"""Explain the chain rule on the library's own graph: of an expression, or of a network's update.
 
     explanation = of_expression("(a + b) * (b + 1)", ["a=2", "b=1"])
 
-``report`` is what is said, in sections; ``drawing`` is the graph. Formats are one file each.
+``report`` holds the text in sections, ``drawing`` the graph. Each output format has its own file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Explanation", "Report", "Section", "Table", "of_config", "of_express
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is said and what is drawn."""
+    """The text and the graph of an explanation."""
 
     report: Report
     drawing: Drawing
@@ -41,7 +41,7 @@ class Explanation:
 
 
 def of_expression(text: str, words: Sequence[str] = ()) -> Explanation:
-    """Explain a formula at the point that ``words`` (NAME=VALUE) give. Raises ConfigError."""
+    """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError."""
     parsed = parse(text)
     if not parsed.variables:
         raise ConfigError("the expression has no variable to differentiate by: try x**2 x=3")
@@ -51,8 +51,11 @@ def of_expression(text: str, words: Sequence[str] = ()) -> Explanation:
 
 
 def of_config(path: Path, overrides: Sequence[str] = ()) -> Explanation:
-    """Explain one update of a config's network by one example. Raises ConfigError, DataError."""
-    from backproplab.explain import network, update  # the training stack, for this alone
+    """The explanation of a config's first update on one example.
+
+    Raises ConfigError, DataError.
+    """
+    from backproplab.explain import network, update  # loads the training stack
 
     done = update.of_config(path, overrides)
     return Explanation(network.report_of(done), network.drawing_of(done))

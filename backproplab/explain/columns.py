@@ -1,7 +1,7 @@
-"""Columns of slots: an order within each that crosses few arrows, heights that keep them straight.
+"""Order and heights of the slots in each column of a drawing: few crossings, straight arrows.
 
-The two sweeps of a layered layout, see layout.py. This file knows no drawing: a slot is a width, a
-height and its neighbors in the columns beside.
+These are the last two steps of the layered layout in layout.py. This file does not know the
+drawing: a slot is a width, a height and its neighbors in the adjacent columns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROUNDS = 24
 
 @dataclass
 class Slot:
-    """A place in a layer: of a box, or of an arrow that passes (``box`` is None)."""
+    """A place in a layer, for a box or for an arrow that passes through (``box`` is None)."""
 
     layer: int
     width: float
@@ -29,7 +29,7 @@ class Slot:
 
 
 def order(columns: list[list[Slot]]) -> None:
-    """Sort each column by the mean place of its neighbors, to and fro; keep the best found."""
+    """Sort columns by their neighbors' mean place, in both directions; keep the best order."""
     best, fewest = [list(column) for column in columns], _crossings(columns)
     for turn in range(ROUNDS):
         there = columns if turn % 2 == 0 else columns[::-1]
@@ -53,7 +53,7 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
 
 
 def _crossings(columns: Sequence[Sequence[Slot]]) -> int:
-    """How many pairs of arrows cross between neighboring columns: inversions of their ends."""
+    """The number of arrow pairs that cross between adjacent columns: inversions of their ends."""
     total = 0
     for left, right in pairwise(columns):
         place = {id(slot): i for i, slot in enumerate(right)}
@@ -67,7 +67,7 @@ def _crossings(columns: Sequence[Sequence[Slot]]) -> int:
 
 
 def settle(columns: Sequence[Sequence[Slot]]) -> None:
-    """Move every slot towards the mean height of its neighbors, as far as the others allow."""
+    """Move every slot towards the mean height of its neighbors, as far as the gaps allow."""
     for column in columns:
         _settle_one(column, [0.0] * len(column))
     for turn in range(ROUNDS):
@@ -78,13 +78,13 @@ def settle(columns: Sequence[Sequence[Slot]]) -> None:
 
 
 def _settle_one(column: Sequence[Slot], wanted: Sequence[float]) -> None:
-    """The heights nearest to the ``wanted`` ones that keep the order and the gaps.
+    """Set the heights nearest to the ``wanted`` ones that keep the order and the gaps.
 
-    Least squares under y[i+1] - y[i] ≥ distance: isotonic regression of what is wanted less the
+    Least squares under y[i+1] - y[i] ≥ distance: isotonic regression of ``wanted`` minus the
     distances, by pooling adjacent violators. Arrows weigh more, so that long ones are straight.
     """
     offsets = list(accumulate((_distance(a, b) for a, b in pairwise(column)), initial=0.0))
-    pools: list[tuple[float, float, int]] = []  # (mean, weight, how many)
+    pools: list[tuple[float, float, int]] = []  # (mean, weight, number of slots)
     for slot, want, offset in zip(column, wanted, offsets, strict=True):
         mean, weight, size = want - offset, 1.0 if slot.box is not None else 4.0, 1
         while pools and pools[-1][0] > mean:

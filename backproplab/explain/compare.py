@@ -18,7 +18,7 @@ STEP = float(np.cbrt(np.finfo(np.float64).eps))
 
 @dataclass(frozen=True)
 class Comparison:
-    """df/d``variable``; a numeric value of NaN means that a neighbor of the point has no value."""
+    """df/d``variable``; ``numeric`` is NaN if the function has no value at a point used by it."""
 
     variable: str
     numeric: float
@@ -27,7 +27,7 @@ class Comparison:
 
 
 def compare(expression: Expression, values: Mapping[str, float], seen: Trace) -> list[Comparison]:
-    """The derivative by each variable, three ways."""
+    """The derivative with respect to each variable, computed in three ways."""
     symbolic = derivatives(seen.root, seen.names, values)
     return [
         Comparison(

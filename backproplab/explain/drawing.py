@@ -1,8 +1,7 @@
-"""Drawing: boxes and arrows with their texts, before anyone has decided where they go.
+"""Drawing: boxes and arrows with their texts, without positions.
 
-SVG, DOT and the text of Markdown draw the same boxes, in the same colors. A constant gets a box of
-its own at each use: it has no gradient to add up, and a long arrow across the picture would say
-nothing.
+SVG, DOT and Markdown show the same boxes. A constant gets a new box at each use: it has no
+gradient to add up, and a long arrow from a shared box would show nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ FILLS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Box:
-    """key: unique in the drawing. value, gradient: may be empty."""
+    """One box; ``key`` is unique in the drawing, ``value`` and ``gradient`` may be empty."""
 
     key: str
     kind: Kind
@@ -39,7 +38,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """source, target: numbers of boxes. label: the gradient that flows back along it."""
+    """From box ``source`` to box ``target`` (indexes); ``label`` is the gradient flowing back."""
 
     source: int
     target: int
@@ -48,7 +47,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Boxes in an order in which arrows lead onward only."""
+    """Boxes in topological order: each arrow leads to a later box."""
 
     title: str
     boxes: tuple[Box, ...]
@@ -91,5 +90,5 @@ def _constant(name: str, boxes: list[Box]) -> Box:
 
 
 def short(value: float) -> str:
-    """Six significant digits: what fits into a box."""
+    """The value with six significant digits, which fit into a box."""
     return f"{value:.6g}"

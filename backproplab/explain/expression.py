@@ -1,6 +1,6 @@
 """Expression: a formula as a list of steps, and its value on the library's graph.
 
-It knows no text; parse.py reads one.
+parse.py makes one from text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Expression:
-    """A parsed text: its steps, inputs first, the result last, and the column of each."""
+    """A parsed text: its steps (inputs first, the result last), and each one's column in it."""
 
     text: str
     steps: tuple[Step, ...]
@@ -34,11 +34,11 @@ class Expression:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The names that need a value, in the order in which they appear."""
+        """The names that need a value, in the order of their first use."""
         return tuple(step.word for step in self.steps if step.kind == "variable")
 
     def evaluate(self, values: Mapping[str, Any]) -> list[Tensor]:
-        """The tensor of each step, with a tracked leaf for each variable. It may not be finite."""
+        """The tensor of each step; variables are tracked leaves. Values may be infinite or NaN."""
         results: list[Tensor] = []
         with np.errstate(all="ignore"):
             for step in self.steps:
@@ -52,5 +52,5 @@ class Expression:
         if step.kind == "variable":
             return Tensor(np.float64(values[step.word]), None, True)
         function = functions.find(step.word)
-        assert function is not None, "the parser lets no other name through"
+        assert function is not None, "the parser refuses unknown names"
         return function(*[results[i] for i in step.inputs])

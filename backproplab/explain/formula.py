@@ -1,7 +1,7 @@
 """Graphs written as formulas: ``c * d``, ``2 * x``, ``1 - f * f``.
 
-It also writes derivatives: a rule of the autograd is made of ops, so its graph *is* the formula of
-the local derivative. No table of derivatives is needed, and a new op explains itself.
+Derivatives are written in the same way: a rule of the autograd is made of ops, so its graph *is*
+the formula of the local derivative. No table of derivatives is needed, also not for a new op.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from backproplab.autograd import Tensor
 from backproplab.autograd.graph import is_number, nodes, number
 from backproplab.explain.expression import Expression
 
-SUM, PRODUCT, MINUS, POWER, ATOM = range(5)  # how tightly a formula holds together
+SUM, PRODUCT, MINUS, POWER, ATOM = range(5)  # precedence, lowest first
 INFIX = {
     "add": ("+", SUM),
     "subtract": ("-", SUM),
@@ -29,7 +29,7 @@ INFIX = {
 def course_names(
     expression: Expression, tensors: Sequence[Tensor], order: Sequence[Tensor]
 ) -> dict[int, str]:
-    """Leaves as they are written; steps c, d, e, … and the result f, as the course does."""
+    """Names by tensor id: leaves as written, steps c, d, e, …, the result f, as in the course."""
     pairs = list(zip(expression.steps, tensors, strict=True))
     names = {id(x): number(x.item()) for x in order if is_number(x)}
     names |= {id(x): step.word for step, x in pairs if step.kind != "call" and step.word}
@@ -46,7 +46,7 @@ def course_names(
 
 @dataclass(frozen=True)
 class Derivative:
-    """∂(a step) / ∂(one of its inputs): the formula, and the number at the point."""
+    """∂(a step) / ∂(one of its inputs): the formula, and its value at the point."""
 
     formula: str
     value: float
@@ -81,7 +81,7 @@ def write(root: Tensor, names: Mapping[int, str]) -> str:
 
 
 def write_step(tensor: Tensor, names: Mapping[int, str]) -> str:
-    """The formula of ``tensor`` in terms of its inputs, ``c * d``; of a leaf its name."""
+    """The formula of ``tensor`` in terms of its inputs, ``c * d``; for a leaf its name."""
     if tensor.node is None:
         return names[id(tensor)]
     return _step(tensor, {id(x): _atom(names[id(x)]) for x in tensor.node.inputs})[0]
@@ -92,7 +92,7 @@ def _atom(name: str) -> tuple[str, int]:
 
 
 def _step(tensor: Tensor, written: Mapping[int, tuple[str, int]]) -> tuple[str, int]:
-    """(formula, how tightly it holds) of one step, from those of its inputs."""
+    """(formula, precedence) of one step, from those of its inputs."""
     node = tensor.node
     assert node is not None, "leaves are named"
     inputs = [written[id(x)] for x in node.inputs]
@@ -100,7 +100,7 @@ def _step(tensor: Tensor, written: Mapping[int, tuple[str, int]]) -> tuple[str, 
         return _infix(*INFIX[node.op.name], *inputs)
     if node.op.name == "negative":
         return _minus(inputs[0])
-    if node.op.name == "where" and is_number(node.inputs[0]):  # a choice that is made already
+    if node.op.name == "where" and is_number(node.inputs[0]):  # a constant condition
         return inputs[1] if node.inputs[0].item() else inputs[2]
     return f"{node.op.name}({', '.join(text for text, _ in inputs)})", ATOM
 

@@ -1,7 +1,7 @@
-"""Which functions an expression may call: the differentiable elementwise ones, by their op's name.
+"""The functions that an expression may call: differentiable elementwise ones, by their op's name.
 
-Nothing is listed. A function of the registry is tried on a few numbers: it belongs here if it
-takes one or two of them, treats each entry by itself, and keeps the graph. So a new op can be
+There is no list. Each function of the registry is tried on a few numbers: it may be called if it
+takes one or two arrays, treats each entry by itself, and keeps the graph. So a new op can be
 called as soon as it is declared.
 """
 
@@ -34,7 +34,7 @@ def known() -> list[str]:
 
 @cache
 def arity(function: Callable[..., Any]) -> int:
-    """How many numbers the function takes: 1 or 2, or 0 if it is not of this kind."""
+    """The number of its arguments, 1 or 2; 0 if an expression may not call the function."""
     count = _arrays_taken(function)
     return count if count in (1, 2) and _elementwise(function, count) else 0
 
@@ -49,7 +49,7 @@ def _arrays_taken(function: Callable[..., Any]) -> int:
 
 
 def _elementwise(function: Callable[..., Any], count: int) -> bool:
-    """True if the result has the graph, changes something, and is the results of the entries."""
+    """True if the result is tracked, differs from x, and equals the results entry by entry."""
     arrays = [TRIAL, TRIAL[::-1, ::-1] + 0.2][:count]
     try:
         with np.errstate(all="ignore"):
@@ -58,7 +58,7 @@ def _elementwise(function: Callable[..., Any], count: int) -> bool:
                 function(*[Tensor(x[index], None, True) for x in arrays])
                 for index in np.ndindex(TRIAL.shape)
             ]
-    except Exception:  # it asks for settings, for matrices, for whole numbers: not for numbers
+    except Exception:  # it needs settings, matrices or whole numbers
         return False
     if not all(isinstance(y, Tensor) and y.tracked for y in (whole, *entries)):
         return False

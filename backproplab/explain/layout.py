@@ -1,10 +1,10 @@
-"""Layout: where boxes, labels and arrows of a drawing go, in layers from left to right.
+"""Layout: the positions of a drawing's boxes, labels and arrows, in layers from left to right.
 
-After Sugiyama, Tagawa and Toda 1981: layers, an order within each that crosses few arrows, then
-heights that keep arrows straight. An arrow takes a slot of its own in every layer that it passes,
-and every other layer is for labels only, so nothing can lie on anything else.
+Method of Sugiyama, Tagawa and Toda 1981: choose layers, order each layer for few crossings, then
+choose heights that keep arrows straight. An arrow takes a slot in every layer that it passes, and
+every second layer holds labels only, so nothing overlaps.
 
-This file knows sizes and places, in pixels, and no format.
+Sizes and positions are in pixels. This file knows no output format.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from itertools import accumulate, pairwise
 from backproplab.explain.columns import Slot, order, settle
 from backproplab.explain.drawing import Drawing
 
-LETTER, LINE = 7.9, 17.0  # a letter of the monospaced 13 px font, a line of text
-PAD, MARGIN = 10.0, 24.0  # in a box, around all
+LETTER, LINE = 7.9, 17.0  # width of a letter (monospaced, 13 px), height of a line
+PAD, MARGIN = 10.0, 24.0  # inside a box, around the drawing
 REACH = 26.0  # between columns, where arrows bend
 
 Point = tuple[float, float]
@@ -25,7 +25,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Its center and its size."""
+    """A rectangle by its center and size."""
 
     x: float
     y: float
@@ -41,8 +41,10 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Layout:
-    """boxes: in the drawing's order. labels: the room of each arrow's label.
-    routes: the points that each arrow goes through, from box to box."""
+    """A rectangle for each box and each arrow's label, in the drawing's order.
+
+    routes: the points that each arrow passes, from box to box.
+    """
 
     boxes: list[Rectangle]
     labels: list[Rectangle]
@@ -52,7 +54,7 @@ class Layout:
 
 
 def arrange(drawing: Drawing) -> Layout:
-    """Give every box, label and arrow its place."""
+    """The positions of all boxes, labels and arrows."""
     layers = _layers(drawing)
     boxes = [
         Slot(
@@ -73,7 +75,7 @@ def arrange(drawing: Drawing) -> Layout:
 
 
 def _layers(drawing: Drawing) -> list[int]:
-    """Each box as far left as its inputs allow; then leaves as far right as their first use."""
+    """The layer of each box: as far left as inputs allow; leaves just before their first use."""
     layers = [0] * len(drawing.boxes)
     first_use: dict[int, int] = {}
     entered = {arrow.target for arrow in drawing.arrows}
@@ -86,7 +88,7 @@ def _layers(drawing: Drawing) -> list[int]:
 
 
 def _chain(source: Slot, target: Slot, label: str) -> list[Slot]:
-    """The slots that an arrow passes; the first holds its label, right behind the source."""
+    """The slots that an arrow passes; the first, right after the source, holds its label."""
     chain = [
         Slot(
             layer,
@@ -112,7 +114,7 @@ def _columns(slots: Sequence[Slot]) -> list[list[Slot]]:
 def _places(
     boxes: Sequence[Slot], chains: Sequence[Sequence[Slot]], columns: Sequence[Sequence[Slot]]
 ) -> Layout:
-    """Columns as wide as their widest slot; all shifted to begin at the margin."""
+    """The layout in pixels: columns as wide as their widest slot, all starting at the margin."""
     widths = [max((slot.width for slot in column), default=0.0) for column in columns]
     starts = list(accumulate((width + REACH for width in widths), initial=MARGIN))
     everything = [slot for column in columns for slot in column]

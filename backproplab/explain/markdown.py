@@ -1,4 +1,4 @@
-"""A report in Markdown, with the graph as text: something that a student can hand in."""
+"""A report in Markdown, with the graph as text, so that a student can hand it in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from backproplab.explain.report import Report, Section, Table
 
 
 def render(report: Report, drawing: Drawing) -> str:
-    """The Markdown text. What could be read as markup stands in code."""
+    """The Markdown text. Text that could be read as markup is put in code spans."""
     graph = Section("The graph, from the result down", text_graph(drawing))
     parts = [f"# `{report.title}`"]
     for section in (graph, *report.sections):
@@ -16,7 +16,7 @@ def render(report: Report, drawing: Drawing) -> str:
 
 
 def text_graph(drawing: Drawing) -> list[str]:
-    """A line for each box, under the box that it leads to; inputs that are shared come once."""
+    """A line for each box, indented below the box it leads to; a shared box is expanded once."""
     inputs: list[list[int]] = [[] for _ in drawing.boxes]
     for arrow in drawing.arrows:
         inputs[arrow.target].append(arrow.source)

@@ -1,4 +1,4 @@
-"""An update of a network as a report and as a drawing: every number of a small one, else norms."""
+"""Report and drawing of one update of a network: every number of a small network, else norms."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
 
-EVERY_NUMBER = 60  # parameters of a network that is shown whole
-FEW, IN_A_BOX = 10, 4  # entries that are shown of a larger one, and in a drawing
+EVERY_NUMBER = 60  # a network with at most this many parameters is shown in full
+FEW, IN_A_BOX = 10, 4  # largest array shown in full, in entries: of a larger network, in a box
 
 
 def report_of(update: Update) -> Report:
-    """Forward layer by layer, backward with the chain rule of each, the optimizer's step."""
+    """The report: forward layer by layer, backward by the chain rule, the optimizer's step."""
     parts = update.parts
     e, count = parts.experiment, update.network.size
     limit = EVERY_NUMBER if count <= EVERY_NUMBER else FEW
@@ -81,7 +81,7 @@ def _chain(place: Place, after: Value, limit: int) -> str:
 
 
 def _moved(update: Update) -> Table:
-    """Every parameter: old, gradient, new."""
+    """A row for each parameter: old value, gradient, new value."""
     rows: list[tuple[str, ...]] = []
     for name, p in update.parameters.items():
         for index in np.ndindex(p.old.shape):
@@ -91,7 +91,7 @@ def _moved(update: Update) -> Table:
 
 
 def _norms(update: Update) -> Table:
-    """Every tensor of parameters: how long it was, its gradient, and the step that it took."""
+    """A row for each parameter tensor: norms of its old value, its gradient and its step."""
     rows: list[tuple[str, ...]] = [
         (name, str(p.old.shape), _norm(p.old), _norm(p.gradient), _norm(p.new - p.old))
         for name, p in update.parameters.items()
@@ -101,7 +101,7 @@ def _norms(update: Update) -> Table:
 
 
 def shown(array: Array, limit: int, digits: int = 6) -> str:
-    """Every number if there are no more than ``limit``, else shape and norm."""
+    """The array as text: every number if there are at most ``limit``, else shape and norm."""
     if array.size > limit:
         return f"{array.shape} of norm {_norm(array)}"
     style: Any = {"all": lambda value: f"{value:.{digits}g}"}

@@ -1,8 +1,7 @@
-"""Expressions: text to a list of steps, by ``ast`` and a whitelist; Python evaluates none of it.
+"""Parse an expression into steps with ``ast`` and a whitelist; Python never evaluates the text.
 
-Equal subexpressions are one step: ``(a + b) * (a + b)`` adds once and squares by a product. This
-file knows no derivatives. Sizes are limited before any work is done, so that a hostile text costs
-nothing.
+Equal subexpressions are one step: ``(a + b) * (a + b)`` adds once and multiplies the sum by
+itself. Sizes are limited before any work is done, so that a hostile text costs nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ KINDS = {
 
 
 def parse(text: str, where: str = "expression") -> Expression:
-    """The expression that ``text`` writes.
+    """The expression written in ``text``.
 
-    ``where`` names the text in errors. Raises ConfigError with the column of what is not allowed.
+    ``where`` names the text in errors. Raises ConfigError with the column of the fault.
     """
     text = text.strip()
     _check_size(text, where)
@@ -49,7 +48,7 @@ def parse(text: str, where: str = "expression") -> Expression:
 
 
 def _check_size(text: str, where: str) -> None:
-    """Refuse what is too long, nested too deep or no formula, before Python's parser sees it."""
+    """Refuse a text that is too long, nested too deep or no formula, before Python parses it."""
     if not text:
         _refuse(where, 1, "empty", "write a formula, such as (a + b) * (b + 1)")
     if len(text) > LENGTH:
@@ -79,7 +78,7 @@ def _refuse(where: str, column: int, what: str, hint: str = "") -> NoReturn:
 
 
 class _Reader:
-    """Turns a syntax tree into steps; a step that is there already is used again."""
+    """Turns a syntax tree into steps; an equal step is reused."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
@@ -131,10 +130,9 @@ class _Reader:
         function = functions.find(name)
         if function is None:
             hint = (
-                did_you_mean(name, functions.known())
-                or f"{COMMON} and the other elementwise ops are"
+                did_you_mean(name, functions.known()) or f"use {COMMON} or another elementwise op"
             )
-            self.refuse(node, f"{name[:40]!r} is no function that can be differentiated", hint)
+            self.refuse(node, f"{name[:40]!r} is not a differentiable function", hint)
         wanted = functions.arity(function)
         if len(arguments) != wanted:
             numbers = "one number" if wanted == 1 else "two numbers"
@@ -154,7 +152,7 @@ class _Reader:
         return self.index[step]
 
     def column(self, node: ast.expr) -> int:
-        """ast counts bytes of UTF-8, people count characters."""
+        """The node's column in characters, from 1; ast counts bytes of UTF-8."""
         return len(self.text.encode()[: node.col_offset].decode()) + 1
 
     def refuse(self, node: ast.expr, what: str, hint: str = "") -> NoReturn:
@@ -162,6 +160,6 @@ class _Reader:
 
 
 def _kind(node: ast.expr) -> str:
-    """What the user wrote, in words: ``attribute``, ``list comp``, ``this operator``."""
+    """The kind of node in words: ``attribute``, ``list comp``, ``this operator``."""
     plain = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
     return KINDS.get(type(node), plain)

@@ -1,6 +1,6 @@
-"""Report: what ``explain`` says, as sections of lines and tables.
+"""Report: the text of ``explain``, as sections of lines and tables.
 
-The terminal and Markdown show the same report; this file knows neither.
+The terminal and Markdown show the same report; this file knows no output format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from backproplab.explain.compare import Comparison, relative_difference
 from backproplab.explain.drawing import short
 from backproplab.explain.trace import PATHS, Edge, Trace, product
 
-FORMULA = 150  # characters of a symbolic derivative that are still read
+FORMULA = 150  # characters after which a symbolic derivative is cut
 SUSPECT = 1e-4  # a relative difference that truncation and rounding do not explain
 
 
@@ -39,7 +39,7 @@ class Report:
 
 
 def of_trace(trace: Trace, comparisons: list[Comparison]) -> Report:
-    """Forward, backward edge by edge, the paths to each variable, and the three ways."""
+    """The report of an expression: forward, backward, paths, the derivative in three ways."""
     f = trace.result.name
     return Report(
         trace.title,
@@ -48,7 +48,7 @@ def of_trace(trace: Trace, comparisons: list[Comparison]) -> Report:
             Section(
                 f"Backward: from d{f}/d{f} = 1, by the chain rule along each edge", backward(trace)
             ),
-            Section("Paths: a product along each, their sum is the derivative", paths(trace)),
+            Section("Paths: a product along each; their sum is the derivative", paths(trace)),
             Section("Three ways to the same derivative", three_ways(trace, comparisons)),
             Section("Symbolic derivatives", formulas(trace, comparisons)),
         ],
@@ -77,12 +77,12 @@ def backward(trace: Trace) -> Table:
         flow = f"{short(target.gradient)} * {local} = {short(edge.gradient)}"
         slope = f"d{target.name}/d{source.name}"
         rows.append((f"{target.name} -> {source.name}", edge.rule, f"{slope} = {written}", flow))
-    headers = ("edge", "rule", "local derivative", "gradient that it passes on")
+    headers = ("edge", "rule", "local derivative", "gradient passed on")
     return Table(headers, rows, headers)
 
 
 def paths(trace: Trace) -> list[str]:
-    """For each variable every path with its product, and the sum; of too many only the sum."""
+    """Each variable's paths with their products and sum; only the sum above ``PATHS`` paths."""
     lines: list[str] = []
     for i in trace.variables:
         node, count = trace.nodes[i], trace.path_counts[i]
@@ -115,7 +115,7 @@ def _term(value: float) -> str:
 
 
 def three_ways(trace: Trace, comparisons: list[Comparison]) -> Table:
-    """Numeric, symbolic, backprop, and how far the first two are off the last, relatively."""
+    """The derivatives in three ways; "off by" is the relative difference to backprop's."""
     headers = ("derivative", "numeric", "off by", "symbolic", "off by", "backprop")
     rows: list[tuple[str, ...]] = []
     for c in comparisons:
@@ -132,7 +132,7 @@ def _difference(a: float, b: float) -> str:
 
 
 def formulas(trace: Trace, comparisons: list[Comparison]) -> list[str]:
-    """The symbolic derivatives, cut where they grow too long to read; and what looks wrong."""
+    """The symbolic derivatives, cut if long, and a warning if numeric and backprop differ."""
     lines = []
     for c in comparisons:
         text = c.symbolic.formula

@@ -9,7 +9,7 @@ from itertools import pairwise
 from backproplab.explain.drawing import FILLS, GRADIENT, INK, LINES, VALUE, Box, Drawing
 from backproplab.explain.layout import LETTER, LINE, MARGIN, Layout, Point, Rectangle, arrange
 
-HEADER = 34.0  # the title above, and as much for the legend below
+HEADER = 34.0  # height of the title above, and of the legend below
 
 
 def render(drawing: Drawing) -> str:
@@ -40,7 +40,7 @@ def render(drawing: Drawing) -> str:
 
 
 def _body(drawing: Drawing, layout: Layout) -> Iterator[str]:
-    """Arrows first, then what must be readable on top of them."""
+    """The arrows, then labels and boxes, so that these are drawn over the arrows."""
     for route in layout.routes:
         yield (
             f'<path d="{_curve(route)}" fill="none" stroke="{LINES}" stroke-width="1.3"'
@@ -81,7 +81,7 @@ def _text(
 
 
 def _curve(route: Sequence[Point]) -> str:
-    """Through the points, level at each: straight across a column, an S between two."""
+    """A path through the points, horizontal at each: straight in a column, an S between two."""
     words = [f"M{route[0][0]:.1f} {route[0][1]:.1f}"]
     for (x0, y0), (x1, y1) in pairwise(route):
         middle = (x0 + x1) / 2

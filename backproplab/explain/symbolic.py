@@ -1,7 +1,7 @@
-"""The derivative as a formula, by SymPy: a third opinion beside the numeric one and backprop's.
+"""The derivative as a SymPy formula, to compare with the numeric derivative and backprop's.
 
-The only file that imports SymPy, and only when it is asked: without the extra ``symbolic`` the
-column says how to get it.
+Only this file imports SymPy, and only when it is called. Without the extra ``symbolic`` the column
+shows how to install it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from backproplab.autograd import Tensor
 from backproplab.autograd.graph import inputs_of, nodes
 
 INSTALL = "install SymPy: pip install 'backproplab[symbolic]'"
-SIZE = 250  # operations of a formula; a derivative may have its square
+SIZE = 250  # most operations of a formula; its derivative may have the square of that
 DIGITS = 30  # of the exact evaluation, before it is rounded to a float
-PRECISE = 8  # a constant with more digits than that is no fraction that somebody wrote
+PRECISE = 8  # a constant with more digits stays a float, not a fraction
 
 
 @dataclass(frozen=True)
 class Symbolic:
-    """A derivative's formula and its value at the point; without a value, why there is none."""
+    """A derivative's formula and value at the point; or why there is no formula, and None."""
 
     formula: str
     value: float | None = None
@@ -70,7 +70,7 @@ def _derivative(formula: Any, name: str, values: Mapping[str, float]) -> Symboli
 
 
 def _obstacle(root: Tensor) -> str:
-    """Why there can be no formula; "" if there can."""
+    """Why no formula can be written; "" if one can."""
     if find_spec("sympy") is None:
         return INSTALL
     sizes: dict[int, int] = {}
@@ -78,7 +78,7 @@ def _obstacle(root: Tensor) -> str:
         if tensor.node is not None and tensor.node.op.name not in _forms():
             return f"no formula for {tensor.node.op.name}"
         sizes[id(tensor)] = 1 + sum(sizes[id(x)] for x in inputs_of(tensor))
-    size = sizes[id(root)]  # of the formula as text, where nothing is shared
+    size = sizes[id(root)]  # of the formula as text, which repeats shared parts
     return f"{size:,} terms: too long to write" if size > SIZE else ""
 
 
@@ -98,7 +98,7 @@ def _forms() -> dict[str, Callable[..., Any]]:
     import sympy as s
 
     def where(condition: Any, a: Any, b: Any) -> Any:
-        return a if condition else b  # the branch that is taken at the point
+        return a if condition else b  # the branch taken at the point
 
     def cbrt(x: Any) -> Any:
         third = s.Rational(1, 3)

@@ -1,7 +1,7 @@
-"""Trace: everything that a forward and a backward pass compute of one expression, as plain data.
+"""Trace: all values of a forward and a backward pass of one expression, as plain data.
 
-The numbers come from the library's own graph and its own reverse sweep; this file only reads them.
-It knows no output format.
+The numbers come from the library's own graph and backward pass; this file only reads them. It
+knows no output format.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from backproplab.errors import ConfigError, Problem
 from backproplab.explain.expression import Expression
 from backproplab.explain.formula import course_names, local_derivative, write_step
 
-PATHS = 64  # the most that are written out
+PATHS = 64  # the most paths that are written out
 RULES = {
     **dict.fromkeys(("add", "subtract", "negative"), "sum"),
     "multiply": "product",
@@ -43,11 +43,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """From a node to one that uses it.
+    """An edge from a node to a node that uses it.
 
-    source, target: numbers of nodes. rule: sum, product, quotient, power, choice, or "chain: sin'".
-    formula, local: ∂target/∂source, written and as a number.
-    gradient: df/dtarget times it; None where the source is a constant, to which none flows.
+    source, target: indexes of nodes. rule: sum, product, quotient, power, choice, or "chain: sin'".
+    formula, local: ∂target/∂source, as text and as a number.
+    gradient: df/dtarget times ``local``; None if the source is a constant.
     """
 
     source: int
@@ -62,7 +62,7 @@ class Edge:
 class Trace:
     """The graph of an expression at a point; nodes with inputs first, the result last.
 
-    root, names: the autograd's graph, and the name of each of its tensors.
+    root, names: the autograd's graph, and the name of each of its tensors by id.
     """
 
     text: str
@@ -82,12 +82,12 @@ class Trace:
 
     @property
     def variables(self) -> list[int]:
-        """The numbers of the variables' nodes, in the order of the text."""
+        """The indexes of the variables' nodes, in the order of the text."""
         return [i for i, node in enumerate(self.nodes) if node.kind == "variable"]
 
     @cached_property
     def outgoing(self) -> list[list[Edge]]:
-        """For each node its edges towards the result, those of a constant left out."""
+        """For each node its edges towards the result, without those of constants."""
         found: list[list[Edge]] = [[] for _ in self.nodes]
         for edge in self.edges:
             if edge.gradient is not None:
@@ -96,7 +96,7 @@ class Trace:
 
     @cached_property
     def path_counts(self) -> list[int]:
-        """For each node the number of paths to the result: the sum over those it leads to."""
+        """For each node the number of paths to the result: the sum over its successors."""
         counts = [0] * len(self.nodes)
         counts[-1] = 1
         for i in reversed(range(len(self.nodes) - 1)):

@@ -1,7 +1,7 @@
-"""One update of a network by one example, with every number: forward, backward, the optimizer.
+"""One update of a network on one example, with every number: forward, backward, optimizer step.
 
-The network, the gradient and the step are the library's own; this file keeps what passes by. An
-activation inside a layer is taken as a step of its own, so that pre-activations are seen.
+The library's own network, gradient and optimizer compute it; this file records the values. An
+activation inside a layer becomes a separate step, so that pre-activations are shown.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from backproplab.streams import stream
 
 @dataclass(frozen=True)
 class Value:
-    """What a step of the network makes, of one example, and dL/d(it).
+    """The output of one step of the network for one example, and the loss's gradient by it.
 
-    slope: f'(z), where the step is an activation f of z.
+    slope: f'(z) if the step is an activation f of z, else None.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A tensor of weights: before the update, its gradient, and after it."""
+    """A weight tensor before and after the update, and its gradient."""
 
     old: Array
     gradient: Array
@@ -47,7 +47,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Update:
-    """values: the input, then what each of the ``steps`` makes of the one before."""
+    """One update; ``values`` holds the input, then the output of each of the ``steps``."""
 
     parts: Parts
     network: Network
@@ -65,7 +65,7 @@ class Update:
 
 
 def of_config(path: Path, overrides: Sequence[str]) -> Update:
-    """The first update of a config's network, by its first training example alone.
+    """The first update of a config's network, on its first training example alone.
 
     Raises ConfigError, DataError.
     """
@@ -100,7 +100,7 @@ def update(parts: Parts) -> Update:
 
 
 def opened(network: Network) -> Network:
-    """The same network, with each layer's activation as a place of its own: ``tanh(dense_1)``."""
+    """The same network, with each layer's activation as a separate place: ``tanh(dense_1)``."""
     places: list[Place] = []
     for place in network.places:
         activation = getattr(place.layer, "activation", Linear())
@@ -114,7 +114,7 @@ def opened(network: Network) -> Network:
 
 
 def _slope(place: Place, x: Tensor, y: Tensor) -> Array | None:
-    """f'(x) of an activation y = f(x): each entry depends on its own alone."""
+    """f'(x) of an activation y = f(x), which is elementwise; None for other layers."""
     if not isinstance(place.layer, Activation):
         return None
     (slope,) = backward(y, Tensor(np.ones_like(y.value)), [x])

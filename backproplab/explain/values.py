@@ -15,7 +15,7 @@ from backproplab.explain.parse import CONSTANTS, parse
 def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float]:
     """A number for each variable, from words NAME=VALUE; a value may be a formula without names.
 
-    Raises ConfigError with every problem at once.
+    Raises ConfigError with all problems.
     """
     problems: list[Problem] = []
     values: dict[str, float] = {}
@@ -29,7 +29,7 @@ def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float
             values[name] = _value(name, text)
         except ConfigError as error:
             problems += error.problems
-            values[name] = 0.0  # it is told already: not missing
+            values[name] = 0.0  # already reported: not missing
     missing = [name for name in expression.variables if name not in values]
     if missing:
         point = " ".join(f"{name}=1" for name in missing)
@@ -44,11 +44,11 @@ def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float
 def _name_problem(
     expression: Expression, values: dict[str, float], name: str, equals: bool
 ) -> tuple[str, str] | None:
-    """(what is wrong with the word, what to do), if anything is."""
+    """(what is wrong with the word, what to do); None if it is right."""
     if not equals:
         return "expected NAME=VALUE", "put the expression in quotes"
     if name in CONSTANTS:
-        return f"{name} is the constant {CONSTANTS[name]}", "take another name for a variable"
+        return f"{name} is the constant {CONSTANTS[name]}", "choose another name for the variable"
     if name not in expression.variables:
         near = did_you_mean(name, expression.variables)
         return f"the expression has no variable '{name[:40]}'", near

@@ -1,6 +1,6 @@
 """Networks: layers, activations, initializers, losses, metrics, one flat vector of weights."""
 
-from backproplab.nn import (  # noqa: F401  # imported to be members of Layer
+from backproplab.nn import (  # noqa: F401  # imported to register their layers
     convolution,
     normalization,
     pooling,

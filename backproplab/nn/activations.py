@@ -1,4 +1,4 @@
-"""Activations: the nonlinearities, each a layer of its own and a value for ``activation:``."""
+"""Activations: elementwise functions, each usable as a layer and as a value of ``activation:``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backproplab.spec import NonNegative
 
 
 class Activation(Layer, family=True):
-    """An elementwise function of the tensor before it."""
+    """An elementwise function of the previous layer's output."""
 
     function: ClassVar[Any]
 

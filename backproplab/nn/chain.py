@@ -1,6 +1,6 @@
-"""Layers one after the other: their names, the shapes that they meet, their part of the weights.
+"""A chain of layers: their names, the shapes of their inputs and outputs, and their weights.
 
-This file must not know where weights are kept, nor any particular layer.
+This file must not know where weights are stored, or any particular layer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backproplab.streams import Chance
 
 @dataclass(frozen=True)
 class Place:
-    """One layer in its chain: ``dense_2`` and the shapes that it meets there."""
+    """One layer in a chain, with its name (``dense_2``), input shape and output shape."""
 
     name: str
     layer: Layer
@@ -28,24 +28,24 @@ class Place:
 
     @cached_property
     def weights(self) -> dict[str, Weight]:
-        """Its arrays, by the layer's own names for them."""
+        """The layer's arrays by their names in the layer."""
         return self.layer.weights(self.input_shape)
 
     @property
     def parameters(self) -> int:
-        """How many numbers a gradient moves."""
+        """The number of trainable weights."""
         return sum(prod(w.shape) for w in self.weights.values() if w.trainable)
 
     def apply(self, weights: Weights, x: Tensor, generator: Chance | None) -> Tensor:
-        """The layer's function, with its own part of the chain's ``weights``."""
+        """The layer's output for ``x``; ``weights`` are those of the whole chain."""
         own = {name: weights[f"{self.name}/{name}"] for name in self.weights}
         return self.layer.apply(own, x, Pass(self.input_shape, generator))
 
 
 def chain(layers: Iterable[Layer], shape: Shape, source: str = "the data") -> tuple[Place, ...]:
-    """Name the layers (dense_1, relu_1, dense_2) and pass the shapes through them.
+    """The layers with names (dense_1, relu_1, dense_2) and shapes, for inputs of ``shape``.
 
-    source: where inputs of ``shape`` come from, for the message.
+    source: the origin of the inputs, for the message.
     Raises ShapeError with the path of the layer whose input does not fit.
     """
     places: list[Place] = []
@@ -70,7 +70,7 @@ def named_weights(places: Iterable[Place]) -> dict[str, Weight]:
 
 
 def _placed(error: ShapeError | GraphError, position: int, name: str, got: str) -> ShapeError:
-    """The error with its place; one that a chain inside the layer has placed keeps its words."""
+    """The error with the layer's path; the text of an inner chain's error is kept."""
     here = f"layers.{position}"
     if isinstance(error, GraphError):
         return ShapeError(f"{name}: {error}, {got}", path=here)

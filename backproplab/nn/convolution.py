@@ -22,7 +22,7 @@ def _is_size(value: Any, least: int) -> bool:
 
 
 def _numbers(value: Any) -> int | tuple[int, ...]:
-    """One message for a union: pydantic would give one for each of its branches."""
+    """Validate by hand, for one message: pydantic reports each branch of a union."""
     if _is_size(value, 1):
         return value
     if isinstance(value, list | tuple) and value and all(_is_size(n, 1) for n in value):
@@ -51,11 +51,11 @@ Padding = Annotated[
 
 
 class Convolution(Layer):
-    """activation(conv(x, kernel) + bias), the kernel sliding over the axes before the channels.
+    """activation(conv(x, kernel) + bias); the kernel slides over the axes before the channels.
 
-    kernel, stride, dilation: one number, or one for each axis.
-    padding: ``valid`` (none), ``same`` (as many results as inputs, at stride 1), or so many zeros
-        on either side.
+    kernel, stride, dilation: one number for all axes, or one for each axis.
+    padding: ``valid`` (none), ``same`` (at stride 1 the output has the input's size), or the
+        number of zeros on each side.
     """
 
     rank: ClassVar[int]
@@ -87,7 +87,7 @@ class Convolution(Layer):
         return kernel | ({"bias": Weight((self.filters,), Zeros())} if self.bias else {})
 
     def footprint(self, shape: Shape) -> int:
-        """The result, and what the windows see."""
+        """Numbers kept for an example: the result, and a copy of every window."""
         *counts, filters = self.output_shape(shape)
         return prod(counts) * (filters + prod(self.windows.size) * shape[-1])
 

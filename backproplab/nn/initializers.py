@@ -1,4 +1,4 @@
-"""Initializers: how the weights of a layer begin.
+"""Initializers: distributions of a layer's first weights.
 
 A weight of shape (units_in, units_out) has fan_in = units_in and fan_out = units_out.
 """
@@ -15,9 +15,9 @@ from backproplab.spec import Family, Positive
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(fan_in, fan_out): how many weights a unit sums over, and how many units it feeds.
+    """(fan_in, fan_out): the number of a unit's inputs, and of the units that it feeds.
 
-    For a convolution (…, kernel, channels_in, channels_out) the kernel counts in both.
+    For a convolution (…kernel, channels_in, channels_out) the kernel's size multiplies both.
     """
     if len(shape) < 2:
         return (prod(shape), prod(shape))
@@ -33,14 +33,14 @@ class Initializer(Family):
 
 
 class Zeros(Initializer, name="zeros"):
-    """All zeros. Units of a layer then stay equal: right for biases, wrong for weights."""
+    """All zeros, for biases. As weights they would keep all units of a layer equal."""
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
 
 
 class Ones(Initializer, name="ones"):
-    """All ones: the scales of normalization."""
+    """All ones, for the scales of normalization."""
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.ones(shape)
@@ -65,7 +65,7 @@ class Uniform(Initializer, name="uniform"):
 
 
 class Scaled(Initializer):
-    """Zero mean and variance scale / n, n counted from the fans."""
+    """Zero mean and variance scale / n, where ``count`` computes n from the fans."""
 
     scale: ClassVar[float]
 
@@ -123,7 +123,7 @@ class LecunUniform(ScaledUniform, name="lecun_uniform"):
 
 
 class LecunNormal(ScaledNormal, name="lecun_normal"):
-    """N(0, 1 / fan_in): LeCun et al. 1998; the one that SELU asks for."""
+    """N(0, 1 / fan_in): LeCun et al. 1998; SELU requires it."""
 
     scale = 1.0
 

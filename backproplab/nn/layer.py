@@ -1,4 +1,4 @@
-"""Layer: a frozen description with its shapes, its weights and its function; it holds no arrays."""
+"""Layer: a frozen description of a layer's shapes, weights and function; it holds no arrays."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Weights = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Weight:
-    """One array of a layer: its shape and how it begins (None: as the model says).
+    """One array of a layer: its shape and its initializer (None: the model's).
 
-    trainable: False for a statistic, which no gradient moves; the layer itself writes to it.
+    trainable: False for a statistic, which the layer updates instead of the optimizer.
     """
 
     shape: Shape
@@ -30,9 +30,9 @@ class Weight:
 
 @dataclass(frozen=True)
 class Pass:
-    """What a layer is told of the pass that it is in.
+    """What a layer knows about the current forward pass.
 
-    shape: of one example's input.  generator: what chance is drawn from; None in evaluation.
+    shape: of one example's input.  generator: the random source; None in evaluation.
     """
 
     shape: Shape
@@ -44,19 +44,19 @@ class Pass:
 
     @property
     def pooled(self) -> tuple[int, ...]:
-        """The axes between a population's and the features': the batch's and the spatial ones."""
+        """The batch and spatial axes, counted from the end: all but population and features."""
         return tuple(range(-len(self.shape) - 1, -1))
 
     def spread(self, weight: Tensor) -> Tensor:
-        """A weight (…, features) as (…, 1, …, 1, features), to meet (…, batch, *shape)."""
+        """A weight (…, features) as (…, 1, …, 1, features), to broadcast to (…, batch, *shape)."""
         return expand_dims(weight, axis=self.pooled)
 
 
 class ShapeError(ValueError):
-    """A layer cannot take such inputs.
+    """A layer cannot take inputs of this shape.
 
     what: what it needs, after the layer's name: ``takes (units,)``.  hint: what to do next.
-    path: where the layer stands, ``layers.2``; empty until a chain says so.
+    path: of the layer, ``layers.2``; empty until a chain sets it.
     """
 
     def __init__(self, what: str, hint: str = "", path: str = "") -> None:
@@ -71,11 +71,11 @@ class Layer(Family):
 
     @property
     def mixes_examples(self) -> bool:
-        """True if, in training, the result for an example depends on the others of its batch."""
+        """True if, in training, an example's result depends on the other examples of its batch."""
         return False
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape of one example's result. ShapeError if such an input makes no sense."""
+        """The shape of one example's result. Raises ShapeError if ``shape`` does not fit."""
         return shape
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
@@ -83,9 +83,9 @@ class Layer(Family):
         return {}
 
     def footprint(self, shape: Shape) -> int:
-        """About how many numbers a forward pass keeps for an example."""
+        """The approximate number of values that a forward pass keeps for one example."""
         return prod(self.output_shape(shape))
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
-        """The layer's function."""
+        """The layer's output for the inputs ``x`` and its own ``weights``."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The layers between flat features: dense, dropout, embedding."""
+"""Layers for flat features: dense, dropout, embedding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backproplab.spec import Count, Fraction
 class Dense(Layer, name="dense"):
     """activation(x W + b): W of shape (units_in, units), b of shape (units,).
 
-    x: (…, batch, units_in). Without an ``initializer`` the model's one draws W; b begins at zero.
+    x: (…, batch, units_in). Without an ``initializer`` the model's draws W; b starts at zero.
     """
 
     units: Count
@@ -48,9 +48,9 @@ class Dense(Layer, name="dense"):
 
 
 class Dropout(Layer, name="dropout"):
-    """In training each entry is 0 with probability ``rate``, else scaled by 1 / (1 - rate).
+    """In training, sets entries to 0 with probability ``rate``; scales others by 1 / (1 - rate).
 
-    In evaluation it is the identity. Srivastava et al. 2014, in the inverted form.
+    In evaluation it is the identity. Inverted form of Srivastava et al. 2014.
     """
 
     rate: Fraction
@@ -64,9 +64,9 @@ class Dropout(Layer, name="dropout"):
 
 
 class Embedding(Layer, name="embedding"):
-    """A row of ``table`` (vocabulary, units) for each whole number of a sequence.
+    """The row of ``table`` (vocabulary, units) for each whole number of a sequence.
 
-    x: (…, batch, length), numbers from 0 to vocabulary - 1; the result (…, batch, length, units).
+    x: (…, batch, length), with numbers from 0 to vocabulary - 1. Result: (…, batch, length, units).
     """
 
     vocabulary: Count
@@ -99,5 +99,5 @@ whole_numbers = primitive(
     into(_whole_numbers),
     vjp=[None],
     samples=sample(lambda rng: (np.rint(10 * rng.standard_normal((3, 4))),)),
-    doc="The integers that x holds; DataError if it holds anything else.",
+    doc="x as integers; raises DataError if an entry is not a whole number.",
 )

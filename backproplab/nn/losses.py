@@ -1,7 +1,7 @@
-"""Losses: what training lowers. Each gives one number an example; the loop takes the mean.
+"""Losses, which training minimizes. Each gives one number per example; the loop takes the mean.
 
-A loss also knows how many outputs it needs for a task, how the targets are written for it, and
-which class the outputs mean.
+A loss also defines the number of outputs that it needs for a task, the encoding of the targets,
+and the class that outputs predict.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from backproplab.task import Task
 
 
 class Loss(Family):
-    """A function of outputs (…, batch, units) and targets, to (…, batch)."""
+    """A function from outputs (…, batch, units) and encoded targets to losses (…, batch)."""
 
     def problem(self, task: Task) -> str:
-        """Why this loss cannot serve the task; empty if it can."""
+        """Why this loss does not fit the task; empty if it does."""
         return ""
 
     def resolve(self, task: Task) -> Loss:
@@ -29,21 +29,21 @@ class Loss(Family):
         return self
 
     def units(self, task: Task) -> int:
-        """How many outputs the network needs."""
+        """The number of outputs that the network needs."""
         return task.outputs
 
     def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
-        """The targets as the loss takes them: classes become one-hot rows."""
+        """The targets in the form that the loss takes: classes as one-hot rows."""
         if task.kind == "regression":
             return targets.astype(dtype, copy=False)
         return np.equal(targets[:, None], np.arange(task.outputs)).astype(dtype)
 
     def decide(self, outputs: Array) -> Array:
-        """The class that the outputs mean, (…, batch): the first with the largest output.
+        """The predicted classes (…, batch): the first with the largest output.
 
-        Of outputs with a NaN it is one of them, whichever.
+        If an output is NaN, the class is unspecified.
         """
-        if outputs.shape[-1] == 2:  # several times as fast
+        if outputs.shape[-1] == 2:  # several times as fast as argmax
             return (outputs[..., 1] > outputs[..., 0]).astype(np.int64)
         return np.argmax(outputs, axis=-1)
 
@@ -52,7 +52,7 @@ class Loss(Family):
 
 
 class Auto(Loss, name="auto"):
-    """From the task: softmax cross-entropy, binary cross-entropy for two classes, mse."""
+    """The task's usual loss: softmax or (two classes) binary cross-entropy, mse for regression."""
 
     def resolve(self, task: Task) -> Loss:
         if task.kind == "regression":
@@ -67,7 +67,7 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
 
     def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
-        """The labels, checked once here: a replayed step does not look again."""
+        """The labels, checked once here, because a replayed step does not check them."""
         if len(targets) and not 0 <= targets.min() <= targets.max() < task.outputs:
             raise DataError(f"labels from {targets.min()} to {targets.max()}, the data are {task}")
         return targets

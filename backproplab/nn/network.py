@@ -1,4 +1,4 @@
-"""Model: what a config says of the network. Network: its chain of layers, as a function."""
+"""Model: the network's section of a config. Network: its chain of layers, as a function."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from backproplab.streams import Chance
 
 @dataclass(frozen=True)
 class Network:
-    """A chain of layers. Calling it is its forward pass; the weights are handed in."""
+    """A chain of layers. Calling it with weights and inputs is a forward pass."""
 
     places: tuple[Place, ...]
     initializer: Initializer
@@ -34,9 +34,9 @@ class Network:
     def chain(
         cls, layers: tuple[Layer, ...], input_shape: Shape, initializer: Initializer
     ) -> Network:
-        """The network of these layers, named, for inputs of ``input_shape``.
+        """The network of these layers, with names, for inputs of ``input_shape``.
 
-        Raises ConfigError that names the layer whose input does not fit.
+        Raises ConfigError with the path of the layer whose input does not fit.
         """
         try:
             return cls(chain(layers, input_shape), initializer)
@@ -64,23 +64,23 @@ class Network:
 
     @property
     def mixes_examples(self) -> bool:
-        """True if, in training, the result for an example depends on the others of its batch."""
+        """True if, in training, an example's result depends on the other examples of its batch."""
         return any(place.layer.mixes_examples for place in self.places)
 
     @property
     def footprint(self) -> int:
-        """About how many numbers a forward pass keeps for an example, its inputs included."""
+        """The approximate number of values kept for one example in a forward pass, with inputs."""
         kept = (place.layer.footprint(place.input_shape) for place in self.places)
         return prod(self.input_shape) + sum(kept)
 
     @property
     def largest_product(self) -> int:
-        """Operations an example in the largest matrix product of a dense layer."""
+        """Operations per example in the largest matrix product of a dense layer."""
         dense = (p for p in self.places if isinstance(p.layer, Dense))
         return max((2 * prod(p.input_shape) * prod(p.output_shape) for p in dense), default=0)
 
     def parameters(self, dtype: Any, population: tuple[int, ...] = ()) -> ParameterVector:
-        """Room for the weights and the statistics, all zero."""
+        """A vector for the weights and the statistics, all zero."""
         trainable, statistics = (
             {name: w.shape for name, w in self.weights.items() if w.trainable is wanted}
             for wanted in (True, False)
@@ -88,7 +88,7 @@ class Network:
         return ParameterVector(trainable, dtype, population, statistics)
 
     def initialize(self, parameters: ParameterVector, generator: np.random.Generator) -> None:
-        """Draw the first weights, in float64 and in the order of the layers, member by member."""
+        """Draw the first weights in float64, member by member, in the order of the layers."""
         for member in np.ndindex(parameters.population):
             for name, weight in self.weights.items():
                 initializer = weight.initializer or self.initializer
@@ -97,15 +97,15 @@ class Network:
     def __call__(self, weights: Weights, x: Tensor, generator: Chance | None = None) -> Tensor:
         """The outputs (…, batch, units) of inputs (…, batch, *input_shape).
 
-        With a ``generator`` this is a pass of training: chance is drawn from it, and layers
-        write to their statistics.
+        With a ``generator`` this is a training pass: random numbers come from it, and layers
+        update their statistics.
         """
         for place in self.places:
             x = place.apply(weights, x, generator)
         return x
 
     def __str__(self) -> str:
-        """``64-32-10 relu``: the widths of the dense layers, and what stands between them."""
+        """``64-32-10 relu``: the widths of the dense layers, their activations, other layers."""
         dense = [p for p in self.places if isinstance(p.layer, Dense)]
         widths = [prod(self.input_shape), *[prod(p.output_shape) for p in dense]]
         inner = [p.layer.activation.name for p in dense if isinstance(p.layer, Dense)][:-1]
@@ -117,8 +117,8 @@ class Network:
 class Model(Spec):
     """The network of a config, in one of two forms.
 
-    hidden: the widths of dense hidden layers; the output layer is added to fit the data.
-    layers: every layer in order, the last one included.
+    hidden: the widths of dense hidden layers; an output layer that fits the data is added.
+    layers: every layer in order, including the output layer.
     """
 
     hidden: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
@@ -129,11 +129,11 @@ class Model(Spec):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, fields: Any) -> Any:
-        """Without ``layers``: one hidden layer, and ReLU, unless the config says otherwise."""
+        """Defaults without ``layers``: one hidden layer of width 32, ReLU."""
         if not isinstance(fields, dict):
             return fields
-        said = {key: value for key, value in fields.items() if value is not None}
-        return said if "layers" in said else {"hidden": (32,), "activation": Relu(), **said}
+        given = {key: value for key, value in fields.items() if value is not None}
+        return given if "layers" in given else {"hidden": (32,), "activation": Relu(), **given}
 
     @model_validator(mode="after")
     def _one_form(self) -> Model:
@@ -144,13 +144,13 @@ class Model(Spec):
         if self.layers is not None and self.activation is not None:
             raise PydanticCustomError(
                 "unused_activation",
-                "'activation' belongs to 'hidden'; with 'layers' each layer says its own",
+                "'activation' belongs to 'hidden'; with 'layers' each layer has its own",
                 {"path": "activation"},
             )
         return self
 
     def network(self, input_shape: Shape, outputs: int) -> Network:
-        """The network for such inputs and so many outputs. ConfigError if they do not fit."""
+        """The network for this shape and number of outputs. Raises ConfigError on a mismatch."""
         if self.layers is None:
             activation = self.activation or Relu()
             inner = [Dense(units=units, activation=activation) for units in self.hidden or ()]

@@ -1,4 +1,4 @@
-"""Normalization layers: mean 0 and variance 1, then a learned scale and shift a feature."""
+"""Normalization layers: mean 0 and variance 1, then a learned scale and shift per feature."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from backproplab.nn.layer import Layer, Pass, Shape, Weight, Weights
 from backproplab.spec import Fraction, Positive
 
 Moments = tuple[Tensor, Tensor]
-# what the two libraries begin with: momentum, epsilon
+# defaults of the two libraries: momentum, epsilon
 FLAVORS = {"keras": (0.99, 1e-3), "torch": (0.1, 1e-5)}
 
 
 class BatchNorm(Layer, name="batch_norm"):
     """scale (x - mean) / √(variance + epsilon) + shift, feature by feature.
 
-    In training by the batch's own moments, which the running ones follow; in evaluation by the
-    running ones, so that no example's result depends on its neighbors. Ioffe and Szegedy 2015.
+    Training uses the batch's moments and updates running averages of them. Evaluation uses the
+    running averages, so that results do not depend on the batch. Ioffe and Szegedy 2015.
 
-    flavor: whose defaults and meaning.
+    flavor: the library whose defaults and formula are used.
         keras: running ← momentum · running + (1 - momentum) · batch, with the biased variance;
-        torch: running ← (1 - momentum) · running + momentum · batch, with the unbiased one.
+        torch: running ← (1 - momentum) · running + momentum · batch, with the unbiased variance.
     """
 
     momentum: Fraction = 0.99
@@ -41,7 +41,7 @@ class BatchNorm(Layer, name="batch_norm"):
     @model_validator(mode="before")
     @classmethod
     def _flavored(cls, fields: Any) -> Any:
-        """Where a number is not given, the flavor's own stands in the config."""
+        """Fill in the flavor's default for each number that is not given."""
         if not isinstance(fields, dict) or fields.get("flavor") not in FLAVORS:
             return fields
         momentum, epsilon = FLAVORS[fields["flavor"]]
@@ -66,7 +66,7 @@ class BatchNorm(Layer, name="batch_norm"):
         return normalize(x, mean, variance, scale, shift, epsilon=self.epsilon)
 
     def _follow(self, running: Moments, batch: Moments, count: int) -> None:
-        """Move the running moments towards the batch's of ``count`` numbers, in place."""
+        """Update the running moments in place, by the batch's moments over ``count`` numbers."""
         torch = self.flavor == "torch"
         share = self.momentum if torch else 1 - self.momentum
         unbiased = count / max(count - 1, 1) if torch else 1.0
@@ -76,9 +76,9 @@ class BatchNorm(Layer, name="batch_norm"):
 
 
 class LayerNorm(Layer, name="layer_norm"):
-    """scale (x - mean) / √(variance + epsilon) + shift, by the moments of x's last axis.
+    """scale (x - mean) / √(variance + epsilon) + shift, with the moments over x's last axis.
 
-    Each example for itself: training and evaluation do the same. Ba et al. 2016.
+    Each example is normalized alone, in training and evaluation alike. Ba et al. 2016.
     """
 
     epsilon: Positive = 1e-3

@@ -1,6 +1,6 @@
-"""ParameterVector: every array of a network in one flat buffer, with a named view for each.
+"""ParameterVector: all arrays of a network in one flat buffer, with a named view of each.
 
-An optimizer works on ``trainable`` and knows no names; a layer gets its views and knows no buffer.
+An optimizer works on ``trainable`` without names; a layer works on its views without the buffer.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from backproplab.autograd import Tensor
 
 
 class ParameterVector:
-    """Named arrays laid out one after the other in ``flat``: the weights, then the statistics.
+    """Named arrays, one after the other in ``flat``: the weights, then the statistics.
 
-    shapes: of the weights, by name.  statistics: of the arrays that no gradient moves.
+    shapes: of the weights by name.  statistics: shapes of the arrays that no gradient changes.
     flat: shape (n,), or (P, n) for a population of P members.
     trainable, statistics: the parts of ``flat`` that gradients move, and do not move.
     views: name -> its part of ``flat``, of shape ``shape`` or ``(P, *shape)``; writing to a view
@@ -64,7 +64,7 @@ class ParameterVector:
         return int(self.trainable.shape[-1])
 
     def named(self, flat: Array) -> dict[str, Array]:
-        """The parts of a vector that is laid out as ``flat`` is, by name."""
+        """The parts, by name, of a vector with the layout of ``flat``."""
         ends = accumulate(map(prod, self.shapes.values()))
         return {
             name: flat[..., end - prod(shape) : end].reshape((*self.population, *shape))
@@ -72,11 +72,11 @@ class ParameterVector:
         }
 
     def twin(self) -> ParameterVector:
-        """Zeros laid out as the weights: for gradients and for the slots of an optimizer."""
+        """Zeros with the layout of the weights, for gradients and for optimizer slots."""
         return ParameterVector(self.weights, self.flat.dtype, self.population)
 
     def tensors(self, tracked: bool = False) -> dict[str, Tensor]:
-        """The views as tensors; the weights are tracked if a gradient is wanted."""
+        """The views as tensors; ``tracked`` applies to the weights only."""
         return {
             name: Tensor(view, None, tracked and name in self.weights)
             for name, view in self.views.items()

@@ -1,4 +1,4 @@
-"""Pooling layers: (height, width, channels) or (length, channels), channel by channel."""
+"""Pooling layers for (height, width, channels) or (length, channels), channel by channel."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weights
 
 
 def rank_of(shape: Shape) -> int:
-    """The number of spatial axes, 1 or 2. ShapeError for anything else."""
+    """The number of spatial axes, 1 or 2. Raises ShapeError for another number."""
     if len(shape) not in (2, 3):
         raise ShapeError("takes (height, width, channels) or (length, channels)")
     return len(shape) - 1
 
 
 class Pooling(Layer):
-    """One number for each window: side by side unless ``stride`` says otherwise.
+    """One number for each window; windows do not overlap by default.
 
-    window, stride: one number, or one for each axis.  padding: as in conv2d; it never counts.
+    window, stride: one number for all axes, or one for each axis; stride: by default ``window``.
+    padding: as in conv2d; padded entries are ignored.
     """
 
     function: ClassVar[Callable[..., Any]]

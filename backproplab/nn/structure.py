@@ -1,4 +1,4 @@
-"""Layers that give a network its structure: flatten, reshape, residual."""
+"""Layers that change shapes or nest layers: flatten, reshape, residual."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from backproplab.nn.chain import chain, named_weights
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
 from backproplab.spec import Count
 
-# its own JSON schema inside itself would have no end
+# the JSON schema of nested layers would be infinite
 Layers = Annotated[
     tuple[Layer, ...], Field(strict=False, min_length=1), WithJsonSchema({"type": "array"})
 ]
 
 
 class Reshape(Layer, name="reshape"):
-    """Each example in another shape of as many entries: ``{reshape: [28, 28, 1]}``."""
+    """Each example in another shape of equal size: ``{reshape: [28, 28, 1]}``."""
 
     shape: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
 
@@ -45,9 +45,9 @@ class Flatten(Layer, name="flatten"):
 
 
 class Residual(Layer, name="residual"):
-    """activation(x + f(x)), where f is ``layers``, which keep the shape. He et al. 2015.
+    """activation(x + f(x)), where f is the chain ``layers``, which keeps the shape. He et al. 2015.
 
-    Its weights are named by both: ``residual_1/conv2d_1/kernel``.
+    Weights have both layers' names: ``residual_1/conv2d_1/kernel``.
     """
 
     layers: Layers

@@ -1,6 +1,6 @@
-"""How weights move, given their gradient."""
+"""Optimizers, learning-rate schedules and gradient clipping: updating weights by their gradient."""
 
-from backproplab.optim import adaptive  # the other half of the optimizers
+from backproplab.optim import adaptive  # imported to register its optimizers
 from backproplab.optim.clipping import Clipping
 from backproplab.optim.plateau import ReduceOnPlateau
 from backproplab.optim.rules import Optimizer

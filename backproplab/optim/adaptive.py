@@ -1,7 +1,7 @@
-"""Optimizers that scale each step by what past gradients tell of the surface: by their size, weight
-by weight (Adagrad, Adadelta, RMSprop), or by the curvature they show (L-BFGS).
+"""Optimizers that scale each step by past gradients: by their size for each weight (Adagrad,
+Adadelta, RMSprop), or by the curvature between them (L-BFGS).
 
-The letters and flavors are those of ``rules.py``; so is all this file need not know.
+Symbols and flavors are those of ``rules.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backproplab.spec import Count, Fraction, NonNegative, Positive
 
 
 def root(square: Array, epsilon: Any, flavor: str, out: Array) -> None:
-    """out ← √(square + epsilon) for keras, √square + epsilon for torch. ``out`` may be square."""
+    """out ← √(square + epsilon) for keras, √square + epsilon for torch; out may be square."""
     if flavor == "keras":
         np.add(square, epsilon, out=out)
         np.sqrt(out, out=out)
@@ -51,7 +51,7 @@ class Adagrad(Optimizer, name="adagrad"):
 class Adadelta(Optimizer, name="adadelta"):
     """s ← ρs + (1-ρ)g²;  δ = g √(d + ε)/√(s + ε);  d ← ρd + (1-ρ)δ²;  θ ← θ - lr δ. Zeiler 2012.
 
-    The default lr is 1 as in the paper and PyTorch; with Keras' own, 0.001, it does not learn.
+    The default lr is 1, as in the paper and PyTorch; with Keras' default, 0.001, it barely learns.
     """
 
     rho: Fraction = 0.95
@@ -76,7 +76,7 @@ class Adadelta(Optimizer, name="adadelta"):
 class RmsProp(Optimizer, name="rmsprop"):
     """s ← ρs + (1-ρ)g²;  θ ← θ - lr g/r with r = √(s + ε), for torch √s + ε. Hinton 2012.
 
-    centered: s - a² takes the place of s, with a ← ρa + (1-ρ)g. Graves 2013.
+    centered: s - a² replaces s, with a ← ρa + (1-ρ)g. Graves 2013.
     momentum: keras: v ← μ v + lr g/r;  θ ← θ - v.  torch: v ← μ v + g/r;  θ ← θ - lr v.
     """
 
@@ -108,24 +108,24 @@ class RmsProp(Optimizer, name="rmsprop"):
         theta -= step
 
     def _variance(self, grad: Array, out: Array, slots: Mapping[str, Array]) -> Array:
-        """What takes the place of s: s itself or, written to out, s - a²."""
+        """s, or, if centered, s - a² in ``out``."""
         if not self.centered:
             return slots["square"]
         mean = slots["mean"]
         follow(mean, grad, self.rho, out)
         np.subtract(slots["square"], np.multiply(mean, mean, out=out), out=out)
-        return np.maximum(out, 0, out=out)  # rounding may leave it below
+        return np.maximum(out, 0, out=out)  # rounding may make it negative
 
 
 class Lbfgs(Optimizer, name="lbfgs"):
-    """θ ← θ + lr d with d = -H g, H the inverse Hessian that the last moves show. Nocedal 1980.
+    """θ ← θ + lr d with d = -H g; H estimates the inverse Hessian from past moves. Nocedal 1980.
 
-    For the gradient of the whole training set (``batch: batch``): it compares gradients of
-    successive steps. A move s that changed the gradient by y is remembered if y·s > 1e-10; the
-    last ``history`` of them make H by the two-loop recursion (Nocedal and Wright 2006, algorithm
-    7.4), from H₀ = y·s/y·y. The first step is shortened to lr min(1, 1/|g|₁). No line search: as
-    torch.optim.LBFGS(max_iter=1, line_search_fn=None), without its thresholds for stopping.
-    Weight decay is part of the gradient in both flavors, or H would belong to another function.
+    Needs the gradient of the whole training set (``batch_mode: batch``), because it compares
+    gradients of successive steps. A move s that changed the gradient by y is kept if y·s > 1e-10;
+    the last ``history`` of them give H by the two-loop recursion (Nocedal and Wright 2006,
+    algorithm 7.4), from H₀ = y·s/y·y. The first step is shortened to lr min(1, 1/|g|₁). There is
+    no line search: as torch.optim.LBFGS(max_iter=1, line_search_fn=None) without its stopping
+    thresholds. Weight decay is part of the gradient in both flavors, so that H fits the function.
     """
 
     history: Count = 10
@@ -161,18 +161,18 @@ Pairs = list[tuple[Array, Array]]
 
 
 def dot(a: Array, b: Array) -> Array:
-    """Σ a b over the last axis, which stays: (1,), or (P, 1) for a population."""
+    """Σ a b over the last axis, which is kept: (1,), or (P, 1) for a population."""
     return np.vecdot(a, b)[..., None]
 
 
 def ratio(numerator: Any, denominator: Array, otherwise: float) -> Array:
-    """numerator / denominator where that is positive."""
+    """numerator / denominator where the denominator is positive, else ``otherwise``."""
     out = np.full_like(denominator, otherwise)
     return np.divide(numerator, denominator, out=out, where=denominator > 0)
 
 
 def remember(pairs: Pairs, move: Array, change: Array) -> None:
-    """(move, change) becomes the first pair and the last is forgotten, if the curvature allows."""
+    """Make (move, change) the first pair and drop the last, where the curvature is positive."""
     kept = dot(change, move) > 1e-10
     for older, newer in zip(pairs[::-1], [*pairs[-2::-1], (move, change)], strict=True):
         for old, new in zip(older, newer, strict=True):
@@ -180,7 +180,7 @@ def remember(pairs: Pairs, move: Array, change: Array) -> None:
 
 
 def two_loop(direction: Array, pairs: Pairs, product: Array) -> None:
-    """direction ← H direction, by the pairs from the newest on; pairs of zeros change nothing."""
+    """direction ← H direction, from ``pairs`` (newest first); pairs of zeros change nothing."""
     used, scale = [], None
     for move, change in pairs:
         curvature = dot(change, move)

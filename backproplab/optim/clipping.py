@@ -1,7 +1,6 @@
-"""Gradient clipping: a gradient that explodes is made small enough to follow.
+"""Gradient clipping: limits the size of a gradient before the update.
 
-Between the gradient and the update, in place, on the flat vector and its named views. It knows no
-network and no optimizer.
+It works in place on the flat vector and its named views, and knows no network and no optimizer.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from backproplab.spec import Family
 
 
 class Clipping(Family):
-    """How large a gradient may be.
+    """A limit on the size of a gradient.
 
-    limit: of what the member measures.
+    limit: largest allowed value of the quantity that the member measures.
     """
 
-    limit: Annotated[float, Field(gt=0, le=1e30)]  # a float32
+    limit: Annotated[float, Field(gt=0, le=1e30)]  # fits into a float32
 
     def clip(self, flat: Array, views: Mapping[str, Array]) -> None:
-        """Clip the gradient in place; a population's members each by their own measure.
+        """Clip the gradient in place, for a population each member's separately.
 
         flat: (n,), or (P, n).  views: its named parts, (…) or (P, …), which share its memory.
         """
@@ -33,14 +32,14 @@ class Clipping(Family):
 
 
 class Value(Clipping, name="value"):
-    """Each entry into [-limit, limit]. Keras' clipvalue, PyTorch's clip_grad_value_."""
+    """Clips each entry to [-limit, limit]. Keras' clipvalue, PyTorch's clip_grad_value_."""
 
     def clip(self, flat: Array, views: Mapping[str, Array]) -> None:
         np.clip(flat, -self.limit, self.limit, out=flat)
 
 
 class Norm(Clipping, name="norm"):
-    """g ← g min(1, limit/‖g‖₂), each named array by its own norm. Keras' clipnorm."""
+    """g ← g min(1, limit/‖g‖₂), for each named array separately. Keras' clipnorm."""
 
     def clip(self, flat: Array, views: Mapping[str, Array]) -> None:
         population = flat.shape[:-1]
@@ -49,7 +48,7 @@ class Norm(Clipping, name="norm"):
 
 
 class GlobalNorm(Clipping, name="global_norm"):
-    """g ← g min(1, limit/‖g‖₂), by the norm of the whole vector: its direction stays.
+    """g ← g min(1, limit/‖g‖₂), with the norm of the whole vector, which keeps its direction.
 
     Pascanu et al. 2013; Keras' global_clipnorm, PyTorch's clip_grad_norm_ (which adds 1e-6 to ‖g‖).
     """
@@ -59,9 +58,9 @@ class GlobalNorm(Clipping, name="global_norm"):
 
 
 def shrink(vector: Array, limit: float) -> None:
-    """Scale a vector (…, n) in place to the 2-norm ``limit``, where it is longer."""
+    """Scale a vector (…, n) in place to the 2-norm ``limit`` if it is longer."""
     norm, peak = length(vector), np.ones(1, vector.dtype)
-    if np.isinf(norm).any():  # the squares overflowed: measure in units of the largest entry
+    if np.isinf(norm).any():  # the squares overflowed: divide by the largest entry first
         largest = np.maximum(vector.max(-1, keepdims=True), -vector.min(-1, keepdims=True))
         peak = np.where(np.isinf(norm), largest, peak)
         vector /= peak
@@ -70,6 +69,6 @@ def shrink(vector: Array, limit: float) -> None:
 
 
 def length(vector: Array) -> Array:
-    """The 2-norm over the last axis, which stays."""
+    """The 2-norm over the last axis, which is kept."""
     with np.errstate(over="ignore"):
         return np.sqrt(np.vecdot(vector, vector))[..., None]

@@ -1,12 +1,11 @@
-"""Optimizers, side by side: plain NumPy on flat vectors, in place. They never see a Tensor.
+"""Optimizers: plain NumPy on flat vectors, in place. They never see a Tensor.
 
 θ are the weights, g their gradient, lr the learning rate, t the number of this update, from 1;
-averages begin at zero. A formula that is Keras' and PyTorch's alike is given once. Where the two
-differ, ``flavor`` chooses, and fills in the numbers that a config leaves out.
+averages start at zero. A formula that Keras and PyTorch share is given once. If they differ,
+``flavor`` selects the formula and the defaults.
 
-Which stretch of the vector is updated when, and what regularization makes of the gradient, is the
-updater's business. The rules that measure the slope's size or curvature alone are in
-``adaptive.py``.
+The updater splits the vector into blocks and adds regularization to the gradient. Rules that use
+only the size or curvature of past gradients are in ``adaptive.py``.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ Pad = tuple[Array, ...]  # scratch space
 class Optimizer(Family):
     """An update rule with its settings.
 
-    flavor: whose formula and defaults, where Keras 3 and PyTorch differ.
+    flavor: the library whose formula and defaults apply if Keras 3 and PyTorch differ.
     l1, l2: added to the gradient: l1 sign(θ) + 2 l2 θ, the slope of l1 Σ|θ| + l2 Σθ².
     weight_decay: keras: θ ← θ - lr · weight_decay · θ before the update (Loshchilov and Hutter
         2017); torch: weight_decay · θ added to the gradient, except where PyTorch decouples it.
-    slots: the names of the vectors, as long as theta and zero at first, kept between updates.
-    scratch: how many vectors ``update`` may overwrite.
-    blockwise: an entry's update needs only that entry, so any stretch may be updated alone.
+    slots: names of the vectors, of theta's length and initially zero, kept between updates.
+    scratch: number of vectors in ``work`` that ``update`` may overwrite.
+    blockwise: each entry's update depends on that entry alone, so blocks may be updated separately.
     """
 
     flavor: Literal["keras", "torch"] = "keras"
@@ -47,43 +46,43 @@ class Optimizer(Family):
     scratch: ClassVar[int] = 1
     blockwise: ClassVar[bool] = True
     learning_rates: ClassVar[tuple[float, float]] = (0.01, 0.001)  # keras, torch
-    torch_fields: ClassVar[Mapping[str, float]] = {}  # defaults that PyTorch has otherwise
+    torch_fields: ClassVar[Mapping[str, float]] = {}  # PyTorch's defaults where they differ
 
     @classmethod
     def __pydantic_init_subclass__(cls, name: str = "", **settings: Any) -> None:
-        """Every number may differ among the members of a population."""
+        """Let every float field differ among the members of a population."""
         super().__pydantic_init_subclass__(name, **settings)
         cls.by_member = tuple(n for n, f in cls.model_fields.items() if f.annotation is float)
 
     @model_validator(mode="before")
     @classmethod
     def _flavored(cls, fields: Any) -> Any:
-        """Where a number is not given, the flavor's own stands in the config."""
+        """Fill in the flavor's default for each number that is not given."""
         torch = isinstance(fields, dict) and fields.get("flavor") == "torch"
         return {**cls.torch_fields, **fields} if torch else fields
 
     @property
     def default_learning_rate(self) -> float:
-        """Used where a config gives none."""
+        """The learning rate if the config gives none."""
         keras, torch = self.learning_rates
         return torch if self.flavor == "torch" else keras
 
     @property
     def decoupled(self) -> bool:
-        """Whether weight decay shrinks the weights itself, or goes through the gradient."""
+        """Whether weight decay shrinks the weights directly instead of adding to the gradient."""
         return self.flavor == "keras"
 
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
-        """One step on a stretch (…, n) of the vector: writes theta, slots and work; no allocation.
+        """One step on a block (…, n) of the vector: writes theta, slots and work; no allocation.
 
-        lr: a number, or (P, 1) for a population, whose settings may hold columns too.
+        lr: a number, or (P, 1) for a population, whose settings may be columns too.
         """
         raise NotImplementedError
 
 
 def accumulate(total: Array, value: Array, decay: Any) -> None:
-    """total ← decay · total + value: the average that ``follow`` keeps, over 1 - decay."""
-    np.multiply(total, decay, out=total)  # a µs less than *= with a number
+    """total ← decay · total + value: the average of ``follow``, divided by 1 - decay."""
+    np.multiply(total, decay, out=total)  # a µs faster than *= with a number
     total += value
 
 
@@ -105,7 +104,8 @@ class Sgd(Optimizer, name="sgd"):
 class Momentum(Optimizer, name="momentum"):
     """keras: v ← μ v - lr g;  θ ← θ + v.  torch: v ← μ v + g;  θ ← θ - lr v. Polyak 1964.
 
-    The same path while lr is constant; when it falls, only torch's velocity feels it at once.
+    Equal while lr is constant. A new lr scales torch's whole step, but only the newest part of
+    keras' velocity.
     """
 
     momentum: Fraction = 0.9
@@ -125,7 +125,7 @@ class Momentum(Optimizer, name="momentum"):
 class Nesterov(Momentum, name="nesterov"):
     """keras: v ← μ v - lr g;  θ ← θ + μ v - lr g.  torch: v ← μ v + g;  θ ← θ - lr (g + μ v).
 
-    The same path while lr is constant. Sutskever et al. 2013.
+    Equal while lr is constant. Sutskever et al. 2013.
     """
 
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
@@ -148,7 +148,7 @@ class Adam(Optimizer, name="adam"):
     """m ← β₁m + (1-β₁)g;  s ← β₂s + (1-β₂)g²;  θ ← θ - lr m/(1-β₁ᵗ) / r. Kingma and Ba 2014.
 
     torch: r = √(s/(1-β₂ᵗ)) + ε.  keras: r = (√s + ε)/√(1-β₂ᵗ), the paper's "epsilon hat".
-    Kept are m/(1-β₁) and s/(1-β₂), which cost a pass less each; the factors go into lr and ε.
+    The slots hold m/(1-β₁) and s/(1-β₂), which saves a pass each; the factors go into lr and ε.
     """
 
     beta_1: Fraction = 0.9
@@ -172,12 +172,12 @@ class Adam(Optimizer, name="adam"):
         theta -= step
 
     def _squares(self, slots: Mapping[str, Array]) -> Array:
-        """What divides."""
+        """s, whose root divides the step."""
         return slots["squares"]
 
 
 class AmsGrad(Adam, name="amsgrad"):
-    """Adam, dividing by the largest s so far: its steps never grow back. Reddi et al. 2018."""
+    """Adam with the largest s so far in place of s. Reddi et al. 2018."""
 
     slots = ("gradients", "squares", "peak")
 
@@ -186,7 +186,7 @@ class AmsGrad(Adam, name="amsgrad"):
 
 
 class AdamW(Adam, name="adamw"):
-    """Adam with weight decay that does not pass through the gradient, in both flavors.
+    """Adam with decoupled weight decay in both flavors.
 
     Loshchilov and Hutter 2017.
     """
@@ -254,7 +254,7 @@ class Nadam(Adam, name="nadam"):
         theta -= step
 
     def _shares(self, t: int) -> tuple[Any, Any]:
-        """What of g and of m makes m̂: (1-μₜ)/(1-Πₜ) and μₜ₊₁/(1-Πₜ₊₁)."""
+        """The factors of g and of m in m̂: (1-μₜ)/(1-Πₜ) and μₜ₊₁/(1-Πₜ₊₁)."""
         beta, decay = self.beta_1, self.momentum_decay
         mu, mu_next = (beta * (1 - 0.5 * 0.96 ** (decay * i)) for i in (t, t + 1))
         product = beta**t * each(partial(damping, t), decay)
@@ -263,7 +263,7 @@ class Nadam(Adam, name="nadam"):
 
 @lru_cache(maxsize=64)
 def damping(t: int, decay: float) -> float:
-    """∏ (1 - ½ qⁱ) for i = 1 … t with q = 0.96^decay, to rounding, without a loop over t.
+    """∏ (1 - ½ qⁱ) for i = 1 … t with q = 0.96^decay, up to rounding, without a loop over t.
 
     Its logarithm is -Σₖ 2⁻ᵏ/k Σᵢ qⁱᵏ over k = 1, 2, …; the sums over i are geometric.
     """

@@ -1,7 +1,7 @@
-"""Learning-rate schedules, side by side: the rate of an update from how many were done before.
+"""Learning-rate schedules: the rate of an update as a function of the number of updates before.
 
-A schedule is a frozen description; ``begin`` makes the Rate of one run. Neither knows weights,
-gradients or the loop. Formulas and edge cases are Keras' unless a docstring says otherwise.
+A schedule is a frozen description; ``begin`` creates the Rate of one run. Neither knows weights,
+gradients or the loop. Formulas and edge cases are Keras' unless a docstring names another source.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Levels = Annotated[tuple[NonNegative, ...], Field(strict=False), WithJsonSchema(
 
 
 class Schedule(Family):
-    """How the learning rate changes over a run, from the config's ``learning_rate``, the base.
+    """The learning rate over a run, relative to the config's ``learning_rate``, called base.
 
-    warmup_steps: so many updates the rate grows in proportion from 0 to the schedule's first
-        rate; the schedule counts from there. (Goyal et al. 2017, arXiv 1706.02677, section 2.2.)
+    warmup_steps: number of updates in which the rate grows linearly from 0 to the schedule's first
+        rate; the schedule starts after them. (Goyal et al. 2017, arXiv 1706.02677, section 2.2.)
     """
 
     warmup_steps: Length = 0
 
     def begin(self, base: float, steps: int) -> Rate:
-        """The rate of a run of so many updates."""
+        """The Rate of a run with ``steps`` updates."""
         return Rate(self, base, steps)
 
     def at(self, step: int, base: float, steps: int) -> float:
-        """The rate after ``step`` updates, of ``steps`` in all; both without the warm-up."""
+        """The rate after ``step`` of ``steps`` updates, both counted without the warm-up."""
         raise NotImplementedError
 
     @property
@@ -50,10 +50,10 @@ class Schedule(Family):
 
 
 class Rate:
-    """The learning rate of one run: ``rate(step)`` for the update after ``step`` finished ones.
+    """The learning rate of one run: ``rate(step)`` is that of the update after ``step`` others.
 
-    state: what it has learned from the epochs, to be saved as JSON and set again on resume.
-        Only reduce_on_plateau has any; else the rate depends on ``step`` alone.
+    state: its memory of past epochs, saved as JSON and restored on resume. Only reduce_on_plateau
+        has any; otherwise the rate depends on ``step`` alone.
     """
 
     def __init__(self, schedule: Schedule, base: float, steps: int) -> None:
@@ -64,7 +64,7 @@ class Rate:
 
     @property
     def moves(self) -> bool:
-        """Whether it is not the same for every update."""
+        """Whether the rate can change during the run."""
         return self.schedule.warmup_steps > 0 or not isinstance(self.schedule, Constant)
 
     def __call__(self, step: int) -> float:
@@ -74,11 +74,11 @@ class Rate:
         return self.scheduled(step - warmup)
 
     def scheduled(self, step: int) -> float:
-        """The rate ``step`` updates after the warm-up."""
+        """The rate ``step`` updates after the end of the warm-up."""
         return self.schedule.at(step, self.base, self.steps)
 
     def epoch(self, metrics: Mapping[str, float]) -> None:
-        """Take note of an evaluation."""
+        """Update the state with the metrics of an epoch."""
 
 
 class Constant(Schedule, name="constant"):
@@ -99,7 +99,7 @@ class Step(Schedule, name="step"):
 
 
 class _Decay(Schedule):
-    """Falls with t = step / decay_steps, rounded down if it is a staircase.
+    """A schedule of t = step / decay_steps; ``staircase`` rounds t down.
 
     decay_steps: by default the whole run.
     """
@@ -113,7 +113,7 @@ class _Decay(Schedule):
 
 
 class Exponential(_Decay, name="exponential"):
-    """base · rate^t with t = step / decay_steps: ends at base · rate if the run is as long."""
+    """base · rate^t with t = step / decay_steps: base · rate after decay_steps."""
 
     rate: Shrink
 
@@ -131,10 +131,10 @@ class InverseTime(_Decay, name="inverse_time"):
 
 
 class Polynomial(Schedule, name="polynomial"):
-    """(base - end) (1 - step / decay_steps)^power + end, and ``end`` from there on.
+    """(base - end) (1 - step / decay_steps)^power + end; after decay_steps, ``end``.
 
     decay_steps: by default the whole run.  end: a learning rate.
-    cycle: instead of staying at ``end``, stretch decay_steps to its next multiple.
+    cycle: after decay_steps, use its next multiple instead of staying at ``end``.
     """
 
     decay_steps: Count | None = None
@@ -150,9 +150,9 @@ class Polynomial(Schedule, name="polynomial"):
 
 
 class Cosine(Schedule, name="cosine"):
-    """base ((1 - alpha) (1 + cos(π step / decay_steps)) / 2 + alpha), then base · alpha.
+    """base ((1 - alpha) (1 + cos(π step / decay_steps)) / 2 + alpha), at the end base · alpha.
 
-    Loshchilov and Hutter 2017 (arXiv 1608.03983). With a warm-up, the base is what Keras calls
+    Loshchilov and Hutter 2017 (arXiv 1608.03983). With a warm-up, the base is Keras'
     warmup_target, and Keras' initial rate is 0.
     decay_steps: by default the whole run.
     """
@@ -166,9 +166,9 @@ class Cosine(Schedule, name="cosine"):
 
 
 class CosineRestarts(Schedule, name="cosine_restarts"):
-    """Cosine decay that starts again; cycle i takes first_decay_steps · t_mul^i updates.
+    """Cosine decay with restarts; cycle i takes first_decay_steps · t_mul^i updates.
 
-    base ((1 - alpha) m_mul^i (1 + cos(π p)) / 2 + alpha) where a share p of cycle i is done.
+    base ((1 - alpha) m_mul^i (1 + cos(π p)) / 2 + alpha), where p is the finished share of cycle i.
     Loshchilov and Hutter 2017 (arXiv 1608.03983).
     """
 
@@ -183,7 +183,7 @@ class CosineRestarts(Schedule, name="cosine_restarts"):
         return base * ((1 - self.alpha) * share + self.alpha)
 
     def _position(self, t: float) -> tuple[int, float]:
-        """(cycle, the share of it that is done) at time t, where the first cycle takes 1."""
+        """(cycle, its finished share) at time t, in units of the first cycle's length."""
         r = self.t_mul
         if r == 1:
             return int(t), t % 1
@@ -194,10 +194,10 @@ class CosineRestarts(Schedule, name="cosine_restarts"):
 
 
 class OneCycle(Schedule, name="one_cycle"):
-    """From base / div_factor up to base, then down to that start / final_div_factor, by cosines.
+    """From base / div_factor up to base, then down to start / final_div_factor, along cosines.
 
-    Smith and Topin 2018 (arXiv 1708.07120), as PyTorch's OneCycleLR, but for its momentum.
-    pct_start: the share of the run that goes up.
+    Smith and Topin 2018 (arXiv 1708.07120), as PyTorch's OneCycleLR without its momentum cycle.
+    pct_start: the share of the run in which the rate rises.
     """
 
     pct_start: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -219,10 +219,10 @@ class OneCycle(Schedule, name="one_cycle"):
 
 
 class Piecewise(Schedule, name="piecewise"):
-    """base · factors[i], or values[i], where i boundaries lie before ``step``.
+    """base · factors[i], or values[i], where i is the number of boundaries before ``step``.
 
-    A boundary belongs to the piece that it ends. Of factors and values, one is given; it is one
-    longer than boundaries. With values, the base plays no part.
+    A boundary belongs to the piece that it ends. Give either factors or values, one more than
+    boundaries. With values, the base is not used.
     """
 
     boundaries: Boundaries
@@ -233,7 +233,7 @@ class Piecewise(Schedule, name="piecewise"):
     def _fits(self) -> Self:
         pieces = len(self.boundaries) + 1
         if any(a >= b for a, b in pairwise(self.boundaries)):
-            raise PydanticCustomError("boundaries", "boundaries must grow")
+            raise PydanticCustomError("boundaries", "boundaries must increase")
         if sorted((len(self.factors), len(self.values))) != [0, pieces]:
             raise PydanticCustomError(
                 "pieces", "needs either factors or values, {pieces} of them", {"pieces": pieces}

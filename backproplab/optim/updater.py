@@ -1,7 +1,7 @@
-"""Updater: an optimizer bound to its vectors, updating them stretch by stretch.
+"""Updater: an optimizer bound to its vectors, which it updates block by block.
 
-A block of θ, its gradient, its slots and the scratch space stay in the L2 cache through all the
-passes that a rule makes over them. Regularization happens here too, so that no rule knows of it.
+A block of θ, its gradient, its slots and the scratch space stay in the L2 cache during all the
+passes of a rule over them. Regularization is done here too, so that rules need not know it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from backproplab.arrays import Array
 from backproplab.optim.rules import Optimizer, Pad
 
 BLOCK = 65_536  # entries updated at a time: with slots and scratch space 1.3 MB of float32
-SHORTEST = 256  # of one member of a population: below, NumPy's loops cost more than the cache saves
+SHORTEST = 256  # shortest block of a member: below, NumPy's overhead exceeds the cache's gain
 
 
 class Block(NamedTuple):
-    """Views of one stretch; all blocks share the memory behind ``work`` and ``regularized``."""
+    """Views of one block; all blocks share the memory of ``work`` and ``regularized``."""
 
     theta: Array
     grad: Array
@@ -30,11 +30,11 @@ class Block(NamedTuple):
 
 
 class Updater:
-    """One optimizer at work on theta (n,), or (P, n) for a population of P members.
+    """An optimizer bound to theta (n,), or (P, n) for a population of P members.
 
-    grad: read at each update, never written.  slots: the optimizer's, as long as theta.
-    ``updater(lr, t)`` is update number t, from 1, in place and without an array allocation; lr is
-    a number, or a column (P, 1).
+    grad: read at each update, never written.  slots: the optimizer's, of theta's length.
+    ``updater(lr, t)`` makes update number t, from 1, in place and without allocating arrays; lr is
+    a number, or of shape (P, 1).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Updater:
         return blocks
 
     def __call__(self, lr: Any, t: int) -> None:
-        lr = np.asarray(lr, self.dtype)[()]  # so that a column is worth what its numbers are alone
+        lr = np.asarray(lr, self.dtype)[()]  # so that a per-member rate rounds like a single rate
         update = self.optimizer.update
         for block in self.blocks:
             grad = self._regularized(block) if self.regularizes else block.grad

@@ -1,6 +1,6 @@
-"""Answers from runs: what differed, what came of it, and a page that a student can hand in.
+"""Comparisons of runs: the keys that differ, the results, and a page that a student can hand in.
 
-This room reads finished folders. It must not know how anything looks in a terminal, nor train.
+This room reads run folders. It must not train, or know how anything is shown in a terminal.
 """
 
 from backproplab.report.comparison import Comparison, Ranking, Trial, compare

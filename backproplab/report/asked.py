@@ -1,6 +1,6 @@
-"""What a search was asked, in words.
+"""The settings of a search as text.
 
-This file must not know what came of it.
+This file must not know the search's results.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from backproplab.report.differences import shown
 
 
 def asked(sweep: Any) -> dict[str, str]:
-    """What a search chooses from, by key, and how; nothing for a grid.
+    """The range of each key that a search varies, its method and pruner; empty for a grid.
 
-    sweep: the tree of a sweep file, maybe damaged.
+    sweep: the tree of a sweep file, possibly damaged.
     """
     if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
         return {}

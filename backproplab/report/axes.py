@@ -1,6 +1,6 @@
-"""An axis of a figure for a key of the config: numbers by size, words by name.
+"""An axis of a figure for a key of the config: numbers sorted by size, words by name.
 
-This file must not know what is drawn over the axis.
+This file must not know what is drawn on the axis.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from backproplab.report.scales import Scale
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WORDS = 12  # labels of an axis beyond which they are not written
-RATIO = 100.0  # largest over smallest number from which a scale is logarithmic
-LETTERS = 18  # of a label
+WORDS = 12  # an axis with more labels shows none
+RATIO = 100.0  # a scale is logarithmic from this ratio of largest to smallest number
+LETTERS = 18  # longest label
 
 
 @dataclass(frozen=True)
 class Axis:
-    """ticks: the values that occur, each once, in order. is_log: of a learning rate, or wide."""
+    """ticks: the distinct values, sorted. is_log: for a learning rate or a wide range."""
 
     key: str
     ticks: tuple[Any, ...]
@@ -43,7 +43,7 @@ class Axis:
         return list(map(repr, self.ticks)).index(repr(value))
 
     def place(self, value: Any) -> float:
-        """Where a value stands: a number at itself, a word at its index."""
+        """The coordinate of a value: a number itself, the index of a word."""
         return float(value) if self.is_number else float(self.index(value))
 
     @property
@@ -52,7 +52,7 @@ class Axis:
         return Scale(self.place(self.ticks[0]), self.place(self.ticks[-1]), self.is_log)
 
     def dress(self, axes: Axes) -> None:
-        """Scale, label and words of a horizontal axis of points."""
+        """Set scale, label and tick texts of a horizontal axis of points."""
         if self.is_log:
             set_log(axes, "x")
         if not self.is_number and len(self.ticks) <= WORDS:
@@ -61,7 +61,7 @@ class Axis:
         axes.set_xlabel(self.key, parse_math=False)
 
     def dress_cells(self, axes: Axes, letter: str) -> None:
-        """Labels of an axis of cells, in their middle."""
+        """Set the labels of an axis of cells, at their centers."""
         self._label(axes, letter, [at + 0.5 for at in range(len(self.ticks))])
         getattr(axes, f"set_{letter}label")(self.key, parse_math=False)
         axes.tick_params(length=0)
@@ -76,7 +76,7 @@ class Axis:
 
 
 def set_vertical(axes: Axes, scale: Scale) -> None:
-    """The scale upward, with a little room beyond its ends."""
+    """Set the vertical scale, with a margin beyond its ends."""
     if scale.is_log:
         set_log(axes, "y")
         axes.yaxis.set_major_locator(scale.locator())
@@ -87,7 +87,7 @@ def set_vertical(axes: Axes, scale: Scale) -> None:
 
 
 def set_log(axes: Axes, letter: str) -> None:
-    """A logarithmic scale whose numbers are written plainly: 0.01, not a power of ten."""
+    """Set a logarithmic scale with plain numbers as ticks: 0.01, not a power of ten."""
     from matplotlib.ticker import FuncFormatter
 
     axes.set(**{f"{letter}scale": "log"})
@@ -100,7 +100,7 @@ def shortened(text: str) -> str:
 
 
 def _natural(value: Any) -> tuple[int, float, str]:
-    """Numbers by size, lists by length and then size, the rest by name; what is absent last."""
+    """Sort key: numbers by size, lists by length, then size, others by name; absent values last."""
     if value is ABSENT:
         return 2, 0.0, ""
     if isinstance(value, int | float):

@@ -1,6 +1,6 @@
-"""A figure as inline SVG: text stays text, colors are the theme's, the same bytes each time.
+"""A figure as inline SVG: text stays text, colors are the theme's, the bytes are reproducible.
 
-matplotlib is loaded when one is drawn. This file must not know what is drawn.
+matplotlib is imported when a figure is drawn. This file must not know what is drawn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def svg(draw: Callable[[Figure], None], key: str, size: tuple[float, float], label: str) -> str:
-    """What ``draw`` draws, as an element of a page; its ids begin with ``key``."""
+    """The figure that ``draw`` fills, as an element of a page; its ids start with ``key``."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -38,5 +38,5 @@ def svg(draw: Callable[[Figure], None], key: str, size: tuple[float, float], lab
 
 
 def _shortened(coordinates: str) -> str:
-    """To a hundredth of a point, which no screen shows: a third of a large figure's bytes less."""
+    """Cut to a hundredth of a point, invisible on a screen: saves a third of a large figure."""
     return re.sub(r"(\.\d\d)\d+", r"\1", coordinates)

@@ -26,7 +26,7 @@ WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "m
 
 @dataclass(frozen=True)
 class Ranking:
-    """What trials are ranked by. at: of a run's best epoch, as its monitor saw it, or its last."""
+    """The metric that ranks trials. at: its value in a run's best epoch by this metric, or last."""
 
     name: str
     goal: Goal
@@ -34,15 +34,15 @@ class Ranking:
 
     @property
     def sign(self) -> int:
-        """Times this, less is better."""
+        """Multiplied by this factor, a lower value is better."""
         return 1 if self.goal == "min" else -1
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Runs that differ by their seed at most. values: of the keys that differ, by dotted path.
+    """Runs that differ at most by their seed. values: of the keys that differ, by dotted path.
 
-    asked: how many runs it was to have, where that is known.
+    asked: its planned number of runs; 0 if unknown.
     """
 
     records: tuple[Record, ...]
@@ -52,7 +52,7 @@ class Trial:
 
     @property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that numbers are of: the completed and the pruned ones, else those so far."""
+        """The runs that statistics use: completed and pruned ones, else unfinished ones."""
         counted = tuple(r for r in self.records if r.info.status.counts)
         return counted or tuple(r for r in self.records if r.info.status.is_under_way)
 
@@ -68,7 +68,7 @@ class Trial:
         return ", ".join(f"{status} {n}/{total}" for status, n in bad.items())
 
     def numbers(self, name: str) -> list[float]:
-        """The finite values of a metric, one of each counted run that has it."""
+        """The finite values of a metric, one for each counted run that has it."""
         found = [value_of(record, name, self.metric.at) for record in self.counted]
         return [value for value in found if value is not None]
 
@@ -77,13 +77,13 @@ class Trial:
         return statistics.fmean(numbers) if numbers else None
 
     def std(self, name: str) -> float | None:
-        """The standard deviation of the sample (n - 1); None for fewer than two runs."""
+        """The sample standard deviation (n - 1); None for fewer than two runs."""
         numbers = self.numbers(name)
         return statistics.stdev(numbers) if len(numbers) > 1 else None
 
     @property
     def best_record(self) -> Record:
-        """The run with the best value; the first where none has one."""
+        """The run with the best value; the first if none has a value."""
         name, sign = self.metric.name, self.metric.sign
 
         def badness(record: Record) -> float:
@@ -94,7 +94,7 @@ class Trial:
 
     @property
     def rank_key(self) -> tuple[int, float]:
-        """All runs completed, some, none completed, none measured; then by the mean."""
+        """Sort key: all runs completed, some, none, none measured; then the mean."""
         mean = self.mean(self.metric.name)
         if mean is None:
             return 3, 0.0
@@ -124,7 +124,7 @@ class Comparison:
 
     @cached_property
     def names(self) -> list[str]:
-        """Every metric that some run has."""
+        """The metrics that at least one run has."""
         return metric_names(self.records)
 
     @property
@@ -141,10 +141,10 @@ def compare(
     """The trials of ``records``, ranked.
 
     metric: by default the sweep's, else val_loss, loss, or the first that has a goal. Raises
-    ConfigError for one that no run has, and for one without a goal if ``goal`` is not given.
+    ConfigError if no run has it, or if neither it nor ``goal`` gives a goal.
     """
     sweep = _sweep_of(records)
-    records = sorted(records, key=lambda record: record.place)  # equals in no order of the clock
+    records = sorted(records, key=lambda record: record.place)  # equals in the sweep's order
     chosen = _ranking(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
@@ -166,7 +166,7 @@ def compare(
 
 
 def value_of(record: Record, name: str, at: str = "best") -> float | None:
-    """A metric of one run; what is measured once, at the end, has no best epoch."""
+    """A finite metric of one run, or None; a test metric is measured once, without best epoch."""
     info = record.info
     value = info.best.get(name) if at == "best" and name != "epoch" else None
     value = info.metrics.get(name) if value is None else value
@@ -199,17 +199,17 @@ def _ranking(
 
 
 def _at_best(record: Record, metric: Ranking) -> Record:
-    """With the epoch that was best by the metric, whatever the run went by."""
+    """The record with its best epoch by ``metric``, whatever the run monitored."""
     best = best_by(record.info, metric.name, metric.goal == "min")
     return replace(record, info=replace(record.info, best=best))
 
 
 def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:
-    """The sweep.json of the one session that all the records are of."""
+    """The sweep.json of the records' session; empty if they come from several."""
     sessions = {record.info.folder.parent for record in records}
     try:
         return read_sweep(sessions.pop()) if len(sessions) == 1 else {}
-    except ValueError:  # told already, where its trials were read
+    except ValueError:  # reported when its trials were read
         return {}
 
 
@@ -221,7 +221,7 @@ def _grouped(records: Sequence[Record]) -> list[tuple[Record, ...]]:
 
 
 def _identity(record: Record) -> Any:
-    """The trial of a run: its sweep's, else its config; an unreadable one is its own."""
+    """The key of a run's trial: the sweep's trial, else its config, else its folder."""
     if record.trial:
         return record.trial
     if not record.config:
@@ -234,7 +234,7 @@ def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
 
 
 def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[str, ...]:
-    """What the sweep varied comes first, in its order, the rest in that of the config."""
+    """The keys that the sweep varied in its order, then the others in the config's order."""
     trials = sweep.get("trials")
     first = trials[0] if isinstance(trials, list) and trials else {}
     varied = list(first.get("values", {}) if isinstance(first, dict) else {})
@@ -243,5 +243,5 @@ def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[s
 
 
 def setting(trial: Trial, path: str) -> Any:
-    """The value of any key of a trial's config, whether it differs or not."""
+    """The value of any key of a trial's config, also of one that does not differ."""
     return trial.values.get(path, lookup(trial.records[0].config, path))

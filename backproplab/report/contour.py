@@ -1,7 +1,7 @@
-"""The metric over two numbers of a search: trials as points, between them filled contours.
+"""The metric over two numeric keys of a search: trials as points on filled contours.
 
-Between the trials the metric is interpolated linearly on Delaunay's triangles, over the axes as
-they are drawn; outside of the trials nothing is known. This file must not know the page around.
+Between trials the metric is interpolated linearly on Delaunay triangles, in the axes' scales;
+outside of the trials nothing is drawn. This file must not know the page around the figure.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST_VALUES, FEWEST_POINTS = 5, 10
-STRAIGHT = 0.99  # |correlation| of points that are as good as on a line
+STRAIGHT = 0.99  # |correlation| from which points count as being on a line
 
 Point = tuple[float, float]
 Sides = tuple[Axis, Axis]
 
 
 def contour_figure(comparison: Comparison) -> str:
-    """The two most important numbers as sides; "" where they do not span a surface."""
+    """The metric over the two most important numeric keys; "" if they do not span a surface."""
     sides = _sides(comparison)
     means = {} if sides is None else _means(comparison, sides)
     if sides is None or not _is_surface(means):
@@ -61,7 +61,7 @@ def _point(trial: Trial, sides: Sides) -> Point:
 
 
 def _means(comparison: Comparison, sides: Sides) -> dict[Point, float]:
-    """The metric at every place, over all trials that are there."""
+    """The mean of the metric at each point, over the trials there."""
     found: dict[Point, list[float]] = {}
     for trial in comparison.trials:
         if (mean := trial.mean(comparison.metric.name)) is not None:
@@ -70,7 +70,7 @@ def _means(comparison: Comparison, sides: Sides) -> dict[Point, float]:
 
 
 def _is_surface(means: Mapping[Point, float]) -> bool:
-    """Whether there are enough points, not all on a line, and not all of one height."""
+    """Whether there are enough points that are neither all on a line nor all of one value."""
     if len(means) < FEWEST_POINTS or len(set(means.values())) < 2:
         return False
     places = np.array(list(means)).T
@@ -91,7 +91,7 @@ def _draw_surface(figure: Figure, comparison: Comparison, means: Mapping[Point, 
 
 
 def _bands(shades: Shades) -> tuple[list[float], list[str]]:
-    """(levels that ascend, the color between each and the next)."""
+    """(ascending levels, the color between each and the next)."""
     edges = [float(edge) for edge in shades.edges]
     bands = zip(pairwise(edges), SHADES, strict=True)
     filled = sorted((sorted(ends), color) for ends, (color, _) in bands if ends[0] != ends[1])
@@ -101,7 +101,7 @@ def _bands(shades: Shades) -> tuple[list[float], list[str]]:
 def _draw_trials(
     axes: Axes, comparison: Comparison, sides: Sides, means: Mapping[Point, float]
 ) -> None:
-    """Every trial as a dot, the best with a ring, × where it diverged."""
+    """Draw every trial as a dot, the best with a ring, × for a diverged one."""
     dot: dict[str, Any] = {"markeredgecolor": PAPER, "markeredgewidth": 0.6, "markersize": 5}
     ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 2, "markersize": 11}
     axes.plot(*_columns(list(means)), "o", color=INK, **dot)

@@ -1,6 +1,6 @@
-"""Learning curves as inline SVG: metrics over the epochs, or over time, the best trials in color.
+"""Learning curves as inline SVG: metrics over epochs or time, the best trials in color.
 
-A long curve is drawn through the extremes of its stretches: what a screen can show of it.
+A long curve is drawn through the extremes of its sections, which look the same on a screen.
 This file must not know the page around the figure.
 """
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Bands = Mapping[str, Band]
-BANDED = 3  # best trials that show their range over seeds: more would cover each other
-POINTS, FAINT_POINTS = 200, 100  # of a curve at most: in color, in grey
+BANDED = 3  # number of best trials whose range over seeds is drawn; more would overlap
+POINTS, FAINT_POINTS = 200, 100  # most points of a curve: in color, in gray
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A metric over epochs, or over what ``unit`` names; at least one of ``best`` has it."""
+    """A metric over epochs or another ``unit``; at least one of ``best`` has it."""
 
     name: str
     best: Sequence[Bands]
@@ -40,7 +40,7 @@ class Panel:
 
 
 def curves_figure(panels: Sequence[Panel]) -> str:
-    """Metrics, a panel each: mean lines, min-max bands of the first, others in grey."""
+    """A panel for each metric: mean lines, min-max bands of the first trials, others in gray."""
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
@@ -53,14 +53,14 @@ def curves_figure(panels: Sequence[Panel]) -> str:
 
 
 def is_cut(panel: Panel) -> bool:
-    """Whether the best trials leave the axis of a panel."""
+    """Whether values of the best trials are outside a panel's axis."""
     values = _values(panel)
     scale = Scale.of(values)
     return bool(values.min() < scale.low or values.max() > scale.high)
 
 
 def _values(panel: Panel) -> Array:
-    """All that is drawn in color."""
+    """All values that are drawn in color."""
     name, best = panel.name, panel.best
     means = [bands[name].mean for bands in best if name in bands]
     ends = [end for bands in best[:BANDED] if (b := bands.get(name)) for end in (b.low, b.high)]
@@ -83,7 +83,7 @@ def _draw_curves(axes: Axes, panel: Panel) -> None:
 
 
 def _set_horizontal(axes: Axes, unit: str) -> None:
-    """Epochs by their number, anything else by its logarithm: it may differ by orders."""
+    """Set a linear axis for epochs, else a logarithmic one: values may differ by magnitudes."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     axes.set_xlabel(unit)
@@ -112,7 +112,7 @@ def _draw_line(axes: Axes, band: Band, points: int, **style: Any) -> None:
 
 
 def extremes(curve: Array, points: int) -> Array:
-    """Places of the first and the last value and of the extremes of each stretch: (<= points,)."""
+    """Indexes of the first and last value and the extremes of each section: (<= points,)."""
     places = np.arange(len(curve))
     if len(curve) <= points:
         return places

@@ -1,6 +1,6 @@
-"""What differs between configs, key by key: plain trees in, dotted paths and values out.
+"""The keys in which configs differ: plain trees in, dotted paths and values out.
 
-This file knows no keys but ``name``, the one by which a family's member is chosen.
+This file knows no key except ``name``, which selects a family's member.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-LENGTH, LONGEST = 60, 200  # letters of a value that is shown, and of one that is shown exactly
+LENGTH, LONGEST = 60, 200  # most letters of a value, and of one shown exactly
 
 
 class Absent:
@@ -23,10 +23,10 @@ ABSENT = Absent()
 
 
 def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, list[Any]]]:
-    """(dotted path, the value of each tree) for every key whose values are not all the same.
+    """(dotted path, the value in each tree) for every key whose values are not all equal.
 
-    Specs of one family but of different names differ by their name, under the path of the family,
-    and by the settings that all have; one that only some can have differs where it does so among
+    Specs of one family with different names differ by name, under the family's path, and by the
+    settings that all of them have. A setting that only some can have differs if it does so among
     specs of one name.
     """
     if len({repr(tree) for tree in trees}) < 2:
@@ -50,7 +50,7 @@ def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, lis
 
 
 def _under(path: str, values: list[Any], names: list[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """The differences below one key. names: of the specs that have it, if they were chosen."""
+    """The differences below one key. names: of the specs, if these differ."""
     present = [value for value in values if value is not ABSENT]
     if not names or len(present) == len(values):
         yield from differences(values, path)
@@ -58,7 +58,7 @@ def _under(path: str, values: list[Any], names: list[Any]) -> Iterator[tuple[str
     pairs = {
         (repr(name), repr(v)) for name, v in zip(names, values, strict=True) if v is not ABSENT
     }
-    if len(pairs) == len({name for name, _ in pairs}):  # the name tells it
+    if len(pairs) == len({name for name, _ in pairs}):  # the name determines the value
         return
     for found, at in differences(present, path):
         each = iter(at)
@@ -66,7 +66,7 @@ def _under(path: str, values: list[Any], names: list[Any]) -> Iterator[tuple[str
 
 
 def _as_spec(tree: Any) -> Any:
-    """``adam`` as ``{name: adam}``, as others of its family are written.
+    """``adam`` as ``{name: adam}``, the form of a spec with settings.
 
     An absent one is a spec without a name.
     """
@@ -76,7 +76,7 @@ def _as_spec(tree: Any) -> Any:
 
 
 def _alike(trees: Sequence[Any]) -> bool:
-    """Lists of as many mappings each, such as layers."""
+    """Whether all are lists of mappings, of equal length, such as layers."""
     return all(isinstance(tree, list) for tree in trees) and (
         len({len(tree) for tree in trees}) == 1
         and all(isinstance(item, dict) for tree in trees for item in tree)
@@ -88,7 +88,7 @@ def _join(path: str, key: str) -> str:
 
 
 def lookup(tree: Any, path: str) -> Any:
-    """The value at a dotted path; a spec is its name. ABSENT where there is none."""
+    """The value at a dotted path, for a spec its name; ABSENT if there is none."""
     for key in path.split("."):
         if isinstance(tree, list) and key.isdigit() and int(key) < len(tree):
             tree = tree[int(key)]
@@ -100,7 +100,7 @@ def lookup(tree: Any, path: str) -> Any:
 
 
 def paths(tree: Any, path: str = "") -> Iterator[str]:
-    """Every dotted path of a tree that ``lookup`` finds a plain value at."""
+    """Every dotted path of a tree at which ``lookup`` finds a plain value."""
     for key, value in tree.items() if isinstance(tree, dict) else ():
         place = _join(path, key)
         if not isinstance(value, dict) or "name" in value:
@@ -109,16 +109,16 @@ def paths(tree: Any, path: str = "") -> Iterator[str]:
 
 
 def shown(value: Any, exact: bool = False) -> str:
-    """A value in one short line, as YAML writes it; nothing in it can speak to a terminal.
+    """A value in one short line, as YAML writes it, without control characters.
 
-    exact: every digit of a number, else six; more of a long value.
+    exact: every digit of a number instead of six, and more of a long value.
     """
     text, length = written(value, exact), LONGEST if exact else LENGTH
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def written(value: Any, exact: bool = True) -> str:
-    """All of a value in one line, as YAML writes it."""
+    """The whole value in one line, as YAML writes it."""
     if isinstance(value, str | Absent):
         text = str(value)
     elif isinstance(value, float):

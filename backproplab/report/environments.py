@@ -1,4 +1,4 @@
-"""On what the runs ran, as pairs of words: what was the same is said once.
+"""The environment of the runs, as pairs of words; equal values are listed once.
 
 This file must not know what was measured.
 """
@@ -11,11 +11,11 @@ from typing import Any
 from backproplab.report.gathering import Record
 
 Details = dict[str, Any]
-MOST = 4  # values of one thing that are told
+MOST = 4  # most values listed for one entry
 
 
 def environment(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """(what, value) for the page; several values where the runs had several."""
+    """(name, value) for the page; differing values are joined."""
     found = [(name, _of(records, read)) for name, read in ENTRIES.items()]
     return [(name, text) for name, text in found if text]
 

@@ -1,6 +1,6 @@
 """The metric over the keys that differ as inline SVG: against each key, and as a heat map.
 
-Words of configs are text, never mathematics or markup.
+Words of configs are drawn as text, never as mathematics or markup.
 This file must not know the page around a figure.
 """
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Point = tuple[float, list[float]]  # a place of a key, and the metric of its trial's runs
-OPAQUE = 100  # points that may cover each other; of more, each is fainter
-BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of the theme
+Point = tuple[float, list[float]]  # coordinate of a key's value, metric of the trial's runs
+OPAQUE = 100  # more points are drawn fainter, because they overlap
+BRIGHT, DEEP = "#fefefe", "#010101"  # of numbers in a heat map; not theme colors
 
 
 def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
-    """The metric against each key: a point a trial, its range over seeds, × where it diverged.
+    """The metric against each key: a point per trial, its range over seeds, × if it diverged.
 
-    Points of trials that were pruned are hollow: they are of where it ended.
+    Points of pruned trials are hollow: they show the value at which the trial ended.
     """
     scale = _scale(comparison)
 
@@ -53,7 +53,7 @@ def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
 
 
 def _scale(comparison: Comparison) -> Scale:
-    """Of the metric of every run, so that a range over seeds is on it too."""
+    """The scale for the metric of every run, so that it contains ranges over seeds."""
     name = comparison.metric.name
     numbers = [number for trial in comparison.trials for number in trial.numbers(name)]
     return Scale.of_metric(numbers, comparison.metric.sign) if numbers else Scale(0, 1)
@@ -81,14 +81,14 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
 
 
 def _draw_ranges(axes: Axes, points: Sequence[Point]) -> None:
-    """Lines from the smallest to the largest, as one path."""
+    """Draw lines from the smallest to the largest value, as one path."""
     several = [(x, numbers) for x, numbers in points if len(numbers) > 1]
     ends = [end for x, n in several for end in ((x, min(n)), (x, max(n)), (x, np.nan))]
     axes.plot(*_columns(ends), color=TRIALS[0][0], alpha=0.5 * _strength(points))
 
 
 def _draw_means(axes: Axes, points: Sequence[Point], scale: Scale, **style: Any) -> None:
-    """Dots; triangles at the end of the axis that they are beyond."""
+    """Draw dots; for a value outside the axis, a triangle at that end."""
     x, means = _columns([(x, fmean(numbers)) for x, numbers in points])
     above, below = means > scale.high, means < scale.low
     for chosen, marker in ((~above & ~below, "o"), (above, "^"), (below, "v")):
@@ -105,8 +105,7 @@ def _columns(points: Sequence[tuple[float, float]]) -> Array:
 
 
 def heat_figure(comparison: Comparison) -> str:
-    """The metric over the two keys that differ, the number in its cell; "" where it would be
-    mostly empty."""
+    """The metric over the two keys that differ, with numbers in cells; "" if mostly empty."""
     first, second = (Axis.of(key, comparison.trials) for key in comparison.keys)
     cells: dict[tuple[int, int], list[Trial]] = {}
     for trial in comparison.trials:
@@ -114,7 +113,7 @@ def heat_figure(comparison: Comparison) -> str:
         cells.setdefault(place, []).append(trial)
     if not is_heat_map(first, second, len(cells)):
         return ""
-    if len(first.ticks) < len(second.ticks):  # the longer one goes to the right
+    if len(first.ticks) < len(second.ticks):  # the longer axis is horizontal
         first, second = second, first
         cells = {(b, a): trials for (a, b), trials in cells.items()}
 

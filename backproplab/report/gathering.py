@@ -1,7 +1,7 @@
-"""Which runs are asked about, and what their folders hold: config, run.json, sweep.json.
+"""The runs to compare, read from their folders: config, run.json, sweep.json.
 
-What is read may be damaged: it then becomes a warning, never the end. This file must not know
-what the runs are compared by.
+A damaged file becomes a warning, not an error. This file must not know what the runs are compared
+by.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from backproplab.runs import RunInfo, find_run, list_runs
 from backproplab.runs.folders import read_json, read_small
 from backproplab.status import Status
 
-LIMIT = 2**26  # bytes of a sweep.json that is read
-SMALL = 2**14  # letters of a config, too few for what ``read_yaml`` refuses for its length
+LIMIT = 2**26  # most bytes read of a sweep.json
+SMALL = 2**14  # letters; a longer config is read by ``read_yaml``, which has limits on length
 ENTRY = re.compile(r"^[a-z_]+:[^\r\n]*\n(?: [^\r\n]*\n)*", re.MULTILINE)  # a key and its value
 WORD = re.compile(r"([a-z_]+): ([A-Za-z0-9][A-Za-z0-9._-]*)\n")  # an entry of one plain scalar
 TrialKey = tuple[Path, int]
@@ -31,10 +31,10 @@ TrialKey = tuple[Path, int]
 
 @dataclass(frozen=True)
 class Record:
-    """A run with its resolved config and its run.json; both are empty where unreadable.
+    """A run with its resolved config and its run.json, each empty if unreadable.
 
-    Where its session is a sweep's, trial: the session and the trial's number there. place: that
-    number, and which of the trial's runs it is. asked: how many runs the trial was to have.
+    For a sweep's run, trial: the session and the trial's number in it. place: that number and the
+    run's index in the trial. asked: the trial's planned number of runs.
     """
 
     info: RunInfo
@@ -50,16 +50,17 @@ class Record:
 
     @cached_property
     def hashes(self) -> dict[str, str]:
-        """Of data, init, batch_order, weights; as far as the run got."""
+        """Hashes of data, init, batch_order, weights, as far as the run got."""
         found = self.details.get("hashes")
         entries = found.items() if isinstance(found, dict) else ()
         return {name: value for name, value in entries if isinstance(value, str)}
 
 
 def chosen_runs(root: Path, words: Sequence[str] = ()) -> list[RunInfo]:
-    """The runs that ``words`` name, oldest first, each once: runs, sessions, or paths of either.
+    """The runs selected by ``words`` (runs, sessions or their paths), oldest first, each once.
 
-    None for the newest session. Raises RunError where a word means nothing, or nothing is there.
+    Without words: the newest session. Raises RunError if a word matches nothing or there are no
+    runs.
     """
     runs = list_runs(root)
     if not words:
@@ -78,7 +79,7 @@ def _meant(root: Path, runs: list[RunInfo], word: str) -> list[RunInfo]:
 
 
 def _session_at(path: Path) -> list[RunInfo]:
-    """The runs of the session at ``path``; none where there is no session."""
+    """The runs of the session at ``path``; empty if there is no session."""
     try:
         path = path.resolve(strict=True)
         if not path.is_dir() or (path / "run.json").exists():
@@ -89,7 +90,7 @@ def _session_at(path: Path) -> list[RunInfo]:
 
 
 def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
-    """The records of ``runs``, and a warning for everything that could not be read."""
+    """The records of ``runs``, and a warning for every file that could not be read."""
     warnings: list[str] = []
     places: dict[Path, dict[str, Any]] = {}
     for session in dict.fromkeys(run.folder.parent for run in runs):
@@ -112,14 +113,14 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
 
 
 def _unfinished(session: Path) -> list[str]:
-    """A warning, where runs of a sweep have not ended."""
+    """A warning if runs of a sweep have not ended, in a list; else empty."""
     try:
         sweep = read_sweep(session)
         names = [name for trial in sweep.get("trials", ()) for name in trial["runs"]]
         asked = (sweep.get("sweep") or {}).get("num_trials")
         seeds = len(sweep["trials"][0]["runs"]) if names else 0
     except (ValueError, LookupError, TypeError, AttributeError):
-        return []  # told by _places
+        return []  # reported by _places
     total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
     statuses = [read_json(session / name / "run.json").get("status") for name in names]
     ended = sum(Status.read(status).has_ended for status in statuses)
@@ -130,10 +131,10 @@ def _unfinished(session: Path) -> list[str]:
 
 
 def read_config(path: Path, parsed: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What ``read_yaml`` reads, quickly where many configs have most of their entries in common.
+    """The tree of a config; fast if many configs share most of their entries.
 
-    parsed: the entries met so far, by their text; the trees share their values. What is not plainly
-    one entry after another, or has a fault, is read as a whole. Raises ConfigError.
+    parsed: the entries read so far, by their text; the trees share their values. A file that is
+    not a plain series of entries, or has a fault, is read by ``read_yaml``. Raises ConfigError.
     """
     entries = _entries(path)
     try:
@@ -146,9 +147,9 @@ def read_config(path: Path, parsed: dict[str, dict[str, Any]]) -> dict[str, Any]
 
 
 def _entries(path: Path) -> list[str]:
-    """The text of a config, cut before each of its keys; nothing where other lines stand between.
+    """The text of a config, split before each top-level key; empty if it has any other lines.
 
-    Each is then a document of its own: what is open at its end is a fault, not a longer entry.
+    Each entry is parsed as a separate document: a bracket open at its end is a fault.
     """
     try:
         text = read_small(path).decode()
@@ -165,7 +166,7 @@ def _parsed(entry: str) -> dict[str, Any]:
 
 
 def read_sweep(session: Path) -> dict[str, Any]:
-    """The object in the session's sweep.json; empty where there is none. ValueError: damaged."""
+    """The object in the session's sweep.json; empty if there is none. ValueError if damaged."""
     path = session / "sweep.json"
     if not path.is_file() or path.is_symlink():
         return {}
@@ -180,7 +181,7 @@ def read_sweep(session: Path) -> dict[str, Any]:
 
 
 def _places(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
-    """What sweep.json says of each run of a sweep, by the run's folder: fields of ``Record``."""
+    """Fields of ``Record`` from sweep.json, for each run of a sweep by the run's folder."""
     places: dict[Path, dict[str, Any]] = {}
     try:
         for trial in read_sweep(session).get("trials", ()):

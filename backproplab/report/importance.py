@@ -1,8 +1,8 @@
-"""How much of the metric's variation each key explains.
+"""The share of the metric's variation that each key explains.
 
 η²_H = (H - k + 1) / (n - k), the effect size of Kruskal and Wallis's H (Tomczak and Tomczak, 2014):
-the share of the variance of the metric's ranks that lies between the k groups of trials with the
-same value, less what groups of chance would show. It needs neither numbers nor a straight line.
+the share of the variance of the metric's ranks between the k groups of trials with the same value,
+minus the share expected by chance. Keys need not be numeric, or the relation linear.
 This file must not know how it is drawn.
 """
 
@@ -18,13 +18,13 @@ from backproplab.report.comparison import Comparison, Trial
 from backproplab.status import Status
 
 FEWEST_TRIALS, FEWEST_KEYS = 8, 2
-GROUPS = 5  # of a number with more values than that
+GROUPS = 5  # number of groups for a numeric key with more values
 
 
 def importances(comparison: Comparison) -> list[tuple[str, float]]:
-    """(key, its share from 0 to 1), largest first; none where there are too few trials or keys.
+    """(key, its share from 0 to 1), largest first; empty if there are too few trials or keys.
 
-    Finished trials count: completed ones by their mean, diverged ones as the worst.
+    Only finished trials count: completed ones by their mean, diverged ones as the worst.
     """
     finished = [trial for trial in comparison.trials if _finished(trial)]
     if len(finished) < FEWEST_TRIALS or len(comparison.keys) < FEWEST_KEYS:
@@ -62,7 +62,7 @@ def rank_share(groups: Sequence[int], scores: Array) -> float:
 
 
 def groups_of(values: Sequence[Any]) -> list[int]:
-    """The group of each value: equal values, or for many numbers, neighbours of equal counts."""
+    """The group of each value: equal values, or, for many numbers, quantile ranges."""
     texts = [repr(value) for value in values]
     names = {text: at for at, text in enumerate(dict.fromkeys(texts))}
     numbers = all(isinstance(value, int | float) for value in values)

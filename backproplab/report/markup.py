@@ -1,4 +1,4 @@
-"""HTML, escaped in one place: ``element``. A whole page from its parts.
+"""HTML elements, escaped in one place (``element``), and a whole page from its parts.
 
 This file must not know what a page is about.
 """
@@ -15,18 +15,18 @@ SIGNATURE = '<meta name="generator" content="backproplab report">'
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
 
 def element(tag: str, *content: str, **attributes: str) -> Markup:
-    """``<tag>content</tag>``; what is not Markup is escaped. class_: the attribute ``class``."""
+    """``<tag>content</tag>``; content is escaped unless it is Markup. class_: ``class``."""
     given = "".join(f' {k.rstrip("_")}="{escape(v)}"' for k, v in attributes.items() if v)
     inner = "".join(c if isinstance(c, Markup) else escape(c) for c in content)
     return Markup(f"<{tag}{given}>{inner}</{tag}>")
 
 
 def document(title: str, parts: Sequence[Markup]) -> str:
-    """The whole page, its style within."""
+    """The whole page, with its style sheet."""
     sheet = style_sheet() + files("backproplab.report").joinpath("page.css").read_text("utf-8")
     body = "\n".join(parts)
     return (
@@ -38,6 +38,6 @@ def document(title: str, parts: Sequence[Markup]) -> str:
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> Markup:
-    """A table of names and what they are."""
+    """A table of names and values."""
     lines = [element("tr", element("th", name, scope="row"), element("td", v)) for name, v in rows]
     return element("table", element("tbody", *lines), class_="pairs")

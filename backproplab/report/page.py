@@ -1,6 +1,6 @@
-"""The report: a comparison as one HTML file, without scripts, without network, for screen and A4.
+"""The report: a comparison as one HTML file without scripts or network, for screen and A4.
 
-The same runs give the same bytes. This file must not know how a figure is drawn, or HTML escaped.
+The same runs give the same bytes. This file must not know how figures are drawn or HTML escaped.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from backproplab.report.tables import measured, ranked_table
 from backproplab.status import Status
 from backproplab.text import counted
 
-ROWS = 100  # of the ranked table
+ROWS = 100  # most rows of the ranked table
 
 
 def render(comparison: Comparison, warnings: Iterable[str] = ()) -> tuple[str, list[str]]:
-    """(the page, all warnings). warnings: what could not be read so far; they are on the page."""
+    """(the page, all warnings). warnings: those of reading; all are shown on the page."""
     notes = list(warnings)
     curves = panels.curves(comparison, notes)
     parts = [
@@ -112,7 +112,7 @@ def _listed(texts: Sequence[str], most: int = 12) -> str:
 
 
 def _commands(comparison: Comparison) -> list[str]:
-    """The command lines that made the runs, at most three."""
+    """The command lines of the runs, at most three."""
     commands = []
     for record in comparison.records:
         argv = record.details.get("argv")
@@ -149,7 +149,7 @@ def _environment(comparison: Comparison) -> list[Markup]:
 
 
 def _best_config(comparison: Comparison) -> list[Markup]:
-    """The config that repeats the best run."""
+    """The config of the best run."""
     best = comparison.trials[0].best_record
     try:
         text = (best.info.folder / "config.yaml").read_text(encoding="utf-8", errors="replace")

@@ -1,6 +1,6 @@
-"""Two runs side by side: their configs key by key, their results, where their metrics part.
+"""Two runs compared: their configs by key, their results, the epoch at which metrics diverge.
 
-This file must not know how it is shown.
+This file must not know how the comparison is shown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Pair:
-    """config, results: (what, the first run's, the second's). parting: where metrics part."""
+    """config, results: (name, first run's, second's value). parting: where metrics diverge."""
 
     config: tuple[Row, ...]
     results: tuple[Row, ...]
@@ -27,7 +27,7 @@ class Pair:
 
 
 def pair(first: Record, second: Record) -> Pair:
-    """What differs between two runs. Raises RunError for a damaged metrics.csv."""
+    """The differences between two runs. Raises RunError for a damaged metrics.csv."""
     trees = [
         {key: value for key, value in record.config.items() if key != "name"}
         for record in (first, second)
@@ -58,7 +58,7 @@ def _both(
 
 
 def _parting(first: Record, second: Record) -> str:
-    """The first epoch at which a metric that both have is not the same, to the last digit."""
+    """The first epoch at which a common metric is not equal to the last digit, as a sentence."""
     a, b = series(first), series(second)
     names = [name for name in a if name in b]
     both = sorted({e for name in names for e in a[name].keys() & b[name].keys()})

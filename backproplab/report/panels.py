@@ -1,6 +1,6 @@
-"""The parts of the page that hold figures, each with its legend and caption.
+"""The parts of the page with figures, each with its legend and caption.
 
-This file must not know how a figure is drawn, nor where on the page it stands.
+This file must not know how a figure is drawn, or its position on the page.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from backproplab.report.series import bands, pace
 from backproplab.report.theme import TRIALS
 from backproplab.status import Status
 
-GREY = 60  # curves of trials beyond the best
-LABELED = 4  # keys that a label can say
-MOST_KEYS = 6  # that the metric is drawn against
-LINES = 300  # of parallel coordinates
+GREY = 60  # most gray curves, of trials beyond the best
+LABELED = 4  # most keys in a label
+MOST_KEYS = 6  # most keys that the metric is drawn against
+LINES = 300  # most lines of parallel coordinates
 
 
 def label(comparison: Comparison, trial: Trial) -> str:
-    """``learning_rate 0.1, optimizer adam``; a run's name where too much differs to be said."""
+    """``learning_rate 0.1, optimizer adam``; a run's name if too many keys differ."""
     said = [key for key in comparison.keys if trial.values[key] is not ABSENT]
     if not said or len(comparison.keys) > LABELED:
         return trial.best_record.info.name
@@ -35,14 +35,14 @@ def label(comparison: Comparison, trial: Trial) -> str:
 
 
 def short_key(comparison: Comparison, key: str) -> str:
-    """``activation`` for ``model.activation``, where no other key ends so."""
+    """``activation`` for ``model.activation``, unless another key has the same end."""
     last = key.rpartition(".")[2]
     alone = sum(other.rpartition(".")[2] == last for other in comparison.keys) == 1
     return last if alone and not last.isdigit() else key
 
 
 def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
-    """Learning curves: the best trials in color, some of the others in grey."""
+    """Learning curves: the best trials in color, some of the others in gray."""
     most = len(TRIALS)
     best = [bands(trial, warnings) for trial in comparison.trials[:most]]
     rest = comparison.trials[most:]
@@ -68,7 +68,7 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
 
 
 def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) -> list[Panel]:
-    """The metric over updates and over seconds, where the epochs of the best have other numbers."""
+    """The metric over updates and over seconds, if the best trials' epochs differ in updates."""
     by_name = {panel.name: panel for panel in drawn}
     panel = by_name.get(comparison.metric.name, drawn[0])
     best = comparison.trials[: len(panel.best)]
@@ -111,7 +111,7 @@ def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool, paced: bo
 
 
 def keys(comparison: Comparison) -> list[Markup]:
-    """The metric against each key, two and all of them; none of fewer trials than keys."""
+    """The metric against each key, two keys and all keys; empty unless trials outnumber keys."""
     shown_keys, name = comparison.keys[:MOST_KEYS], comparison.metric.name
     if not len(comparison.trials) > len(comparison.keys) > 0:
         return []
@@ -129,7 +129,7 @@ def keys(comparison: Comparison) -> list[Markup]:
 
 
 def _two_keys(comparison: Comparison) -> list[Markup]:
-    """A heat map of a grid of two keys, else contours over the two numbers that matter most."""
+    """A heat map for a grid of two keys, else contours over the two most important numbers."""
     name = comparison.metric.name
     if len(comparison.keys) == 2 and (heat := heat_figure(comparison)):
         caption = f"Mean {name} of each cell; the brighter, the better."
@@ -144,7 +144,7 @@ def _two_keys(comparison: Comparison) -> list[Markup]:
 
 
 def _all_keys(comparison: Comparison) -> list[Markup]:
-    """Parallel coordinates, where there is more than one key; the last is the most important."""
+    """Parallel coordinates if several keys differ; the last key is the most important."""
     measured = sum(t.mean(t.metric.name) is not None for t in comparison.trials)  # they come first
     lost = [trial for trial in comparison.trials[measured:] if Status.DIVERGED in trial.status]
     trials = [*comparison.trials[:measured], *lost]

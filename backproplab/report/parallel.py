@@ -1,7 +1,7 @@
-"""Parallel coordinates: each trial a line over the keys that differ, to the metric that it reached.
+"""Parallel coordinates: each trial is a line over the keys that differ, to its metric.
 
-A key with few values gives each trial a place of its own around the value, the best on top, so
-that lines can be followed through it. This file must not know the page around the figure.
+For a key with few values, trials of one value are spread around it, the best on top, so that
+their lines can be told apart. This file must not know the page around the figure.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BELOW, LOWEST = -0.11, -0.2  # the places of what has none on the scale, and of what is lost
-SHARED = 0.5  # of the way from a value to the next: what the trials of one value share
-NEAREST = 0.06  # that two ticks stand to each other
+BELOW, LOWEST = -0.11, -0.2  # places of values off the scale, and of diverged trials
+SHARED = 0.5  # share of the distance between values in which one value's trials are spread
+NEAREST = 0.06  # least distance of two ticks
 LOST = TRIALS[1][0]  # the color of a trial without a mean
 
 Tick = tuple[float, str]
@@ -35,7 +35,7 @@ Tick = tuple[float, str]
 
 @dataclass(frozen=True)
 class Column:
-    """places: of each trial, the best first; from 0 to 1, or BELOW, or LOWEST."""
+    """places: of each trial, best first; from 0 to 1, or BELOW, or LOWEST."""
 
     name: str
     places: Sequence[float]
@@ -77,10 +77,10 @@ def _key_column(key: str, trials: Sequence[Trial]) -> Column:
 
 
 def _room(axis: Axis) -> float:
-    """What the trials of one value share of the column; 0 where there are many values."""
+    """The share of the column in which one value's trials are spread; 0 for many values."""
     stands = [axis.scale.place(axis.place(tick)) for tick in axis.ticks]
     gap = SHARED * float(min(np.diff(stands), default=0.0)) if len(stands) <= WORDS else 0.0
-    return gap / (1 + gap)  # the first and the last value have theirs too
+    return gap / (1 + gap)  # the first and last values need it too
 
 
 def _key_ticks(axis: Axis, room: float) -> list[Tick]:
@@ -93,7 +93,7 @@ def _key_ticks(axis: Axis, room: float) -> list[Tick]:
 
 
 def _apart(ticks: Sequence[Tick]) -> list[Tick]:
-    """Those that do not stand on the one before."""
+    """The ticks that do not overlap the one before."""
     kept: list[Tick] = []
     for tick in ticks:
         if not kept or tick[0] - kept[-1][0] >= NEAREST:
@@ -113,7 +113,7 @@ def _metric_column(name: str, means: Sequence[float | None], scale: Scale) -> Co
 
 
 def _draw_lines(axes: Axes, columns: Sequence[Column], colors: Sequence[str]) -> None:
-    """The best comes last, so that it is on top, and thicker."""
+    """Draw the lines, the best last, so that it is on top, and thicker."""
     for at in reversed(range(len(colors))):
         places = [column.places[at] for column in columns]
         dash, width = "--" if colors[at] == LOST else "-", 1.2 if at else 2.8
@@ -130,7 +130,7 @@ def _draw_column(axes: Axes, at: int, column: Column) -> None:
 
 
 def _draw_shades(axes: Axes, at: int, shades: Shades, scale: Scale) -> None:
-    """The axis of the metric in the colors of its lines."""
+    """Draw the metric's axis in the colors of the lines."""
     edges = np.clip(shades.edges, scale.low, scale.high)
     places = [scale.place(float(edge)) for edge in edges]
     for (color, _), ends in zip(SHADES, pairwise(places), strict=True):

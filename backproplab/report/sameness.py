@@ -1,6 +1,6 @@
-"""What was equal between runs, by the hashes that they left: data, initial weights, batch order.
+"""What runs have in common, by the hashes in run.json: data, initial weights, batch order.
 
-A comparison is fair as far as these are the same. This file must not know what was measured.
+A comparison is fair if these are equal. This file must not know what was measured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from backproplab.report.gathering import Record
 from backproplab.status import Status
 
 THINGS = {"data": "data", "init": "initial weights", "batch_order": "batch order"}
-CAUSES = {  # keys by which they must differ
+CAUSES = {  # config keys that change the hash
     "data": ("data",),
     "init": ("model", "data"),
     "batch_order": ("batch_mode", "batch_size", "data"),
@@ -20,16 +20,16 @@ CAUSES = {  # keys by which they must differ
 
 
 def sameness(records: Sequence[Record]) -> list[tuple[bool | None, str]]:
-    """(whether it holds, ``same data``) for each of THINGS; None where it cannot be told, or by
-    what was asked cannot hold.
+    """(whether it is equal, ``same data``) for each of THINGS; None if that is unknown, or if
+    the configs make it differ.
 
-    Where seeds differ, runs of the same seed are compared. Batches are hashed as they are drawn:
+    If seeds differ, runs of the same seed are compared. Batches are hashed as they are drawn:
     only runs that completed the same number of epochs can have the same order.
     """
-    return [_told(name, thing, records) for name, thing in THINGS.items()]
+    return [_compare(name, thing, records) for name, thing in THINGS.items()]
 
 
-def _told(name: str, thing: str, records: Sequence[Record]) -> tuple[bool | None, str]:
+def _compare(name: str, thing: str, records: Sequence[Record]) -> tuple[bool | None, str]:
     known = [record for record in records if _is_known(record, name)]
     if len(known) < 2:
         return None, f"{thing} unknown"
@@ -45,7 +45,7 @@ def _told(name: str, thing: str, records: Sequence[Record]) -> tuple[bool | None
         if why:
             return None, f"different {thing} (other {', '.join(why)})"
         return False, f"different {thing}{' per seed' if several_seeds else ''}"
-    if all(len(found) == 1 for found in groups.values()):  # nothing to compare each with
+    if all(len(found) == 1 for found in groups.values()):  # no two runs are comparable
         if several_seeds:
             return None, f"different {thing} (other seeds)"
         return None, f"{thing} not comparable (other numbers of epochs)"

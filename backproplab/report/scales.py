@@ -1,4 +1,4 @@
-"""Numbers as places from 0 to 1, and a metric as shades of the theme, so that figures agree.
+"""Numbers as places from 0 to 1, and a metric as shades of the theme, the same in all figures.
 
 This file must not know what is placed or shaded.
 """
@@ -18,16 +18,16 @@ from backproplab.report.theme import SHADES
 if TYPE_CHECKING:
     from matplotlib.ticker import Locator
 
-SPAN = 30.0  # largest over smallest from which the scale of a metric is logarithmic
-FENCE = 3.0  # interquartile ranges beyond the worse quartile from which a value is far out
-DECADES = 3.0  # that a log scale reaches beyond the quartiles, if they are not further apart
+SPAN = 30.0  # a metric's scale is logarithmic above this ratio of largest to smallest
+FENCE = 3.0  # a value is far out from this many interquartile ranges beyond the worse quartile
+DECADES = 3.0  # a log scale reaches this far beyond the quartiles, or as far as they are apart
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Places of numbers: ``low`` at 0, ``high`` at 1, between them by size or by logarithm.
+    """A linear or logarithmic map from numbers to places: ``low`` to 0, ``high`` to 1.
 
-    falls: ``low`` is at 1 instead.
+    falls: ``low`` maps to 1 and ``high`` to 0.
     """
 
     low: float
@@ -37,7 +37,7 @@ class Scale:
 
     @classmethod
     def of(cls, values: Array) -> Scale:
-        """Of all the values; a logarithmic one of those up to DECADES beyond the quartiles."""
+        """The scale of all values; if logarithmic, of those up to DECADES beyond the quartiles."""
         low, high = float(values.min()), float(values.max())
         if low <= 0 or high / low <= SPAN:
             return cls(low, high)
@@ -49,14 +49,14 @@ class Scale:
 
     @classmethod
     def of_metric(cls, means: Sequence[float], sign: int) -> Scale:
-        """The best at 1, or beyond it; far worse ones below 0. sign: times this, less is better."""
+        """The best at 1 or beyond, far worse values below 0. sign: as of a Metric."""
         scores = sign * np.array(means)
         middle, worse = np.quantile(scores, [0.25, 0.75])
         fence = worse + FENCE * (worse - middle) if worse > middle else inf
         return replace(cls.of(sign * scores[scores <= fence]), falls=sign > 0)
 
     def place(self, value: float) -> float:
-        """Below 0 or above 1: beyond the scale."""
+        """The place of a value; below 0 or above 1 if it is outside the scale."""
         if self.low == self.high:
             return 0.5
         if self.is_log and value <= 0:
@@ -66,7 +66,7 @@ class Scale:
         return 1 - place if self.falls else place
 
     def locator(self) -> Locator:
-        """Of round numbers."""
+        """A matplotlib locator of round numbers."""
         from matplotlib.ticker import LogLocator, MaxNLocator
 
         decades = log10(self.high / self.low) if self.is_log else 0.0
@@ -81,9 +81,9 @@ class Scale:
 
 @dataclass(frozen=True)
 class Shades:
-    """A metric in the colors of SHADES, each of as many trials; the last is of the best.
+    """A metric in the colors of SHADES, each for an equal number of trials, the last for the best.
 
-    edges: (SHADES + 1,), of the metric, from the worst to the best.
+    edges: (number of SHADES + 1,) values of the metric, from the worst to the best.
     """
 
     edges: Array
@@ -95,6 +95,6 @@ class Shades:
         return cls(sign * np.quantile(sign * np.array(means), shares), sign)
 
     def color(self, mean: float) -> str:
-        """The color of the light theme, which ``themed`` makes the reader's."""
-        inner = -self.sign * self.edges[1:-1]  # ascends
+        """The color in the light theme; ``themed`` replaces it by a CSS variable."""
+        inner = -self.sign * self.edges[1:-1]  # ascending
         return SHADES[int(np.searchsorted(inner, -self.sign * mean))][0]

@@ -1,4 +1,4 @@
-"""Metrics over the epochs: one run's, a trial's mean and range over its seeds, the long table.
+"""Metrics over the epochs: of one run, of a trial (mean and range over seeds), as a long table.
 
 This file must not know how a curve is drawn.
 """
@@ -21,12 +21,12 @@ from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
 
-TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's columns
+TAIL = ["seed", "epoch", "split", "metric", "value"]  # last columns of the long table
 
 
 @dataclass(frozen=True)
 class Band:
-    """A metric over the epochs that all seeds reached: mean, smallest and largest over seeds."""
+    """A metric at the epochs that all seeds reached: mean, smallest and largest over seeds."""
 
     at: Array
     mean: Array
@@ -34,11 +34,11 @@ class Band:
     high: Array
 
     def by(self, pace: float) -> Band:
-        """The same over something of which so much passes in an epoch, such as updates."""
+        """The band over another unit, such as updates, of which an epoch has ``pace``."""
         return replace(self, at=self.at * pace)
 
     def within(self, low: float, high: float) -> Band:
-        """What leaves the range runs along its end."""
+        """The band with its values clipped to the range."""
         mean, lows, highs = (np.clip(x, low, high) for x in (self.mean, self.low, self.high))
         return Band(self.at, mean, lows, highs)
 
@@ -64,7 +64,7 @@ def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
 
 
 def bands(trial: Trial, warnings: list[str]) -> dict[str, Band]:
-    """The band of every metric of a trial; a table that cannot be read becomes a warning."""
+    """The band of each metric of a trial; an unreadable table becomes a warning."""
     every: list[dict[str, dict[int, float]]] = []
     for record in trial.counted or trial.records:
         try:
@@ -86,7 +86,7 @@ def _band(curves: list[dict[int, float]]) -> Band:
 
 
 def pace(trial: Trial, what: str) -> float:
-    """How many ``steps`` or ``seconds`` an epoch of the trial takes, by what its runs say."""
+    """The mean number of ``steps`` or ``seconds`` per epoch of the trial, from its run.json."""
     records = trial.counted or trial.records
     found = [record.details.get(what) for record in records]
     epochs = sum(record.info.epochs for record in records)
@@ -116,10 +116,10 @@ def long_table(comparison: Comparison) -> tuple[str, list[str]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as a CSV holds it: nothing where the config has no such key."""
+    """A value as written in CSV: empty if the config has no such key."""
     return "" if value is ABSENT else value if isinstance(value, int | float) else written(value)
 
 
 def is_long_table(first_line: Sequence[str]) -> bool:
-    """Whether a file with this heading is an export of ours."""
+    """Whether a file with this first line is our export."""
     return list(first_line[:1]) == ["run"] and list(first_line[-len(TAIL) :]) == TAIL

@@ -1,6 +1,6 @@
-"""A ranked table of a comparison, and its forms: aligned text, CSV, JSON, Markdown.
+"""The ranked table of a comparison, as aligned text, CSV, JSON or Markdown.
 
-This file must not know where a table goes.
+This file must not know where a table is written.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from backproplab.report.comparison import Comparison, Trial, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.text import number
 
-CONFIG = "config."  # before a key that is to be told from what was measured
+CONFIG = "config."  # prefix of a key that has the name of a metric
 FORMATS = ("table", "csv", "json", "md")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of cells. numeric: which columns stand at the right."""
+    """Columns of cells. numeric: which columns are right-aligned."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -34,7 +34,7 @@ class Table:
 def ranked_table(
     comparison: Comparison, columns: Sequence[str] = (), top: int | None = None
 ) -> Table:
-    """The trials, best first. columns: keys and metrics; by default what differs and matters.
+    """The trials, best first. columns: keys and metrics; by default ``default_columns``.
 
     Raises ConfigError for a column that no trial has.
     """
@@ -48,7 +48,7 @@ def ranked_table(
 
 
 def default_columns(comparison: Comparison) -> list[str]:
-    """The keys that differ, the metric, then what people read beside it."""
+    """The keys that differ, the metric, other common metrics, seeds, epochs, status, run."""
     metrics = dict.fromkeys([comparison.metric.name, *listed(comparison.names)])
     seeds = ["seeds"] if comparison.several_seeds else []
     keys = [_as_column(comparison, key) for key in comparison.keys]
@@ -56,7 +56,7 @@ def default_columns(comparison: Comparison) -> list[str]:
 
 
 def _as_column(comparison: Comparison, key: str) -> str:
-    """``config.loss`` for a key that a column of what was measured is called by, too."""
+    """``config.loss`` for a key that has the same name as a measured column."""
     clashes = key in comparison.names or (
         key in PLAIN
         and any(cell(comparison, t, key) != shown(t.values[key]) for t in comparison.trials)
@@ -65,7 +65,7 @@ def _as_column(comparison: Comparison, key: str) -> str:
 
 
 def cell(comparison: Comparison, trial: Trial, column: str) -> str:
-    """What stands in a row: ``0.0212 ± 0.0031`` for a metric over seeds."""
+    """The text of a cell: ``0.0212 ± 0.0031`` for a metric over seeds."""
     if column in PLAIN:
         return str(PLAIN[column](comparison, trial))
     if column in comparison.names:
@@ -89,7 +89,7 @@ def _epochs(trial: Trial) -> str:
 
 
 def _run(comparison: Comparison, trial: Trial) -> str:
-    """The trial's best run, as ``show`` takes it: by its name where all are of one session."""
+    """The trial's best run as ``show`` accepts it: only its name if there is one session."""
     info = trial.best_record.info
     return shown(info.name if len(comparison.sessions) == 1 else info.selector, exact=True)
 
@@ -139,7 +139,7 @@ def formatted(
 
 
 def as_object(comparison: Comparison, trial: Trial) -> dict[str, Any]:
-    """A trial as JSON holds it."""
+    """A trial as a JSON object."""
     return {
         "values": {k: None if v is ABSENT else v for k, v in trial.values.items()},
         "status": trial.status,
@@ -152,7 +152,7 @@ def as_object(comparison: Comparison, trial: Trial) -> dict[str, Any]:
 
 
 def _csv(comparison: Comparison, columns: Sequence[str], top: int | None) -> str:
-    """Metrics as two columns, mean and standard deviation."""
+    """The table as CSV; a metric has two columns, mean and standard deviation."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     names = comparison.names

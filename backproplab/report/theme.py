@@ -1,7 +1,7 @@
-"""Colors that the color-blind tell apart, on light and on dark: Okabe and Ito's, then Tol's.
+"""Colors for light and dark pages that color-blind readers can distinguish: Okabe-Ito, then Tol.
 
-A figure is drawn in the light colors; on a page each becomes a CSS variable. This file must not
-know what is drawn.
+A figure is drawn in the light colors; on a page each color becomes a CSS variable. This file must
+not know what is drawn.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TRIALS = (
     ("#332288", "#8f83e0"),
     ("#44403c", "#d6d3d1"),
 )
-# from the worst trial to the best: Brewer's YlGnBu, which stands out the more the further it goes
+# from the worst trial to the best: Brewer's YlGnBu, with growing contrast
 SHADES = (
     ("#c7e9b4", "#3b4a85"),
     ("#7fcdbb", "#2c62b0"),
@@ -59,13 +59,13 @@ VARIABLES = {
 
 
 def style_sheet() -> str:
-    """The variables, light and dark; paper is light."""
+    """The CSS variables for light, dark (on screens only); print is always light."""
     light, dark = ("".join(f"--{k}:{pair[at]};" for k, pair in VARIABLES.items()) for at in (0, 1))
     return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 
 def themed(svg: str) -> str:
-    """The colors of a figure as variables of its page."""
+    """The SVG with its colors replaced by the page's CSS variables."""
     for name, (light, _) in VARIABLES.items():
         svg = svg.replace(f": {light}", f": var(--{name})")
     return svg

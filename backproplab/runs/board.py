@@ -1,9 +1,8 @@
-"""TensorBoard's process: find, start and stop the one that shows exactly one log root.
+"""TensorBoard's process: find, start and stop the one that shows a log root.
 
-A server is known by what the system says of its process (owner, command line, start time), never
-by a name, a port or a file alone: several TensorBoards may run here, and process ids come back.
-Where there is no /proc the server itself is asked which directory it shows. This file must not
-know what is logged.
+A server is identified by its process (owner, command line, start time), never by a name, a port
+or a file alone: several TensorBoards may run on the machine, and process ids are reused. Without
+/proc the server itself is queried for its directory. This file must not know what is logged.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ from backproplab.runs.folders import open_log_root, read_json
 RECORD = ".backproplab-tensorboard.json"
 LOG = ".backproplab-tensorboard.log"
 PORTS = range(6006, 6106)
-PATIENCE = 60.0  # seconds from the start to the first answer; 1.4 is usual
+PATIENCE = 60.0  # seconds from the start to the first response; usually 1.4
 
 
 @dataclass(frozen=True)
 class Board:
     """A live TensorBoard that shows ``root``.
 
-    location: the log directory as its command line has it. born: its process's start time in
-    clock ticks since boot ("" without /proc). ours: we started it.
+    location: the log directory as on its command line. born: the start time of its process, in
+    clock ticks since boot ("" without /proc). ours: whether we started it.
     """
 
     root: Path
@@ -65,32 +64,32 @@ def find_all(root: Path) -> tuple[Board, ...]:
 
 
 def start(root: Path, port: int | None = None) -> Board:
-    """A TensorBoard for ``root``, ready to answer: the live one, or a new one on 127.0.0.1.
+    """A TensorBoard for ``root`` that responds: the running one, or a new one on 127.0.0.1.
 
-    port: None for the first free one of 6006 to 6105. Raises MachineError for a port that is
-    taken or a server that does not come up, RefusedError when one runs on another port already.
+    port: None for the first free one of 6006 to 6105. Raises MachineError if the port is taken or
+    the server does not start, RefusedError if one already runs on another port.
     """
     root = open_log_root(root).resolve()
     if board := find(root):
         if port in (None, board.port):
             return board
-        raise RefusedError(f"TensorBoard shows {root} on port {board.port} already — stop it first")
+        raise RefusedError(f"TensorBoard already shows {root} on port {board.port} — stop it first")
     for candidate in PORTS if port is None else (port,):
         if not (trouble := server.trouble(candidate)):
             try:
                 return _launch(root, candidate)
             except MachineError:
                 if port is not None or not server.trouble(candidate):
-                    raise  # else another process was quicker at taking this port
+                    raise  # else another process took this port in the meantime
     if port is None:
         raise MachineError(f"no free port from {PORTS[0]} to {PORTS[-1]} — give one with --port")
-    raise MachineError(f"port {port}: {trouble} — leave --port out to get a free one")
+    raise MachineError(f"port {port}: {trouble} — omit --port to get a free one")
 
 
 def stop(board: Board, patience: float = 5.0) -> bool:
-    """Ask the server to end (SIGTERM) and wait up to ``patience`` seconds; True when it is gone.
+    """Send SIGTERM to the server and wait up to ``patience`` seconds; True if it has ended.
 
-    Does nothing to a process that is not, or no longer, the TensorBoard of ``board.root``.
+    Does nothing to a process that is not (or no longer) the TensorBoard of ``board.root``.
     """
     deadline = time.monotonic() + patience
     waiting = _terminate(board)
@@ -109,7 +108,7 @@ def stop(board: Board, patience: float = 5.0) -> bool:
 def url(
     board: Board, session: str = "", tags: Sequence[str] = ("epoch_loss", "epoch_accuracy")
 ) -> str:
-    """A link to the Time Series page: ``tags`` pinned, unsmoothed, the runs of one session only."""
+    """A link to the Time Series page: ``tags`` pinned, no smoothing, only runs of ``session``."""
     escaped = re.sub(r"([\\^$.|?*+(){}\[\]])", r"\\\1", session)
     query = {
         "pinnedCards": json.dumps([{"plugin": "scalars", "tag": tag} for tag in tags]),
@@ -121,7 +120,7 @@ def url(
 
 
 def _recorded(root: Path) -> Iterator[Board]:
-    """What our record says. A process id that came back has another start time."""
+    """The board in our record file, unless its process id was reused (another start time)."""
     record = read_json(root / RECORD)
     pid, port, born = record.get("pid"), record.get("port"), record.get("born")
     if isinstance(pid, int) and isinstance(port, int) and pid > 0 and born == server.born(pid):
@@ -129,12 +128,12 @@ def _recorded(root: Path) -> Iterator[Board]:
 
 
 def _registered(root: Path) -> Iterator[Board]:
-    """What TensorBoard's own registry says: a directory that anyone may write, so only hints."""
+    """Boards in TensorBoard's registry, unverified: anyone may write to that directory."""
     from tensorboard import manager
 
     try:
         infos = manager.get_all()
-    except (OSError, ValueError):  # an entry vanished while it was read, or is no text
+    except (OSError, ValueError):  # an entry vanished while it was read, or is not text
         return
     for info in infos:
         try:
@@ -154,12 +153,12 @@ def _is_live(board: Board) -> bool:
 
 
 def _remains(board: Board) -> bool:
-    """Until the process is gone: a dying one has lost its command line before its start time."""
+    """Whether the process exists; a dying one loses its command line before its start time."""
     return server.born(board.pid) == board.born if server.has_proc() else _is_live(board)
 
 
 def _launch(root: Path, port: int) -> Board:
-    # -P: no module of the user's working directory; -W: a warning made an error would end it
+    # -P: import nothing from the working directory; -W: a warning turned into an error would end it
     argv = [sys.executable, "-P", "-W", "ignore", "-m", "tensorboard.main"]
     argv += ["--logdir", str(root), "--host", server.HOST, "--port", str(port)]
     process = _spawn(argv, root / LOG)
@@ -173,7 +172,9 @@ def _launch(root: Path, port: int) -> Board:
         process.kill()
         process.wait()
         raise
-    threading.Thread(target=process.wait, daemon=True).start()  # no zombie if it ends before us
+    threading.Thread(
+        target=process.wait, daemon=True
+    ).start()  # reaps the process if it ends before us
     return board
 
 
@@ -191,16 +192,16 @@ def _wait_for_answer(process: subprocess.Popen[bytes], root: Path, port: int) ->
         ended = process.poll() is not None
         if ended or time.monotonic() > deadline:
             lines = (root / LOG).read_text(errors="replace").split("\n")
-            said = "; ".join([line.strip() for line in lines if line.strip()][-3:])
-            what = "ended at once" if ended else f"gave no answer in {PATIENCE:.0f} s"
-            raise MachineError(f"TensorBoard on port {port} {what}: {said} — see {root / LOG}")
+            last = "; ".join([line.strip() for line in lines if line.strip()][-3:])
+            what = "ended at once" if ended else f"did not respond in {PATIENCE:.0f} s"
+            raise MachineError(f"TensorBoard on port {port} {what}: {last} — see {root / LOG}")
         time.sleep(0.05)
 
 
 def _terminate(board: Board) -> bool:
-    """SIGTERM, through a descriptor where there is one: it never comes to mean another process.
+    """Send SIGTERM, if possible through a pidfd, which cannot refer to another process later.
 
-    False when there is nothing to end.
+    False if the board is not running.
     """
     try:
         handle = os.pidfd_open(board.pid) if hasattr(os, "pidfd_open") else None

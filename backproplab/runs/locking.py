@@ -1,4 +1,4 @@
-"""Who is training in a session: a lock on its marker, which the kernel frees even after kill -9.
+"""A session's lock, on its marker file; the kernel releases it even after kill -9.
 
 This file must not know what is done under the lock.
 """
@@ -20,10 +20,10 @@ PATIENCE = 1.0  # seconds; ``is_active`` holds the lock for microseconds
 
 @contextmanager
 def lock_session(session: Folder) -> Iterator[None]:
-    """Hold the session for as long as the block runs: one process at a time, and no ``clean``.
+    """Hold the session while the block runs: no other process can lock or ``clean`` it.
 
-    Raises RunError when another process holds it or it is no session (any more), MachineError
-    where the file system cannot lock.
+    Raises RunError if another process holds it or it is not (or no longer) a session, MachineError
+    if the file system does not support locks.
     """
     path, directory = marker_place(session)
     with machine_limits(path):
@@ -38,13 +38,13 @@ def lock_session(session: Folder) -> Iterator[None]:
         if not _still_there(session, descriptor):
             raise RunError(f"{path}: the session was deleted")
         yield
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for the copies that forked children hold
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # also releases the copies that forked children hold
     finally:
         os.close(descriptor)
 
 
 def is_active(session: Folder) -> bool:
-    """True while a process holds the session; True also where that cannot be found out."""
+    """True if a process holds the session, or if that cannot be determined."""
     path, directory = marker_place(session)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
@@ -75,7 +75,7 @@ def _acquired(descriptor: int) -> bool:
 
 
 def _still_there(session: Folder, descriptor: int) -> bool:
-    """``clean`` may have taken the session away between our opening and our locking of it."""
+    """False if ``clean`` deleted the session between our opening and locking it."""
     path, directory = marker_place(session)
     try:
         found = os.stat(path, dir_fd=directory, follow_symlinks=False)

@@ -1,7 +1,7 @@
-"""May this be deleted? What a clean refuses as its root, and what it leaves alone in it.
+"""Checks before deletion: which roots ``clean`` refuses, and which directories it keeps.
 
-Everything is judged through the descriptor of an open directory, so that what was judged is what
-is deleted, whatever takes its name meanwhile. This file must not delete anything.
+Every check uses the descriptor of an open directory, so that the checked directory is the deleted
+one, even if its name is reused in the meantime. This file must not delete anything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def is_absent(root: Path | str) -> bool:
-    """True where nothing is, not even a link to nowhere."""
+    """True if nothing exists at ``root``, not even a broken link."""
     try:
         _given(root).lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -33,10 +33,10 @@ def is_absent(root: Path | str) -> bool:
 
 @contextmanager
 def opened_root(root: Path | str) -> Iterator[tuple[int, Path]]:
-    """The root's descriptor, and its path without links.
+    """The root's open descriptor, and its path with links resolved.
 
-    Raises RefusedError for a link, no directory, a place that is or holds the home or current
-    directory, the top of a git work tree, and a session.
+    Raises RefusedError for a link, a non-directory, a directory that is or contains the home or
+    current directory, the top of a git work tree, and a session.
     """
     path = _given(root)
     try:
@@ -55,7 +55,7 @@ def opened_root(root: Path | str) -> Iterator[tuple[int, Path]]:
 def _given(root: Path | str) -> Path:
     if not str(root):
         raise RefusedError("refused: the log directory's name is empty — give one with --log-dir")
-    return Path(root)  # drops a last slash, which would make the system follow a link
+    return Path(root)  # without a trailing slash, which would make the system follow a link
 
 
 def _refuse_unsafe(path: Path, folder: int) -> None:
@@ -63,7 +63,9 @@ def _refuse_unsafe(path: Path, folder: int) -> None:
         for above in (place, *place.parents):
             with suppress(OSError):
                 if os.path.samestat(os.fstat(folder), above.stat()):
-                    raise RefusedError(f"refused: {path} is or holds {what} — give a log directory")
+                    raise RefusedError(
+                        f"refused: {path} is or contains {what} — give a log directory"
+                    )
     if ".git" in names_in(folder):
         raise RefusedError(f"refused: {path} is the top of a git work tree — give a log directory")
     if read_marker(folder) is not None:
@@ -71,7 +73,7 @@ def _refuse_unsafe(path: Path, folder: int) -> None:
 
 
 def _precious() -> Iterator[tuple[str, Path]]:
-    """The home directory, by the environment and by the system, and the current directory."""
+    """The home directory (from the environment and the user database) and the current one."""
     with suppress(RuntimeError, OSError):
         yield "your home directory", Path.home().resolve()
     with suppress(KeyError, OSError):
@@ -82,7 +84,7 @@ def _precious() -> Iterator[tuple[str, Path]]:
 
 @contextmanager
 def opened(root: int, name: str) -> Iterator[int]:
-    """The descriptor of the directory ``name`` in ``root``; OSError for a link or no directory."""
+    """The descriptor of directory ``name`` in ``root``; OSError if it is a link or no directory."""
     folder = os.open(name, OPEN, dir_fd=root)
     try:
         yield folder
@@ -91,7 +93,7 @@ def opened(root: int, name: str) -> Iterator[int]:
 
 
 def not_ours(root: int, path: Path, folder: int) -> str:
-    """Why the open directory ``folder`` must not be deleted; "" if it may."""
+    """Why the open directory ``folder`` must not be deleted; "" if it may be."""
     status, leftover, marker = os.fstat(folder), TRASH.fullmatch(path.name), read_marker(folder)
     if status.st_uid != os.geteuid():
         return "belongs to another user"
@@ -100,7 +102,7 @@ def not_ours(root: int, path: Path, folder: int) -> str:
     if leftover and not names_in(folder):
         return ""
     if marker is None:
-        return "no session of ours: it has no valid marker"
+        return "not our session: it has no valid marker"
     if marker.inode != status.st_ino or not SESSION.fullmatch(marker.directory):
         return "a copy: its marker was made for another directory"
     if not leftover and marker.directory != path.name:
@@ -109,7 +111,7 @@ def not_ours(root: int, path: Path, folder: int) -> str:
 
 
 def _is_mounted_in(path: Path) -> bool:
-    """True when ``path`` or something in it is a mount point: a bind mount has the same device."""
+    """True if ``path`` or a path in it is a mount point; a bind mount has the same device."""
     try:
         lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""What the system says of a process or port: the facts that tell one TensorBoard from another.
+"""Facts about a process or port, from the system, that identify a TensorBoard.
 
-This file must not know of records, log roots or starting and stopping.
+This file must not know records, log roots, or how servers are started and stopped.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ PROGRAMS = ("tensorboard", "tensorboard.main")  # as a script, and after python 
 
 
 def has_proc() -> bool:
-    """True on Linux; elsewhere ``born`` and ``serves`` know nothing."""
+    """True on Linux; elsewhere ``born`` returns "" and ``serves`` None."""
     return Path("/proc/self/stat").exists()
 
 
 def born(pid: int) -> str:
-    """The start time of a process, clock ticks since boot; "" for a dead one or without /proc."""
+    """A process's start time in clock ticks since boot; "" if it is dead or without /proc."""
     try:
         # proc(5): the name in parentheses may hold anything; then state (3rd), …, starttime (22nd)
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -32,7 +32,7 @@ def born(pid: int) -> str:
 
 
 def serves(pid: int) -> Path | None:
-    """The directory that the TensorBoard ``pid`` shows; None if it is none, or another user's."""
+    """The directory that TensorBoard ``pid`` shows; None for another program or user's process."""
     process = Path("/proc", str(pid))
     try:
         if process.stat().st_uid != os.geteuid():
@@ -48,7 +48,7 @@ def serves(pid: int) -> Path | None:
 
 
 def answer(port: int, prefix: str = "") -> str:
-    """The log directory that a server on ``port`` says it shows; "" if none says one."""
+    """The log directory that the server on ``port`` reports; "" if none responds with one."""
     from http.client import HTTPConnection, HTTPException
 
     connection = HTTPConnection(HOST, port, timeout=2)
@@ -62,7 +62,7 @@ def answer(port: int, prefix: str = "") -> str:
 
 
 def trouble(port: int) -> str:
-    """Why a server cannot listen on ``port``; "" when it can."""
+    """Why a server cannot listen on ``port``; "" if it can."""
     if not 0 < port < 65536:
         return "not between 1 and 65535"
     with socket.socket() as probe:
@@ -75,8 +75,8 @@ def trouble(port: int) -> str:
 
 
 def directory(working_directory: str, typed: str) -> Path | None:
-    """What a process in ``working_directory`` means by the path ``typed``."""
+    """The absolute path of ``typed`` for a process in ``working_directory``; None if invalid."""
     try:
         return Path(working_directory, Path(typed).expanduser()).resolve() if typed else None
-    except (OSError, RuntimeError):  # a loop of links, or the home of nobody
+    except (OSError, RuntimeError):  # a loop of links, or the home of an unknown user
         return None

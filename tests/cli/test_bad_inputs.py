@@ -154,14 +154,14 @@ DATA = {
     "empty": (0, b"", "too short"),
     "cut header": (0, b"\0\0\x08", "too short"),
     "unknown type": (1, idx(30, kind=0x07), "starts with 00 00 07 01"),
-    "short by a byte": (0, idx(30, 4, 4)[:-1], "promises"),
-    "long by a byte": (0, idx(30, 4, 4) + b"\0", "promises"),
-    "huge promise": (0, struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 28, 28), "promises"),
+    "short by a byte": (0, idx(30, 4, 4)[:-1], "declares"),
+    "long by a byte": (0, idx(30, 4, 4) + b"\0", "declares"),
+    "huge promise": (0, struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 28, 28), "declares"),
     "product overflow": (0, struct.pack(">HBB4I", 0, 8, 4, *[65536] * 4), "dimension"),
     "no images": (0, idx(0, 4, 4), "no "),
     "other count": (1, idx(20), "20"),
     "cut gzip": (0, gzip.compress(idx(30, 4, 4))[:-10], "damaged"),
-    "gzip bomb": (0, gzip.compress(idx(30, 4, 4) + b"\0" * 10**6), "promises"),
+    "gzip bomb": (0, gzip.compress(idx(30, 4, 4) + b"\0" * 10**6), "declares"),
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def test_a_file_is_replaced_and_other_things_are_not(backproplab, tmp_path):
     for place in ("folder", "link", "/dev/null"):
         ended = backproplab(f"explain x x=1 --svg new.svg --dot {place}")
         assert ended.code == 7
-        assert "no ordinary file" in ended.err
+        assert "is not a regular file" in ended.err
         assert not (tmp_path / "new.svg").exists()
     assert backproplab("explain x x=1 --svg g.svg").code == 0
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
@@ -96,8 +96,8 @@ WRONG = {
     "no variable": ("'a' a=1 c=2", "the expression has no variable 'c'"),
     "no quotes": ("a + b a=1", "'+': expected NAME=VALUE — put the expression in quotes"),
     "only numbers": ("'1 + 2'", "the expression has no variable to differentiate by"),
-    "two on stdout": ("a a=1 --svg - --dot -", "two forms would go to the same place"),
-    "two in one file": ("a a=1 --svg g --markdown g", "two forms would go to the same place"),
+    "two on stdout": ("a a=1 --svg - --dot -", "two outputs have the same file"),
+    "two in one file": ("a a=1 --svg g --markdown g", "two outputs have the same file"),
     "nothing": ("", "Missing argument"),
     "missing config": ("nothing.yaml", "nothing.yaml: no such file"),
     "config key": ("c.yaml model.hiden=[3]", "did you mean 'hidden'?"),

@@ -1,4 +1,4 @@
-"""backproplab report: one file, where it is asked for, destroying nothing."""
+"""backproplab report: one file at the given path, which overwrites no other file."""
 
 import pytest
 

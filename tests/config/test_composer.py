@@ -13,7 +13,7 @@ from backproplab.errors import ConfigError
 
 
 def parse_yaml(text, name):
-    """The document; its faults are raised, so that faults of value and of syntax read alike."""
+    """The document; its faults are raised, so that faults of values and of syntax are tested alike."""
     document = yaml_source.parse_yaml(text, name)
     if document.faults:
         raise ConfigError(*document.faults)
@@ -68,8 +68,8 @@ def test_every_fault_of_a_file_is_told_in_order() -> None:
     text = "a: no\nb: &x 010\nc: *x\nd: [1:30, {e: 1_0, e: .inf}]\n1: 2\n"
     with pytest.raises(ConfigError) as raised:
         parse_yaml(text, "c")
-    told = [p.where for p in raised.value.problems]
-    assert told == [
+    reported = [p.where for p in raised.value.problems]
+    assert reported == [
         "c:1:4",
         "c:2:4",
         "c:2:4",
@@ -179,9 +179,9 @@ def _reads_or_refuses(text: str | bytes) -> None:
     try:
         document = parse_yaml(text, "c.yaml")
     except ConfigError as error:
-        told = [str(problem) for problem in error.problems]
+        reported = [str(problem) for problem in error.problems]
     else:
-        told = [document.where((key,)) for key in document.tree]
-    assert told
-    assert all(line.startswith("c.yaml") and line.isprintable() for line in told)
-    assert max(map(len, told)) < 600
+        reported = [document.where((key,)) for key in document.tree]
+    assert reported
+    assert all(line.startswith("c.yaml") and line.isprintable() for line in reported)
+    assert max(map(len, reported)) < 600

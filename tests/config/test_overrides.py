@@ -133,8 +133,8 @@ def test_a_word_that_cannot_be_applied(document: Document, word: str, what: str,
 def test_every_problem_of_every_word_is_told(document: Document) -> None:
     with pytest.raises(ConfigError) as raised:
         apply_overrides(document, ["x", "seed=[010, no]", "epochs.x=1", "a=1,2", "name=fine"])
-    told = [p.where for p in raised.value.problems]
-    assert told == [
+    reported = [p.where for p in raised.value.problems]
+    assert reported == [
         "command line 'x'",
         "command line 'seed=[010, no]'",
         "command line 'seed=[010, no]'",
@@ -155,5 +155,5 @@ def test_only_config_error_escapes(words: list[str]) -> None:
     try:
         apply_overrides(document, words)
     except ConfigError as error:
-        told = str(error).split("\n")
-        assert all(line.startswith("command line ") and line.isprintable() for line in told)
+        reported = str(error).split("\n")
+        assert all(line.startswith("command line ") and line.isprintable() for line in reported)

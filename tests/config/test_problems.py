@@ -1,4 +1,4 @@
-"""pydantic's errors, in our words, at the right line; on a small schema of its own."""
+"""pydantic's errors with our wording, at the right line; on a small schema."""
 
 from typing import Annotated, Any, Literal
 
@@ -240,7 +240,7 @@ CASES: list[tuple[str, str, str, str]] = [
         "optimizer: must be a name (adam, sgd) or a mapping with a name, got 3",
         "",
     ),
-    # told by the model itself
+    # raised by the model itself
     ("epochs: 13", "1:9", "epochs: 13 brings bad luck", ""),
     ("name: a\nepochs: 99\nmode: stochastic", "1:1", "too many epochs for one example each", ""),
     (
@@ -264,8 +264,8 @@ def test_a_problem_is_told_in_our_words(text: str, place: str, what: str, hint: 
 
 
 def test_the_branches_of_a_union_are_told_at_its_value() -> None:
-    told = [str(p) for p in problems("either: x")]
-    assert told == [
+    reported = [str(p) for p in problems("either: x")]
+    assert reported == [
         "c:1:9: either: must be a whole number, got text 'x'",
         "c:1:9: either: must be a list, got text 'x' — put it in brackets",
     ]
@@ -273,10 +273,10 @@ def test_the_branches_of_a_union_are_told_at_its_value() -> None:
 
 def test_all_problems_in_the_order_of_the_file_and_words_last() -> None:
     text = "shuffle: 3\nepochs: 0\nmodel:\n  layers: [dens, {dense: 0}]\n  x: 1\nname: 3\n"
-    told = [p.where for p in problems(text, "rate=-1", "optimizer.beta_1=7")]
+    reported = [p.where for p in problems(text, "rate=-1", "optimizer.beta_1=7")]
     words = ["command line 'optimizer.beta_1=7'", "command line 'rate=-1'"]
-    assert told[:-2] == ["c:1:10", "c:2:9", "c:3:1", "c:4:12", "c:4:26", "c:5:3", "c:6:7"]
-    assert sorted(told[-2:]) == words
+    assert reported[:-2] == ["c:1:10", "c:2:9", "c:3:1", "c:4:12", "c:4:26", "c:5:3", "c:6:7"]
+    assert sorted(reported[-2:]) == words
 
 
 def test_a_value_from_the_command_line() -> None:
@@ -287,8 +287,12 @@ def test_a_value_from_the_command_line() -> None:
 
 @pytest.mark.parametrize("value", ["'" + "x" * 1000 + "'", '"a\\n\\tb\\u202e"'])
 def test_values_are_cut_and_printable(value: str) -> None:
-    told = [*problems(f"epochs: {value}"), *problems(f"mode: {value}"), *problems(f"{value}: 1")]
-    for problem in told:
+    reported = [
+        *problems(f"epochs: {value}"),
+        *problems(f"mode: {value}"),
+        *problems(f"{value}: 1"),
+    ]
+    for problem in reported:
         assert str(problem).isprintable()
         assert len(str(problem)) < 260
 
@@ -341,9 +345,9 @@ def test_a_typo_of_one_character_is_told_at_its_line(
     assume(typo not in Settings.model_fields)  # model and mode
     lines = [*LINES]
     lines[number] = lines[number].replace(key, typo, 1)
-    told = problems(end.join(lines))
-    assert any(p.where.startswith(f"c:{number + 1}:") for p in told), told
-    assert any(repr(typo) in p.what or "must be a name" in p.what for p in told), told
+    reported = problems(end.join(lines))
+    assert any(p.where.startswith(f"c:{number + 1}:") for p in reported), reported
+    assert any(repr(typo) in p.what or "must be a name" in p.what for p in reported), reported
 
 
 @given(st.sampled_from(sorted(Settings.model_fields)), st.recursive(
@@ -358,6 +362,6 @@ def test_any_tree_is_good_or_told(key: str, value: Any) -> None:
     try:
         Settings.model_validate(document.tree)
     except ValidationError as error:
-        told = problems_of(error, document, Settings)
-        assert told
-        assert all("Input should" not in p.what and p.where for p in told)
+        reported = problems_of(error, document, Settings)
+        assert reported
+        assert all("Input should" not in p.what and p.where for p in reported)

@@ -1,4 +1,4 @@
-"""Plain scalars: YAML 1.2.2's core schema for what is read, a refusal for what YAML 1.1 bends."""
+"""Plain scalars: YAML 1.2.2's core schema for what is read, a refusal for what YAML 1.1 converts."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Files: which are read, what is said of the others, and where each value stands."""
+"""Config files: which are read, the messages for others, and the position of each value."""
 
 import os
 import socket
@@ -142,7 +142,7 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
     problem = problem_of(tmp_path / "xor.yml")
     assert problem.what == "no such file"
     assert problem.hint == "nearest names: xor.yaml, xor-batch.yaml"
-    assert "nothing like it" in problem_of(tmp_path / "q").hint
+    assert "no similar name" in problem_of(tmp_path / "q").hint
     assert "there is no folder" in problem_of(tmp_path / "no" / "xor.yaml").hint
 
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     assert problem_of(tmp_path / "loop").what.startswith("cannot be read: too many")
     assert problem_of(tmp_path / "file" / "c.yaml").what == "cannot be read: not a directory"
     assert problem_of(tmp_path / ("x" * 300)).what == "cannot be read: file name too long"
-    assert problem_of(tmp_path / "a\0b").what == "is no file name"
+    assert problem_of(tmp_path / "a\0b").what == "is not a file name"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

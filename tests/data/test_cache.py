@@ -49,7 +49,7 @@ def traced(function: Callable[[], np.ndarray]) -> tuple[np.ndarray, int]:
 
 
 def is_mapped(images: Path) -> bool:
-    """Whether the right array comes, and takes no memory of its own."""
+    """Whether the array is the right one and is mapped, so that it takes no memory."""
     array, peak = traced(lambda: read_idx(images, 3))
     assert np.array_equal(array, content()[1])
     assert array.dtype == np.uint8
@@ -195,7 +195,7 @@ def test_a_folder_that_may_not_be_written(cache, images) -> None:
 
 
 def test_a_disk_without_room_keeps_nothing(cache, images) -> None:
-    """A limit on the size of files stands for it: the write breaks off in the middle."""
+    """Simulated by a limit on file sizes: the write fails in the middle."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:

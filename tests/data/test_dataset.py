@@ -97,7 +97,7 @@ def _all_inputs(splits: Splits) -> np.ndarray:
 
 
 def test_splitting_knows_nothing_of_drawing(make) -> None:
-    """Half the noise, same rows: labels of a sorted set tell who went where."""
+    """With half the noise the rows are the same: a sorted set's labels show the split of each."""
     clean, noisy = (load(make("moons", noise=noise), 5) for noise in (0.0, 0.3))
     assert np.array_equal(clean.train.targets, noisy.train.targets)
     assert not np.array_equal(clean.train.inputs, noisy.train.inputs)

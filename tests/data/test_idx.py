@@ -1,4 +1,4 @@
-"""The IDX reader against every way a file can lie."""
+"""The IDX reader on all kinds of false and damaged files."""
 
 import gzip
 import math
@@ -57,11 +57,11 @@ def test_plain_and_gzip_are_told_apart_by_content(tmp_path, content, name) -> No
         (b"<!DOCTYPE html><html>", "starts with 3c 21 44 4f"),
         (idx(0, 28, 28), "holds no examples"),
         (idx(4, 0, 28), "holds no examples"),
-        (GOOD[:-1], "promises 24 bytes of data, it has 23"),
-        (GOOD + b"\0", "promises 24 bytes of data, it has more"),
-        (GOOD[:16], "promises 24 bytes of data, it has 0"),
-        (idx(2**32 - 1, 28, 28, data=b""), "promises 3367254359280 bytes of data, it has 0"),
-        (idx(2**16, 2**24, 2**24, data=b""), "promises 18446744073709551616 bytes"),  # np.prod: 0
+        (GOOD[:-1], "declares 24 bytes of data, it has 23"),
+        (GOOD + b"\0", "declares 24 bytes of data, it has more"),
+        (GOOD[:16], "declares 24 bytes of data, it has 0"),
+        (idx(2**32 - 1, 28, 28, data=b""), "declares 3367254359280 bytes of data, it has 0"),
+        (idx(2**16, 2**24, 2**24, data=b""), "declares 18446744073709551616 bytes"),  # np.prod: 0
         (PACKED[:-1], "damaged gzip"),
         (PACKED[:-9], "damaged gzip"),
         (PACKED[:12], "damaged gzip"),
@@ -69,12 +69,12 @@ def test_plain_and_gzip_are_told_apart_by_content(tmp_path, content, name) -> No
         (PACKED[:-8] + b"\0\0\0\0" + PACKED[-4:], "damaged gzip file: CRC check failed"),
         (PACKED[:14] + b"\xff\xff\xff" + PACKED[17:], "damaged gzip"),
         (PACKED + b"junk", "damaged gzip"),
-        (PACKED + PACKED, "promises 24 bytes of data, it has more"),
+        (PACKED + PACKED, "declares 24 bytes of data, it has more"),
         (gzipped(PACKED), "gzip within gzip"),
-        (gzipped(GOOD[:-1]), "promises 24 bytes of data, it has 23"),
+        (gzipped(GOOD[:-1]), "declares 24 bytes of data, it has 23"),
         (gzipped(b""), "too short for an IDX header"),
         (gzipped(idx(2**32 - 1, 28, 28, data=b"")), "of data, it has 0"),
-        (BOMB, "promises 6 bytes of data, it has more"),
+        (BOMB, "declares 6 bytes of data, it has more"),
     ],
 )  # fmt: skip
 def test_a_lying_or_broken_file_is_named_and_explained(tmp_path, content, fault) -> None:

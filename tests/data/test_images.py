@@ -49,7 +49,7 @@ class TestSearch:
 
     def test_a_path_is_the_only_place(self, tmp_path, write_images) -> None:
         write_images(tmp_path)
-        with pytest.raises(DataError, match="none of the folders /nowhere holds"):
+        with pytest.raises(DataError, match="none of the folders /nowhere has"):
             read(Mnist(path="/nowhere"))
 
     def test_home_may_be_abbreviated(self, tmp_path, write_images) -> None:
@@ -90,7 +90,7 @@ class TestSearch:
     [
         ({"train_labels": np.zeros(20)}, FILES[1], "20 labels, but 50 images"),
         ({"t10k_images": np.zeros((10, 2, 3))}, FILES[3], "20 labels, but 10 images"),
-        ({"t10k_images": np.zeros((20, 3, 3))}, FILES[2], "not of the size"),
+        ({"t10k_images": np.zeros((20, 3, 3))}, FILES[2], "differ in size"),
         ({"train_labels": np.arange(50) + 4}, FILES[1], "label 53 of example 49 is not in 0 to 9"),
         ({"train_images": np.zeros((50, 6))}, FILES[0], "00 00 08 02"),
         ({"train_labels": np.zeros((50, 1, 1))}, FILES[1], "00 00 08 03"),

@@ -1,4 +1,4 @@
-"""Which functions an expression may call: told by trying them, so a new op is known at once."""
+"""The functions that an expression may call are found by trying them, so a new op is known."""
 
 import numpy as np
 import pytest

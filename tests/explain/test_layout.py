@@ -1,4 +1,4 @@
-"""Drawings: nothing lies on anything, inputs left of results, well-formed files."""
+"""Drawings: no overlaps, inputs left of results, well-formed files."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ def explained(case):
 
 
 def check(drawing):
-    """Boxes and labels overlap nowhere; arrows lead onward, clear of every other box."""
+    """Boxes and labels do not overlap; arrows lead to the right and cross no other box."""
     layout = arrange(drawing)
     labels = [
         room for arrow, room in zip(drawing.arrows, layout.labels, strict=True) if arrow.label

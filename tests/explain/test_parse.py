@@ -1,4 +1,4 @@
-"""Expressions: Python's own meaning of what is allowed, a quick plain refusal of everything else."""
+"""Expressions: allowed ones mean the same as in Python, all others are refused quickly."""
 
 import math
 
@@ -15,8 +15,8 @@ from backproplab.explain.trace import trace
 # text, part of the message
 HOSTILE = {
     "import": ("__import__('os').system('id')", "column 12: \"'\" is not allowed"),
-    "import without quotes": ("__import__(os)", "column 1: '__import__' is no function"),
-    "eval": ("eval(a)", "column 1: 'eval' is no function"),
+    "import without quotes": ("__import__(os)", "column 1: '__import__' is not a differentiable function"),
+    "eval": ("eval(a)", "column 1: 'eval' is not a differentiable function"),
     "attribute": ("a + b.c", "column 5: attribute is not allowed"),
     "dunder": ("a.__class__.__mro__", "column 1: attribute"),
     "method": ("a.b(1)", "attribute is not allowed"),
@@ -153,7 +153,7 @@ expressions = st.recursive(leaves, grow, max_leaves=12)
 
 
 def python_value(text):
-    """Python's own evaluation; None where it has no finite value."""
+    """The value computed by Python; None if it is not finite."""
     try:
         result = eval(text, {"__builtins__": {}}, {**PYTHON, **NAMES, "pi": math.pi})
     except (ZeroDivisionError, OverflowError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""What is said: the numbers of the course, in order, and Markdown that a student can hand in."""
+"""The report: the numbers of the course, in order, and Markdown that a student can hand in."""
 
 import pytest
 

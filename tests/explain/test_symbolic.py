@@ -1,4 +1,4 @@
-"""SymPy beside the autograd: the same derivative everywhere, at a price that explodes."""
+"""SymPy and the autograd give the same derivatives; SymPy's formulas grow exponentially."""
 
 import importlib.util
 from itertools import pairwise

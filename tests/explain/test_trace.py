@@ -146,10 +146,10 @@ NOT_FINITE = [
 
 @pytest.mark.parametrize(("text", "x", "message"), NOT_FINITE)
 def test_what_is_not_finite_is_told(text, x, message):
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         trace(parse(text), {"x": x})
-    assert message in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_conventions_at_kinks_are_the_autograd_s():

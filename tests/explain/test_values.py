@@ -40,13 +40,13 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_told(case):
     words, message = WRONG[case]
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         read_values(F, words)
-    assert message in str(told.value)
+    assert message in str(raised.value)
 
 
 def test_every_problem_is_told_at_once():
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         read_values(F, ["a=x", "c=1"])
-    assert len(told.value.problems) == 3
-    assert "no value for b, θ" in str(told.value)
+    assert len(raised.value.problems) == 3
+    assert "no value for b, θ" in str(raised.value)

@@ -11,6 +11,8 @@ import weakref
 
 import numpy as np
 import pytest
+from backproplab.train.evaluation import Evaluation
+from backproplab.train.loop import Split, Trainer
 from threadpoolctl import threadpool_limits
 
 from backproplab.autograd import Tensor, ops
@@ -26,8 +28,6 @@ from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.registry import families
 from backproplab.streams import stream
 from backproplab.task import Task
-from backproplab.train.evaluation import Evaluation
-from backproplab.train.loop import Split, Trainer
 
 STEPS = 200
 ROWS = 47  # a prime: every batch size leaves a short last batch

@@ -17,7 +17,7 @@ X = np.linspace(-2, 3, 15).reshape(5, 3) ** 2 + np.array([0, 1, -1])
 
 
 def fresh(layer, shape, dtype=np.float64):
-    """The layer's arrays as they begin, as tensors."""
+    """The layer's initial arrays as tensors."""
     return {
         name: Tensor(weight.initializer.draw(None, weight.shape).astype(dtype))
         for name, weight in layer.weights(shape).items()

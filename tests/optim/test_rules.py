@@ -45,7 +45,7 @@ SAME = {
 
 
 def bound(optimizer, theta, grad, **slots):
-    """The updater, its slots at zero where they are not given."""
+    """The updater, with zero slots by default."""
     zeros = {name: np.zeros_like(theta) for name in optimizer.slots}
     return Updater(optimizer, theta, grad, zeros | slots)
 

@@ -102,7 +102,7 @@ PLATEAUS = [
 ]  # fmt: skip
 
 
-def told(rate, values, name="val_loss"):
+def rates_after(rate, values, name="val_loss"):
     """The rate after each epoch."""
     found = []
     for value in values:
@@ -114,7 +114,7 @@ def told(rate, values, name="val_loss"):
 @pytest.mark.parametrize(("values", "settings", "expected"), PLATEAUS)
 def test_plateaus_are_keras(values, settings, expected):
     rate = ReduceOnPlateau(**settings).begin(BASE, STEPS)
-    assert told(rate, values) == pytest.approx(expected, rel=1e-6)
+    assert rates_after(rate, values) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("values", "settings", "expected"), PLATEAUS)
@@ -122,9 +122,9 @@ def test_a_plateau_resumes_from_its_state_at_any_epoch(values, settings, expecte
     schedule = ReduceOnPlateau(**settings)
     for cut in range(len(values)):
         first, second = schedule.begin(BASE, STEPS), schedule.begin(BASE, STEPS)
-        before = told(first, values[:cut])
+        before = rates_after(first, values[:cut])
         second.state = json.loads(json.dumps(first.state, allow_nan=False))
-        assert before + told(second, values[cut:]) == pytest.approx(expected, rel=1e-6)
+        assert before + rates_after(second, values[cut:]) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_saved_state_does_not_move_with_the_rate():
@@ -136,7 +136,7 @@ def test_a_saved_state_does_not_move_with_the_rate():
 
 def test_a_first_value_that_is_not_finite_is_never_the_best():
     rate = ReduceOnPlateau(patience=1, factor=0.5).begin(BASE, STEPS)
-    assert told(rate, [NAN, 1, 0.5, 0.4]) == pytest.approx([0.05] * 4)
+    assert rates_after(rate, [NAN, 1, 0.5, 0.4]) == pytest.approx([0.05] * 4)
 
 
 def test_auto_knows_which_way_every_metric_is_better():
@@ -228,7 +228,7 @@ BAD = {
     "no factors": ({"piecewise": [10]}, "needs either factors or values, 2 of them"),
     "both": ({"piecewise": {"boundaries": [1], "factors": [1.0, 0.1], "values": [1.0, 0.1]}}, "either factors or values"),
     "one too few": ({"piecewise": {"boundaries": [1, 2], "factors": [1.0, 0.1]}}, "3 of them"),
-    "backwards": ({"piecewise": {"boundaries": [20, 10], "factors": [1.0, 0.1, 0.0]}}, "boundaries must grow"),
+    "backwards": ({"piecewise": {"boundaries": [20, 10], "factors": [1.0, 0.1, 0.0]}}, "boundaries must increase"),
     "factor of 1": ({"reduce_on_plateau": {"factor": 1.0}}, "less than 1"),
     "shrinking cycles": ({"cosine_restarts": {"first_decay_steps": 5, "t_mul": 0.5}}, "greater than or equal to 1"),
 }  # fmt: skip

@@ -90,7 +90,7 @@ def write_run(session):
 
 @pytest.fixture
 def compare(root):
-    """The comparison of what stands in the root, and the warnings."""
+    """The comparison of the runs in the root, and the warnings."""
 
     def compare(*words, **options):
         records, warnings = report.read_records(report.chosen_runs(root, words))

@@ -69,9 +69,9 @@ def test_what_did_not_end_well_is_a_row_behind_what_did(write_run, compare):
             status="diverged" if diverged else "completed",
         )
     found, _ = compare()
-    told = [trial.status for trial in found.trials]
-    assert told[:2] == ["completed", "diverged 2/5"]
-    assert told[2:] == [
+    statuses = [trial.status for trial in found.trials]
+    assert statuses[:2] == ["completed", "diverged 2/5"]
+    assert statuses[2:] == [
         "interrupted",
         "diverged",
         "failed",

@@ -140,8 +140,8 @@ def test_what_could_not_be_read_is_said(write_run, compare):
     write_run("b", 0.2, learning_rate=1, rows=["1,train,abc"])
     (write_run("c", 0.3, learning_rate=2) / "run.json").write_text("")
     comparison, warnings = compare()
-    page, told = report.render(comparison, warnings)
-    assert len(told) == 2
+    page, warned = report.render(comparison, warnings)
+    assert len(warned) == 2
     assert page.count("Warning: ") == 2
     assert "unreadable" in page
 

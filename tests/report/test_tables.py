@@ -1,4 +1,4 @@
-"""The ranked table in its forms, the long table, two runs side by side."""
+"""The ranked table in its formats, the long table, two runs compared."""
 
 import csv
 import io

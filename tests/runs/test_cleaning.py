@@ -1,4 +1,4 @@
-"""The gauntlet: whatever the log root holds, ``precious/`` is the same afterwards."""
+"""Cleaning: whatever the log root contains, ``precious/`` does not change."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_what_is_not_ours_stays(root: Path, new_session: Make, precious: Path) -
     renamed = new_session().rename(root / "best")
     stays = _names(root) - {session.name, ".backproplab"}
     plan = plan_cleaning(root)
-    no_marker = "no session of ours: it has no valid marker"
+    no_marker = "not our session: it has no valid marker"
     assert _reasons(plan) == {
         "20190101-000000": "a copy: its marker was made for another directory",
         "20190101-000001": "a symbolic link",
@@ -279,7 +279,7 @@ def test_the_same_is_refused_between_plan_and_deed(
     session = new_session()
     plan = plan_cleaning(root)
     monkeypatch.chdir(root)
-    with pytest.raises(RefusedError, match="is or holds the current directory"):
+    with pytest.raises(RefusedError, match="is or contains the current directory"):
         clean(plan)
     assert session.exists()
 
