@@ -91,8 +91,12 @@ def install(handler: Handler) -> dict[int, Any]:
     return {number: signal.signal(number, handler) for number in mine}
 
 
+LEFT: list[int] = []  # signals that ``leave`` has met
+
+
 def leave(number: int, frame: FrameType | None) -> None:
     """The handler outside of ``listening``: unwind and exit with 130, 143 or 129."""
+    LEFT.append(number)
     raise StopNow(number)
 
 

@@ -12,10 +12,13 @@ from importlib import import_module
 
 import typer
 
+from backproplab.cli import standard_streams
 from backproplab.errors import BackpropLabError, ConfigError, MachineError, reason
+from backproplab.signals import StopNow, exit_code
 
 CONTENTS = {
     "train": "Train the experiments of one or more configs.",
+    "resume": "Continue a run that was stopped, exactly, or with more epochs.",
     "sweep": "Run many experiments: grids, branches, seeds, searches.",
     "tensorboard": "Show the logs in TensorBoard.",
     "runs": "List the runs, newest first.",
@@ -30,19 +33,19 @@ CONTENTS = {
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop our TensorBoard.",
 }
-INTERRUPTED = 130  # by Ctrl-C, as a shell says it
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 
 
 def main() -> None:
     """The console script. Exit codes: see errors.py."""
+    standard_streams.prepare()
     words = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
         build(words)(args=words, prog_name="backproplab")
+    except SystemExit:
+        raise
     except BaseException as error:
-        if isinstance(error, SystemExit) and error.code != INTERRUPTED:
-            raise
         if debug:
             traceback.print_exc()
         sys.exit(_tell(error))
@@ -94,11 +97,11 @@ def _unloaded() -> None:
 
 def _tell(error: BaseException) -> int:
     """Say on stderr what went wrong, in our words; the exit code."""
-    if isinstance(error, KeyboardInterrupt | SystemExit):  # Typer makes the one of the other
+    if isinstance(error, StopNow):
         _say("interrupted")
-        return INTERRUPTED
+        return exit_code(error.number)
     if isinstance(error, BrokenPipeError):  # the reader of our output went away: | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        standard_streams.mute()
         return 0
     if isinstance(error, MemoryError):
         error = MachineError("out of memory: make the model, the batch or the data smaller")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,3 +14,4 @@ LogDir = Annotated[
     ),
 ]
 RUNS = Path("runs")
+Style = Literal["auto", "bar", "line", "none"]  # of progress

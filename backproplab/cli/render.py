@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Literal
@@ -80,8 +80,13 @@ def _steps(parts: Parts) -> str:
     return f"{e.batch_mode}{of}, {each} an epoch, {counted(e.epochs, 'epoch')}{most}"
 
 
-def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
-    """How each experiment ended, and what to type next."""
+def summary(
+    results: Sequence[Result], session: Path, log_dir: Path, never_begun: Mapping[str, str]
+) -> None:
+    """How each experiment ended, and what to type next.
+
+    never_begun: the runs of the session that were to follow, with their commands.
+    """
     out = console()
     for result in results:
         state = result.progress
@@ -107,6 +112,10 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     out.print(Text(f"see them  backproplab tensorboard {quote(str(session))}"))
     out.print(Text(f"list      backproplab runs{where}"))
     out.print(Text(f"repeat    backproplab train {repeat}"))
+    if results[-1].signal and results[-1].saved:
+        out.print(Text(f"continue  backproplab resume {quote(str(results[-1].folder))}"))
+    for command in never_begun.values():
+        out.print(Text(f"not begun {command}"))
 
 
 def runs_table(runs: Sequence[RunInfo]) -> None:

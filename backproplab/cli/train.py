@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from shlex import join
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backproplab.cli.options import RUNS, LogDir
+from backproplab.cli.options import RUNS, LogDir, Style
 
 if TYPE_CHECKING:
     from backproplab.config import Experiment
     from backproplab.config.yaml_source import Document
     from backproplab.experiment import Parts, Result
 
-Style = Literal["auto", "bar", "line", "none"]
+    Planned = tuple[str, Experiment | Parts]  # the command that trains it alone, and itself
 
 
 def command(
@@ -59,31 +60,23 @@ def command(
         _train(experiments, log_dir, progress)
 
 
-def _train(experiments: dict[str, Experiment | Parts], log_dir: Path, progress: Style) -> None:
+def _train(experiments: dict[str, Planned], log_dir: Path, progress: Style) -> None:
     """One after the other, in a new session; then the summary, and how it ended."""
     from backproplab import runs
-    from backproplab.cli import render
-    from backproplab.errors import DivergedError, StoppedError
+    from backproplab.cli.endings import conclude
     from backproplab.experiment import run
     from backproplab.loop.progress import progress as shown
 
-    session = runs.create_session(runs.open_log_root(log_dir))
+    commands = {name: command for name, (command, _) in experiments.items()}
+    session = runs.create_session(runs.open_log_root(log_dir), commands)
     results: list[Result] = []
     with runs.lock_session(session):
-        for name, experiment in experiments.items():
+        for name, (_, experiment) in experiments.items():
             folder = runs.experiment_folder(session, name)
             results.append(run(experiment, folder, displays=[shown(progress, name)]))
             if results[-1].signal:
                 break
-    render.summary(results, session, log_dir)
-    signal, rest = results[-1].signal, list(experiments)[len(results) :]
-    if signal and (results[-1].status == "interrupted" or rest):
-        untrained = f"; not trained: {', '.join(rest)}" if rest else ""
-        saved = "the position is saved" if results[-1].saved else "nothing was saved"
-        raise StoppedError(f"stopped; {saved}{untrained}", signal)
-    diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status == "diverged"]
-    if diverged:
-        raise DivergedError("\n".join(diverged))
+    conclude(results, session, log_dir)
 
 
 def _split(words: list[str]) -> tuple[list[Path], list[str]]:
@@ -99,12 +92,12 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
     return files, overrides
 
 
-def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Experiment | Parts]:
-    """Every experiment by its name, checked down to its data; all problems are told at once.
+def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Planned]:
+    """Every experiment by its name, checked down to its data; all problems are reported together.
 
     A single one comes built, so that its data are not loaded twice.
     """
-    documents = _documents(files, overrides)  # a typo is told before the heavy imports
+    documents = _documents(files, overrides)  # a typo is reported before the heavy imports
 
     from backproplab.cli import render
     from backproplab.config import located
@@ -112,8 +105,8 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Experiment |
     from backproplab.experiment import build
 
     problems: list[Problem] = []
-    found: dict[str, Experiment | Parts] = {}
-    for experiment, document in documents:
+    found: dict[str, Planned] = {}
+    for file, (experiment, document) in zip(files, documents, strict=True):
         try:
             parts = build(experiment)
         except ConfigError as error:
@@ -123,14 +116,15 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Experiment |
         if experiment.name in found:
             what = f"two experiments are named '{experiment.name}'"
             problems.append(Problem(document.name, what, "give each config its own 'name'"))
-        found[experiment.name] = parts if len(files) == 1 else experiment
+        command = join(["backproplab", "train", str(file.resolve()), *overrides])
+        found[experiment.name] = command, parts if len(files) == 1 else experiment
     if problems:
         raise ConfigError(*problems)
     return found
 
 
 def _documents(files: list[Path], overrides: list[str]) -> list[tuple[Experiment, Document]]:
-    """What the files say, by the schema alone; the problems of all files are told at once."""
+    """What the files say, by the schema alone; the problems of all files are reported together."""
     from backproplab.config import read
     from backproplab.errors import ConfigError, Problem
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from backproplab import environment
 from backproplab.config import Experiment, load
 from backproplab.errors import ConfigError, FinishedError, Problem, RunError
 from backproplab.experiment.course import Course, Result
-from backproplab.experiment.parts import build
+from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import now
 from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
@@ -38,28 +39,51 @@ def resume(
     Raises FinishedError if the run is over, RunError for a run that cannot be continued,
     ConfigError for epochs that it cannot have.
     """
+    return stopped_run(folder, epochs).resume(callbacks, displays, allow_inexact, checkpoint)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run that can be continued, with its data loaded. record: its run.json."""
+
+    path: Path
+    parts: Parts
+    record: dict[str, Any]
+    epochs: int | None
+
+    def resume(
+        self,
+        callbacks: Sequence[Callback] = (),
+        displays: Sequence[Display] = (),
+        allow_inexact: bool = False,
+        checkpoint: str = LAST,
+    ) -> Result:
+        """Train it to its end."""
+        files = DiskFolder(self.path)
+        with limits_of(self.parts) as stop:
+            course = Course(self.parts, files, callbacks)
+            course.take_up(self.record, checkpoint, allow_inexact)
+            files.remove_temporaries()
+            if self.epochs is not None:
+                course.prolong()
+            _record_resume(course)
+            return train(course, Pace(stop), displays)
+
+
+def stopped_run(folder: Path | str, epochs: int | None = None) -> Stopped:
+    """The run in ``folder``, checked and built; see ``resume``."""
     path = Path(folder)
     experiment, record = _read(path)
     if epochs is not None:
         experiment = _longer(experiment, epochs, record)
     status = Status(record["status"])
     if status is Status.DIVERGED:
-        raise RunError(
-            f"{path} has diverged, and would diverge again — try a smaller learning_rate"
-        )
+        hint = "try a smaller learning_rate"
+        raise RunError(f"{path} has diverged, and would diverge again — {hint}")
     if status is Status.COMPLETED and epochs is None:
         done = f"{record.get('epochs', 0)} epochs"
         raise FinishedError(f"{path} is finished, after {done}; --epochs N makes it longer")
-    files = DiskFolder(path)
-    parts = build(experiment)
-    with limits_of(parts) as stop:
-        course = Course(parts, files, callbacks)
-        course.take_up(record, checkpoint, allow_inexact)
-        if epochs is not None:
-            course.prolong()
-        _record_resume(course)
-        files.remove_temporaries()
-        return train(course, Pace(stop), displays)
+    return Stopped(path, build(experiment), record, epochs)
 
 
 def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:

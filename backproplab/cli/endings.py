@@ -1,0 +1,33 @@
+"""How train and resume end: the summary, what to type next, the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backproplab.experiment import Result
+
+
+def conclude(results: Sequence[Result], session: Path, log_dir: Path) -> None:
+    """Print how each run ended, and which runs of the session never began.
+
+    Raises StoppedError after a signal, DivergedError if a run diverged.
+    """
+    from backproplab.cli import render
+    from backproplab.cli.standard_streams import shown
+    from backproplab.errors import DivergedError, StoppedError
+    from backproplab.runs.folders import never_begun
+    from backproplab.status import Status
+
+    last, rest = results[-1], never_begun(session)
+    with shown():
+        render.summary(results, session, log_dir, rest)
+    if last.signal and (last.status is Status.INTERRUPTED or rest):
+        saved = "its position is saved" if last.saved else "nothing was saved yet"
+        names = f"; not trained: {', '.join(rest)}" if rest else ""
+        raise StoppedError(f"{last.folder.name} was stopped; {saved}{names}", last.signal)
+    diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status is Status.DIVERGED]
+    if diverged:
+        raise DivergedError("\n".join(diverged))
