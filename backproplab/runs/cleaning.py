@@ -19,7 +19,7 @@ from pathlib import Path
 from backproplab.errors import BackpropLabError, ConfigError, RunError, reason
 from backproplab.files import machine_limits
 from backproplab.runs.board import LOG, RECORD, Board, find_all, stop
-from backproplab.runs.folders import MARKER, session_order
+from backproplab.runs.folders import MARKER, created
 from backproplab.runs.locking import is_active, lock_session
 from backproplab.runs.safety import TRASH, is_absent, names_in, not_ours, opened, opened_root
 
@@ -28,13 +28,17 @@ OURS = (MARKER, RECORD, LOG)  # the files that we keep in the root itself
 
 @dataclass(frozen=True)
 class Item:
-    """A directory of ours in the log root. size: bytes of its files, by lstat. active: in use."""
+    """A directory of ours in the log root.
+
+    size: bytes of its files, by lstat. active: in use. created: in seconds since the epoch.
+    """
 
     name: str
     inode: int
     runs: int
     size: int
     active: bool
+    created: float
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def plan_cleaning(root: Path | str, keep: int = 0) -> Plan:
         found = {name: _inspect(folder, path / name) for name in names}
     items = [item for item in found.values() if isinstance(item, Item)]
     sessions = [item for item in items if not TRASH.fullmatch(item.name)]
-    sessions.sort(key=lambda item: session_order(item.name), reverse=True)
+    sessions.sort(key=lambda item: (item.created, item.name), reverse=True)
     stay = [item for at, item in enumerate(sessions) if at < keep or item.active]
     return Plan(
         path,
@@ -129,9 +133,8 @@ def _inspect(root: int, path: Path) -> Item | str:
         with opened(root, path.name) as folder:
             if why := not_ours(root, path, folder):
                 return why
-            return Item(
-                path.name, os.fstat(folder).st_ino, *_measured(folder), active=is_active(folder)
-            )
+            inode, sizes = os.fstat(folder).st_ino, _measured(folder)
+            return Item(path.name, inode, *sizes, is_active(folder), created(folder))
     except (OSError, RecursionError) as error:
         return f"cannot be checked: {reason(error)}"
 

@@ -17,6 +17,7 @@ import stat
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from backproplab.files import is_plain_name, machine_limits, sync_directory, wri
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
-SESSION = re.compile(r"([0-9]{8}-[0-9]{6})(?:-([0-9]{1,9}))?")
+SESSION = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,9})?")
 LIMIT = 2**20  # bytes of the largest JSON file that is read
 
 Folder = Path | int  # a path, or the descriptor of an open directory
@@ -33,10 +34,14 @@ Folder = Path | int  # a path, or the descriptor of an open directory
 
 @dataclass(frozen=True)
 class Marker:
-    """What a session's marker says: the name and inode of the directory that it was made for."""
+    """What a session's marker says: the name and inode of the directory that it was made for.
+
+    created: when, in seconds since the epoch. The name has the local time, which has no order.
+    """
 
     directory: str
     inode: int
+    created: float
     tool: str = TOOL
 
 
@@ -63,11 +68,11 @@ def create_session(root: Path, now: datetime | None = None) -> Path:
 
     Raises MachineError and leaves nothing behind.
     """
-    stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+    now = now or datetime.now()
     with machine_limits(root):
-        session = _make_first_free(root, stamp)
+        session = _make_first_free(root, now.strftime("%Y%m%d-%H%M%S"))
         try:
-            marker = Marker(session.name, session.stat().st_ino)
+            marker = Marker(session.name, session.stat().st_ino, now.timestamp())
             write_atomic(session / MARKER, json.dumps(asdict(marker)))
             sync_directory(root)
         except BaseException:
@@ -118,17 +123,30 @@ def marker_place(folder: Folder) -> tuple[Path | str, int | None]:
 
 def read_marker(folder: Folder) -> Marker | None:
     """The marker of the session ``folder``; None when it has none that is whole."""
-    found = read_json(*marker_place(folder))
-    directory, inode = found.get("directory"), found.get("inode")
-    if found.get("tool") == TOOL and isinstance(directory, str) and isinstance(inode, int):
-        return Marker(directory, inode)
-    return None
+    path, descriptor = marker_place(folder)
+    found = read_json(path, descriptor)
+    directory, inode, created = (found.get(key) for key in ("directory", "inode", "created"))
+    if found.get("tool") != TOOL or not (isinstance(directory, str) and isinstance(inode, int)):
+        return None
+    if not (isinstance(created, float) and isfinite(created)):  # version 0.1 did not write it
+        created = _modified(path, descriptor)
+    return Marker(directory, inode, created)
 
 
-def session_order(name: str) -> tuple[str, int]:
-    """Sorts session names by age, ``-10`` after ``-9``; what is no session's name comes first."""
-    match = SESSION.fullmatch(name)
-    return (match[1], int(match[2] or 0)) if match else ("", 0)
+def created(session: Folder) -> float:
+    """When the session was made, in seconds since the epoch: what sessions are ordered by.
+
+    A directory without a marker counts by the time when an entry was last made in it.
+    """
+    marker = read_marker(session)
+    return marker.created if marker else _modified(session)
+
+
+def _modified(path: Folder | str, directory: int | None = None) -> float:
+    try:
+        return os.stat(path, dir_fd=directory).st_mtime
+    except OSError:
+        return 0.0
 
 
 def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:
