@@ -139,7 +139,8 @@ def find_run(root: Path, selector: str) -> RunInfo:
 
 
 def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``metrics.csv``: epoch, split, loss, …; none when no epoch has ended.
+    """The rows of ``metrics.csv``: epoch, step (not in 0.1), split, loss, …; none when no epoch
+    has ended.
 
     A last line without its line end is still being written, or was cut by a kill: it is left out.
     Raises RunError for a file that is not such a table.
