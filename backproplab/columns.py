@@ -1,7 +1,7 @@
-"""Column: a number for each member of a population, which NumPy treats as it treats one number.
+"""Column: a number for each member of a crew, which NumPy treats as it treats one number.
 
 A Python number takes the type of the array that it meets, and what is computed with numbers alone
-is computed in double precision. A column does the same, so a population's formulas are the
+is computed in double precision. A column does the same, so a crew's formulas are the
 single network's, to the last bit. ``merged`` makes one spec of those of the members.
 
 This file must not know what the numbers are.
@@ -69,7 +69,7 @@ class Column(NDArrayOperatorsMixin):
         return f"Column({self._numbers(self)})"
 
 
-def spread(number: Any, axes: int) -> Any:
+def add_axes(number: Any, axes: int) -> Any:
     """The number, or the column in as many axes as the arrays (P, …) have that it shall meet."""
     if not isinstance(number, Column):
         return number

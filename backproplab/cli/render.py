@@ -20,7 +20,7 @@ from backproplab.text import counted
 if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.experiment import Parts, Result
-    from backproplab.runs import Outcome, Plan, RunInfo
+    from backproplab.runs import CleaningOutcome, CleaningPlan, RunInfo
     from backproplab.sweep.standing import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
@@ -137,7 +137,7 @@ def _short(column: str, value: str) -> str:
         return printable(value)
 
 
-def cleaning(plan: Plan) -> None:
+def cleaning(plan: CleaningPlan) -> None:
     """What a clean would delete and stop, what stays, and why."""
     out = console()
     runs = sum(item.runs for item in plan.doomed)
@@ -159,7 +159,7 @@ def cleaning(plan: Plan) -> None:
         out.print(Text(f"nothing of ours to delete or stop in {plan.root}"))
 
 
-def cleaned(outcome: Outcome) -> None:
+def cleaned(outcome: CleaningOutcome) -> None:
     """What a clean did."""
     out = console()
     for board in outcome.stopped:

@@ -38,7 +38,7 @@ class Examples:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class RawData:
     """What a data set reads or draws, before it is split and scaled.
 
     test: its own test split, if it has one.
@@ -91,7 +91,7 @@ class Dataset(Family):
     test_split: Fraction = 0.0
     standardize: bool = True
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         """All examples of the set, with ``generator`` (stream ``data``) as the only chance."""
         raise NotImplementedError
 

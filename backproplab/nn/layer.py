@@ -47,7 +47,7 @@ class Pass:
         """The axes between a population's and the features': the batch's and the spatial ones."""
         return tuple(range(-len(self.shape) - 1, -1))
 
-    def spread(self, weight: Tensor) -> Tensor:
+    def align(self, weight: Tensor) -> Tensor:
         """A weight (…, features) as (…, 1, …, 1, features), to meet (…, batch, *shape)."""
         return expand_dims(weight, axis=self.pooled)
 

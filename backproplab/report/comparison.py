@@ -39,7 +39,7 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class Trial:
+class RankedTrial:
     """Runs that differ by their seed at most. values: of the keys that differ, by dotted path.
 
     asked: how many runs it was to have, where that is known.
@@ -110,7 +110,7 @@ class Comparison:
 
     metric: Ranking
     keys: tuple[str, ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[RankedTrial, ...]
     sweep: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -144,7 +144,7 @@ def compare(
     ConfigError for one that no run has, and for one without a goal if ``goal`` is not given.
     """
     sweep = _sweep_of(records)
-    records = sorted(records, key=lambda record: record.place)  # equals in no order of the clock
+    records = sorted(records, key=lambda r: r.sweep_position)  # equals in no order of the clock
     chosen = _ranking(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
@@ -153,7 +153,7 @@ def compare(
     found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
     trials = [
-        Trial(
+        RankedTrial(
             group,
             chosen,
             dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)),
@@ -242,6 +242,6 @@ def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[s
     return tuple(sorted(found, key=lambda path: order.get(path, len(order))))
 
 
-def setting(trial: Trial, path: str) -> Any:
+def setting(trial: RankedTrial, path: str) -> Any:
     """The value of any key of a trial's config, whether it differs or not."""
     return trial.values.get(path, lookup(trial.records[0].config, path))

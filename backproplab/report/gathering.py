@@ -33,15 +33,15 @@ TrialKey = tuple[Path, int]
 class Record:
     """A run with its resolved config and its run.json; both are empty where unreadable.
 
-    Where its session is a sweep's, trial: the session and the trial's number there. place: that
-    number, and which of the trial's runs it is. asked: how many runs the trial was to have.
+    Where its session is a sweep's, trial: the session and the trial's number there. sweep_position:
+    that number, and which of the trial's runs it is. asked: how many runs the trial was to have.
     """
 
     info: RunInfo
     config: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     trial: TrialKey | None = None
-    place: tuple[int, int] = (0, 0)
+    sweep_position: tuple[int, int] = (0, 0)
     asked: int = 0
 
     @property
@@ -91,9 +91,9 @@ def _session_at(path: Path) -> list[RunInfo]:
 def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     """The records of ``runs``, and a warning for everything that could not be read."""
     warnings: list[str] = []
-    places: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, dict[str, Any]] = {}
     for session in dict.fromkeys(run.folder.parent for run in runs):
-        places |= _places(session, warnings)
+        found |= _sweep_fields(session, warnings)
         warnings += _unfinished(session)
     records = []
     parsed: dict[str, dict[str, Any]] = {}
@@ -107,7 +107,7 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
         except ConfigError as error:
             warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
             config = {}
-        records.append(Record(run, config, details, **places.get(run.folder, {})))
+        records.append(Record(run, config, details, **found.get(run.folder, {})))
     return records, warnings
 
 
@@ -119,7 +119,7 @@ def _unfinished(session: Path) -> list[str]:
         asked = (sweep.get("sweep") or {}).get("num_trials")
         seeds = len(sweep["trials"][0]["runs"]) if names else 0
     except (ValueError, LookupError, TypeError, AttributeError):
-        return []  # told by _places
+        return []  # reported by _sweep_fields
     total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
     statuses = [read_json(session / name / "run.json").get("status") for name in names]
     ended = sum(Status.read(status).has_ended for status in statuses)
@@ -179,16 +179,16 @@ def read_sweep(session: Path) -> dict[str, Any]:
     return found
 
 
-def _places(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
+def _sweep_fields(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
     """What sweep.json says of each run of a sweep, by the run's folder: fields of ``Record``."""
-    places: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, dict[str, Any]] = {}
     try:
         for trial in read_sweep(session).get("trials", ()):
             number, names = int(trial["number"]), trial["runs"]
             for at, name in enumerate(names):
-                known = {"trial": (session, number), "place": (number, at), "asked": len(names)}
-                places[session / name] = known
+                position = {"trial": (session, number), "sweep_position": (number, at)}
+                found[session / name] = position | {"asked": len(names)}
     except (ValueError, LookupError, TypeError) as error:
         warnings.append(f"{session.name}: sweep.json is damaged ({error}): grouped by config")
         return {}
-    return places
+    return found

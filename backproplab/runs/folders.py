@@ -116,14 +116,14 @@ def experiment_folder(session: Path, name: str) -> Path:
     return folder
 
 
-def marker_place(folder: Folder) -> tuple[Path | str, int | None]:
+def marker_path(folder: Folder) -> tuple[Path | str, int | None]:
     """The marker of ``folder`` as the (path, dir_fd) of an ``os`` call."""
     return (MARKER, folder) if isinstance(folder, int) else (folder / MARKER, None)
 
 
 def read_marker(folder: Folder) -> Marker | None:
     """The marker of the session ``folder``; None when it has none that is whole."""
-    path, descriptor = marker_place(folder)
+    path, descriptor = marker_path(folder)
     found = read_json(path, descriptor)
     directory, inode, created = (found.get(key) for key in ("directory", "inode", "created"))
     if found.get("tool") != TOOL or not (isinstance(directory, str) and isinstance(inode, int)):

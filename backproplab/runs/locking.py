@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from backproplab.errors import RunError
 from backproplab.files import machine_limits
-from backproplab.runs.folders import Folder, marker_place
+from backproplab.runs.folders import Folder, marker_path
 
 PATIENCE = 1.0  # seconds; ``is_active`` holds the lock for microseconds
 
@@ -25,7 +25,7 @@ def lock_session(session: Folder) -> Iterator[None]:
     Raises RunError when another process holds it or it is no session (any more), MachineError
     where the file system cannot lock.
     """
-    path, directory = marker_place(session)
+    path, directory = marker_path(session)
     with machine_limits(path):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
@@ -45,7 +45,7 @@ def lock_session(session: Folder) -> Iterator[None]:
 
 def is_active(session: Folder) -> bool:
     """True while a process holds the session; True also where that cannot be found out."""
-    path, directory = marker_place(session)
+    path, directory = marker_path(session)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _acquired(descriptor: int) -> bool:
 
 def _still_there(session: Folder, descriptor: int) -> bool:
     """``clean`` may have taken the session away between our opening and our locking of it."""
-    path, directory = marker_place(session)
+    path, directory = marker_path(session)
     try:
         found = os.stat(path, dir_fd=directory, follow_symlinks=False)
     except OSError:
