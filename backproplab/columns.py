@@ -1,7 +1,7 @@
-"""Column: one number for each member of a population; NumPy treats it as one Python number.
+"""Column: one number for each member of a crew; NumPy treats it as one Python number.
 
 A Python number is cast to the dtype of the array in an operation, and operations on numbers alone
-are done in double precision. A column does the same, so a population's results equal the single
+are done in double precision. A column does the same, so a crew's results equal the single
 network's to the last bit. ``merged`` combines the members' specs into one.
 
 This file must not know what the numbers are.
@@ -69,7 +69,7 @@ class Column(NDArrayOperatorsMixin):
         return f"Column({self._numbers(self)})"
 
 
-def spread(number: Any, axes: int) -> Any:
+def add_axes(number: Any, axes: int) -> Any:
     """The number, or the column with ``axes`` axes, to broadcast with arrays (P, …)."""
     if not isinstance(number, Column):
         return number

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproplab.columns import Column, each, merged, spread
+from backproplab.columns import Column, add_axes, each, merged
 from backproplab.optim import Optimizer
 
 NUMBERS = st.floats(-10, 10, allow_nan=False).filter(lambda x: abs(x) > 1e-3)
@@ -49,8 +49,8 @@ def test_where_it_is_no_number():
     assert pickle.loads(pickle.dumps(column)) == column
     with pytest.raises(TypeError):
         np.add(np.ones((2, 1)), 1, out=column)
-    assert spread(column, 4).values.shape == (2, 1, 1, 1)
-    assert spread(0.5, 4) == 0.5
+    assert add_axes(column, 4).values.shape == (2, 1, 1, 1)
+    assert add_axes(0.5, 4) == 0.5
     assert each(abs, column) == column
 
 

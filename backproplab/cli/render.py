@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.config import Experiment
     from backproplab.experiment import Parts, Result
-    from backproplab.runs import Outcome, Plan, RunInfo
+    from backproplab.runs import CleaningOutcome, CleaningPlan, RunInfo
     from backproplab.sweep.standing import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
@@ -165,7 +165,7 @@ def _short(column: str, value: str) -> str:
         return printable(value)
 
 
-def cleaning(plan: Plan) -> None:
+def cleaning(plan: CleaningPlan) -> None:
     """What a clean would delete and stop, what stays, and why."""
     out = console()
     runs = sum(item.runs for item in plan.doomed)
@@ -187,7 +187,7 @@ def cleaning(plan: Plan) -> None:
         out.print(Text(f"nothing of ours to delete or stop in {plan.root}"))
 
 
-def cleaned(outcome: Outcome) -> None:
+def cleaned(outcome: CleaningOutcome) -> None:
     """What a clean did."""
     out = console()
     for board in outcome.stopped:

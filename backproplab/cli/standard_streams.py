@@ -26,7 +26,7 @@ def prepare() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123  # until the end
-    sys.stderr = Forgiving(sys.stderr)  # type: ignore[assignment]
+    sys.stderr = Forgiving(sys.stderr)
 
 
 class Forgiving:

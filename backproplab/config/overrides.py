@@ -145,7 +145,7 @@ def _open(document: Document, parent: Any, path: TreePath, word: str) -> None:
 
 def _inherit(document: Document, path: TreePath) -> None:
     """Give the name the position of the short form that it replaces."""
-    place = document.place(path)
+    place = document.spot(path)
     if isinstance(place, str):
         document.words[*path, "name"] = place
     else:

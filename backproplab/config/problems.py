@@ -57,7 +57,7 @@ def problems_of(
     found = [FINDERS.get(e["type"], _value)(e, root) for e in errors]
 
     def order(finding: Finding) -> tuple[bool, Any]:
-        place = document.place(finding.path, finding.at_key)
+        place = document.spot(finding.path, finding.at_key)
         return isinstance(place, str), () if isinstance(place, str) else place
 
     problems = (

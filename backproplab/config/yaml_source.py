@@ -41,12 +41,12 @@ class Document:
 
         For a path that the config does not have, that of its nearest parent.
         """
-        place = self.place(path, key)
+        place = self.spot(path, key)
         if isinstance(place, str):
             return command_line(place)
         return f"{self.name}:{place[0]}:{place[1]}"
 
-    def place(self, path: TreePath, key: bool = False) -> Spot | str:
+    def spot(self, path: TreePath, key: bool = False) -> Spot | str:
         """(line, column), or the command-line word."""
         for end in range(len(path), -1, -1):
             near = path[:end]

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source
+from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
 from backproplab.task import Task
 
 
@@ -32,10 +32,10 @@ class BundledClasses(Dataset):
     header: ClassVar[int] = 1
     labels: ClassVar[tuple[str, ...]]
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         table = self._table()
         examples = Examples(table[:, :-1], table[:, -1].astype(np.int64))
-        return Source(examples, Task("classification", len(self.labels), self.labels))
+        return RawData(examples, Task("classification", len(self.labels), self.labels))
 
     def _table(self) -> Array:
         """The table from scikit-learn's file, or from its function if the file is not there."""
@@ -79,6 +79,6 @@ class BreastCancer(BundledClasses, name="breast_cancer"):
 class Diabetes(RegressionDataset, name="diabetes"):
     """442 patients: 10 features, the disease's progression a year later (25 to 346)."""
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         bundle = _bundle(self.name)
-        return Source(Examples(bundle.data, bundle.target[:, None]), Task("regression", 1))
+        return RawData(Examples(bundle.data, bundle.target[:, None]), Task("regression", 1))

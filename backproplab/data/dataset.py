@@ -38,7 +38,7 @@ class Examples:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class RawData:
     """A data set as read or drawn, before it is split and scaled.
 
     test: its own test split, if it has one.
@@ -91,7 +91,7 @@ class Dataset(Family):
     test_split: Fraction = 0.0
     standardize: bool = True
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backproplab.data.dataset import Dataset, Examples, Source
+from backproplab.data.dataset import Dataset, Examples, RawData
 from backproplab.data.idx import read_idx
 from backproplab.errors import DataError, Problem
 from backproplab.task import Task
@@ -36,13 +36,13 @@ class ImageFiles(Dataset):
 
     path: str = ""
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         train_images, train_labels, test_images, test_labels = self._find()
         train, test = self._pair(train_images, train_labels), self._pair(test_images, test_labels)
         if train.inputs.shape[1:] != test.inputs.shape[1:]:
             raise _fault(test_images, f"its images differ in size from those in {train_images}")
         task = Task("classification", len(self.labels), self.labels)
-        return Source(train, task, test=test, unit=255.0)
+        return RawData(train, task, test=test, unit=255.0)
 
     def _pair(self, images: Path, labels: Path) -> Examples:
         """The images, flat, and their labels. Raises DataError unless there is one label each."""

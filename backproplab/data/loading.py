@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source, Splits
+from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset, Splits
 from backproplab.data.preprocessing import Scaler, partition
 from backproplab.errors import ConfigError, Problem
 from backproplab.streams import stream
@@ -42,7 +42,7 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     )
 
 
-def _split(dataset: Dataset, source: Source, generator: np.random.Generator) -> list[Array]:
+def _split(dataset: Dataset, source: RawData, generator: np.random.Generator) -> list[Array]:
     """The rows of the training, validation and test splits, stratified by class."""
     n = len(source.examples)
     shares = {name: getattr(dataset, name) for name in ("validation_split", "test_split")}

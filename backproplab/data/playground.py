@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source
+from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
 from backproplab.data.synthetic import Samples
 from backproplab.task import Task
 
@@ -66,10 +66,10 @@ class PlaygroundClasses(Playground):
     def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         raise NotImplementedError
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         points, positive = self.draw(generator)
         examples = Examples(expand(points, self.features), positive.astype(np.int64))
-        return Source(examples, Task("classification", 2, ("-1", "+1")))
+        return RawData(examples, Task("classification", 2, ("-1", "+1")))
 
     def _halves(self) -> Array:
         """``(n,)`` booleans: True for the first half of the samples, which has the odd one."""
@@ -133,10 +133,10 @@ class PlaygroundSurface(Playground, RegressionDataset):
         """The target ``(n,)`` at ``points`` ``(n, 2)``."""
         raise NotImplementedError
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         points, jitter = generator.uniform(-6, 6, (2, self.samples, 2))
         height = self.height(points + self.noise * jitter)
-        return Source(
+        return RawData(
             Examples(expand(points, self.features), height[:, None]), Task("regression", 1)
         )
 

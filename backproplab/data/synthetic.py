@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source
+from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
 from backproplab.task import Task
 
 Samples = Annotated[int, Field(ge=2, le=10**7)]
@@ -27,14 +27,14 @@ class Moons(Dataset, name="moons"):
     noise: Deviation = 0.1
     standardize: bool = False
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         outer, inner = self.samples // 2, self.samples - self.samples // 2
         t, s = np.linspace(0, np.pi, outer), np.linspace(0, np.pi, inner)
         x1 = np.concatenate([np.cos(t), 1 - np.cos(s)])
         x2 = np.concatenate([np.sin(t), 0.5 - np.sin(s)])
         points = generator.normal(np.stack([x1, x2], axis=1), self.noise)
         labels = np.repeat(np.arange(2), (outer, inner))
-        return Source(Examples(points, labels), Task("classification", 2, ("outer", "inner")))
+        return RawData(Examples(points, labels), Task("classification", 2, ("outer", "inner")))
 
 
 class Curve(RegressionDataset):
@@ -43,9 +43,9 @@ class Curve(RegressionDataset):
     noise: Deviation = 0.0
     standardize: bool = False
 
-    def _noisy(self, x: Array, y: Array, generator: np.random.Generator) -> Source:
+    def _noisy(self, x: Array, y: Array, generator: np.random.Generator) -> RawData:
         noisy = generator.normal(y, self.noise)
-        return Source(Examples(x[:, None], noisy[:, None]), Task("regression", 1))
+        return RawData(Examples(x[:, None], noisy[:, None]), Task("regression", 1))
 
 
 class Sine(Curve, name="sine"):
@@ -63,7 +63,7 @@ class Sine(Curve, name="sine"):
             )
         return self
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         x = generator.uniform(self.low, self.high, self.samples)
         return self._noisy(x, np.sin(x), generator)
 
@@ -75,6 +75,6 @@ class Linear(Curve, name="linear"):
     slope: Coordinate = 0.1
     intercept: Coordinate = 0.3
 
-    def read(self, generator: np.random.Generator) -> Source:
+    def read(self, generator: np.random.Generator) -> RawData:
         x = generator.uniform(0, 1, self.samples)
         return self._noisy(x, self.slope * x + self.intercept, generator)

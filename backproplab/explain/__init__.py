@@ -16,11 +16,11 @@ from backproplab.explain import dot, drawing, markdown, report, svg
 from backproplab.explain.compare import compare
 from backproplab.explain.drawing import Drawing
 from backproplab.explain.parse import parse
-from backproplab.explain.report import Report, Section, Table
+from backproplab.explain.report import Report, ReportTable, Section
 from backproplab.explain.trace import trace
 from backproplab.explain.values import read_values
 
-__all__ = ["Explanation", "Report", "Section", "Table", "of_config", "of_expression"]
+__all__ = ["Explanation", "Report", "ReportTable", "Section", "of_config", "of_expression"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from backproplab.explain.trace import Edge, Node, Trace
+from backproplab.explain.trace import Edge, GraphNode, Trace
 
 Kind = Literal["variable", "constant", "step", "result"]
 VALUE, GRADIENT, INK, LINES = "#1a5fb4", "#b3261e", "#222222", "#6b7280"
@@ -77,7 +77,7 @@ def of_trace(trace: Trace) -> Drawing:
     return Drawing(trace.title, tuple(boxes), tuple(arrows))
 
 
-def _box(trace: Trace, node: Node) -> Box:
+def _box(trace: Trace, node: GraphNode) -> Box:
     title = node.name if node.formula == node.name else f"{node.name} = {node.formula}"
     kind: Kind = "result" if node is trace.result and node.kind == "step" else node.kind
     gradient = f"d{trace.result.name}/d{node.name} = {short(node.gradient)}"

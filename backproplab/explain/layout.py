@@ -121,12 +121,12 @@ def _places(
     top = min(slot.y - slot.height / 2 for slot in everything) - MARGIN
     bottom = max(slot.y + slot.height / 2 for slot in everything) + MARGIN
 
-    def place(slot: Slot) -> Rectangle:
+    def rectangle(slot: Slot) -> Rectangle:
         x = starts[slot.layer] + widths[slot.layer] / 2
         return Rectangle(x, slot.y - top, slot.width, slot.height)
 
     def route(source: Slot, chain: Sequence[Slot], target: Slot) -> list[Point]:
-        begin, end = place(source), place(target)
+        begin, end = rectangle(source), rectangle(target)
         passed = [
             (x, slot.y - top)
             for slot in chain
@@ -135,8 +135,8 @@ def _places(
         return [(begin.x + begin.width / 2, begin.y), *passed, (end.x - end.width / 2, end.y)]
 
     return Layout(
-        [place(slot) for slot in boxes],
-        [place(chain[0]) for chain in chains],
+        [rectangle(slot) for slot in boxes],
+        [rectangle(chain[0]) for chain in chains],
         [route(chain[0].left[0], chain, chain[-1].right[0]) for chain in chains],
         starts[-1] - REACH + MARGIN,
         bottom - top,

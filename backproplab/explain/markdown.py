@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backproplab.explain.drawing import Drawing
-from backproplab.explain.report import Report, Section, Table
+from backproplab.explain.report import Report, ReportTable, Section
 
 
 def render(report: Report, drawing: Drawing) -> str:
@@ -42,7 +42,7 @@ def _body(section: Section) -> str:
     return _table(section.body)
 
 
-def _table(table: Table) -> str:
+def _table(table: ReportTable) -> str:
     words = [header in table.left for header in table.headers]
     rows = [
         [f"`{cell}`" if word else cell for cell, word in zip(row, words, strict=True)]

@@ -9,7 +9,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.graph import number
 from backproplab.explain.drawing import Arrow, Box, Drawing, Kind, short
-from backproplab.explain.report import Report, Section, Table
+from backproplab.explain.report import Report, ReportTable, Section
 from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
@@ -80,24 +80,24 @@ def _chain(place: Place, after: Value, limit: int) -> str:
     return f"{flow} kernel^T" if isinstance(place.layer, Dense) else f"{flow} through {place.name}"
 
 
-def _moved(update: Update) -> Table:
+def _moved(update: Update) -> ReportTable:
     """A row for each parameter: old value, gradient, new value."""
     rows: list[tuple[str, ...]] = []
     for name, p in update.parameters.items():
         for index in np.ndindex(p.old.shape):
             entries = [short(float(array[index])) for array in (p.old, p.gradient, p.new)]
             rows.append((f"{name}[{', '.join(map(str, index))}]", *entries))
-    return Table(("parameter", "old", "gradient", "new"), rows, ("parameter",))
+    return ReportTable(("parameter", "old", "gradient", "new"), rows, ("parameter",))
 
 
-def _norms(update: Update) -> Table:
+def _norms(update: Update) -> ReportTable:
     """A row for each parameter tensor: norms of its old value, its gradient and its step."""
     rows: list[tuple[str, ...]] = [
         (name, str(p.old.shape), _norm(p.old), _norm(p.gradient), _norm(p.new - p.old))
         for name, p in update.parameters.items()
     ]
     headers = ("parameter", "shape", "norm", "norm of the gradient", "norm of the step")
-    return Table(headers, rows, ("parameter", "shape"))
+    return ReportTable(headers, rows, ("parameter", "shape"))
 
 
 def shown(array: Array, limit: int, digits: int = 6) -> str:

@@ -18,7 +18,7 @@ SUSPECT = 1e-4  # a relative difference that truncation and rounding do not expl
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Rows under headers; the columns named in ``left`` hold words, the others numbers."""
 
     headers: tuple[str, ...]
@@ -29,7 +29,7 @@ class Table:
 @dataclass(frozen=True)
 class Section:
     title: str
-    body: list[str] | Table
+    body: list[str] | ReportTable
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def forward(trace: Trace) -> list[str]:
     return lines
 
 
-def backward(trace: Trace) -> Table:
+def backward(trace: Trace) -> ReportTable:
     """Each edge with its rule, its local derivative, and the gradient that flows along it."""
     rows: list[tuple[str, ...]] = []
     for edge in sorted(trace.edges, key=lambda edge: -edge.target):  # from the result down
@@ -78,7 +78,7 @@ def backward(trace: Trace) -> Table:
         slope = f"d{target.name}/d{source.name}"
         rows.append((f"{target.name} -> {source.name}", edge.rule, f"{slope} = {written}", flow))
     headers = ("edge", "rule", "local derivative", "gradient passed on")
-    return Table(headers, rows, headers)
+    return ReportTable(headers, rows, headers)
 
 
 def paths(trace: Trace) -> list[str]:
@@ -114,7 +114,7 @@ def _term(value: float) -> str:
     return f"({rounded(value)})" if value < 0 else rounded(value)
 
 
-def three_ways(trace: Trace, comparisons: list[Comparison]) -> Table:
+def three_ways(trace: Trace, comparisons: list[Comparison]) -> ReportTable:
     """The derivatives in three ways; "off by" is the relative difference to backprop's."""
     headers = ("derivative", "numeric", "off by", "symbolic", "off by", "backprop")
     rows: list[tuple[str, ...]] = []
@@ -124,7 +124,7 @@ def three_ways(trace: Trace, comparisons: list[Comparison]) -> Table:
         symbolic = ("-", "-") if exact is None else (number(exact), _difference(exact, c.backprop))
         slope = f"d{trace.result.name}/d{c.variable}"
         rows.append((slope, *numeric, *symbolic, number(c.backprop)))
-    return Table(headers, rows, ("derivative",))
+    return ReportTable(headers, rows, ("derivative",))
 
 
 def _difference(a: float, b: float) -> str:

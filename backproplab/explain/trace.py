@@ -31,7 +31,7 @@ RULES = {
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphNode:
     """A value of the graph: ``c = a + b``, 3, and df/dc."""
 
     name: str
@@ -66,7 +66,7 @@ class Trace:
     """
 
     text: str
-    nodes: tuple[Node, ...]
+    nodes: tuple[GraphNode, ...]
     edges: tuple[Edge, ...]
     root: Tensor
     names: Mapping[int, str]
@@ -77,7 +77,7 @@ class Trace:
         return f"{self.result.name} = {self.text}" if self.edges else self.text
 
     @property
-    def result(self) -> Node:
+    def result(self) -> GraphNode:
         return self.nodes[-1]
 
     @property
@@ -131,7 +131,7 @@ def trace(expression: Expression, values: Mapping[str, float]) -> Trace:
     with np.errstate(all="ignore"):
         gradients = backward(root, Tensor(np.float64(1)), order)
     found = [
-        Node(names[id(x)], _kind(x), write_step(x, names), x.item(), g.item())
+        GraphNode(names[id(x)], _kind(x), write_step(x, names), x.item(), g.item())
         for x, g in zip(order, gradients, strict=True)
     ]
     edges = _edges(order, names, [node.gradient for node in found])
@@ -182,7 +182,7 @@ def _check_values(
             )
 
 
-def _check_derivatives(found: Sequence[Node], edges: Sequence[Edge]) -> None:
+def _check_derivatives(found: Sequence[GraphNode], edges: Sequence[Edge]) -> None:
     for edge in edges:
         source, target = found[edge.source], found[edge.target]
         if edge.gradient is not None and not np.isfinite(edge.gradient):

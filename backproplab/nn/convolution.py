@@ -95,7 +95,7 @@ class Convolution(Layer):
         settings = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
         z = type(self).function(x, weights["kernel"], **settings)
         if self.bias:
-            z = z + at.spread(weights["bias"])
+            z = z + at.align(weights["bias"])
         return self.activation(z)
 
 

@@ -47,7 +47,7 @@ class Pass:
         """The batch and spatial axes, counted from the end: all but population and features."""
         return tuple(range(-len(self.shape) - 1, -1))
 
-    def spread(self, weight: Tensor) -> Tensor:
+    def align(self, weight: Tensor) -> Tensor:
         """A weight (…, features) as (…, 1, …, 1, features), to broadcast to (…, batch, *shape)."""
         return expand_dims(weight, axis=self.pooled)
 

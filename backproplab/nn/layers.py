@@ -12,7 +12,7 @@ from backproplab.autograd.ops.linalg import matrix_product
 from backproplab.autograd.ops.lookup import embedding
 from backproplab.autograd.ops.random import dropout_mask
 from backproplab.autograd.samples import sample
-from backproplab.columns import spread
+from backproplab.columns import add_axes
 from backproplab.errors import DataError
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Uniform, Zeros
@@ -43,7 +43,7 @@ class Dense(Layer, name="dense"):
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         z = matrix_product(x, weights["kernel"])
         if self.bias:
-            z = z + at.spread(weights["bias"])  # (…, 1, units)
+            z = z + at.align(weights["bias"])  # (…, 1, units)
         return self.activation(z)
 
 
@@ -60,7 +60,7 @@ class Dropout(Layer, name="dropout"):
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         if at.generator is None:
             return x
-        return x * dropout_mask(x, rate=spread(self.rate, x.ndim), generator=at.generator)
+        return x * dropout_mask(x, rate=add_axes(self.rate, x.ndim), generator=at.generator)
 
 
 class Embedding(Layer, name="embedding"):

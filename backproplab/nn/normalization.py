@@ -57,12 +57,12 @@ class BatchNorm(Layer, name="batch_norm"):
         }
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
-        mean, variance = at.spread(weights["mean"]), at.spread(weights["variance"])
+        mean, variance = at.align(weights["mean"]), at.align(weights["variance"])
         if at.training:
             running = mean, variance
             mean, variance = moments(x, at.pooled)
             self._follow(running, (mean, variance), prod(x.shape[a] for a in at.pooled))
-        scale, shift = at.spread(weights["scale"]), at.spread(weights["shift"])
+        scale, shift = at.align(weights["scale"]), at.align(weights["shift"])
         return normalize(x, mean, variance, scale, shift, epsilon=self.epsilon)
 
     def _follow(self, running: Moments, batch: Moments, count: int) -> None:
@@ -87,5 +87,5 @@ class LayerNorm(Layer, name="layer_norm"):
         return {"scale": Weight(shape[-1:], Ones()), "shift": Weight(shape[-1:], Zeros())}
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
-        scale, shift = at.spread(weights["scale"]), at.spread(weights["shift"])
+        scale, shift = at.align(weights["scale"]), at.align(weights["shift"])
         return layer_norm(x, scale, shift, epsilon=self.epsilon)

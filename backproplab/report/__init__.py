@@ -3,21 +3,21 @@
 This room reads run folders. It must not train, or know how anything is shown in a terminal.
 """
 
-from backproplab.report.comparison import Comparison, Ranking, Trial, compare
+from backproplab.report.comparison import Comparison, RankedTrial, Ranking, compare
 from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
 from backproplab.report.series import long_table
-from backproplab.report.tables import FORMATS, Table, formatted, ranked_table
+from backproplab.report.tables import FORMATS, RankedTable, formatted, ranked_table
 
 __all__ = [
     "FORMATS",
     "Comparison",
     "Pair",
+    "RankedTable",
+    "RankedTrial",
     "Ranking",
     "Record",
-    "Table",
-    "Trial",
     "chosen_runs",
     "compare",
     "formatted",

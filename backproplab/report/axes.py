@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backproplab.report.comparison import Trial
+from backproplab.report.comparison import RankedTrial
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.scales import Scale
 
@@ -31,7 +31,7 @@ class Axis:
     is_log: bool
 
     @classmethod
-    def of(cls, key: str, trials: Sequence[Trial]) -> Axis:
+    def of(cls, key: str, trials: Sequence[RankedTrial]) -> Axis:
         values = {repr(value): value for value in (trial.values[key] for trial in trials)}
         numbers = all(type(value) in (int, float) for value in values.values())
         ticks = tuple(sorted(values.values(), key=None if numbers else _natural))
@@ -42,14 +42,18 @@ class Axis:
     def index(self, value: Any) -> int:
         return list(map(repr, self.ticks)).index(repr(value))
 
-    def place(self, value: Any) -> float:
+    def coordinate(self, value: Any) -> float:
         """The coordinate of a value: a number itself, the index of a word."""
         return float(value) if self.is_number else float(self.index(value))
+
+    def fraction(self, value: Any) -> float:
+        """The same, from 0 at the first tick to 1 at the last."""
+        return self.scale.fraction(self.coordinate(value))
 
     @property
     def scale(self) -> Scale:
         """From the first tick to the last."""
-        return Scale(self.place(self.ticks[0]), self.place(self.ticks[-1]), self.is_log)
+        return Scale(self.coordinate(self.ticks[0]), self.coordinate(self.ticks[-1]), self.is_log)
 
     def dress(self, axes: Axes) -> None:
         """Set scale, label and tick texts of a horizontal axis of points."""

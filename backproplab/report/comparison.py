@@ -39,7 +39,7 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class Trial:
+class RankedTrial:
     """Runs that differ at most by their seed. values: of the keys that differ, by dotted path.
 
     asked: its planned number of runs; 0 if unknown.
@@ -110,7 +110,7 @@ class Comparison:
 
     metric: Ranking
     keys: tuple[str, ...]
-    trials: tuple[Trial, ...]
+    trials: tuple[RankedTrial, ...]
     sweep: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -144,7 +144,9 @@ def compare(
     ConfigError if no run has it, or if neither it nor ``goal`` gives a goal.
     """
     sweep = _sweep_of(records)
-    records = sorted(records, key=lambda record: record.place)  # equals in the sweep's order
+    records = sorted(
+        records, key=lambda record: record.sweep_position
+    )  # equals in the sweep's order
     chosen = _ranking(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
@@ -153,7 +155,7 @@ def compare(
     found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
     trials = [
-        Trial(
+        RankedTrial(
             group,
             chosen,
             dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)),
@@ -242,6 +244,6 @@ def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[s
     return tuple(sorted(found, key=lambda path: order.get(path, len(order))))
 
 
-def setting(trial: Trial, path: str) -> Any:
+def setting(trial: RankedTrial, path: str) -> Any:
     """The value of any key of a trial's config, also of one that does not differ."""
     return trial.values.get(path, lookup(trial.records[0].config, path))

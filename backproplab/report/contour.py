@@ -15,7 +15,7 @@ import numpy as np
 
 from backproplab.report.axes import Axis
 from backproplab.report.canvas import svg
-from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.importance import importances
 from backproplab.report.scales import Shades
 from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
@@ -55,8 +55,8 @@ def _sides(comparison: Comparison) -> Sides | None:
     return (numbers[0], numbers[1]) if len(numbers) > 1 else None
 
 
-def _point(trial: Trial, sides: Sides) -> Point:
-    x, y = (side.scale.place(side.place(trial.values[side.key])) for side in sides)
+def _point(trial: RankedTrial, sides: Sides) -> Point:
+    x, y = (side.fraction(trial.values[side.key]) for side in sides)
     return x, y
 
 

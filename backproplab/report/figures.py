@@ -15,7 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.report.axes import Axis, set_vertical
 from backproplab.report.canvas import svg
-from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.scales import Scale
 from backproplab.report.theme import FAINT, INK, TRIALS
 from backproplab.status import Status
@@ -63,7 +63,7 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
     axis, trials, name = Axis.of(key, comparison.trials), comparison.trials, comparison.metric.name
     points, pruned = (
         sorted(
-            (axis.place(t.values[key]), numbers)
+            (axis.coordinate(t.values[key]), numbers)
             for t in trials
             if (Status.PRUNED in t.status) is ended and (numbers := t.numbers(name))
         )
@@ -74,7 +74,7 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
     _draw_ranges(axes, points)
     _draw_means(axes, points, scale, color=TRIALS[0][0], markeredgewidth=0)
     _draw_means(axes, pruned, scale, markerfacecolor="none", markeredgecolor=TRIALS[0][0])
-    lost = [(axis.place(t.values[key]), 0.97) for t in trials if Status.DIVERGED in t.status]
+    lost = [(axis.coordinate(t.values[key]), 0.97) for t in trials if Status.DIVERGED in t.status]
     top = axes.get_xaxis_transform()
     axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=top)
     axis.dress(axes)
@@ -107,7 +107,7 @@ def _columns(points: Sequence[tuple[float, float]]) -> Array:
 def heat_figure(comparison: Comparison) -> str:
     """The metric over the two keys that differ, with numbers in cells; "" if mostly empty."""
     first, second = (Axis.of(key, comparison.trials) for key in comparison.keys)
-    cells: dict[tuple[int, int], list[Trial]] = {}
+    cells: dict[tuple[int, int], list[RankedTrial]] = {}
     for trial in comparison.trials:
         place = first.index(trial.values[first.key]), second.index(trial.values[second.key])
         cells.setdefault(place, []).append(trial)
@@ -133,7 +133,7 @@ def _draw_heat(
     axes: Axes,
     comparison: Comparison,
     sides: tuple[Axis, Axis],
-    cells: Mapping[tuple[int, int], Sequence[Trial]],
+    cells: Mapping[tuple[int, int], Sequence[RankedTrial]],
 ) -> None:
     from matplotlib.colors import LogNorm, Normalize
 

@@ -33,15 +33,15 @@ TrialKey = tuple[Path, int]
 class Record:
     """A run with its resolved config and its run.json, each empty if unreadable.
 
-    For a sweep's run, trial: the session and the trial's number in it. place: that number and the
-    run's index in the trial. asked: the trial's planned number of runs.
+    For a sweep's run, trial: the session and the trial's number in it. sweep_position: that number
+    and the run's index in the trial. asked: the trial's planned number of runs.
     """
 
     info: RunInfo
     config: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     trial: TrialKey | None = None
-    place: tuple[int, int] = (0, 0)
+    sweep_position: tuple[int, int] = (0, 0)
     asked: int = 0
 
     @property
@@ -92,9 +92,9 @@ def _session_at(path: Path) -> list[RunInfo]:
 def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     """The records of ``runs``, and a warning for every file that could not be read."""
     warnings: list[str] = []
-    places: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, dict[str, Any]] = {}
     for session in dict.fromkeys(run.folder.parent for run in runs):
-        places |= _places(session, warnings)
+        found |= _sweep_fields(session, warnings)
         warnings += _unfinished(session)
     records = []
     parsed: dict[str, dict[str, Any]] = {}
@@ -108,7 +108,7 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
         except ConfigError as error:
             warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
             config = {}
-        records.append(Record(run, config, details, **places.get(run.folder, {})))
+        records.append(Record(run, config, details, **found.get(run.folder, {})))
     return records, warnings
 
 
@@ -120,7 +120,7 @@ def _unfinished(session: Path) -> list[str]:
         asked = (sweep.get("sweep") or {}).get("num_trials")
         seeds = len(sweep["trials"][0]["runs"]) if names else 0
     except (ValueError, LookupError, TypeError, AttributeError):
-        return []  # reported by _places
+        return []  # reported by _sweep_fields
     total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
     statuses = [read_json(session / name / "run.json").get("status") for name in names]
     ended = sum(Status.read(status).has_ended for status in statuses)
@@ -180,16 +180,16 @@ def read_sweep(session: Path) -> dict[str, Any]:
     return found
 
 
-def _places(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
+def _sweep_fields(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
     """Fields of ``Record`` from sweep.json, for each run of a sweep by the run's folder."""
-    places: dict[Path, dict[str, Any]] = {}
+    found: dict[Path, dict[str, Any]] = {}
     try:
         for trial in read_sweep(session).get("trials", ()):
             number, names = int(trial["number"]), trial["runs"]
             for at, name in enumerate(names):
-                known = {"trial": (session, number), "place": (number, at), "asked": len(names)}
-                places[session / name] = known
+                position = {"trial": (session, number), "sweep_position": (number, at)}
+                found[session / name] = position | {"asked": len(names)}
     except (ValueError, LookupError, TypeError) as error:
         warnings.append(f"{session.name}: sweep.json is damaged ({error}): grouped by config")
         return {}
-    return places
+    return found

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.status import Status
 
 FEWEST_TRIALS, FEWEST_KEYS = 8, 2
@@ -37,12 +37,12 @@ def importances(comparison: Comparison) -> list[tuple[str, float]]:
     return sorted(found, key=lambda item: (-item[1], item[0]))
 
 
-def _finished(trial: Trial) -> bool:
+def _finished(trial: RankedTrial) -> bool:
     statuses = {record.info.status for record in trial.records}
     return statuses <= {Status.COMPLETED, Status.DIVERGED}
 
 
-def _score(trial: Trial) -> float:
+def _score(trial: RankedTrial) -> float:
     mean = trial.mean(trial.metric.name)
     return np.inf if mean is None else trial.metric.sign * mean
 

@@ -57,10 +57,11 @@ def _title(comparison: Comparison) -> str:
 
 def _head(comparison: Comparison) -> list[Markup]:
     records = comparison.records
-    started = sorted(r.info.started[:16].replace("T", " ") for r in records if r.info.started)
+    runs = [record.info for record in records if record.info.started]
+    started = min(runs, key=lambda run: run.instant).started[:16] if runs else ""
     sessions = sorted({record.info.session for record in records})
     where = f"session {sessions[0]}" if len(sessions) == 1 else counted(len(sessions), "session")
-    when = f", started {started[0]}" if started else ""
+    when = f", started {started.replace('T', ' ')}" if started else ""
     amount = f"{counted(len(comparison.trials), 'trial')}, {counted(len(records), 'run')}"
     sub = f"{amount}, {where}{when}"
     return [

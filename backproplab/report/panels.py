@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backproplab.measures import named, parsed
-from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.contour import contour_figure
 from backproplab.report.curves import BANDED, Bands, Panel, curves_figure, is_cut
 from backproplab.report.differences import ABSENT, shown
@@ -26,7 +26,7 @@ MOST_KEYS = 6  # most keys that the metric is drawn against
 LINES = 300  # most lines of parallel coordinates
 
 
-def label(comparison: Comparison, trial: Trial) -> str:
+def label(comparison: Comparison, trial: RankedTrial) -> str:
     """``learning_rate 0.1, optimizer adam``; a run's name if too many keys differ."""
     said = [key for key in comparison.keys if trial.values[key] is not ABSENT]
     if not said or len(comparison.keys) > LABELED:
@@ -67,7 +67,7 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     ]
 
 
-def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) -> list[Panel]:
+def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[RankedTrial]) -> list[Panel]:
     """The metric over updates and over seconds, if the best trials' epochs differ in updates."""
     by_name = {panel.name: panel for panel in drawn}
     panel = by_name.get(comparison.metric.name, drawn[0])
@@ -76,7 +76,7 @@ def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) ->
     if len({round(pace(trial, "steps")) for trial in whole}) < 2:
         return []
 
-    def over(what: str, trials: Sequence[Trial], bands: Sequence[Bands]) -> list[Bands]:
+    def over(what: str, trials: Sequence[RankedTrial], bands: Sequence[Bands]) -> list[Bands]:
         pairs = [(pace(trial, what), each) for trial, each in zip(trials, bands, strict=True)]
         return [{name: band.by(p) for name, band in each.items() if p > 0} for p, each in pairs]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from backproplab.report.axes import WORDS, Axis, shortened
 from backproplab.report.canvas import svg
-from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.scales import Scale, Shades
 from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
@@ -42,7 +42,9 @@ class Column:
     ticks: Sequence[Tick]
 
 
-def parallel_figure(comparison: Comparison, trials: Sequence[Trial], keys: Sequence[str]) -> str:
+def parallel_figure(
+    comparison: Comparison, trials: Sequence[RankedTrial], keys: Sequence[str]
+) -> str:
     """A line for each of ``trials``, best first; at least one of them has a mean."""
     name, sign = comparison.metric.name, comparison.metric.sign
     means = [trial.mean(name) for trial in trials]
@@ -63,13 +65,13 @@ def parallel_figure(comparison: Comparison, trials: Sequence[Trial], keys: Seque
     return svg(draw, "parallel", (10, 4.4), f"{name} of each trial over its keys")
 
 
-def _key_column(key: str, trials: Sequence[Trial]) -> Column:
+def _key_column(key: str, trials: Sequence[RankedTrial]) -> Column:
     values = [trial.values[key] for trial in trials]
     axis = Axis.of(key, [trial for trial in trials if trial.values[key] is not ABSENT])
     room = _room(axis)
     lift = room * np.linspace(1, 0, len(trials))
     places = [
-        BELOW if value is ABSENT else (1 - room) * axis.scale.place(axis.place(value)) + float(up)
+        BELOW if value is ABSENT else (1 - room) * axis.fraction(value) + float(up)
         for value, up in zip(values, lift, strict=True)
     ]
     absent = [(BELOW, "not set")] if ABSENT in values else []
@@ -78,7 +80,7 @@ def _key_column(key: str, trials: Sequence[Trial]) -> Column:
 
 def _room(axis: Axis) -> float:
     """The share of the column in which one value's trials are spread; 0 for many values."""
-    stands = [axis.scale.place(axis.place(tick)) for tick in axis.ticks]
+    stands = [axis.fraction(tick) for tick in axis.ticks]
     gap = SHARED * float(min(np.diff(stands), default=0.0)) if len(stands) <= WORDS else 0.0
     return gap / (1 + gap)  # the first and last values need it too
 
@@ -86,7 +88,7 @@ def _room(axis: Axis) -> float:
 def _key_ticks(axis: Axis, room: float) -> list[Tick]:
     if len(axis.ticks) > WORDS:
         return axis.scale.ticks() if axis.is_number else []
-    stands = [axis.scale.place(axis.place(tick)) for tick in axis.ticks]
+    stands = [axis.fraction(tick) for tick in axis.ticks]
     texts = [shortened(shown(tick)) for tick in axis.ticks]
     middles = [(1 - room) * stand + room / 2 for stand in stands]
     return _apart(list(zip(middles, texts, strict=True)))
@@ -102,7 +104,7 @@ def _apart(ticks: Sequence[Tick]) -> list[Tick]:
 
 
 def _metric_column(name: str, means: Sequence[float | None], scale: Scale) -> Column:
-    raw = [None if mean is None else scale.place(mean) for mean in means]
+    raw = [None if mean is None else scale.fraction(mean) for mean in means]
     places = [LOWEST if at is None else BELOW if at < 0 else min(at, 1.0) for at in raw]
     off = [(LOWEST, str(Status.DIVERGED)), (BELOW, "far out")]
     ticks = [*(tick for tick in off if tick[0] in places), *scale.ticks()]
@@ -132,6 +134,6 @@ def _draw_column(axes: Axes, at: int, column: Column) -> None:
 def _draw_shades(axes: Axes, at: int, shades: Shades, scale: Scale) -> None:
     """Draw the metric's axis in the colors of the lines."""
     edges = np.clip(shades.edges, scale.low, scale.high)
-    places = [scale.place(float(edge)) for edge in edges]
+    places = [scale.fraction(float(edge)) for edge in edges]
     for (color, _), ends in zip(SHADES, pairwise(places), strict=True):
         axes.plot([at, at], ends, color=color, linewidth=7, solid_capstyle="butt", zorder=3)

@@ -55,15 +55,15 @@ class Scale:
         fence = worse + FENCE * (worse - middle) if worse > middle else inf
         return replace(cls.of(sign * scores[scores <= fence]), falls=sign > 0)
 
-    def place(self, value: float) -> float:
-        """The place of a value; below 0 or above 1 if it is outside the scale."""
+    def fraction(self, value: float) -> float:
+        """The share of the way from ``low`` to ``high``; outside the scale below 0 or above 1."""
         if self.low == self.high:
             return 0.5
         if self.is_log and value <= 0:
             return inf if self.falls else -inf
         low, at, high = (log10(v) if self.is_log else v for v in (self.low, value, self.high))
-        place = (at - low) / (high - low)
-        return 1 - place if self.falls else place
+        way = (at - low) / (high - low)
+        return 1 - way if self.falls else way
 
     def locator(self) -> Locator:
         """A matplotlib locator of round numbers."""
@@ -76,7 +76,7 @@ class Scale:
     def ticks(self) -> list[tuple[float, str]]:
         """(place, text) of round numbers."""
         found = [float(tick) for tick in self.locator().tick_values(self.low, self.high)]
-        return [(self.place(t), f"{t:g}") for t in found if self.low <= t <= self.high]
+        return [(self.fraction(t), f"{t:g}") for t in found if self.low <= t <= self.high]
 
 
 @dataclass(frozen=True)

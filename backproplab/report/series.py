@@ -16,7 +16,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import RunError
 from backproplab.measures import POSITION, named
-from backproplab.report.comparison import Comparison, Trial
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
@@ -63,7 +63,7 @@ def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
                 yield row["epoch"], row["split"], name, value
 
 
-def bands(trial: Trial, warnings: list[str]) -> dict[str, Band]:
+def bands(trial: RankedTrial, warnings: list[str]) -> dict[str, Band]:
     """The band of each metric of a trial; an unreadable table becomes a warning."""
     every: list[dict[str, dict[int, float]]] = []
     for record in trial.counted or trial.records:
@@ -85,7 +85,7 @@ def _band(curves: list[dict[int, float]]) -> Band:
     return Band(at, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
 
 
-def pace(trial: Trial, what: str) -> float:
+def pace(trial: RankedTrial, what: str) -> float:
     """The mean number of ``steps`` or ``seconds`` per epoch of the trial, from its run.json."""
     records = trial.counted or trial.records
     found = [record.details.get(what) for record in records]

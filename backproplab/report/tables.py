@@ -14,7 +14,7 @@ from typing import Any
 
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.measures import listed
-from backproplab.report.comparison import Comparison, Trial, setting
+from backproplab.report.comparison import Comparison, RankedTrial, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.text import number
 
@@ -23,7 +23,7 @@ FORMATS = ("table", "csv", "json", "md")
 
 
 @dataclass(frozen=True)
-class Table:
+class RankedTable:
     """Columns of cells. numeric: which columns are right-aligned."""
 
     columns: tuple[str, ...]
@@ -33,7 +33,7 @@ class Table:
 
 def ranked_table(
     comparison: Comparison, columns: Sequence[str] = (), top: int | None = None
-) -> Table:
+) -> RankedTable:
     """The trials, best first. columns: keys and metrics; by default ``default_columns``.
 
     Raises ConfigError for a column that no trial has.
@@ -44,7 +44,9 @@ def ranked_table(
     shown_trials = comparison.trials[:top]
     cells = [[cell(comparison, trial, name) for name in chosen] for trial in shown_trials]
     rows = [(str(rank), *row) for rank, row in enumerate(cells, start=1)]
-    return Table(("#", *chosen), tuple(map(tuple, rows)), (True, *_numeric(comparison, chosen)))
+    return RankedTable(
+        ("#", *chosen), tuple(map(tuple, rows)), (True, *_numeric(comparison, chosen))
+    )
 
 
 def default_columns(comparison: Comparison) -> list[str]:
@@ -64,7 +66,7 @@ def _as_column(comparison: Comparison, key: str) -> str:
     return f"{CONFIG}{key}" if clashes else key
 
 
-def cell(comparison: Comparison, trial: Trial, column: str) -> str:
+def cell(comparison: Comparison, trial: RankedTrial, column: str) -> str:
     """The text of a cell: ``0.0212 ± 0.0031`` for a metric over seeds."""
     if column in PLAIN:
         return str(PLAIN[column](comparison, trial))
@@ -73,7 +75,7 @@ def cell(comparison: Comparison, trial: Trial, column: str) -> str:
     return shown(setting(trial, column.removeprefix(CONFIG)))
 
 
-def measured(trial: Trial, name: str) -> str:
+def measured(trial: RankedTrial, name: str) -> str:
     mean, std = trial.mean(name), trial.std(name)
     if mean is None:
         return "–"
@@ -83,18 +85,18 @@ def measured(trial: Trial, name: str) -> str:
     return f"{text} ± {number(std) if 'e' in text else f'{std:.4f}'}"
 
 
-def _epochs(trial: Trial) -> str:
+def _epochs(trial: RankedTrial) -> str:
     epochs = sorted({record.info.epochs for record in trial.records})
     return str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}–{epochs[-1]}"
 
 
-def _run(comparison: Comparison, trial: Trial) -> str:
+def _run(comparison: Comparison, trial: RankedTrial) -> str:
     """The trial's best run as ``show`` accepts it: only its name if there is one session."""
     info = trial.best_record.info
     return shown(info.name if len(comparison.sessions) == 1 else info.selector, exact=True)
 
 
-PLAIN: dict[str, Callable[[Comparison, Trial], Any]] = {
+PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seeds": lambda _, trial: len(trial.numbers(trial.metric.name)) or len(trial.records),
     "epochs": lambda _, trial: _epochs(trial),
     "seconds": lambda _, trial: f"{sum(r.info.seconds for r in trial.records):.2f}",
@@ -138,7 +140,7 @@ def formatted(
     return _markdown(table) if form == "md" else _aligned(table)
 
 
-def as_object(comparison: Comparison, trial: Trial) -> dict[str, Any]:
+def as_object(comparison: Comparison, trial: RankedTrial) -> dict[str, Any]:
     """A trial as a JSON object."""
     return {
         "values": {k: None if v is ABSENT else v for k, v in trial.values.items()},
@@ -164,7 +166,7 @@ def _csv(comparison: Comparison, columns: Sequence[str], top: int | None) -> str
     return text.getvalue().rstrip("\n")
 
 
-def _raw(comparison: Comparison, trial: Trial, column: str) -> list[Any]:
+def _raw(comparison: Comparison, trial: RankedTrial, column: str) -> list[Any]:
     if column in comparison.names:
         return [trial.mean(column), trial.std(column)]
     if column in PLAIN:
@@ -175,12 +177,12 @@ def _raw(comparison: Comparison, trial: Trial, column: str) -> list[Any]:
     ]
 
 
-def _markdown(table: Table) -> str:
+def _markdown(table: RankedTable) -> str:
     lines = [table.columns, ["--:" if right else ":--" for right in table.numeric], *table.rows]
     return "\n".join(f"| {' | '.join(x.replace('|', chr(92) + '|') for x in r)} |" for r in lines)
 
 
-def _aligned(table: Table) -> str:
+def _aligned(table: RankedTable) -> str:
     lines = [table.columns, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     sides = [">" if right else "<" for right in table.numeric]

@@ -19,7 +19,7 @@ from pathlib import Path
 from backproplab.errors import BackpropLabError, ConfigError, RunError, reason
 from backproplab.files import machine_limits
 from backproplab.runs.board import LOG, RECORD, Board, find_all, stop
-from backproplab.runs.folders import MARKER, session_order
+from backproplab.runs.folders import MARKER, created
 from backproplab.runs.locking import is_active, lock_session
 from backproplab.runs.safety import TRASH, is_absent, names_in, not_ours, opened, opened_root
 
@@ -28,13 +28,17 @@ OURS = (MARKER, RECORD, LOG)  # the files that we keep in the root itself
 
 @dataclass(frozen=True)
 class Item:
-    """A directory of ours in the log root. size: bytes of its files, by lstat. active: in use."""
+    """A directory of ours in the log root.
+
+    size: bytes of its files, by lstat. active: in use. created: in seconds since the epoch.
+    """
 
     name: str
     inode: int
     runs: int
     size: int
     active: bool
+    created: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CleaningPlan:
     """What ``clean`` would do; sessions are newest first.
 
     leftovers: what a clean that was killed has left. kept: the newest, as asked. active: in use.
@@ -68,7 +72,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CleaningOutcome:
     """What ``clean`` did. left: planned, but not done. cleared: nothing is in the root any more."""
 
     deleted: tuple[Item, ...] = ()
@@ -77,7 +81,7 @@ class Outcome:
     cleared: bool = False
 
 
-def plan_cleaning(root: Path | str, keep: int = 0) -> Plan:
+def plan_cleaning(root: Path | str, keep: int = 0) -> CleaningPlan:
     """What a clean of ``root`` would delete, all but its ``keep`` newest sessions; deletes nothing.
 
     A root that does not exist has an empty plan. Raises RefusedError for a root that is a link or
@@ -86,15 +90,15 @@ def plan_cleaning(root: Path | str, keep: int = 0) -> Plan:
     if keep < 0:
         raise ConfigError(f"keep must be 0 or more, not {keep}")
     if is_absent(root):
-        return Plan(Path(root))
+        return CleaningPlan(Path(root))
     with opened_root(root) as (folder, path):
         names = [name for name in names_in(folder) if not _is_own_file(folder, name)]
         found = {name: _inspect(folder, path / name) for name in names}
     items = [item for item in found.values() if isinstance(item, Item)]
     sessions = [item for item in items if not TRASH.fullmatch(item.name)]
-    sessions.sort(key=lambda item: session_order(item.name), reverse=True)
+    sessions.sort(key=lambda item: (item.created, item.name), reverse=True)
     stay = [item for at, item in enumerate(sessions) if at < keep or item.active]
-    return Plan(
+    return CleaningPlan(
         path,
         sessions=tuple(item for item in sessions if item not in stay),
         leftovers=tuple(item for item in items if item not in sessions),
@@ -105,14 +109,14 @@ def plan_cleaning(root: Path | str, keep: int = 0) -> Plan:
     )
 
 
-def clean(plan: Plan) -> Outcome:
+def clean(plan: CleaningPlan) -> CleaningOutcome:
     """Do what ``plan`` says; everything is checked again, and what has changed since is left."""
     if is_absent(plan.root):
-        return Outcome()
+        return CleaningOutcome()
     with opened_root(plan.root) as (folder, path):
         stopped = tuple(board for board in plan.boards if stop(board))
         results = {item: _delete(folder, path / item.name, item) for item in plan.doomed}
-        return Outcome(
+        return CleaningOutcome(
             deleted=tuple(item for item, why in results.items() if not why),
             left=tuple(Left(item.name, why) for item, why in results.items() if why),
             stopped=stopped,
@@ -129,9 +133,8 @@ def _inspect(root: int, path: Path) -> Item | str:
         with opened(root, path.name) as folder:
             if why := not_ours(root, path, folder):
                 return why
-            return Item(
-                path.name, os.fstat(folder).st_ino, *_measured(folder), active=is_active(folder)
-            )
+            inode, sizes = os.fstat(folder).st_ino, _measured(folder)
+            return Item(path.name, inode, *sizes, is_active(folder), created(folder))
     except (OSError, RecursionError) as error:
         return f"cannot be checked: {reason(error)}"
 

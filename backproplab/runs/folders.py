@@ -14,9 +14,11 @@ import json
 import os
 import re
 import stat
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from backproplab.files import is_plain_name, machine_limits, sync_directory, wri
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
-SESSION = re.compile(r"([0-9]{8}-[0-9]{6})(?:-([0-9]{1,9}))?")
+SESSION = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,9})?")
 LIMIT = 2**20  # bytes of the largest JSON file that is read
 
 Folder = Path | int  # a path, or the descriptor of an open directory
@@ -33,10 +35,16 @@ Folder = Path | int  # a path, or the descriptor of an open directory
 
 @dataclass(frozen=True)
 class Marker:
-    """What a session's marker says: the name and inode of the directory that it was made for."""
+    """What a session's marker says: the name and inode of the directory that it was made for.
+
+    created: when, in seconds since the epoch. The name has the local time, which has no order.
+    runs: those that it was made for, and the command that trains each alone.
+    """
 
     directory: str
     inode: int
+    created: float
+    runs: dict[str, str] = field(default_factory=dict)
     tool: str = TOOL
 
 
@@ -58,16 +66,20 @@ def open_log_root(path: Path) -> Path:
     return path
 
 
-def create_session(root: Path, now: datetime | None = None) -> Path:
+def create_session(
+    root: Path, runs: Mapping[str, str] | None = None, now: datetime | None = None
+) -> Path:
     """A new directory ``%Y%m%d-%H%M%S`` (local time) in ``root``; ``-1``, ``-2`` … when taken.
 
+    runs: the runs that it is for, each with the command that trains it alone.
     Raises MachineError and leaves nothing behind.
     """
-    stamp = (now or datetime.now()).strftime("%Y%m%d-%H%M%S")
+    now = now or datetime.now()
     with machine_limits(root):
-        session = _make_first_free(root, stamp)
+        session = _make_first_free(root, now.strftime("%Y%m%d-%H%M%S"))
         try:
-            marker = Marker(session.name, session.stat().st_ino)
+            inode, created = session.stat().st_ino, now.timestamp()
+            marker = Marker(session.name, inode, created, dict(runs or {}))
             write_atomic(session / MARKER, json.dumps(asdict(marker)))
             sync_directory(root)
         except BaseException:
@@ -89,7 +101,7 @@ def _make_first_free(root: Path, stamp: str) -> Path:
 
 
 def experiment_folder(session: Path, name: str) -> Path:
-    """A new directory for the experiment ``name``.
+    """The place of the experiment ``name``, which the run itself makes.
 
     Raises ConfigError for a name that is not a plain file name or that the session already has.
     """
@@ -102,33 +114,51 @@ def experiment_folder(session: Path, name: str) -> Path:
             )
         )
     folder = session / name
-    with machine_limits(folder):
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            problem = Problem("name", f"two experiments are called {name!r}", "rename one")
-            raise ConfigError(problem) from None
+    if folder.exists():
+        raise ConfigError(Problem("name", f"two experiments are called {name!r}", "rename one"))
     return folder
 
 
-def marker_place(folder: Folder) -> tuple[Path | str, int | None]:
+def never_begun(session: Path) -> dict[str, str]:
+    """The runs that the session was made for and that have no folder, each with its command."""
+    marker = read_marker(session)
+    runs = marker.runs if marker else {}
+    return {name: command for name, command in runs.items() if not (session / name).exists()}
+
+
+def marker_path(folder: Folder) -> tuple[Path | str, int | None]:
     """The marker of ``folder`` as the (path, dir_fd) of an ``os`` call."""
     return (MARKER, folder) if isinstance(folder, int) else (folder / MARKER, None)
 
 
 def read_marker(folder: Folder) -> Marker | None:
     """The marker of the session ``folder``; None when it has none that is whole."""
-    found = read_json(*marker_place(folder))
-    directory, inode = found.get("directory"), found.get("inode")
-    if found.get("tool") == TOOL and isinstance(directory, str) and isinstance(inode, int):
-        return Marker(directory, inode)
-    return None
+    path, descriptor = marker_path(folder)
+    found = read_json(path, descriptor)
+    directory, inode, created = (found.get(key) for key in ("directory", "inode", "created"))
+    if found.get("tool") != TOOL or not (isinstance(directory, str) and isinstance(inode, int)):
+        return None
+    if not (isinstance(created, float) and isfinite(created)):  # version 0.1 did not write it
+        created = _modified(path, descriptor)
+    runs = found.get("runs")
+    entries = runs.items() if isinstance(runs, dict) else ()
+    return Marker(directory, inode, created, {name: str(command) for name, command in entries})
 
 
-def session_order(name: str) -> tuple[str, int]:
-    """Sorts session names by age, ``-10`` after ``-9``; what is no session's name comes first."""
-    match = SESSION.fullmatch(name)
-    return (match[1], int(match[2] or 0)) if match else ("", 0)
+def created(session: Folder) -> float:
+    """When the session was made, in seconds since the epoch: what sessions are ordered by.
+
+    A directory without a marker counts by the time when an entry was last made in it.
+    """
+    marker = read_marker(session)
+    return marker.created if marker else _modified(session)
+
+
+def _modified(path: Folder | str, directory: int | None = None) -> float:
+    try:
+        return os.stat(path, dir_fd=directory).st_mtime
+    except OSError:
+        return 0.0
 
 
 def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.errors import RunError, reason
-from backproplab.runs.folders import read_json, read_marker, session_order
+from backproplab.runs.folders import created, read_json, read_marker
 from backproplab.runs.locking import is_active
 from backproplab.status import Status
 
@@ -51,14 +51,22 @@ class RunInfo:
         """``session/name``: what ``find_run`` finds this run by."""
         return f"{self.session}/{self.name}"
 
+    @property
+    def instant(self) -> float:
+        """Its start in seconds since the epoch; 0 where ``started`` is no time."""
+        try:
+            return datetime.fromisoformat(self.started).timestamp()
+        except (ValueError, OverflowError, OSError):
+            return 0.0
+
 
 def list_runs(root: Path) -> list[RunInfo]:
     """Every run in the log root, newest first; none where there is no root. RunError if unreadable.
 
-    Sessions go by the time in their name (in their marker, once renamed), the runs of one session
-    by their start. Links are left out, so that no run is listed twice.
+    Sessions are in the order in which they were made, the runs of one session by their start.
+    Links are left out, so that no run is listed twice.
     """
-    sessions = sorted(_directories(root), key=_session_age, reverse=True)
+    sessions = sorted(_directories(root), key=lambda path: (created(path), path.name), reverse=True)
     return [run for session in sessions for run in _runs_of(session)]
 
 
@@ -131,7 +139,8 @@ def find_run(root: Path, selector: str) -> RunInfo:
 
 
 def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``metrics.csv``: epoch, split, loss, …; none when no epoch has ended.
+    """The rows of ``metrics.csv``: epoch, step (not in 0.1), split, loss, …; none when no epoch
+    has ended.
 
     A last line without its line end is still being written, or was cut by a kill: it is left out.
     Raises RunError for a file that is not such a table.
@@ -190,7 +199,7 @@ def _runs_of(session: Path) -> list[RunInfo]:
         folders = [f for f in _directories(session) if marked or _is(stat.S_ISREG, f / "run.json")]
     except RunError:
         return []
-    return sorted(map(read_run, folders), key=_age, reverse=True)
+    return sorted(map(read_run, folders), key=lambda run: (run.instant, run.name), reverse=True)
 
 
 def _runs_at(path: Path) -> list[RunInfo]:
@@ -199,18 +208,6 @@ def _runs_at(path: Path) -> list[RunInfo]:
     except (OSError, ValueError, RuntimeError):  # no such path, or no path at all
         return []
     return [read_run(path)] if _is(stat.S_ISREG, path / "run.json") else _runs_of(path)
-
-
-def _session_age(session: Path) -> tuple[str, int, str]:
-    marker = read_marker(session)
-    return *session_order(marker.directory if marker else session.name), session.name
-
-
-def _age(run: RunInfo) -> tuple[float, str]:
-    try:
-        return datetime.fromisoformat(run.started).timestamp(), run.name
-    except (ValueError, OverflowError, OSError):
-        return 0.0, run.name
 
 
 def _not_one(root: Path, selector: str, runs: list[RunInfo], found: list[RunInfo]) -> str:

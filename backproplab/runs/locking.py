@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from backproplab.errors import RunError
 from backproplab.files import machine_limits
-from backproplab.runs.folders import Folder, marker_place
+from backproplab.runs.folders import Folder, marker_path
 
 PATIENCE = 1.0  # seconds; ``is_active`` holds the lock for microseconds
 
@@ -25,7 +25,7 @@ def lock_session(session: Folder) -> Iterator[None]:
     Raises RunError if another process holds it or it is not (or no longer) a session, MachineError
     if the file system does not support locks.
     """
-    path, directory = marker_place(session)
+    path, directory = marker_path(session)
     with machine_limits(path):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
@@ -45,7 +45,7 @@ def lock_session(session: Folder) -> Iterator[None]:
 
 def is_active(session: Folder) -> bool:
     """True if a process holds the session, or if that cannot be determined."""
-    path, directory = marker_place(session)
+    path, directory = marker_path(session)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def _acquired(descriptor: int) -> bool:
 
 def _still_there(session: Folder, descriptor: int) -> bool:
     """False if ``clean`` deleted the session between our opening and locking it."""
-    path, directory = marker_place(session)
+    path, directory = marker_path(session)
     try:
         found = os.stat(path, dir_fd=directory, follow_symlinks=False)
     except OSError:

@@ -23,7 +23,7 @@ from backproplab.sweep.executors import Engine
 from backproplab.sweep.job import Outcome, Work, run_slice
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
-from backproplab.sweep.sources import Chosen, Grid, Source, Stage
+from backproplab.sweep.sources import Chosen, Grid, Stage, TrialSource
 from backproplab.sweep.standing import Standing
 
 LOOK = 0.5  # seconds between two looks at signals and the clock
@@ -54,7 +54,7 @@ class Driver:
         self.engine = engine
         self.fail_fast = fail_fast
         self.signals = 0
-        self.source: Source = Chosen(folder, searcher) if searcher else Grid(folder)
+        self.source: TrialSource = Chosen(folder, searcher) if searcher else Grid(folder)
         self.slots = 0  # the most that there were: a worker that is away for a moment counts
         self.stages: dict[str, Stage] = {}  # by run: those that are not settled
         self.queue: deque[Stage] = deque()  # the order in which they are settled

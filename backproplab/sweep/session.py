@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from backproplab.files import machine_limits, write_atomic
 from backproplab.runs import best_by, read_run
-from backproplab.runs.folders import read_json
+from backproplab.runs.folders import created, read_json
 from backproplab.status import Status
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
@@ -176,7 +176,7 @@ def sessions_of(
 ) -> Iterator[Path]:
     """The sessions of this sweep in a log root, or of all that are called like it, newest first."""
     wanted = {"identity": identity(sweep), "name": sweep.name}[by]
-    for path in sorted(root.glob("*/sweep.json"), reverse=True):
+    for path in sorted(root.glob("*/sweep.json"), key=lambda p: created(p.parent), reverse=True):
         try:
             found = json.loads(path.read_text())
         except (OSError, ValueError):

@@ -28,7 +28,7 @@ class Stage:
         self.missing = {job.folder for job in jobs}
 
 
-class Source(Protocol):
+class TrialSource(Protocol):
     """Where runs come from.
 
     ordered: what it asks for depends on what it was told, so stages are settled in the order of

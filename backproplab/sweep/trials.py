@@ -66,9 +66,9 @@ class TrialDocument(Document):
         document, there = self._source(path, key)
         return document.where(there, key)
 
-    def place(self, path: TreePath, key: bool = False) -> Spot | str:
+    def spot(self, path: TreePath, key: bool = False) -> Spot | str:
         document, there = self._source(path, key)
-        return document.place(there, key)
+        return document.spot(there, key)
 
     def _source(self, path: TreePath, key: bool) -> tuple[Document, TreePath]:
         end = next(end for end in range(len(path), -1, -1) if path[:end] in self.sources)

@@ -98,6 +98,27 @@ def test_export(backproplab, trained, tmp_path):
     assert backproplab("export --csv all.csv").code == 0  # its own is written anew
 
 
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+def test_the_column_step_is_no_metric_and_may_be_missing(backproplab, trained, metric):
+    """A table of version 0.1 has none."""
+    words = ["export", f"compare --metric {metric}", "compare --format json", "diff 1 2", "report"]
+    shown = []
+    for step in ({}, {"step": "7"}):
+        for path in trained.glob("*/metrics.csv"):
+            with path.open(newline="") as file:
+                rows = [{"epoch": row["epoch"]} | step | row for row in csv.DictReader(file)]
+            with path.open("w", newline="") as file:
+                table = csv.DictWriter(
+                    file, [n for n in rows[0] if n != "step" or step], extrasaction="ignore"
+                )
+                table.writeheader()
+                table.writerows(rows)
+        shown.append([(ended := backproplab(word)).out + ended.err for word in words])
+        assert backproplab("show 1").out.count("  7  ") == 2 * len(step)
+    assert shown[0] == shown[1]
+    assert "accuracy" in shown[0][0]
+
+
 def test_a_file_that_is_not_ours_is_left_alone(backproplab, trained, tmp_path):
     (tmp_path / "mine.csv").write_text("a,b\n")
     ended = backproplab("export --csv mine.csv")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backproplab.data import Dataset, Examples, Source, Task, load
+from backproplab.data import Dataset, Examples, RawData, Task, load
 from backproplab.errors import ConfigError
 
 
@@ -76,8 +76,8 @@ def test_an_empty_split_is_a_config_error(make, fields, fault) -> None:
 
 def test_classes_of_one_example_leave_nothing_to_hold_out() -> None:
     class OneOfEach(Dataset):
-        def read(self, generator: np.random.Generator) -> Source:
-            return Source(Examples(np.eye(5), np.arange(5)), Task("classification", 5))
+        def read(self, generator: np.random.Generator) -> RawData:
+            return RawData(Examples(np.eye(5), np.arange(5)), Task("classification", 5))
 
     with pytest.raises(ConfigError, match="is none"):
         load(OneOfEach(), 0)

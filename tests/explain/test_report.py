@@ -3,7 +3,7 @@
 import pytest
 
 from backproplab import explain
-from backproplab.explain import Table
+from backproplab.explain import ReportTable
 from backproplab.explain.report import rounded
 
 COURSE = explain.of_expression("(a + b) * (b + 1)", ["a=2", "b=1"])
@@ -53,7 +53,7 @@ def test_more_than_64_paths_are_counted_only():
 
 def test_three_ways_in_one_table():
     table = body(explain.of_expression("sin(x**2)", ["x=3"]), "Three")
-    assert isinstance(table, Table)
+    assert isinstance(table, ReportTable)
     ((name, numeric, off, symbolic, _, backprop),) = table.rows
     assert (name, backprop) == ("df/dx", "-5.466781571308061")
     assert float(numeric) == pytest.approx(-5.466781571308061, rel=1e-8)

@@ -206,4 +206,4 @@ def test_axes(write_run, compare, key):
         key, [type(trial)(trial.records, trial.metric, {key: value}) for value in values]
     )
     assert ((axis.is_number, axis.is_log), axis.ticks) == (kind, ticks)
-    assert sorted(np.argsort([axis.place(tick) for tick in ticks])) == list(range(len(ticks)))
+    assert sorted(np.argsort([axis.coordinate(tick) for tick in ticks])) == list(range(len(ticks)))

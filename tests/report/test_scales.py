@@ -22,7 +22,7 @@ NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40)
     ],
 )
 def test_places(scale, value, place):
-    assert scale.place(value) == pytest.approx(place)
+    assert scale.fraction(value) == pytest.approx(place)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_better_trial_is_never_paler(means, sign):
 def test_the_best_is_at_the_top(means, sign):
     scale = Scale.of_metric(means, sign)
     best = min(means, key=lambda mean: sign * mean)
-    assert min(scale.place(best), 1) == (1 if scale.low < scale.high else 0.5)
+    assert min(scale.fraction(best), 1) == (1 if scale.low < scale.high else 0.5)
 
 
 # values, (low, high) of a logarithmic scale: the ends of those at most 3 decades, or the distance
@@ -101,7 +101,7 @@ def test_half_of_the_values_are_always_on_a_scale(values):
 def test_a_trial_of_almost_no_loss_is_beyond_the_top():
     scale = Scale.of_metric([1e-22, *[0.1] * 9, 0.5], 1)
     assert (scale.low, scale.high, scale.is_log) == (0.1, 0.5, True)
-    assert scale.place(1e-22) > 1 == scale.place(scale.low)
+    assert scale.fraction(1e-22) > 1 == scale.fraction(scale.low)
 
 
 def test_below_a_logarithmic_scale_there_is_room_for_zero_and_less():
@@ -109,5 +109,5 @@ def test_below_a_logarithmic_scale_there_is_room_for_zero_and_less():
     means = [*np.linspace(0.02, 0.97, 12), -13.0, -56.0]
     scale = Scale.of_metric(means, -1)
     assert scale.is_log
-    assert scale.place(-13.0) < 0
-    assert scale.place(0.0) < 0
+    assert scale.fraction(-13.0) < 0
+    assert scale.fraction(0.0) < 0

@@ -17,7 +17,7 @@ import pytest
 
 from backproplab.errors import ConfigError, RefusedError
 from backproplab.runs import clean, create_session, open_log_root, plan_cleaning
-from backproplab.runs.cleaning import Outcome, Plan
+from backproplab.runs.cleaning import CleaningOutcome, CleaningPlan
 
 Make = Callable[[], Path]
 CLEAN = """
@@ -56,7 +56,7 @@ def _names(root: Path) -> set[str]:
     return {path.name for path in root.iterdir()}
 
 
-def _reasons(plan: Plan) -> dict[str, str]:
+def _reasons(plan: CleaningPlan) -> dict[str, str]:
     return {left.name: left.reason for left in plan.foreign}
 
 
@@ -66,7 +66,7 @@ def test_a_clean_leaves_an_empty_directory(root: Path, new_session: Make) -> Non
     assert [item.name for item in plan.sessions] == [path.name for path in reversed(sessions)]
     assert _names(root) == {".backproplab", *(path.name for path in sessions)}
     outcome = clean(plan)
-    assert outcome == Outcome(deleted=plan.sessions, cleared=True)
+    assert outcome == CleaningOutcome(deleted=plan.sessions, cleared=True)
     assert _names(root) == set()
     assert root.is_dir()
 
@@ -103,8 +103,8 @@ def test_a_negative_keep_is_an_error(root: Path) -> None:
 
 def test_nothing_there_is_nothing_to_do(tmp_path: Path) -> None:
     plan = plan_cleaning(tmp_path / "missing")
-    assert plan == Plan(tmp_path / "missing")
-    assert clean(plan) == Outcome()
+    assert plan == CleaningPlan(tmp_path / "missing")
+    assert clean(plan) == CleaningOutcome()
 
 
 def test_a_session_in_use_stays(

@@ -25,6 +25,15 @@ def run(tmp_path):
     return lambda: read_run(tmp_path)
 
 
+def test_a_step_is_no_metric(run, tmp_path):
+    before = best_by(run(), "val_accuracy", True)
+    table = [line.split(",", 1) for line in TABLE.splitlines()]
+    steps = ["step", *(str(9 * at) for at in range(1, len(table)))]
+    rows = [",".join([epoch, s, rest]) for s, (epoch, rest) in zip(steps, table, strict=True)]
+    (tmp_path / "metrics.csv").write_text("\n".join([*rows, ""]))
+    assert best_by(run(), "val_accuracy", True) == before
+
+
 @pytest.mark.parametrize(
     ("name", "minimizes", "epoch"),
     [

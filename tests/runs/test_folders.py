@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -16,13 +18,12 @@ from hypothesis import strategies as st
 from backproplab.errors import ConfigError, MachineError
 from backproplab.runs.folders import (
     LIMIT,
-    Marker,
     create_session,
+    created,
     experiment_folder,
     open_log_root,
     read_json,
     read_marker,
-    session_order,
 )
 
 NOW = datetime(2019, 10, 3, 15, 34, 52)
@@ -85,7 +86,10 @@ def test_a_session_is_named_by_the_second_and_then_numbered(root: Path) -> None:
 
 def test_the_marker_names_its_directory_and_inode(root: Path) -> None:
     session = create_session(root)
-    assert read_marker(session) == Marker(session.name, session.stat().st_ino)
+    marker = read_marker(session)
+    assert marker is not None
+    assert (marker.directory, marker.inode) == (session.name, session.stat().st_ino)
+    assert marker.created == created(session) == pytest.approx(time.time(), abs=60)
     assert [entry.name for entry in session.iterdir()] == [".backproplab"]
 
 
@@ -182,12 +186,6 @@ def test_no_name_leaves_its_session(name: str) -> None:
             ]
 
 
-def test_sessions_sort_by_age_and_number() -> None:
-    second = "20191003-153452"
-    names = ["notes", second, f"{second}-2", f"{second}-10", "20200101-000000"]
-    assert sorted(set(names), key=session_order) == names
-
-
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[1]", b"null", b"\xff\xfe\xff", b"[" * 100_000, b"9" * 5000, b'{"a": "\xff"}',
@@ -220,3 +218,20 @@ def test_json_is_read_from_plain_files_only(tmp_path: Path) -> None:
 def test_a_half_marker_is_none(tmp_path: Path, marker: dict[str, object]) -> None:
     (tmp_path / ".backproplab").write_text(json.dumps(marker))
     assert read_marker(tmp_path) is None
+
+
+@pytest.mark.parametrize("value", ["x", None, True, [1], 3, math.nan, -math.inf, 10**400])
+def test_a_session_whose_marker_has_no_time_counts_by_the_marker_s_own(
+    root: Path, value: object
+) -> None:
+    session = create_session(root)
+    found = json.loads((session / ".backproplab").read_text()) | {"created": value}
+    (session / ".backproplab").write_text(json.dumps(found))
+    os.utime(session / ".backproplab", (1.5, 1.5))
+    assert created(session) == 1.5
+
+
+def test_a_folder_without_a_marker_counts_by_its_own_time(tmp_path: Path) -> None:
+    os.utime(tmp_path, (2.5, 2.5))
+    assert created(tmp_path) == 2.5
+    assert created(tmp_path / "missing") == 0
