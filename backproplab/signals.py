@@ -40,9 +40,6 @@ class Stop:
         self._shields = 0
         self._pending = 0
 
-    def __bool__(self) -> bool:
-        return bool(self.number)
-
     def request(self, number: int) -> None:
         """A signal has come. Raises StopNow for one that comes a second after the first."""
         if not self.number:

@@ -63,7 +63,7 @@ def outcome(lane: Lane, best: Row, restored_epoch: int) -> dict[str, Any]:
 
 def now() -> str:
     """The present instant, as local time with its offset from UTC."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")
 
 
 def _finite(row: Row) -> dict[str, float | None]:

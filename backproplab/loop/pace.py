@@ -44,7 +44,7 @@ class Pace:
         flag: Path | None = None,
         saves: bool = True,
     ) -> None:
-        self.stop = stop or Stop()
+        self.stop = Stop() if stop is None else stop
         self.flag = flag
         now = time.monotonic()
         self._end = now + seconds
@@ -69,7 +69,7 @@ class Pace:
         """What is to be done now; sets the alarm for the next time."""
         now = time.monotonic()
         slice_is_over = now >= self._end or (self.flag is not None and self.flag.exists())
-        reason = "signal" if self.stop else "slice" if slice_is_over else ""
+        reason = "signal" if self.stop.number else "slice" if slice_is_over else ""
         polls = FLAG if self.flag else math.inf
         self._alarm = min(self._end, self._save, now + self._glances, now + polls)
         return Answer(reason, self.stop.number, now >= self._save)

@@ -19,9 +19,9 @@ from typing import Any
 from backproplab.errors import RunError, reason
 from backproplab.runs.folders import created, read_json, read_marker
 from backproplab.runs.locking import is_active
+from backproplab.runs.run_folder import READS
 from backproplab.status import Status
 
-FORMAT = 1
 SHOWN = 5  # names in an error message
 
 
@@ -78,7 +78,7 @@ def read_run(folder: Path) -> RunInfo:
     record = read_json(folder / "run.json")
     run = RunInfo(folder, folder.parent.name, folder.name)
     status, epochs = Status.read(record.get("status")), record.get("epochs")
-    if record.get("format") != FORMAT or status is Status.UNREADABLE:
+    if record.get("format") not in READS or status is Status.UNREADABLE:
         return run
     if status is Status.RUNNING and not is_active(folder.parent):
         status = Status.INTERRUPTED
