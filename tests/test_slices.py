@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from backproplab.train.callbacks import Slice
+from backproplab.train.checkpoint import load
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backproplab.config import Experiment
 from backproplab.errors import RunError
 from backproplab.experiment import run
-from backproplab.train.callbacks import Slice
-from backproplab.train.checkpoint import load
 
 
 def experiment(**fields):

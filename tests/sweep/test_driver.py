@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future
 
 import pytest
+from backproplab.train.recording import MetricsTable
 
 from backproplab import runs
 from backproplab.errors import ConfigError, MachineError
@@ -17,7 +18,6 @@ from backproplab.sweep.job import Outcome
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import SweepFolder, identity, sessions_of
 from backproplab.sweep.space import read
-from backproplab.train.recording import MetricsTable
 
 BASE = "data: {name: moons, samples: 60}\nmodel: {hidden: [3]}\nepochs: 9\nthreads: 1\n"
 RATES = "parameters:\n  learning_rate: {min: 1e-3, max: 1.0, distribution: log_uniform}\n"
