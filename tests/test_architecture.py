@@ -24,7 +24,8 @@ LEVELS = [
     {"experiment", "registry"},
     {"checking"},
     {"explain"},
-    {"sweep", "report"},
+    {"report"},
+    {"sweep"},
     {"cli"},
     {"__main__"},
 ]

@@ -114,7 +114,7 @@ class Chosen:
 
     def _goes_on(self, job: Job, rung: int, known: float | None) -> bool:
         """Whether the run stood at the rung, or stands there: it may be far beyond by now."""
-        epoch = self.folder.epoch(job)
+        epoch = self.folder.reached(job).epoch
         paused = self.folder.status(job) is Status.PAUSED
         return paused or epoch > rung or (epoch == rung and known is not None)
 

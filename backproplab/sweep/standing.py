@@ -9,7 +9,7 @@ from statistics import fmean
 
 from backproplab.status import Status
 
-STOPPING = "stopping when the epochs under way end; Ctrl-C again stops at once"
+STOPPING = "stopping after the steps under way; Ctrl-C again stops at once"
 
 
 @dataclass
