@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor, central_difference
 from backproplab.autograd.graph import flops
 from backproplab.config import Experiment
 from backproplab.experiment import Parts, build
 from backproplab.learners import Backprop
 
-Array = np.ndarray[Any, Any]
 STEPS = (1e-5, 1e-6, 1e-7)
 ROUNDING = 1e-9  # what rounding may do to one central difference of a loss near 1
 

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from backproplab.arrays import Array
 from backproplab.spec import Spec
-
-Array = np.ndarray[Any, Any]
 
 
 class Column(NDArrayOperatorsMixin):

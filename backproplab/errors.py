@@ -8,7 +8,7 @@ BackpropLabError            1   failed: a check, a trial, a bug
 ├── RunError                5   a run or checkpoint that is unusable, locked or of another run
 ├── MachineError            6   the machine's limit: disk, permission, memory
 ├── RefusedError            7   refused for safety
-└── StoppedError          130   stopped by a signal (143 for SIGTERM); a checkpoint is written
+└── StoppedError          130   stopped by a signal (143 for SIGTERM, 129 for SIGHUP)
 
 This file imports nothing of the house.
 """
@@ -90,11 +90,16 @@ class RefusedError(BackpropLabError):
 
 
 class StoppedError(BackpropLabError):
-    """A signal stopped the run; its state is saved."""
+    """A signal stopped the work; the message says what is saved."""
 
     def __init__(self, message: str, signal_number: int = 2) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number  # type: ignore[misc]  # per signal, not per class
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in lower case: the system's words for an OSError, else the message."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 # what people type who come from elsewhere

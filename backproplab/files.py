@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from backproplab.errors import MachineError
+from backproplab.errors import MachineError, reason
 
 LIMITS = {
     errno.ENOSPC: "the disk is full",
@@ -49,7 +49,7 @@ class machine_limits:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            cause = LIMITS.get(error.errno or 0, (error.strerror or str(error)).lower())
+            cause = LIMITS.get(error.errno or 0, reason(error))
             raise MachineError(f"{self.path}: cannot write: {cause}") from error
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 
 import typer
 
-from backproplab.errors import BackpropLabError, ConfigError, MachineError
+from backproplab.errors import BackpropLabError, ConfigError, MachineError, reason
 
 CONTENTS = {
     "train": "Train the experiments of one or more configs.",
@@ -104,7 +104,7 @@ def _tell(error: BaseException) -> int:
         error = MachineError("out of memory: make the model, the batch or the data smaller")
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        error = MachineError(f"{where}{(error.strerror or str(error)).lower()}")
+        error = MachineError(f"{where}{reason(error)}")
     if not isinstance(error, BackpropLabError):
         _say(f"a bug in backproplab: {type(error).__name__}: {error}")
         _say("run it again with --debug for the traceback, and please report it")

@@ -13,6 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from backproplab import text
+from backproplab.measures import POSITION, listed, of_split
+from backproplab.status import Status
 from backproplab.text import counted
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from backproplab.sweep.standing import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
-LISTED = ("loss", "val_loss", "val_accuracy", "val_r2", "test_accuracy", "test_r2")
-
-
-STYLES = {"completed": "green", "running": "yellow", "paused": "yellow", "pruned": "dim"}
+STYLES = {
+    Status.COMPLETED: "green",
+    Status.RUNNING: "yellow",
+    Status.PAUSED: "yellow",
+    Status.PRUNED: "dim",
+}
 
 
 def console() -> Console:
@@ -62,7 +66,7 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     out = console()
     for result in results:
         state = result.state
-        style = "green" if state.status == "completed" else "red"
+        style = "green" if Status(state.status) is Status.COMPLETED else "red"
         out.print(
             Text.assemble(
                 ("\n" + result.folder.name, "bold"), "  ", (state.status, style),
@@ -76,8 +80,7 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
             out.print(Text(f"  best  epoch {int(state.best['epoch'])}: {text.row(best)}"))
         if result.restored_epoch:
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
-        tested = {name: x for name, x in state.metrics.items() if name.startswith("test_")}
-        if test := {name.removeprefix("test_"): x for name, x in tested.items()}:
+        if test := of_split("test", state.metrics):
             out.print(Text(f"  test  {text.row(test)}"))
     where = "" if log_dir == Path("runs") else f" --log-dir {quote(str(log_dir))}"
     repeat = quote(str(results[-1].folder / "config.yaml"))
@@ -89,7 +92,7 @@ def summary(results: Sequence[Result], session: Path, log_dir: Path) -> None:
 
 def runs_table(runs: Sequence[RunInfo]) -> None:
     """The runs, newest first, with the numbers that they ended with."""
-    names = [name for name in LISTED if any(name in run.metrics for run in runs)]
+    names = listed(name for run in runs for name in run.metrics)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("#", "run", "status", "epochs", "seconds", *names):
         side: Literal["left", "right"] = "left" if column in ("run", "status") else "right"
@@ -129,7 +132,7 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
 
 def _short(column: str, value: str) -> str:
     try:
-        return value if column in ("epoch", "split") else text.number(float(value))
+        return value if column in POSITION else text.number(float(value))
     except ValueError:
         return printable(value)
 

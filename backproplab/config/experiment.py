@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -53,6 +56,7 @@ def _threads(value: Any) -> Any:
 
 
 MOST_THREADS = 1024
+ADDED = ("learner",)  # keys that version 0.1 did not have
 Threads = Annotated[
     int | Literal["auto"],
     PlainValidator(_threads),
@@ -60,6 +64,26 @@ Threads = Annotated[
         {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": MOST_THREADS}]}
     ),
 ]
+
+
+class Role(Enum):
+    """What else is true of a key of Experiment, beside its type.
+
+    NO_NUMBER: it changes no number that a run computes.
+    OWN: runs that train together may each have their own.
+    LENGTH: how long the run is; ``resume`` may raise it.
+    """
+
+    NO_NUMBER = "no number"
+    OWN = "own"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True)
+class NotSwept:
+    """A key that no sweep can vary. hint: what to do instead."""
+
+    hint: str
 
 
 class TensorBoard(Spec):
@@ -88,26 +112,39 @@ class Experiment(Spec):
     threads: of BLAS; ``auto`` chooses by the size of the largest product.
     """
 
-    name: Name = "experiment"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 42
+    name: Annotated[
+        Name, Role.NO_NUMBER, Role.OWN, NotSwept("every trial is named by what differs")
+    ] = "experiment"
+    seed: Annotated[
+        int,
+        Field(ge=0, lt=2**63),
+        Role.OWN,
+        NotSwept("write seeds: 5, or seeds: [0, 1]; on the command line --seeds 5"),
+    ] = 42
     dtype: Literal["float32", "float64"] = "float32"
     data: Dataset
     model: Model = Model()
     loss: Loss = Auto()
     optimizer: Optimizer = Adam()
-    learning_rate: LearningRate | None = None
-    schedule: Schedule = Constant()
+    learning_rate: Annotated[LearningRate | None, Role.OWN] = None
+    schedule: Annotated[Schedule, Role.OWN] = Constant()
     clipping: Clipping | None = None
     batch_mode: BatchMode = "minibatch"
     batch_size: Count | None = None
     accumulate: Count = 1
-    epochs: Count = 10
-    steps: Count | None = None
-    early_stopping: EarlyStopping | None = None
-    engine: EngineName = "auto"
+    epochs: Annotated[Count, Role.OWN, Role.LENGTH] = 10
+    steps: Annotated[Count | None, Role.LENGTH] = None
+    early_stopping: Annotated[EarlyStopping | None, Role.OWN] = None
+    engine: Annotated[
+        EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
+    ] = "auto"
     threads: Threads = "auto"
-    tensorboard: TensorBoard = TensorBoard()
-    sweep: Annotated[SkipJsonSchema[None], BeforeValidator(_no_sweep)] = None
+    tensorboard: Annotated[
+        TensorBoard, Role.NO_NUMBER, Role.OWN, NotSwept("set it in the base")
+    ] = TensorBoard()
+    sweep: Annotated[
+        SkipJsonSchema[None], BeforeValidator(_no_sweep), NotSwept("a trial holds no sweep")
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -125,3 +162,26 @@ class Experiment(Spec):
     def rate(self) -> float:
         """The learning rate, given or default."""
         return self.learning_rate or self.optimizer.default_learning_rate
+
+
+def keys(role: Role) -> frozenset[str]:
+    """The keys of Experiment with this role."""
+    fields = Experiment.model_fields
+    return frozenset(name for name, field in fields.items() if role in field.metadata)
+
+
+@cache
+def added_defaults() -> dict[str, Any]:
+    """The keys that version 0.1 did not have, with the value that its configs mean, as JSON."""
+    tree = Experiment.model_validate({"data": "circle"}).model_dump(mode="json", exclude_none=True)
+    return {key: tree[key] for key in ADDED if key in tree}
+
+
+def not_swept() -> dict[str, str]:
+    """Key -> what to do instead, of those that no sweep can vary."""
+    return {
+        name: mark.hint
+        for name, field in Experiment.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, NotSwept)
+    }

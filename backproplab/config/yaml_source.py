@@ -15,7 +15,7 @@ from typing import Any
 
 from backproplab.config.composer import Spot, compose, spot_of
 from backproplab.config.wording import TreePath, command_line, quoted, shown
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, Problem, reason
 
 LIMIT = 2**20
 
@@ -71,9 +71,8 @@ def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
     except FileNotFoundError:
         raise ConfigError(Problem(name, "no such file", _nearest(path))) from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         hint = "check the path and its permissions"
-        raise ConfigError(Problem(name, f"cannot be read: {reason}", hint)) from None
+        raise ConfigError(Problem(name, f"cannot be read: {reason(error)}", hint)) from None
     except ValueError:  # a NUL, or what the file system's encoding cannot write
         raise ConfigError(Problem(quoted(name), "is no file name", "name a YAML file")) from None
     return parse_yaml(data, name, words)

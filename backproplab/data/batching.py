@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-Rows = np.ndarray[Any, Any]  # of whole numbers: which examples
+from backproplab.arrays import Array
+
+Rows = Array  # of whole numbers: which examples
 
 BatchMode = Literal["batch", "stochastic", "minibatch"]
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source
 from backproplab.task import Task
 
@@ -36,7 +37,7 @@ class BundledClasses(Dataset):
         examples = Examples(table[:, :-1], table[:, -1].astype(np.int64))
         return Source(examples, Task("classification", len(self.labels), self.labels))
 
-    def _table(self) -> np.ndarray:
+    def _table(self) -> Array:
         """scikit-learn's file or, should a later version have it elsewhere, its function."""
         package = find_spec("sklearn")
         for home in (package and package.submodule_search_locations) or ():

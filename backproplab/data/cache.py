@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import MachineError
 from backproplab.files import write_atomic
 
@@ -46,7 +47,7 @@ class Entry:
     def path(self) -> Path:
         return folder() / f"{hashlib.sha256(os.fsencode(self.source)).hexdigest()}.npy"
 
-    def recall(self) -> np.ndarray | None:
+    def recall(self) -> Array | None:
         """The array, read-only and mapped; None if it is not here, of another state or damaged."""
         with suppress(OSError, ValueError):
             content = np.memmap(self.path, np.uint8, "r").data
@@ -54,7 +55,7 @@ class Entry:
                 return np.asarray(np.load(self.path, mmap_mode="r"))
         return None
 
-    def keep(self, array: np.ndarray) -> None:
+    def keep(self, array: Array) -> None:
         """Write the entry, whole or, where that is impossible, not at all."""
         file = io.BytesIO()
         np.save(file, array, allow_pickle=False)

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from backproplab.arrays import Array
 from backproplab.spec import Family, Fraction
 from backproplab.task import Task
 
@@ -25,13 +26,13 @@ class Examples:
     targets: ``(n,)`` int64 labels in ``0 … outputs-1``, or ``(n, outputs)`` real numbers.
     """
 
-    inputs: np.ndarray
-    targets: np.ndarray
+    inputs: Array
+    targets: Array
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def take(self, indices: np.ndarray) -> Examples:
+    def take(self, indices: Array) -> Examples:
         """The examples at ``indices``, in that order."""
         return Examples(self.inputs[indices], self.targets[indices])
 

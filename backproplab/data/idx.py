@@ -19,15 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.data.cache import Entry
-from backproplab.errors import DataError, Problem
+from backproplab.errors import DataError, Problem, reason
 
 GZIP = b"\x1f\x8b"
 CHUNK = 2**20  # bytes
 WORTH_KEEPING = 2**20  # bytes; fewer are decoded in a few milliseconds
 
 
-def read_idx(path: Path, dimensions: int) -> np.ndarray:
+def read_idx(path: Path, dimensions: int) -> Array:
     """The bytes that ``path`` holds: uint8 with the given number of dimensions, maybe read-only.
 
     Raises DataError for anything but a whole, sound, regular file of at least one example.
@@ -38,7 +39,7 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         fault = f"damaged gzip file: {error}"
     except OSError as error:
-        fault = f"cannot read: {(error.strerror or str(error)).lower()}"
+        fault = f"cannot read: {reason(error)}"
     except ValueError as error:
         fault = str(error)
     raise DataError(str(Problem(str(path), fault, "get the file again, or name another folder")))
@@ -49,7 +50,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _read(file: io.BufferedReader, dimensions: int) -> np.ndarray:
+def _read(file: io.BufferedReader, dimensions: int) -> Array:
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         raise ValueError("not a regular file")
     before = _state(file)
@@ -75,7 +76,7 @@ def _state(file: io.BufferedReader) -> tuple[int, ...]:
     return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
 
 
-def _parse(file: io.BufferedIOBase, dimensions: int) -> np.ndarray:
+def _parse(file: io.BufferedIOBase, dimensions: int) -> Array:
     shape = _shape(file, dimensions)
     length = math.prod(shape)  # Python's integers: 65536⁴ is not 0
     if not length:

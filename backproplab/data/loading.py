@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
+from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source, Splits
 from backproplab.data.preprocessing import Scaler, partition
 from backproplab.errors import ConfigError, Problem
@@ -27,7 +28,7 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     if isinstance(dataset, RegressionDataset) and dataset.standardize_targets:
         scale_targets = Scaler.fit(examples.targets, train)
 
-    def scaled(part: Examples, rows: np.ndarray) -> Examples:
+    def scaled(part: Examples, rows: Array) -> Examples:
         targets = scale_targets(part.targets, rows, dtype) if regression else part.targets[rows]
         return Examples(scale_inputs(part.inputs, rows, dtype), targets)
 
@@ -41,7 +42,7 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     )
 
 
-def _split(dataset: Dataset, source: Source, generator: np.random.Generator) -> list[np.ndarray]:
+def _split(dataset: Dataset, source: Source, generator: np.random.Generator) -> list[Array]:
     """The rows of the training, validation and test split; classes keep their shares."""
     n = len(source.examples)
     shares = {name: getattr(dataset, name) for name in ("validation_split", "test_split")}

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source
 from backproplab.data.synthetic import Samples
 from backproplab.task import Task
@@ -41,7 +42,7 @@ Features = Annotated[
 ]
 
 
-def expand(points: np.ndarray, features: tuple[Feature, ...]) -> np.ndarray:
+def expand(points: Array, features: tuple[Feature, ...]) -> Array:
     """The chosen features of ``points`` ``(n, 2)``: what the network sees, ``(n, features)``."""
     return np.stack([FEATURES[feature](*points.T) for feature in features], axis=1)
 
@@ -62,7 +63,7 @@ class Playground(Dataset):
 class PlaygroundClasses(Playground):
     """A set that ``draw``s points ``(n, 2)`` and tells which are positive ``(n,)``."""
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         raise NotImplementedError
 
     def read(self, generator: np.random.Generator) -> Source:
@@ -70,7 +71,7 @@ class PlaygroundClasses(Playground):
         examples = Examples(expand(points, self.features), positive.astype(np.int64))
         return Source(examples, Task("classification", 2, ("-1", "+1")))
 
-    def _halves(self) -> np.ndarray:
+    def _halves(self) -> Array:
         """True for the first half of the samples (the larger one), which is drawn first."""
         return np.arange(self.samples) < (self.samples + 1) // 2
 
@@ -78,7 +79,7 @@ class PlaygroundClasses(Playground):
 class Circle(PlaygroundClasses, name="circle"):
     """A disc of radius 2.5 within a ring of radii 3.5 to 5; noise flips labels near the edge."""
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         inside = self._halves()
         r = generator.uniform(np.where(inside, 0.0, 3.5), np.where(inside, 2.5, 5.0))
         points = _polar(r, generator.uniform(0, 2 * np.pi, self.samples))
@@ -89,7 +90,7 @@ class Circle(PlaygroundClasses, name="circle"):
 class Xor(PlaygroundClasses, name="xor"):
     """Positive where x1 and x2 have the same sign; no point within 0.3 of an axis."""
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         points = generator.uniform(-5, 5, (self.samples, 2))
         points += np.where(points > 0, 0.3, -0.3)
         jitter = self.noise * generator.uniform(-5, 5, points.shape)
@@ -99,7 +100,7 @@ class Xor(PlaygroundClasses, name="xor"):
 class Gauss(PlaygroundClasses, name="gauss"):
     """Normal clouds around (2, 2) and (−2, −2), of variance 0.5 + 7·noise along each axis."""
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         positive = self._halves()
         center = np.where(positive, 2.0, -2.0)[:, None]
         deviation = np.sqrt(0.5 + 7 * self.noise)
@@ -109,7 +110,7 @@ class Gauss(PlaygroundClasses, name="gauss"):
 class Spiral(PlaygroundClasses, name="spiral"):
     """Two arms of 1¾ turns, half a turn apart: r = 5·i/m, angle = 3.5·π·i/m for i in 0 … m−1."""
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> tuple[Array, Array]:
         positive = self._halves()
         arm = np.where(positive, positive.sum(), (~positive).sum())
         along = (np.arange(self.samples) - np.where(positive, 0, positive.sum())) / arm
@@ -118,7 +119,7 @@ class Spiral(PlaygroundClasses, name="spiral"):
         return _polar(5 * along, angle) + jitter, positive
 
 
-def _polar(r: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def _polar(r: Array, angle: Array) -> Array:
     """Points ``(n, 2)`` at radius ``r``, the angle counted from the x2 axis, as the page does."""
     return np.stack([r * np.sin(angle), r * np.cos(angle)], axis=1)
 
@@ -128,7 +129,7 @@ class PlaygroundSurface(Playground, RegressionDataset):
 
     samples: Samples = 1200
 
-    def height(self, points: np.ndarray) -> np.ndarray:
+    def height(self, points: Array) -> Array:
         """The target ``(n,)`` at ``points`` ``(n, 2)``."""
         raise NotImplementedError
 
@@ -143,14 +144,14 @@ class PlaygroundSurface(Playground, RegressionDataset):
 class Plane(PlaygroundSurface, name="plane"):
     """(x1 + x2) / 10."""
 
-    def height(self, points: np.ndarray) -> np.ndarray:
+    def height(self, points: Array) -> Array:
         return points.sum(axis=1) / 10
 
 
 class Bumps(PlaygroundSurface, name="bumps"):
     """Six cones of radius 2 and height ±1 in two rows, signs alternating (``reg-gauss``)."""
 
-    def height(self, points: np.ndarray) -> np.ndarray:
+    def height(self, points: Array) -> Array:
         centers = np.array([(x1, x2) for x2 in (2.5, -2.5) for x1 in (-4.0, 0.0, 4.0)])
         signs = np.array([1, -1, 1, -1, 1, -1])
         distance = np.linalg.norm(points[:, None] - centers, axis=-1)  # (n, 6)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
+from backproplab.arrays import Array
+
 BLOCK = 4096  # rows that are summed up by themselves: part of what the sums' last bits depend on
 PIECE = 2**16  # numbers at once: half a MiB of float64
 
@@ -21,11 +23,11 @@ PIECE = 2**16  # numbers at once: half a MiB of float64
 class Scaler:
     """``x ↦ (x − shift) / scale`` for every feature."""
 
-    shift: np.ndarray | float = 0.0
-    scale: np.ndarray | float = 1.0
+    shift: Array | float = 0.0
+    scale: Array | float = 1.0
 
     @classmethod
-    def fit(cls, x: np.ndarray, rows: np.ndarray) -> Scaler:
+    def fit(cls, x: Array, rows: Array) -> Scaler:
         """Mean and (population) standard deviation of ``x`` ``(n, *features)`` over ``rows``.
 
         A constant feature is centered and left unscaled. Constant means a variance within the
@@ -37,7 +39,7 @@ class Scaler:
         constant = variance <= n * eps * variance + (n * mean * eps) ** 2
         return cls(mean, np.where(constant, 1.0, np.sqrt(variance)))
 
-    def __call__(self, x: np.ndarray, rows: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    def __call__(self, x: Array, rows: Array, dtype: DTypeLike) -> Array:
         """The ``rows`` of ``x``, scaled: computed in float64 and cast to ``dtype`` at the end."""
         result = np.empty((len(rows), *x.shape[1:]), dtype)
         length = _piece(x)
@@ -47,7 +49,7 @@ class Scaler:
         return result
 
 
-def _sum(x: np.ndarray, rows: np.ndarray, mean: np.ndarray | None = None) -> np.ndarray:
+def _sum(x: Array, rows: Array, mean: Array | None = None) -> Array:
     """``Σ x`` over ``rows`` or, with a ``mean``, ``Σ (x − mean)²``; float64 ``(*features)``."""
     total = np.zeros(x.shape[1:])
     for block in _parts(rows, BLOCK):
@@ -63,16 +65,16 @@ def _sum(x: np.ndarray, rows: np.ndarray, mean: np.ndarray | None = None) -> np.
     return total
 
 
-def _piece(x: np.ndarray) -> int:
+def _piece(x: Array) -> int:
     """Rows to take at once."""
     return max(1, min(BLOCK, PIECE // math.prod(x.shape[1:])))
 
 
-def _parts(rows: np.ndarray, length: int) -> Iterator[np.ndarray]:
+def _parts(rows: Array, length: int) -> Iterator[Array]:
     return (rows[start : start + length] for start in range(0, len(rows), length))
 
 
-def apportion(counts: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+def apportion(counts: Array, sizes: Sequence[int]) -> Array:
     """How many examples of each class (``counts``) go to each held-out part (``sizes``).
 
     Largest remainders: the ideal ``counts · size / n`` is rounded down, and what is missing to
@@ -93,9 +95,7 @@ def apportion(counts: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     return np.array(parts)
 
 
-def partition(
-    classes: np.ndarray, sizes: Sequence[int], generator: np.random.Generator
-) -> list[np.ndarray]:
+def partition(classes: Array, sizes: Sequence[int], generator: np.random.Generator) -> list[Array]:
     """Shuffled, stratified index arrays: training first, then a part for each of ``sizes``.
 
     classes: ``(n,)`` labels whose shares every part keeps; all equal for a plain random split.

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RegressionDataset, Source
 from backproplab.task import Task
 
@@ -42,7 +43,7 @@ class Curve(RegressionDataset):
     noise: Deviation = 0.0
     standardize: bool = False
 
-    def _noisy(self, x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> Source:
+    def _noisy(self, x: Array, y: Array, generator: np.random.Generator) -> Source:
         noisy = generator.normal(y, self.noise)
         return Source(Examples(x[:, None], noisy[:, None]), Task("regression", 1))
 

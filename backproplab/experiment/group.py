@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from backproplab import environment
 from backproplab.config import Experiment
+from backproplab.config.experiment import Role, keys
 from backproplab.data import load
 from backproplab.experiment.parts import Loader, build
 from backproplab.experiment.run import Result, running
@@ -25,21 +26,12 @@ from backproplab.train.population import train_together
 FEWEST, MOST = 4, 32  # members of a crew
 MOST_DATA = 2**28  # bytes of training data that a crew may copy
 
-OWN = {  # what each member may have of its own
-    "name",
-    "seed",
-    "learning_rate",
-    "schedule",
-    "epochs",
-    "early_stopping",
-    "tensorboard",
-}
-
 
 def shape_of(experiment: Experiment) -> str:
     """Equal for experiments that can train in lockstep."""
     fields = {name: getattr(experiment, name) for name in Experiment.model_fields}
-    outline = {name: _outline(value) for name, value in fields.items() if name not in OWN}
+    own = keys(Role.OWN)
+    outline = {name: _outline(value) for name, value in fields.items() if name not in own}
     text = json.dumps([outline, experiment.optimizer.slots], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -68,6 +68,6 @@ def check_memory(network: Network, experiment: Experiment) -> None:
 def goals(splits: Splits) -> dict[str, Literal["min", "max"]]:
     """What is measured each epoch, and which way each value is better."""
     own: dict[str, Literal["min", "max"]] = {"loss": "min"}
-    own |= {metric.name: metric.goal for metric in metrics_of(splits.task)}
+    own |= {metric.name: metric.goal for metric in metrics_of(splits.task) if metric.goal}
     validation = {f"val_{name}": goal for name, goal in own.items()}
     return own | (validation if splits.validation else {})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.graph import number
 from backproplab.explain.drawing import Arrow, Box, Drawing, Kind, short
 from backproplab.explain.report import Report, Section, Table
@@ -13,7 +14,6 @@ from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
 
-Array = np.ndarray[Any, Any]
 EVERY_NUMBER = 60  # parameters of a network that is shown whole
 FEW, IN_A_BOX = 10, 4  # entries that are shown of a larger one, and in a drawing
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from backproplab import config as configs
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.errors import ConfigError
 from backproplab.experiment import Parts, build
@@ -21,8 +21,6 @@ from backproplab.nn import Activation, Network, Place
 from backproplab.nn.activations import Linear
 from backproplab.streams import stream
 from backproplab.train.loop import Split
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ A weight of shape (units_in, units_out) has fan_in = units_in and fan_out = unit
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.spec import Family, Positive
-
-Array = np.ndarray[Any, Any]
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

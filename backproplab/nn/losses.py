@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor, ops
 from backproplab.errors import DataError
 from backproplab.spec import Family, Positive
 from backproplab.task import Task
-
-Array = np.ndarray[Any, Any]
 
 
 class Loss(Family):

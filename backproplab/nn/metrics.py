@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
+from backproplab.measures import Goal, measure
 from backproplab.nn.losses import Loss
 from backproplab.task import Task
 
-Array = np.ndarray[Any, Any]
+Function = Callable[[Loss, Array, Array], Any]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """``function(loss, outputs, targets)`` -> (…): outputs (…, n, units), targets as the data
-    hold them; ``goal`` says which way is better."""
+    """One measure of a network's outputs.
+
+    function: ``(loss, outputs, targets)`` -> (…): outputs (…, n, units), targets as the data hold
+        them.
+    tasks: the kinds of task that it is reported for.
+    """
 
     name: str
-    goal: Literal["min", "max"]
-    function: Callable[[Loss, Array, Array], Any]
+    goal: Goal | None
+    tasks: tuple[str, ...]
+    function: Function
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(
+    name: str, goal: Goal | None, tasks: Sequence[str], function: Function, label: str = ""
+) -> None:
+    """Declare a metric: from then on runs of these tasks report it, and its measure is known."""
+    METRICS[measure(name, goal, label).name] = Metric(name, goal, tuple(tasks), function)
+
+
+def metrics_of(task: Task) -> tuple[Metric, ...]:
+    """The metrics that are reported for the task."""
+    return tuple(metric for metric in METRICS.values() if task.kind in metric.tasks)
 
 
 def _accuracy(loss: Loss, outputs: Array, targets: Array) -> Any:
@@ -38,17 +60,11 @@ def _r2(loss: Loss, outputs: Array, targets: Array) -> Any:
     """1 - Σ(y - t)² / Σ(t - t̄)²: 1 is perfect, 0 is the mean's."""
     truth = targets.astype(np.float64)
     residual = np.sum((outputs - truth) ** 2, axis=(-2, -1))
-    spread = np.sum((truth - truth.mean(axis=-2, keepdims=True)) ** 2, axis=(-2, -1))
-    unexplained = np.divide(residual, spread, out=np.ones_like(residual), where=spread > 0)
+    scatter = np.sum((truth - truth.mean(axis=-2, keepdims=True)) ** 2, axis=(-2, -1))
+    unexplained = np.divide(residual, scatter, out=np.ones_like(residual), where=scatter > 0)
     return 1 - unexplained
 
 
-METRICS = {
-    "classification": (Metric("accuracy", "max", _accuracy),),
-    "regression": (Metric("mae", "min", _mae), Metric("r2", "max", _r2)),
-}
-
-
-def metrics_of(task: Task) -> tuple[Metric, ...]:
-    """The metrics that are reported for the task."""
-    return METRICS[task.kind]
+metric("accuracy", "max", ["classification"], _accuracy)
+metric("mae", "min", ["regression"], _mae, "mean absolute error")
+metric("r2", "max", ["regression"], _r2, "R²")

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor
-
-Array = np.ndarray[Any, Any]
 
 
 class ParameterVector:

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backproplab.optim.rules import Array, Optimizer, Pad, follow
+from backproplab.arrays import Array
+from backproplab.optim.rules import Optimizer, Pad, follow
 from backproplab.spec import Count, Fraction, NonNegative, Positive
 
 

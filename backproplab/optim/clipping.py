@@ -7,14 +7,13 @@ network and no optimizer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
+from backproplab.arrays import Array
 from backproplab.spec import Family
-
-Array = np.ndarray[Any, Any]
 
 
 class Clipping(Family):

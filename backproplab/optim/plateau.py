@@ -11,11 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from backproplab.errors import ConfigError
+from backproplab.measures import monitored
 from backproplab.optim.schedules import Length, Rate, Schedule
 from backproplab.spec import NonNegative
-
-MAXIMIZED = ("accuracy", "r2")  # what "auto" takes for better when it grows
 
 
 class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
@@ -23,9 +21,9 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
 
     Keras' ReduceLROnPlateau, to the letter, but that a value which is not finite never counts as
     the best, not even as the first.
-    monitor: ``val_loss``, ``val_accuracy``, ``loss``, …  mode: which way it is better; ``auto``
-        takes accuracy and r2 for better when they grow, all else when it falls.
-    patience: epochs without improvement that are put up with.
+    monitor: ``val_loss``, ``val_accuracy``, ``loss``, …
+    mode: which way it is better; ``auto`` for the measure's own goal.
+    patience: epochs without improvement before the rate is reduced.
     min_delta: a change no larger than this is no improvement.
     cooldown: epochs after a reduction that are not counted.
     """
@@ -37,12 +35,6 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
     mode: Literal["auto", "min", "max"] = "auto"
     cooldown: Length = 0
     min_lr: NonNegative = 0.0
-
-    @property
-    def sign(self) -> float:
-        """Times the monitored value, less is always better."""
-        grows = self.monitor.removeprefix("val_") in MAXIMIZED
-        return -1.0 if self.mode == "max" or (self.mode == "auto" and grows) else 1.0
 
     def begin(self, base: float, steps: int) -> Rate:
         return _PlateauRate(self, base, steps)
@@ -61,16 +53,13 @@ class _PlateauRate(Rate):
         return float(self.state["rate"])
 
     def epoch(self, metrics: Mapping[str, float]) -> None:
-        """Raises ConfigError if the monitored value was not measured."""
+        """Raises ConfigError if the monitored value was not measured, or has no goal."""
         settings, state = self.schedule, dict(self.state)
-        if settings.monitor not in metrics:
-            known = ", ".join(metrics)
-            raise ConfigError(
-                f"schedule.monitor: '{settings.monitor}' is not measured; one of {known}"
-            )
+        goal = monitored(settings.monitor, metrics, "schedule")
+        sign = -1.0 if (goal if settings.mode == "auto" else settings.mode) == "max" else 1.0
         if state["cooldown"]:
             state |= {"cooldown": state["cooldown"] - 1, "wait": 0}
-        value = settings.sign * metrics[settings.monitor]
+        value = sign * metrics[settings.monitor]
         if self._improves(value):
             state |= {"best": value, "wait": 0}
         elif not state["cooldown"]:

@@ -19,10 +19,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
+from backproplab.arrays import Array
 from backproplab.columns import each
 from backproplab.spec import Family, Fraction, NonNegative, Positive
 
-Array = np.ndarray[Any, Any]
 Pad = tuple[Array, ...]  # scratch space
 
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backproplab.optim.rules import Array, Optimizer, Pad
+from backproplab.arrays import Array
+from backproplab.optim.rules import Optimizer, Pad
 
 BLOCK = 65_536  # entries updated at a time: with slots and scratch space 1.3 MB of float32
 SHORTEST = 256  # of one member of a population: below, NumPy's loops cost more than the cache saves

@@ -3,7 +3,7 @@
 This room reads finished folders. It must not know how anything looks in a terminal, nor train.
 """
 
-from backproplab.report.comparison import Comparison, Metric, Trial, compare
+from backproplab.report.comparison import Comparison, Ranking, Trial, compare
 from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
@@ -13,8 +13,8 @@ from backproplab.report.tables import FORMATS, Table, formatted, ranked_table
 __all__ = [
     "FORMATS",
     "Comparison",
-    "Metric",
     "Pair",
+    "Ranking",
     "Record",
     "Table",
     "Trial",

@@ -8,25 +8,24 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from backproplab.config.experiment import Role, keys
 from backproplab.errors import ConfigError, did_you_mean
-from backproplab.nn.metrics import METRICS
+from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences, lookup
 from backproplab.report.gathering import Record, read_sweep
 from backproplab.runs import best_by
+from backproplab.status import Status
 
-NO_DIFFERENCE = ("name", "tensorboard", "engine")  # keys that change no number
-Goal = Literal["min", "max"]
-GOALS: dict[str, Goal] = {m.name: m.goal for metrics in METRICS.values() for m in metrics}
 WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}
 
 
 @dataclass(frozen=True)
-class Metric:
+class Ranking:
     """What trials are ranked by. at: of a run's best epoch, as its monitor saw it, or its last."""
 
     name: str
@@ -47,27 +46,25 @@ class Trial:
     """
 
     records: tuple[Record, ...]
-    metric: Metric
+    metric: Ranking
     values: dict[str, Any] = field(default_factory=dict)
     asked: int = 0
 
     @property
     def counted(self) -> tuple[Record, ...]:
         """The runs that numbers are of: the completed and the pruned ones, else those so far."""
-        for statuses in (("completed", "pruned"), ("interrupted", "running", "paused")):
-            if found := tuple(r for r in self.records if r.info.status in statuses):
-                return found
-        return ()
+        counted = tuple(r for r in self.records if r.info.status.counts)
+        return counted or tuple(r for r in self.records if r.info.status.is_under_way)
 
     @property
     def status(self) -> str:
         """``completed``, ``diverged``, ``diverged 2/5``, ``missing 2/3``."""
         total = max(self.asked, len(self.records))
-        counts = Counter(record.info.status for record in self.records)
+        counts = Counter[str](record.info.status for record in self.records)
         counts += Counter(missing=total - len(self.records))
         if len(counts) == 1:
             return next(iter(counts))
-        bad = {status: n for status, n in sorted(counts.items()) if status != "completed"}
+        bad = {status: n for status, n in sorted(counts.items()) if status != Status.COMPLETED}
         return ", ".join(f"{status} {n}/{total}" for status, n in bad.items())
 
     def numbers(self, name: str) -> list[float]:
@@ -102,7 +99,7 @@ class Trial:
         if mean is None:
             return 3, 0.0
         statuses = [record.info.status for record in self.records]
-        done = 0 if "pruned" in statuses else statuses.count("completed")
+        done = 0 if Status.PRUNED in statuses else statuses.count(Status.COMPLETED)
         whole = done == max(self.asked, len(statuses))
         return (0 if whole else 1 if done else 2), self.metric.sign * mean
 
@@ -111,7 +108,7 @@ class Trial:
 class Comparison:
     """Trials, best first; keys: dotted paths that differ between them."""
 
-    metric: Metric
+    metric: Ranking
     keys: tuple[str, ...]
     trials: tuple[Trial, ...]
     sweep: dict[str, Any] = field(default_factory=dict)
@@ -143,15 +140,15 @@ def compare(
 ) -> Comparison:
     """The trials of ``records``, ranked.
 
-    metric: by default the sweep's, else val_loss, else loss. Raises ConfigError for one that no
-    run has.
+    metric: by default the sweep's, else val_loss, loss, or the first that has a goal. Raises
+    ConfigError for one that no run has, and for one without a goal if ``goal`` is not given.
     """
     sweep = _sweep_of(records)
     records = sorted(records, key=lambda record: record.place)  # equals in no order of the clock
-    chosen = _metric(records, metric, goal, sweep.get("metric"))
+    chosen = _ranking(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
-    left_out = {*NO_DIFFERENCE, *(["seed"] if group_seeds else [])}
+    left_out = {*keys(Role.NO_NUMBER), *(["seed"] if group_seeds else [])}
     read = [at for at, group in enumerate(groups) if group[0].config]
     found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
@@ -180,27 +177,28 @@ def metric_names(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in record.info.metrics))
 
 
-def goal_of(name: str) -> Goal:
-    """Which way a metric is better; less, for one that is not ours."""
-    return GOALS.get(name.removeprefix("val_").removeprefix("test_"), "min")
-
-
-def _metric(records: Sequence[Record], name: str | None, goal: Goal | None, wished: Any) -> Metric:
+def _ranking(
+    records: Sequence[Record], name: str | None, goal: Goal | None, wished: Any
+) -> Ranking:
     names = metric_names(records)
     wish = wished if isinstance(wished, dict) else {}
     at: Literal["best", "last"] = "last" if wish.get("at") == "last" else "best"
     if name is None and wish.get("name") in names:
         name, goal = wish["name"], goal or WORDS.get(str(wish.get("goal")))
     if name is None:
-        name = "loss" if "val_loss" not in names and "loss" in names else "val_loss"
+        loss = [known for known in ("val_loss", "loss") if known in names]
+        name = next(iter([*loss, *filter(goal_of, names)]), "val_loss")
     elif name not in names:
         hint = did_you_mean(name, names)
         valid = f"one of {', '.join(names)}" if names else "no run has measured anything"
         raise ConfigError(f"--metric {name!r} was not measured; {valid}" + (hint and f" — {hint}"))
-    return Metric(name, goal or goal_of(name), at)
+    if not (goal := goal or goal_of(name)):
+        hint = "say --min or --max, or name another --metric"
+        raise ConfigError(f"{name!r} has no better or worse, so nothing can rank by it — {hint}")
+    return Ranking(name, goal, at)
 
 
-def _at_best(record: Record, metric: Metric) -> Record:
+def _at_best(record: Record, metric: Ranking) -> Record:
     """With the epoch that was best by the metric, whatever the run went by."""
     best = best_by(record.info, metric.name, metric.goal == "min")
     return replace(record, info=replace(record.info, best=best))
@@ -228,10 +226,10 @@ def _identity(record: Record) -> Any:
         return record.trial
     if not record.config:
         return record.info.folder
-    return repr(_without(record.config, {*NO_DIFFERENCE, "seed"}))
+    return repr(_without(record.config, keys(Role.NO_NUMBER) | {"seed"}))
 
 
-def _without(tree: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in keys}
 
 

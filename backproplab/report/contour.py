@@ -19,6 +19,7 @@ from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.importance import importances
 from backproplab.report.scales import Shades
 from backproplab.report.theme import SHADES, TRIALS
+from backproplab.status import Status
 from backproplab.text import number
 from backproplab.train.figures import INK, PAPER
 
@@ -107,7 +108,7 @@ def _draw_trials(
     axes.plot(*_columns(list(means)), "o", color=INK, **dot)
     axes.plot(*_columns([_point(comparison.trials[0], sides)]), "o", color=TRIALS[1][0], **ring)
     name, trials = comparison.metric.name, comparison.trials
-    lost = [t for t in trials if t.mean(name) is None and "diverged" in t.status]
+    lost = [t for t in trials if t.mean(name) is None and Status.DIVERGED in t.status]
     axes.plot(*_columns([_point(trial, sides) for trial in lost]), "x", color=TRIALS[1][0])
 
 

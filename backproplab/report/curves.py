@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.arrays import Array
+from backproplab.measures import label_of
 from backproplab.report.axes import set_log, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.scales import Scale
 from backproplab.report.series import Band
 from backproplab.report.theme import OTHER, TRIALS
-from backproplab.runs.epochs import PREFIXES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 Bands = Mapping[str, Band]
 BANDED = 3  # best trials that show their range over seeds: more would cover each other
 POINTS, FAINT_POINTS = 200, 100  # of a curve at most: in color, in grey
@@ -77,7 +77,7 @@ def _draw_curves(axes: Axes, panel: Panel) -> None:
         if name in bands:
             _draw_trial(axes, bands[name].within(scale.low, scale.high), at)
     set_vertical(axes, scale)
-    title = _in_words(name) + (f" by {panel.unit}" if panel.unit != "epoch" else "")
+    title = label_of(name) + (f" by {panel.unit}" if panel.unit != "epoch" else "")
     axes.set_title(title, loc="left", fontweight="bold", parse_math=False)
     _set_horizontal(axes, panel.unit)
 
@@ -119,11 +119,3 @@ def extremes(curve: Array, points: int) -> Array:
     stretches = np.array_split(places, points // 2 - 1)
     found = [at[pick(curve[at])] for at in stretches for pick in (np.argmin, np.argmax)]
     return np.unique([0, *found, len(curve) - 1])
-
-
-def _in_words(name: str) -> str:
-    """``val_loss``: validation loss."""
-    for split, prefix in PREFIXES.items():
-        if prefix and name.startswith(prefix):
-            return f"{split} {name.removeprefix(prefix)}"
-    return f"training {name}"

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.axes import Axis, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.scales import Scale
 from backproplab.report.theme import TRIALS
+from backproplab.status import Status
 from backproplab.text import number
 from backproplab.train.figures import FAINT, INK
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray[Any, Any]
 Point = tuple[float, list[float]]  # a place of a key, and the metric of its trial's runs
 OPAQUE = 100  # points that may cover each other; of more, each is fainter
 BRIGHT, DEEP = "#fefefe", "#010101"  # the numbers in a heat map: no colors of the theme
@@ -65,7 +66,7 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
         sorted(
             (axis.place(t.values[key]), numbers)
             for t in trials
-            if ("pruned" in t.status) is ended and (numbers := t.numbers(name))
+            if (Status.PRUNED in t.status) is ended and (numbers := t.numbers(name))
         )
         for ended in (False, True)
     )
@@ -74,7 +75,7 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
     _draw_ranges(axes, points)
     _draw_means(axes, points, scale, color=TRIALS[0][0], markeredgewidth=0)
     _draw_means(axes, pruned, scale, markerfacecolor="none", markeredgecolor=TRIALS[0][0])
-    lost = [(axis.place(t.values[key]), 0.97) for t in trials if "diverged" in t.status]
+    lost = [(axis.place(t.values[key]), 0.97) for t in trials if Status.DIVERGED in t.status]
     top = axes.get_xaxis_transform()
     axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=top)
     axis.dress(axes)

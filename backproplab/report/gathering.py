@@ -14,17 +14,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from backproplab.config.experiment import added_defaults
 from backproplab.config.scalars import plain
 from backproplab.config.yaml_source import parse_yaml, read_yaml
 from backproplab.errors import ConfigError, RunError
 from backproplab.runs import RunInfo, find_run, list_runs
 from backproplab.runs.folders import read_json, read_small
+from backproplab.status import Status
 
 LIMIT = 2**26  # bytes of a sweep.json that is read
 SMALL = 2**14  # letters of a config, too few for what ``read_yaml`` refuses for its length
 ENTRY = re.compile(r"^[a-z_]+:[^\r\n]*\n(?: [^\r\n]*\n)*", re.MULTILINE)  # a key and its value
 WORD = re.compile(r"([a-z_]+): ([A-Za-z0-9][A-Za-z0-9._-]*)\n")  # an entry of one plain scalar
-ENDED = ("completed", "pruned", "diverged", "failed")
 TrialKey = tuple[Path, int]
 
 
@@ -97,11 +98,12 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     records = []
     parsed: dict[str, dict[str, Any]] = {}
     for run in runs:
-        if run.status == "unreadable":
+        if run.status is Status.UNREADABLE:
             warnings.append(f"{run.selector}: run.json is missing or damaged")
         details = read_json(run.folder / "run.json")
         try:
-            config = read_config(run.folder / "config.yaml", parsed)
+            read = read_config(run.folder / "config.yaml", parsed)
+            config = read and added_defaults() | read
         except ConfigError as error:
             warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
             config = {}
@@ -119,7 +121,8 @@ def _unfinished(session: Path) -> list[str]:
     except (ValueError, LookupError, TypeError, AttributeError):
         return []  # told by _places
     total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
-    ended = sum(read_json(session / n / "run.json").get("status") in ENDED for n in names)
+    statuses = [read_json(session / name / "run.json").get("status") for name in names]
+    ended = sum(Status.read(status).has_ended for status in statuses)
     if ended == total:
         return []
     hint = "go on with the same 'backproplab sweep … --resume'"

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.comparison import Comparison, Trial
+from backproplab.status import Status
 
 FEWEST_TRIALS, FEWEST_KEYS = 8, 2
 GROUPS = 5  # of a number with more values than that
-
-Array = np.ndarray[Any, Any]
 
 
 def importances(comparison: Comparison) -> list[tuple[str, float]]:
@@ -39,7 +39,7 @@ def importances(comparison: Comparison) -> list[tuple[str, float]]:
 
 def _finished(trial: Trial) -> bool:
     statuses = {record.info.status for record in trial.records}
-    return statuses <= {"completed", "diverged"}
+    return statuses <= {Status.COMPLETED, Status.DIVERGED}
 
 
 def _score(trial: Trial) -> float:

@@ -18,6 +18,7 @@ from backproplab.report.environments import environment
 from backproplab.report.markup import Markup, document, element, pairs
 from backproplab.report.sameness import sentence
 from backproplab.report.tables import measured, ranked_table
+from backproplab.status import Status
 from backproplab.text import counted
 
 ROWS = 100  # of the ranked table
@@ -128,7 +129,7 @@ def _ranked(comparison: Comparison) -> list[Markup]:
     head = [element("th", c, class_=s) for c, s in zip(table.columns, sides, strict=True)]
     body = []
     for trial, row in zip(comparison.trials, table.rows, strict=False):
-        classes = ["bad" if text == trial.status != "completed" else "" for text in row]
+        classes = ["bad" if text == trial.status != Status.COMPLETED else "" for text in row]
         cells = zip(row, sides, classes, strict=True)
         body.append(
             element("tr", *[element("td", c, class_=f"{s} {b}".strip()) for c, s, b in cells])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backproplab.measures import named, parsed
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.contour import contour_figure
 from backproplab.report.curves import BANDED, Bands, Panel, curves_figure, is_cut
@@ -17,9 +18,9 @@ from backproplab.report.markup import Markup, element
 from backproplab.report.parallel import parallel_figure
 from backproplab.report.series import bands, pace
 from backproplab.report.theme import TRIALS
+from backproplab.status import Status
 
 GREY = 60  # curves of trials beyond the best
-PANELS = ("loss", "accuracy", "r2", "mae")
 LABELED = 4  # keys that a label can say
 MOST_KEYS = 6  # that the metric is drawn against
 LINES = 300  # of parallel coordinates
@@ -49,8 +50,9 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     others = [bands(trial, warnings) for trial in rest[::step]]
     if not any(best):
         return []
-    names = {name for each in best for name in each}
-    chosen = [p + name for name in PANELS for p in ("", "val_") if p + name in names]
+    names = dict.fromkeys(name for each in best for name in each)
+    pairs = [(split, bare) for _, bare in map(parsed, names) for split in ("train", "validation")]
+    chosen = [name for pair in dict.fromkeys(pairs) if (name := named(*pair)) in names]
     if not chosen:
         return []
     legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]
@@ -70,7 +72,7 @@ def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[Trial]) ->
     by_name = {panel.name: panel for panel in drawn}
     panel = by_name.get(comparison.metric.name, drawn[0])
     best = comparison.trials[: len(panel.best)]
-    whole = [trial for trial in best if trial.status == "completed"]  # others end in an epoch
+    whole = [trial for trial in best if trial.status == Status.COMPLETED]  # others end in an epoch
     if len({round(pace(trial, "steps")) for trial in whole}) < 2:
         return []
 
@@ -115,7 +117,7 @@ def keys(comparison: Comparison) -> list[Markup]:
         return []
     seeds = "'s mean, a line its range over seeds" if comparison.several_seeds else ""
     caption = f"{name}: a point is a trial{seeds}, a triangle one beyond the axis, × a divergence"
-    pruned = any("pruned" in trial.status for trial in comparison.trials)
+    pruned = any(Status.PRUNED in trial.status for trial in comparison.trials)
     caption += ", hollow one that was pruned." if pruned else "."
     parts = [
         element("h2", f"{name} by key"),
@@ -144,7 +146,7 @@ def _two_keys(comparison: Comparison) -> list[Markup]:
 def _all_keys(comparison: Comparison) -> list[Markup]:
     """Parallel coordinates, where there is more than one key; the last is the most important."""
     measured = sum(t.mean(t.metric.name) is not None for t in comparison.trials)  # they come first
-    lost = [trial for trial in comparison.trials[measured:] if "diverged" in trial.status]
+    lost = [trial for trial in comparison.trials[measured:] if Status.DIVERGED in trial.status]
     trials = [*comparison.trials[:measured], *lost]
     if len(comparison.keys) < 2 or measured < 2:
         return []

@@ -19,6 +19,7 @@ from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.scales import Scale, Shades
 from backproplab.report.theme import SHADES, TRIALS
+from backproplab.status import Status
 from backproplab.train.figures import INK, PAPER
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _apart(ticks: Sequence[Tick]) -> list[Tick]:
 def _metric_column(name: str, means: Sequence[float | None], scale: Scale) -> Column:
     raw = [None if mean is None else scale.place(mean) for mean in means]
     places = [LOWEST if at is None else BELOW if at < 0 else min(at, 1.0) for at in raw]
-    off = [(LOWEST, "diverged"), (BELOW, "far out")]
+    off = [(LOWEST, str(Status.DIVERGED)), (BELOW, "far out")]
     ticks = [*(tick for tick in off if tick[0] in places), *scale.ticks()]
     if any(at is not None and at > 1 for at in raw):
         end = f"≤ {scale.low:.2g}" if scale.falls else f"≥ {scale.high:.2g}"

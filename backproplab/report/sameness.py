@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from backproplab.report.gathering import Record
+from backproplab.status import Status
 
 THINGS = {"data": "data", "init": "initial weights", "batch_order": "batch order"}
 CAUSES = {  # keys by which they must differ
@@ -53,7 +54,8 @@ def _told(name: str, thing: str, records: Sequence[Record]) -> tuple[bool | None
 
 
 def _is_known(record: Record, name: str) -> bool:
-    return name in record.hashes and (name != "batch_order" or record.info.status == "completed")
+    whole = name != "batch_order" or record.info.status is Status.COMPLETED
+    return whole and name in record.hashes
 
 
 def sentence(records: Sequence[Record]) -> str:

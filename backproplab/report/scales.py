@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.report.theme import SHADES
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 SPAN = 30.0  # largest over smallest from which the scale of a metric is logarithmic
 FENCE = 3.0  # interquartile ranges beyond the worse quartile from which a value is far out
 DECADES = 3.0  # that a log scale reaches beyond the quartiles, if they are not further apart
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)

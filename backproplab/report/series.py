@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import RunError
+from backproplab.measures import POSITION, named
 from backproplab.report.comparison import Comparison, Trial
 from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
-from backproplab.runs.epochs import PREFIXES
 
-Array = np.ndarray[Any, Any]
 TAIL = ["seed", "epoch", "split", "metric", "value"]  # of the long table's columns
 
 
@@ -48,7 +48,7 @@ def series(record: Record) -> dict[str, dict[int, float]]:
     curves: dict[str, dict[int, float]] = {}
     for epoch, split, name, value in _cells(record):
         try:
-            curves.setdefault(PREFIXES[split] + name, {})[int(epoch)] = float(value)
+            curves.setdefault(named(split, name), {})[int(epoch)] = float(value)
         except (KeyError, ValueError):
             where = f"{record.info.selector}: metrics.csv"
             raise RunError(f"{where}: damaged in epoch {epoch!r}, {split!r}, {name!r}") from None
@@ -59,7 +59,7 @@ def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
     """(epoch, split, metric, value) of every number of a run."""
     for row in read_metrics(record.info.folder):
         for name, value in row.items():
-            if name not in ("epoch", "split"):
+            if name not in POSITION:
                 yield row["epoch"], row["split"], name, value
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproplab.errors import ConfigError, did_you_mean
+from backproplab.measures import listed
 from backproplab.report.comparison import Comparison, Trial, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.text import number
 
 CONFIG = "config."  # before a key that is to be told from what was measured
 FORMATS = ("table", "csv", "json", "md")
-BESIDE = ("val_loss", "val_accuracy", "val_r2", "loss", "test_accuracy", "test_r2")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ def ranked_table(
 
 def default_columns(comparison: Comparison) -> list[str]:
     """The keys that differ, the metric, then what people read beside it."""
-    beside = [name for name in BESIDE if name in comparison.names]
-    metrics = dict.fromkeys([comparison.metric.name, *beside])
+    metrics = dict.fromkeys([comparison.metric.name, *listed(comparison.names)])
     seeds = ["seeds"] if comparison.several_seeds else []
     keys = [_as_column(comparison, key) for key in comparison.keys]
     return list(dict.fromkeys([*keys, *metrics, *seeds, "epochs", "status", "run"]))

@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backproplab.errors import BackpropLabError, ConfigError, RunError
+from backproplab.errors import BackpropLabError, ConfigError, RunError, reason
 from backproplab.files import machine_limits
 from backproplab.runs.board import LOG, RECORD, Board, find_all, stop
 from backproplab.runs.folders import MARKER, session_order
 from backproplab.runs.locking import is_active, lock_session
-from backproplab.runs.safety import TRASH, cause, is_absent, names_in, not_ours, opened, opened_root
+from backproplab.runs.safety import TRASH, is_absent, names_in, not_ours, opened, opened_root
 
 OURS = (MARKER, RECORD, LOG)  # the files that we keep in the root itself
 
@@ -133,7 +133,7 @@ def _inspect(root: int, path: Path) -> Item | str:
                 path.name, os.fstat(folder).st_ino, *_measured(folder), active=is_active(folder)
             )
     except (OSError, RecursionError) as error:
-        return f"cannot be checked: {cause(error)}"
+        return f"cannot be checked: {reason(error)}"
 
 
 def _measured(folder: int) -> tuple[int, int]:
@@ -174,7 +174,7 @@ def _delete(root: int, path: Path, item: Item) -> str:
     except RunError:
         return "in use"
     except (OSError, RecursionError, BackpropLabError) as error:
-        return f"cannot be deleted: {cause(error)}"
+        return f"cannot be deleted: {reason(error)}"
     return ""
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from math import isfinite
 
 from backproplab.errors import RunError
+from backproplab.measures import POSITION, named, parsed
 from backproplab.runs.listing import RunInfo, read_metrics
-
-PREFIXES = {"train": "", "validation": "val_", "test": "test_"}  # how names of their metrics begin
 
 
 def best_by(run: RunInfo, name: str, minimizes: bool) -> dict[str, float]:
     """The metrics of the first epoch at which ``name`` was best, with its ``epoch``.
 
-    The run's own best epoch where it was monitored by that metric, or no epoch has it (``test_``),
-    or its table is damaged.
+    The run's own best epoch where it was monitored by that metric, or no epoch has it (as for a
+    test value), or its table is damaged.
     """
     if run.monitor in ("", name):
         return run.best
@@ -23,7 +22,7 @@ def best_by(run: RunInfo, name: str, minimizes: bool) -> dict[str, float]:
     except (RunError, KeyError, ValueError):
         return run.best
     rows = [row for row in epochs.values() if isfinite(row.get(name, float("nan")))]
-    if not rows or name.startswith("test_"):
+    if not rows or parsed(name)[0] == "test":
         return run.best
     return min(rows, key=lambda row: row[name] if minimizes else -row[name])
 
@@ -33,8 +32,7 @@ def _epochs(run: RunInfo) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for row in read_metrics(run.folder):
         metrics = found.setdefault(row["epoch"], {"epoch": int(row["epoch"])})
-        prefix = PREFIXES[row["split"]]
         for name, value in row.items():
-            if name not in ("epoch", "split") and value:
-                metrics[prefix + name] = float(value)
+            if name not in POSITION and value:
+                metrics[named(row["split"], name)] = float(value)
     return found

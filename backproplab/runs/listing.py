@@ -16,12 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backproplab.errors import RunError
+from backproplab.errors import RunError, reason
 from backproplab.runs.folders import read_json, read_marker, session_order
 from backproplab.runs.locking import is_active
+from backproplab.status import Status
 
 FORMAT = 1
-STATUSES = ("running", "paused", "completed", "pruned", "diverged", "interrupted", "failed")
 SHOWN = 5  # names in an error message
 
 
@@ -29,7 +29,6 @@ SHOWN = 5  # names in an error message
 class RunInfo:
     """One run as its ``run.json`` tells it.
 
-    status: one of STATUSES, or ``unreadable``.
     started: ISO 8601 text. seconds: of training. metrics: last values by name, such as val_loss.
     best: those of the epoch that was best by ``monitor``.
     """
@@ -37,7 +36,7 @@ class RunInfo:
     folder: Path
     session: str
     name: str
-    status: str = "unreadable"
+    status: Status = Status.UNREADABLE
     stop_reason: str = ""
     epochs: int = 0
     started: str = ""
@@ -70,11 +69,11 @@ def read_run(folder: Path) -> RunInfo:
     """
     record = read_json(folder / "run.json")
     run = RunInfo(folder, folder.parent.name, folder.name)
-    status, epochs, metrics = record.get("status"), record.get("epochs"), record.get("metrics")
-    if record.get("format") != FORMAT or status not in STATUSES:
+    status, epochs = Status.read(record.get("status")), record.get("epochs")
+    if record.get("format") != FORMAT or status is Status.UNREADABLE:
         return run
-    if status == "running" and not is_active(folder.parent):
-        status = "interrupted"
+    if status is Status.RUNNING and not is_active(folder.parent):
+        status = Status.INTERRUPTED
     restored = record.get("restored_epoch")
     return replace(
         run,
@@ -83,7 +82,7 @@ def read_run(folder: Path) -> RunInfo:
         epochs=epochs if isinstance(epochs, int) else _epochs_so_far(folder),
         started=_text(record.get("started")),
         seconds=_number(record.get("seconds")) or 0.0,
-        metrics=_numbers(metrics),
+        metrics=_numbers(record.get("metrics")),
         best=_numbers(record.get("best")),
         restored_epoch=restored if isinstance(restored, int) else 0,
         monitor=_text(record.get("monitor")),
@@ -143,7 +142,7 @@ def read_metrics(folder: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise RunError(f"{path}: cannot read: {(error.strerror or str(error)).lower()}") from error
+        raise RunError(f"{path}: cannot read: {reason(error)}") from error
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: damaged: not UTF-8 text") from error
     whole = text[: text.rfind("\n") + 1]
@@ -170,8 +169,7 @@ def _directories(parent: Path) -> Iterator[Path]:
     except FileNotFoundError:
         return
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise RunError(f"{parent}: cannot read: {cause} — check --log-dir") from error
+        raise RunError(f"{parent}: cannot read: {reason(error)} — check --log-dir") from error
     for entry in entries:
         if not entry.name.startswith(".") and _is(stat.S_ISDIR, entry):
             yield entry

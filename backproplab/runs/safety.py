@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backproplab.errors import RefusedError
+from backproplab.errors import RefusedError, reason
 from backproplab.runs.folders import SESSION, read_marker
 
 TRASH = re.compile(r"\.trash-[0-9a-f]{32}")
@@ -44,7 +44,7 @@ def opened_root(root: Path | str) -> Iterator[tuple[int, Path]]:
             raise RefusedError(f"refused: {path} is a symbolic link — give the directory itself")
         folder = os.open(path, OPEN)
     except (OSError, ValueError) as error:
-        raise RefusedError(f"refused: {path}: {cause(error)} — give a log directory") from error
+        raise RefusedError(f"refused: {path}: {reason(error)} — give a log directory") from error
     try:
         _refuse_unsafe(path, folder)
         yield folder, path.resolve()
@@ -125,8 +125,3 @@ def names_in(folder: int) -> list[str]:
     """The names in an open directory, sorted."""
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries)
-
-
-def cause(error: Exception) -> str:
-    """An error in a few words."""
-    return (getattr(error, "strerror", None) or str(error)).lower()

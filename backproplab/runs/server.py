@@ -10,6 +10,8 @@ import os
 import socket
 from pathlib import Path
 
+from backproplab.errors import reason
+
 HOST = "127.0.0.1"
 PROGRAMS = ("tensorboard", "tensorboard.main")  # as a script, and after python -m
 
@@ -68,7 +70,7 @@ def trouble(port: int) -> str:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            return (error.strerror or str(error)).lower()
+            return reason(error)
     return ""
 
 

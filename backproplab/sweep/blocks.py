@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
 
+from backproplab.config.experiment import not_swept
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
 from backproplab.errors import Problem
@@ -18,13 +19,6 @@ from backproplab.sweep.trials import steps
 Origins = dict[str, TreePath]
 """Path in an experiment -> where in the sweep's document its value stands."""
 
-FORBIDDEN = {
-    "name": "every trial is named by what differs",
-    "seed": "write seeds: 5, or seeds: [0, 1]; on the command line --seeds 5",
-    "tensorboard": "set it in the base",
-    "sweep": "a trial holds no sweep",
-    "engine": "it changes no number; set it in the base",
-}
 OF_GRIDS = {"grid", "zip", "branches"}
 OF_SEARCHES = {"parameters", "num_trials", "search_seed", "pruner"}
 
@@ -95,7 +89,7 @@ def _own_paths(block: Block, at: TreePath) -> Iterator[tuple[str, TreePath]]:
 
 def _path_problems(path: str, where: str) -> Iterator[Problem]:
     first, *_ = path.split(".")
-    if first in FORBIDDEN:
-        yield Problem(where, f"'{path}' cannot be swept", FORBIDDEN[first])
+    if first in (hints := not_swept()):
+        yield Problem(where, f"'{path}' cannot be swept", hints[first])
     elif not all(path.split(".")):
         yield Problem(where, f"'{path}' is no path", "write a path such as optimizer.beta_1")

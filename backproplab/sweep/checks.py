@@ -16,17 +16,11 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import BackpropLabError, Problem, did_you_mean
 from backproplab.experiment.limits import goals
 from backproplab.experiment.parts import build
-from backproplab.nn.metrics import METRICS
+from backproplab.measures import LOSS, MEASURES, SPLITS, goal_of, named, parsed
 from backproplab.sweep.blocks import amount
 from backproplab.sweep.schema import Parameter, SweepFile
 from backproplab.sweep.trials import Draft, steps
 from backproplab.text import counted
-
-MEASURED = [
-    f"{split}{name}"
-    for split in ("val_", "", "test_")
-    for name in ("loss", *(metric.name for found in METRICS.values() for metric in found))
-]
 
 
 def limit_problems(file: SweepFile, sweep: Document) -> list[Problem]:
@@ -42,15 +36,19 @@ def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> li
     """A metric that trials cannot be ranked or judged by."""
     name, where = file.metric.name, sweep.where(("metric", "name"))
     matters = file.method != "grid" or "metric" in sweep.tree
-    if file.pruner and name.startswith("test_"):
+    split, bare = parsed(name)
+    if file.pruner and split == "test":
         what = f"{name} is measured at the end, too late for a pruner"
         hint = "name one that each epoch has, such as val_loss"
-    elif name.startswith("val_") and not all(d[1].data.validation_split for d in drafts):
+    elif split == "validation" and not all(d[1].data.validation_split for d in drafts):
         what = f"{name} needs examples to validate on, data.validation_split is 0"
         hint = "set it, or name another metric, such as loss"
         if not matters:
             return []
-    elif name not in (measured := _measured(drafts, name) or MEASURED):
+    elif file.metric.goal == "auto" and bare in MEASURES and goal_of(name) is None:
+        what = f"'{name}' has no better or worse"
+        hint = "name another metric, or say goal: minimize or maximize"
+    elif name not in (measured := _measured(drafts, name)):
         what = f"'{name}' is not measured; one of {', '.join(measured)}"
         hint = did_you_mean(name, measured)
     else:
@@ -61,19 +59,19 @@ def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> li
 def _measured(drafts: list[Draft], name: str) -> list[str]:
     """What is measured of every draft's data, or of the first that does not have ``name``.
 
-    Told by the data, if not by the name; nothing where they cannot be had.
+    Every measure that there is, where the data cannot be loaded.
     """
-    if name in ("loss", "val_loss"):
+    if name in (named("train", LOSS.name), named("validation", LOSS.name)):
         return [name]
     found: list[str] = []
     for _, experiment, _ in {repr(draft[1].data): draft for draft in drafts}.values():
-        with suppress(BackpropLabError):  # told by the run itself
+        with suppress(BackpropLabError):  # reported by the run itself
             splits = build(experiment).splits
             tested = goals(replace(splits, validation=None)) if splits.test else ()
-            found = [*goals(splits), *(f"test_{each}" for each in tested)]
+            found = [*goals(splits), *(named("test", each) for each in tested)]
         if found and name not in found:
             break
-    return found
+    return found or [named(split, each) for split in SPLITS for each in MEASURES]
 
 
 def pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:

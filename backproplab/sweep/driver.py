@@ -17,6 +17,7 @@ from types import FrameType
 
 from backproplab.errors import MachineError, StoppedError
 from backproplab.experiment.group import MOST
+from backproplab.status import Status
 from backproplab.sweep.crews import Crews
 from backproplab.sweep.executors import Engine
 from backproplab.sweep.job import Outcome, Work, run_slice
@@ -121,7 +122,8 @@ class Driver:
         stage = self.stages[job.folder]
         if job.folder not in self.standing.errors:
             status, epoch = self.folder.status(job), self.folder.epoch(job)
-            if not status or (status == "paused" and (stage.until is None or epoch < stage.until)):
+            short = stage.until is None or epoch < stage.until
+            if not status or (status is Status.PAUSED and short):
                 return False
         self._count([job])
         stage.missing.discard(job.folder)
@@ -157,7 +159,7 @@ class Driver:
         """Keep what came back; what has not arrived is handed out again."""
         again = []
         for job, outcome in zip(crew, self._outcomes(crew, future), strict=True):
-            if outcome and outcome.status == "failed" and len(crew) > 1:
+            if outcome and outcome.status == Status.FAILED and len(crew) > 1:
                 self.crews.alone.add(job.folder)  # it may be another one's fault
             elif outcome:
                 self._keep(job, outcome)
@@ -179,7 +181,8 @@ class Driver:
             self.lost.update(job.folder for job in crew)
             self.crews.alone |= {job.folder for job in crew if len(crew) > 1}
             strikes = self.engine.strikes
-            failed = Outcome("failed", {}, f"its worker died, {strikes} times in a row: {error}")
+            why = f"its worker died, {strikes} times in a row: {error}"
+            failed = Outcome(Status.FAILED, {}, why)
             return [failed if self.lost[job.folder] == strikes else None for job in crew]
         except CancelledError:
             if self.signals:
@@ -191,18 +194,18 @@ class Driver:
         del self.lost[job.folder]
         if outcome.files:
             self.folder.keep(job, outcome.files)
-        if outcome.status == "failed":
+        if outcome.status == Status.FAILED:
             self.standing.errors[job.folder] = outcome.error
             if self.folder.status(job):  # where it had paused before
-                self.folder.end(job, "failed")
+                self.folder.end(job, Status.FAILED)
 
     def _count(self, jobs: Iterable[Job]) -> None:
         """Those that have ended, each once."""
         for job in jobs:
-            status = self.folder.status(job) or "failed"
-            if status != "paused" and job.folder not in self.ended:
+            status = self.folder.status(job) or Status.FAILED
+            if status is not Status.PAUSED and job.folder not in self.ended:
                 self.ended.add(job.folder)
-                value = self.folder.value(job.folder) if status == "completed" else None
+                value = self.folder.value(job.folder) if status is Status.COMPLETED else None
                 self.standing.count(status, job.trial.label, value)
 
     @contextmanager

@@ -27,7 +27,8 @@ from typing import Any
 
 from backproplab.files import machine_limits
 from backproplab.runs import RunInfo, best_by, read_run
-from backproplab.sweep.schema import Metric
+from backproplab.status import Status
+from backproplab.sweep.schema import Objective
 
 FOLDER = ".hparams"
 PARTIAL = ".partial-hparams"  # what a killed driver leaves, the next one deletes
@@ -63,7 +64,7 @@ def _rows(session: Path) -> Iterator[tuple[str, bytes]]:
         status = _status(runs)
         group = f"trial {trial['number']:04} of {session.name}"
         settings = {"sweep": session.name, **_settings(trial["values"])}
-        means = _means(runs, Metric.model_validate(sweep["metric"]))
+        means = _means(runs, Objective.model_validate(sweep["metric"]))
         row = hparams_row(group, settings, means, status)
         yield f"{status}/{trial['label']}", row
 
@@ -84,10 +85,10 @@ def _plain(value: Any) -> bool | float | str:
     return text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…"
 
 
-def _means(runs: Sequence[RunInfo], metric: Metric) -> dict[str, float]:
+def _means(runs: Sequence[RunInfo], metric: Objective) -> dict[str, float]:
     """The mean of every metric over the complete runs that have it, where the sweep asks for it;
     of those that were pruned, where they stood."""
-    counted = [run for run in runs if run.status in ("completed", "pruned")]
+    counted = [run for run in runs if run.status.counts]
     at_best = metric.at == "best"
     rows = [
         run.metrics | (best_by(run, metric.name, metric.minimizes) if at_best else {})
@@ -104,6 +105,6 @@ def _means(runs: Sequence[RunInfo], metric: Metric) -> dict[str, float]:
 
 def _status(runs: Sequence[RunInfo]) -> str:
     statuses = {run.status for run in runs}
-    if statuses & {"failed", "diverged"}:
+    if statuses & {Status.FAILED, Status.DIVERGED}:
         return "failure"
-    return "success" if statuses == {"completed"} else "unknown"
+    return "success" if statuses == {Status.COMPLETED} else "unknown"

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from backproplab.config.experiment import Name
 from backproplab.config.wording import cut
+from backproplab.measures import goal_of
 from backproplab.spec import Count, Family, Positive, Spec
 
 MOST_SEEDS = 1000
@@ -68,8 +69,8 @@ Values = Annotated[list[Any], BeforeValidator(_no_mapping), AfterValidator(_dist
 Factor = Annotated[int, Field(ge=2, le=1000)]
 
 
-class Metric(Spec):
-    """By which value trials are ranked: ``at`` the run's best epoch or its last."""
+class Objective(Spec):
+    """The value that trials are ranked by: ``at`` the run's best epoch or its last."""
 
     name: str = "val_loss"
     goal: Literal["auto", "minimize", "maximize"] = "auto"
@@ -77,13 +78,11 @@ class Metric(Spec):
 
     @property
     def minimizes(self) -> bool:
-        """Whether less is better; ``auto`` goes by the name."""
-        if self.goal != "auto":
-            return self.goal == "minimize"
-        return self.name.removeprefix("val_").removeprefix("test_") not in ("accuracy", "r2")
+        """Whether less is better; ``auto`` goes by the measure's own goal, which it must have."""
+        return goal_of(self.name) != "max" if self.goal == "auto" else self.goal == "minimize"
 
 
-def _metric(value: Any) -> Any:
+def _objective(value: Any) -> Any:
     """``val_accuracy`` stands for ``{name: val_accuracy}``."""
     return {"name": value} if isinstance(value, str) else value
 
@@ -254,6 +253,6 @@ class SweepFile(Block, Search):
     base: Annotated[Any, AfterValidator(_base)]
     name: Name | None = None
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
-    metric: Annotated[Metric, BeforeValidator(_metric)] = Metric()
+    metric: Annotated[Objective, BeforeValidator(_objective)] = Objective()
     max_trials: Count = 1000
     lockstep: Literal["auto", "off"] = "auto"

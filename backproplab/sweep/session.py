@@ -23,11 +23,10 @@ from typing import Any, Literal
 from backproplab.files import machine_limits, write_atomic
 from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import read_json
+from backproplab.status import Status
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
 
-FINISHED = ("completed", "diverged", "pruned")
-STANDS = (*FINISHED, "paused")  # a failed or interrupted run begins anew
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
 EVENTS = "tfevents"
@@ -53,7 +52,7 @@ class SweepFolder:
         self.path = path
         self.sweep = sweep
         self.trials: dict[int, dict[str, Any]] = {t["number"]: t for t in _written(path)}
-        self._places: dict[str, tuple[str, int]] = {}  # by run: its status and epoch
+        self._reached: dict[str, tuple[Status | None, int]] = {}  # by run
         self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
@@ -84,28 +83,27 @@ class SweepFolder:
         """run.json of the run of this name; empty if there is none."""
         return read_json(self.path / run / "run.json")
 
-    def status(self, job: Job) -> str:
-        """How its run ended, or ``paused``; empty if it is to begin."""
-        return self._place(job.folder)[0]
+    def status(self, job: Job) -> Status | None:
+        """How its run ended, or that it has paused; None if it is to begin, or to begin anew."""
+        return self._progress(job.folder)[0]
 
     def epoch(self, job: Job) -> int:
         """The epochs that its run has done."""
-        return self._place(job.folder)[1]
+        return self._progress(job.folder)[1]
 
-    def _place(self, run: str) -> tuple[str, int]:
+    def _progress(self, run: str) -> tuple[Status | None, int]:
         """Status and epoch of a run, read once: only we write there."""
-        if run not in self._places:
+        if run not in self._reached:
             record = self.record(run)
-            stands = record.get("status") in STANDS
-            self._places[run] = (
-                (record["status"], int(record.get("epochs", 0))) if stands else ("", 0)
-            )
-        return self._places[run]
+            status = Status.read(record.get("status"))
+            kept = status.is_final or status is Status.PAUSED
+            self._reached[run] = (status, int(record.get("epochs", 0))) if kept else (None, 0)
+        return self._reached[run]
 
     def value(self, run: str) -> float | None:
         """The sweep's metric in the run, as it stands; None if it has none that is finite."""
         metric, found = self.sweep.metric, read_run(self.path / run)
-        if found.status not in ("completed", "paused"):
+        if found.status not in (Status.COMPLETED, Status.PAUSED):
             return None
         best = best_by(found, metric.name, metric.minimizes) if metric.at == "best" else {}
         value = best.get(metric.name, found.metrics.get(metric.name))
@@ -113,7 +111,7 @@ class SweepFolder:
 
     def files(self, job: Job) -> dict[str, bytes]:
         """What a paused run has left for its next slice: of its event files the names alone."""
-        if self.status(job) != "paused":
+        if self.status(job) is not Status.PAUSED:
             return {}
         folder = self.path / job.folder
         paths = [path for path in folder.rglob("*") if path.is_file()]
@@ -126,7 +124,7 @@ class SweepFolder:
         """Write what a slice has left: all of it appears at once, beside what a paused run had."""
         partial, final = self.path / f"{PARTIAL}{job.folder}", self.path / job.folder
         before = self.path / f"{BEFORE}{job.folder}"
-        paused = self.status(job) == "paused"
+        paused = self.status(job) is Status.PAUSED
         with machine_limits(final):
             if paused:
                 shutil.copytree(final, partial, copy_function=_link)
@@ -140,15 +138,15 @@ class SweepFolder:
                 final.replace(before)
             partial.replace(final)
             shutil.rmtree(before, ignore_errors=True)
-        self._places.pop(job.folder, None)
+        self._reached.pop(job.folder, None)
 
-    def end(self, job: Job, status: str) -> None:
-        """End a paused run where it stands: ``pruned`` or ``failed``; another is left as it is."""
+    def end(self, job: Job, status: Status) -> None:
+        """End a paused run where it is: ``pruned`` or ``failed``; another is left as it is."""
         record = self.record(job.folder)
-        if record.get("status") == "paused":
+        if record.get("status") == Status.PAUSED:
             ended = dict(record) | {"status": status, "stop_reason": status}
             write_atomic(self.path / job.folder / "run.json", json.dumps(ended, indent=2) + "\n")
-            self._places.pop(job.folder, None)
+            self._reached.pop(job.folder, None)
 
     def _tidy(self) -> None:
         """Put right what a driver that was killed has left."""

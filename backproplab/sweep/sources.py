@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Protocol
 
+from backproplab.status import Status
 from backproplab.sweep.schema import Median
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
@@ -102,7 +103,7 @@ class Chosen:
         if left and mean is not None and not self.searcher.prunes(number, until, mean):
             return [Stage(left, self._rung(left[0], until))]
         for job in left:
-            self.folder.end(job, "pruned")
+            self.folder.end(job, Status.PRUNED)
         self.searcher.tell(number, None if left else mean, pruned=bool(left) and mean is not None)
         return []
 
@@ -114,7 +115,7 @@ class Chosen:
     def _goes_on(self, job: Job, rung: int, known: float | None) -> bool:
         """Whether the run stood at the rung, or stands there: it may be far beyond by now."""
         epoch = self.folder.epoch(job)
-        paused = self.folder.status(job) == "paused"
+        paused = self.folder.status(job) is Status.PAUSED
         return paused or epoch > rung or (epoch == rung and known is not None)
 
     def _mean(self, number: int) -> float | None:

@@ -20,7 +20,7 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
 from backproplab.sweep.blocks import Origins, block_problems, points
 from backproplab.sweep.checks import limit_problems, metric_problems, not_whole, pruner_problems
-from backproplab.sweep.schema import Metric, Parameter, Search, SweepFile
+from backproplab.sweep.schema import Objective, Parameter, Search, SweepFile
 from backproplab.sweep.trials import (
     Draft,
     Trial,
@@ -53,7 +53,7 @@ class Sweep:
     """
 
     name: str
-    metric: Metric
+    metric: Objective
     seeds: tuple[int, ...]
     trials: tuple[Trial, ...]
     search: Search | None

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from backproplab.status import Status
+
 STOPPING = "stopping when the epochs under way end; Ctrl-C again stops at once"
 
 
@@ -41,7 +43,7 @@ class Standing:
     @property
     def notes(self) -> list[str]:
         """What else there is to say: ``2 diverged``, ``no worker yet``."""
-        found = [f"{n} {status}" for status, n in self.done.items() if status != "completed"]
+        found = [f"{n} {status}" for status, n in self.done.items() if status != Status.COMPLETED]
         found += [] if self.workers else ["no worker yet"]
         return [*found, STOPPING] if self.stopping else found
 

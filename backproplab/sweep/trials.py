@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
+from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath, dotted, shown
 from backproplab.config.yaml_source import Document
@@ -27,7 +28,6 @@ Values = dict[str, Any]
 Draft = tuple[
     Values, Experiment, Document
 ]  # a trial to be: what it sets, its config, where that stands
-NOT_IDENTITY = {"name", "seed", "tensorboard", "engine"}
 LONGEST = 80  # characters of a label: see files.is_plain_name
 
 
@@ -129,7 +129,10 @@ def put(node: Any, path: TreePath, value: Any) -> Any:
 def key_of(experiment: Experiment) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of what the trial computes."""
     unread = {"batch_size"} if experiment.batch_mode != "minibatch" else set()
-    tree = experiment.model_dump(mode="json", exclude=NOT_IDENTITY | unread, exclude_none=True)
+    left_out = {"seed", *keys(Role.NO_NUMBER), *unread}
+    tree = experiment.model_dump(mode="json", exclude=left_out, exclude_none=True)
+    added = added_defaults()  # left out, so that runs of 0.1 have the same key
+    tree = {key: value for key, value in tree.items() if added.get(key) != value}
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 

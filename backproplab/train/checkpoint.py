@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.errors import RunError
+from backproplab.errors import RunError, reason
 from backproplab.files import read_whole, write_atomic
 
 FORMAT = 1
@@ -53,8 +53,7 @@ def load(path: Path) -> Checkpoint:
     try:
         return _decode(read_whole(path))
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
-        raise RunError(f"{path}: cannot read the checkpoint: {cause} — {HINT}") from error
+        raise RunError(f"{path}: cannot read the checkpoint: {reason(error)} — {HINT}") from error
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
 

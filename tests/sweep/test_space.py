@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproplab.config import load
+from backproplab.config.experiment import added_defaults
 from backproplab.errors import ConfigError
 from backproplab.files import is_plain_name
 from backproplab.sweep.schema import (
@@ -18,7 +19,7 @@ from backproplab.sweep.schema import (
     Distribution,
     Hyperband,
     Median,
-    Metric,
+    Objective,
     Parameter,
     Search,
     SweepFile,
@@ -383,6 +384,23 @@ def test_the_page_about_sweep_files_names_every_key() -> None:
         key for pruner in (Median, Asha, Hyperband) for key in (pruner.name, *pruner.model_fields)
     ]
     methods = get_args(Search.model_fields["method"].annotation)[1:]
-    keys = [*SweepFile.model_fields, *Parameter.model_fields, *Metric.model_fields, *pruners]
+    keys = [*SweepFile.model_fields, *Parameter.model_fields, *Objective.model_fields, *pruners]
     for key in (*keys, *methods, *get_args(Distribution)):
         assert re.search(rf"[`{{ ]{key}[:`,}} ]", page), key
+
+
+def test_a_default_key_that_0_1_did_not_have_is_no_part_of_a_trial_s_key(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def key(*words: str) -> str:
+        added_defaults.cache_clear()
+        return read(folder / "base.yaml", list(words)).trials[0].key
+
+    assert key("accumulate=2") != (plain := key())
+    whole = key("accumulate=1", "dtype=float32")
+    monkeypatch.setattr("backproplab.config.experiment.ADDED", ("accumulate", "absent"))
+    try:
+        assert key() == key("accumulate=1") not in (plain, whole)
+        assert key("accumulate=2") != key()
+    finally:
+        added_defaults.cache_clear()

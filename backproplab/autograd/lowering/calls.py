@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.primitive import Op
-from backproplab.autograd.tensor import Array
 
 Call = Callable[[], Any]
 BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering.calls import Call
-from backproplab.autograd.tensor import Array
 
 SHORT, MANY = 64, 512  # entries of a row, number of rows
 

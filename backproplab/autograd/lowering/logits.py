@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering.calls import Call
 from backproplab.autograd.lowering.sums import Axes, kept_shape
-from backproplab.autograd.tensor import Array
 from backproplab.errors import GraphError
 
 FEW = 4  # columns

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, logits, stepwise
 from backproplab.autograd.ops.activations import sigmoid
 from backproplab.autograd.ops.logits import kind, softmax
 from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.autograd.primitive import primitive
 from backproplab.autograd.samples import sample
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 

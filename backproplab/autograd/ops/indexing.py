@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, sliding, stepwise
 from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
 from backproplab.autograd.primitive import Op, Rule, composition, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 
