@@ -232,10 +232,7 @@ take_along_axis: Op = primitive(
 put_along_axis: Op = primitive(
     "put_along_axis",
     into(_put_along),
-    vjp=[
-        lambda g, y, x, indices, axis, size: take_along_axis(g, indices, axis=axis),
-        None,
-    ],
+    vjp=[lambda g, y, x, indices, axis, size: take_along_axis(g, indices, axis=axis), None],
     samples=sample(
         lambda rng: (rng.standard_normal((3, 5)), rng.integers(0, 4, (3, 5))), axis=-1, size=4
     ),

@@ -44,9 +44,7 @@ logsumexp = primitive(
     "logsumexp",
     _logsumexp,
     lowering=logits.logsumexp,
-    vjp=[
-        lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis),
-    ],
+    vjp=[lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis)],
     samples=ROWS,
     settings=reduction,
     doc="ln Σ eˣ over ``axis``; -inf for a row of -inf.",

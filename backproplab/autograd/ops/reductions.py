@@ -89,9 +89,7 @@ def _extreme(name: str, function: Any) -> Op:
         function,
         vjp=[
             lambda g, y, x, axis, keepdims: where(
-                first_extreme(x, y, axis=axis, keepdims=keepdims),
-                spread(g, x, axis, keepdims),
-                0.0,
+                first_extreme(x, y, axis=axis, keepdims=keepdims), spread(g, x, axis, keepdims), 0.0
             )
         ],
         samples=RANKED,
