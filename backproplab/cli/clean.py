@@ -14,7 +14,7 @@ def command(
     log_dir: LogDir = RUNS,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go.")] = False,
-    keep: Annotated[int, typer.Option(help="Keep so many of the newest sessions.")] = 0,
+    keep: Annotated[int, typer.Option(help="Number of newest sessions to keep.")] = 0,
 ) -> None:
     """Reset to a clean state: stop our TensorBoard, delete our log directories.
 

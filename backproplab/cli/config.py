@@ -38,7 +38,7 @@ epochs: 10
 
 # early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
 tensorboard:
-  histograms: 1              # every so many epochs; 0 for never
+  histograms: 1              # every n epochs; 0 disables them
 """
 
 

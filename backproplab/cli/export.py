@@ -35,7 +35,7 @@ def command(
 
 
 def _usable(path: Path) -> Path:
-    """The place of the table, if nothing stands there but an export of ours."""
+    """The place of the table, unless something other than an export of ours is there."""
     from backproplab.errors import RefusedError
     from backproplab.report.series import is_long_table
 

@@ -41,7 +41,7 @@ def command(
 
 
 def _usable(path: Path) -> Path:
-    """The report's place, if nothing stands there but a report of ours."""
+    """The report's place, unless something other than a report of ours is there."""
     from backproplab.errors import ConfigError, RefusedError
     from backproplab.report.markup import SIGNATURE
 

@@ -89,7 +89,7 @@ class NotSwept:
 class TensorBoard(Spec):
     """What is written for TensorBoard beside the scalars.
 
-    histograms: every so many epochs; 0 for never.
+    histograms: write them every n epochs; 0 disables them.
     """
 
     histograms: int = Field(default=1, ge=0, le=10**9)
@@ -105,7 +105,7 @@ class Experiment(Spec):
     clipping: how large a gradient may be, ``{global_norm: 1}``.
     batch_mode: ``batch`` (all examples an update), ``stochastic`` (one), ``minibatch``.
     batch_size: read in minibatch mode only; by default 32, or all examples if they are fewer.
-    accumulate: so many batches make one update, by the mean of their gradients.
+    accumulate: number of batches per update; their gradients are averaged.
     epochs, steps: where training ends, whichever comes first.
     engine: ``replay`` records a step once and replays it, ``eager`` builds its graph each time,
         ``auto`` replays what can be replayed; the numbers are the same.
@@ -149,12 +149,12 @@ class Experiment(Spec):
     @model_validator(mode="before")
     @classmethod
     def _own_learning_rate(cls, fields: Any) -> Any:
-        """Where no learning rate is given, the optimizer's default stands in the config."""
+        """Where no learning rate is given, the config gets the optimizer's default."""
         if not isinstance(fields, dict) or fields.get("learning_rate") is not None:
             return fields
         try:
             optimizer = Optimizer.parse(fields.get("optimizer", Adam()))
-        except ValueError:  # told with the other problems, at its own place
+        except ValueError:  # reported with the other problems
             return fields
         return {**fields, "learning_rate": optimizer.default_learning_rate}
 
