@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backproplab import sweep
     from backproplab.autograd import (
         Tensor,
         checkpoint,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         vjp,
     )
     from backproplab.config import load
-    from backproplab.experiment import run
+    from backproplab.experiment import resume, run
     from backproplab.registry import families
 
 # name -> where it is defined; imported on first use, so that `backproplab --help` is quick
@@ -57,6 +58,7 @@ _HOME = {
         "backproplab.autograd",
     ),
     "load": "backproplab.config",
+    "resume": "backproplab.experiment",
     "run": "backproplab.experiment",
     "families": "backproplab.registry",
 }
@@ -76,15 +78,19 @@ __all__ = [
     "jvp",
     "load",
     "ops",
+    "resume",
     "root",
     "run",
     "stop_gradient",
+    "sweep",
     "value_and_grad",
     "vjp",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "sweep":  # a room of the house, whose functions are used by its name
+        return import_module("backproplab.sweep")
     if name not in _HOME:
         raise AttributeError(f"module 'backproplab' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into
 from backproplab.autograd.primitive import Op, Rule, apply, primitive
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.autograd.transforms import vjp
 from backproplab.errors import GraphError
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.arrays import Array
+from backproplab.autograd.tensor import Tensor
 
 
 def nodes(root: Tensor) -> list[Tensor]:

@@ -12,10 +12,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.ops.linalg import flipped, solve
 from backproplab.autograd.ops.shapes import reshape
 from backproplab.autograd.primitive import Op, Rule, apply, lift
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.autograd.transforms import jacobian, jvp, vjp
 from backproplab.errors import GraphError
 

@@ -16,13 +16,7 @@ import numpy as np
 from backproplab.autograd.primitive import FUNCTIONS, Op
 from backproplab.errors import GraphError, did_you_mean
 
-SPREAD = {
-    "concatenate",
-    "concat",
-    "stack",
-    "hstack",
-    "vstack",
-}  # functions that take their arrays in one list
+SPREAD = {"concatenate", "concat", "stack", "hstack", "vstack"}  # take their arrays in one list
 OWN_NAME = {"amax": "max", "amin": "min", "around": "round", "true_divide": "divide",
             "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute",
             "array_split": "split"}  # fmt: skip

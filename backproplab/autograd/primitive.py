@@ -23,8 +23,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.samples import Sample
-from backproplab.autograd.tensor import Array, Node, Tensor
+from backproplab.autograd.tensor import Node, Tensor
 from backproplab.errors import GraphError
 
 Rule = Callable[..., Tensor]

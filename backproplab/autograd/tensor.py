@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import GraphError
 
 if TYPE_CHECKING:
     from backproplab.autograd.primitive import Op
-
-
-Array = np.ndarray[Any, Any]  # of any shape and type
 
 
 class Node:

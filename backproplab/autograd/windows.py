@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.primitive import shape_of
-from backproplab.autograd.tensor import Array
 from backproplab.errors import GraphError
 
 Sizes = tuple[int, ...]

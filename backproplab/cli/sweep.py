@@ -11,8 +11,6 @@ from backproplab.cli.options import RUNS, LogDir
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
-    from backproplab.sweep.search import Searcher
-    from backproplab.sweep.session import SweepFolder
     from backproplab.sweep.space import Sweep
     from backproplab.sweep.standing import Standing
 
@@ -103,54 +101,18 @@ def _run(
     sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
-    from backproplab import runs
-    from backproplab.errors import BackpropLabError
-    from backproplab.sweep.driver import Driver
+    from backproplab.cli.standard_streams import shown
     from backproplab.sweep.executors import open_executor
-    from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.library import opened
 
-    root = runs.open_log_root(log_dir)
-    with open_executor(where) as engine:
-        session = _session(root, sweep, resume)
-        with runs.lock_session(session):
-            folder = SweepFolder(session, sweep)
-            driver = Driver(folder, engine, _searcher(folder), fail_fast)
-            try:
-                _follow(driver, f"{sweep.name} on {engine.name}", progress)
-            finally:
-                _answer(driver, session, log_dir)
-    if errors := driver.standing.errors:
-        told = [f"{name}: {error}" for name, error in errors.items()]
-        raise BackpropLabError("\n".join(told))
-
-
-def _session(root: Path, sweep: Sweep, resume: bool) -> Path:
-    from backproplab import runs
-    from backproplab.errors import RunError
-    from backproplab.sweep.session import sessions_of
-
-    if not resume:
-        return runs.create_session(root)
-    found = next(sessions_of(root, sweep), None)
-    if found is None:
-        other = next(sessions_of(root, sweep, by="name"), None)
-        near = f"; {other.name} asks something else" if other else ""
-        hint = "leave out --resume"
-        raise RunError(f"{root}: no sweep like this one was begun here{near} — {hint}")
-    return found
-
-
-def _searcher(folder: SweepFolder) -> Searcher | None:
-    from backproplab.config import Experiment
-    from backproplab.sweep.search import Searcher
-
-    sweep = folder.sweep
-    if not sweep.search:
-        return None
-    epochs = sweep.base.tree.get("epochs", Experiment.model_fields["epochs"].default)
-    if chosen := sweep.search.parameters.get("epochs"):
-        epochs = max(chosen.edges.values())
-    return Searcher(sweep.search, sweep.metric.minimizes, folder.path, epochs)
+    with open_executor(where) as workers, opened(sweep, log_dir, workers, resume) as driver:
+        driver.fail_fast = fail_fast
+        try:
+            _follow(driver, f"{sweep.name} on {workers.name}", progress)
+        finally:
+            with shown():
+                _answer(driver, log_dir)
+    driver.raise_errors()
 
 
 def _follow(driver: Driver, title: str, progress: str) -> None:
@@ -182,35 +144,28 @@ def _line(standing: Standing) -> str:
     return "  ".join(words)
 
 
-def _answer(driver: Driver, session: Path, log_dir: Path) -> None:
+def _answer(driver: Driver, log_dir: Path) -> None:
     """The ranked table, results.csv, and what to type next."""
     import sys
     from shlex import join, quote
 
     from backproplab import report
-    from backproplab.errors import RunError
-    from backproplab.files import write_atomic
     from backproplab.report.sameness import sentence
-    from backproplab.sweep.hparams import write_hparams
+    from backproplab.sweep.library import RESULTS, conclude
 
-    standing = driver.standing
+    standing, session = driver.standing, driver.folder.path
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
-    try:
-        records, _ = report.read_records(report.chosen_runs(log_dir, [session.name]))
-    except RunError:  # not one of them has ended
+    if (comparison := conclude(session)) is None:
         return
-    comparison = report.compare(records)
     typer.echo(report.formatted(comparison, "table", (), TOP))
-    metric = driver.folder.sweep.metric
-    shown = BEST.format(metric.name) if metric.at == "best" else LAST
-    typer.echo(f"{shown}; {sentence(records)}" if len(records) > 1 else shown)
-    write_atomic(session / "results.csv", report.formatted(comparison, "csv") + "\n")
-    write_hparams(session)
+    metric, records = driver.folder.sweep.metric, comparison.records
+    caption = BEST.format(metric.name) if metric.at == "best" else LAST
+    typer.echo(f"{caption}; {sentence(records)}" if len(records) > 1 else caption)
     where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
     if standing.finished < standing.total:
         words = [word for word in sys.argv[1:] if word != "--resume"]
-        typer.echo(f"\ngo on     backproplab {join([*words, '--resume'])}")
-    typer.echo(f"\nresults   {session / 'results.csv'}")
+        typer.echo(f"\ncontinue  backproplab {join([*words, '--resume'])}")
+    typer.echo(f"\nresults   {session / RESULTS}")
     typer.echo(f"report    backproplab report {session.name}{where}")
     typer.echo(f"curves    backproplab tensorboard {quote(str(session))}")

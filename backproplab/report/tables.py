@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproplab.errors import ConfigError, did_you_mean
-from backproplab.measures import listed
+from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.text import number
@@ -51,7 +51,8 @@ def ranked_table(
 
 def default_columns(comparison: Comparison) -> list[str]:
     """The keys that differ, the metric, other common metrics, seeds, epochs, status, run."""
-    metrics = dict.fromkeys([comparison.metric.name, *listed(comparison.names)])
+    names = sorted(listed(comparison.names), key=lambda name: parsed(name)[0] != "validation")
+    metrics = dict.fromkeys([comparison.metric.name, *names])
     seeds = ["seeds"] if comparison.several_seeds else []
     keys = [_as_column(comparison, key) for key in comparison.keys]
     return list(dict.fromkeys([*keys, *metrics, *seeds, "epochs", "status", "run"]))

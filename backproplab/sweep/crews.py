@@ -13,9 +13,9 @@ from backproplab.sweep.session import Job, SweepFolder
 
 
 class Crews:
-    """Takes runs of one shape, which stand at one epoch, from those that are ready.
+    """Takes runs of one shape, at one step, from those that are ready.
 
-    alone: runs that are to be handed out for themselves: with others they failed.
+    alone: runs that are handed out alone, because they failed with others.
     """
 
     def __init__(self, folder: SweepFolder) -> None:
@@ -41,7 +41,7 @@ class Crews:
     def _alike(self, job: Job, first: Job) -> bool:
         if job.folder in self.alone or self._shape(job) != self._shape(first):
             return False
-        return self.folder.epoch(job) == self.folder.epoch(first)  # last: it is in a file
+        return self.folder.reached(job).step == self.folder.reached(first).step  # in a file: last
 
     def _shape(self, job: Job) -> str:
         number = job.trial.number
@@ -54,6 +54,6 @@ class Crews:
         if shape not in self._sizes:
             try:
                 self._sizes[shape] = crew_size(job.trial.experiment(job.seed))
-            except BackpropLabError:  # told by the run itself
+            except BackpropLabError:  # reported by the run itself
                 self._sizes[shape] = 1
         return self._sizes[shape]

@@ -8,18 +8,17 @@ terminal.
 
 from __future__ import annotations
 
-import signal
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
-from types import FrameType
 
-from backproplab.errors import MachineError, StoppedError
+from backproplab.errors import BackpropLabError, MachineError, StoppedError
 from backproplab.experiment.crew import MOST
+from backproplab.signals import Stop, StopNow, listening
 from backproplab.status import Status
 from backproplab.sweep.crews import Crews
-from backproplab.sweep.executors import Engine
+from backproplab.sweep.executors import Workers
 from backproplab.sweep.job import Outcome, Work, run_slice
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
@@ -27,7 +26,7 @@ from backproplab.sweep.sources import Chosen, Grid, Stage, TrialSource
 from backproplab.sweep.standing import Standing
 
 LOOK = 0.5  # seconds between two looks at signals and the clock
-SLICE = 30.0  # seconds after which a run comes back, at the end of an epoch: what a crash may cost
+SLICE = 30.0  # seconds after which a run comes back: what a crash may cost
 
 Crew = list[Job]
 Back = Future[list[Outcome]]
@@ -46,14 +45,14 @@ class Driver:
     def __init__(
         self,
         folder: SweepFolder,
-        engine: Engine,
+        workers: Workers,
         searcher: Searcher | None = None,
         fail_fast: bool = False,
     ) -> None:
         self.folder = folder
-        self.engine = engine
+        self.workers = workers
         self.fail_fast = fail_fast
-        self.signals = 0
+        self.stop = Stop()
         self.source: TrialSource = Chosen(folder, searcher) if searcher else Grid(folder)
         self.slots = 0  # the most that there were: a worker that is away for a moment counts
         self.stages: dict[str, Stage] = {}  # by run: those that are not settled
@@ -70,8 +69,8 @@ class Driver:
         self.standing = Standing(runs, len(sweep.seeds), sweep.metric.minimizes)
 
     def run(self) -> Iterator[Standing]:
-        """Raises StoppedError after a signal, MachineError when the engine is gone."""
-        with self._listening():
+        """Raises StoppedError after a signal, MachineError when the workers are gone."""
+        with listening(self._receive), self._dropped_at_once():
             while True:
                 self._advance()
                 self._hand_out()
@@ -82,16 +81,27 @@ class Driver:
                     self._take(self.pending.pop(future), future)
                 self.standing.running = sum(map(len, self.pending.values()))
                 yield self.standing
-        if self.signals:
-            raise StoppedError("stopped; what was done is kept: --resume goes on", self.signals)
+        if self.stop.number:
+            raise StoppedError(
+                "stopped; what was done is kept: --resume continues", self.stop.number
+            )
+
+    @contextmanager
+    def _dropped_at_once(self) -> Iterator[None]:
+        """Around the sweep: after a second request nothing is waited for."""
+        try:
+            yield
+        except StopNow as stop:
+            self.workers.executor.shutdown(wait=False, cancel_futures=True)
+            raise StoppedError("stopped at once; what was done is kept", stop.number) from None
 
     @property
     def _stops(self) -> bool:
-        return bool(self.signals) or (self.fail_fast and bool(self.standing.errors))
+        return bool(self.stop.number) or (self.fail_fast and bool(self.standing.errors))
 
     def _advance(self) -> None:
         """Settle what has arrived, stage by stage, and ask for more after each."""
-        self.standing.workers = self.engine.capacity()
+        self.standing.workers = self.workers.capacity()
         self.slots = max(self.slots, self.standing.workers)
         self._ask()
         while self.queue and not self.queue[0].missing:
@@ -121,7 +131,7 @@ class Driver:
         """Whether the run has come as far as its stage asks, or has ended: then note it."""
         stage = self.stages[job.folder]
         if job.folder not in self.standing.errors:
-            status, epoch = self.folder.status(job), self.folder.epoch(job)
+            status, epoch = self.folder.status(job), self.folder.reached(job).epoch
             short = stage.until is None or epoch < stage.until
             if not status or (status is Status.PAUSED and short):
                 return False
@@ -136,7 +146,7 @@ class Driver:
 
         None waits at the end: a cluster has it wait for one worker, even if another is free before.
         """
-        slots = max(self.engine.capacity(), 1)
+        slots = max(self.workers.capacity(), 1)
         while self.ready and not self._stops:
             at_work = sum(map(len, self.pending.values()))
             waiting = self.standing.total - len(self.ended) - at_work - slots
@@ -149,11 +159,11 @@ class Driver:
         works = []
         for job in crew:
             experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
-            if experiment.threads == "auto":  # the engine's slots share the cores
+            if experiment.threads == "auto":  # the workers share the cores
                 experiment = experiment.model_copy(update={"threads": 1})
             until = self.stages[job.folder].until
             works.append(Work(experiment, self.folder.files(job), until))
-        return self.engine.executor.submit(run_slice, works, SLICE, self.engine.flag)
+        return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag)
 
     def _take(self, crew: Crew, future: Back) -> None:
         """Keep what came back; what has not arrived is handed out again."""
@@ -173,22 +183,22 @@ class Driver:
             outcomes = future.result()
             self.deaths = 0
             return outcomes
-        except self.engine.lost as error:
+        except self.workers.lost as error:
             self.deaths += 1
-            if self.deaths > 2 * self.engine.strikes * max(self.slots, 1):
-                hint = "is memory short? fewer jobs (-j), or lockstep: off; --resume goes on"
+            if self.deaths > 2 * self.workers.strikes * max(self.slots, 1):
+                hint = "is memory short? fewer jobs (-j), or lockstep: off; --resume continues"
                 raise MachineError(f"every worker dies ({error}) — {hint}") from None
             self.lost.update(job.folder for job in crew)
             self.crews.alone |= {job.folder for job in crew if len(crew) > 1}
-            strikes = self.engine.strikes
+            strikes = self.workers.strikes
             why = f"its worker died, {strikes} times in a row: {error}"
             failed = Outcome(Status.FAILED, {}, why)
             return [failed if self.lost[job.folder] == strikes else None for job in crew]
         except CancelledError:
-            if self.signals:
+            if self.stop.number:
                 return [None] * len(crew)
-            hint = "start it anew; --resume goes on"
-            raise MachineError(f"{self.engine.name} is gone: {hint}") from None
+            hint = "start it anew; --resume continues"
+            raise MachineError(f"{self.workers.name} is gone: {hint}") from None
 
     def _keep(self, job: Job, outcome: Outcome) -> None:
         del self.lost[job.folder]
@@ -208,24 +218,18 @@ class Driver:
                 value = self.folder.value(job.folder) if status is Status.COMPLETED else None
                 self.standing.count(status, job.trial.label, value)
 
-    @contextmanager
-    def _listening(self) -> Iterator[None]:
-        """The first signal lets the slices under way end, none begins; the second drops them."""
+    def raise_errors(self) -> None:
+        """Raise BackpropLabError with the error of each run that failed, if one did."""
+        if errors := self.standing.errors:
+            raise BackpropLabError("\n".join(f"{name}: {e}" for name, e in errors.items()))
 
-        def take(number: int, frame: FrameType | None) -> None:
-            if self.signals:
-                self.engine.executor.shutdown(wait=False, cancel_futures=True)
-                raise StoppedError("stopped at once; what was done is kept", number)
-            self.signals, self.standing.stopping = number, True
+    def _receive(self, number: int) -> None:
+        """The first signal lets the slices under way end, none begins; a later one drops them."""
+        first = not self.stop.number
+        self.stop.request(number)
+        if first:
+            self.standing.stopping = True
             for future in self.pending:
                 future.cancel()  # those that wait for a slot
-            if self.engine.flag:
-                self.engine.flag.touch()
-
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, take) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            if self.workers.flag:
+                self.workers.flag.touch()

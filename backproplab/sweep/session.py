@@ -18,11 +18,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from backproplab.files import machine_limits, write_atomic
 from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import created, read_json
+from backproplab.runs.run_folder import FORMAT
 from backproplab.status import Status
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
@@ -30,7 +31,7 @@ from backproplab.sweep.trials import Trial, with_seed
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
 EVENTS = "tfevents"
-FREE = ("lockstep", "max_trials")  # change no result: a sweep may go on with others
+FREE = ("lockstep", "max_trials")  # change no result: a sweep may continue with others
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,16 @@ class Job:
     folder: str
 
 
+class Reached(NamedTuple):
+    """How far a run has come. status: None for one that begins, or begins anew."""
+
+    status: Status | None = None
+    epoch: int = 0
+    step: int = 0
+
+
 class SweepFolder:
-    """The session of one sweep; whoever writes to it holds its lock.
+    """The session of one sweep; the process that writes to it holds its lock.
 
     trials: the trials by number, with the names of their runs: what sweep.json tells others.
     """
@@ -52,7 +61,7 @@ class SweepFolder:
         self.path = path
         self.sweep = sweep
         self.trials: dict[int, dict[str, Any]] = {t["number"]: t for t in _written(path)}
-        self._reached: dict[str, tuple[Status | None, int]] = {}  # by run
+        self._reached: dict[str, Reached] = {}  # by run
         self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
@@ -85,23 +94,21 @@ class SweepFolder:
 
     def status(self, job: Job) -> Status | None:
         """How its run ended, or that it has paused; None if it is to begin, or to begin anew."""
-        return self._progress(job.folder)[0]
+        return self.reached(job).status
 
-    def epoch(self, job: Job) -> int:
-        """The epochs that its run has done."""
-        return self._progress(job.folder)[1]
-
-    def _progress(self, run: str) -> tuple[Status | None, int]:
-        """Status and epoch of a run, read once: only we write there."""
+    def reached(self, job: Job) -> Reached:
+        """How far its run has come, read once: only we write there."""
+        run = job.folder
         if run not in self._reached:
             record = self.record(run)
             status = Status.read(record.get("status"))
-            kept = status.is_final or status is Status.PAUSED
-            self._reached[run] = (status, int(record.get("epochs", 0))) if kept else (None, 0)
+            paused = status is Status.PAUSED and record.get("format") == FORMAT
+            done = [int(record.get(key) or 0) for key in ("epochs", "steps")]
+            self._reached[run] = Reached(status, *done) if status.is_final or paused else Reached()
         return self._reached[run]
 
     def value(self, run: str) -> float | None:
-        """The sweep's metric in the run, as it stands; None if it has none that is finite."""
+        """The sweep's metric in the run so far; None if it has none that is finite."""
         metric, found = self.sweep.metric, read_run(self.path / run)
         if found.status not in (Status.COMPLETED, Status.PAUSED):
             return None

@@ -13,8 +13,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.engines.replay import RecordingError, Replay, Step
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError, did_you_mean
 
 EngineName = Literal["auto", "eager", "replay"]

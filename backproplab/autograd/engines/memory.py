@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.engines.program import Instruction, Program
-from backproplab.autograd.tensor import Array
 
 LINE = 64  # bytes of a cache line
 

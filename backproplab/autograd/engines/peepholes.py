@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.engines.program import Buffer, Instruction, Program
 from backproplab.autograd.ops.shapes import cast
-from backproplab.autograd.tensor import Array
 
 CAST_FROM = 512  # entries of a mask from which a cast pays
 

@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.engines.memory import Memory, aligned
 from backproplab.autograd.engines.peepholes import simplified
 from backproplab.autograd.engines.program import Instruction, Program
 from backproplab.autograd.lowering import Call, lower
-from backproplab.autograd.tensor import Array
 
 MOST_BOUND = 4096  # input addresses for which calls are kept
 Key = tuple[int, ...]  # the addresses of the movable inputs

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.primitive import Op
-from backproplab.autograd.tensor import Array
 
 Origin = Literal["input", "external", "constant", "view", "made"]
 

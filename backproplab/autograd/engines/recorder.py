@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.engines.program import Buffer, Instruction, Origin, Program
 from backproplab.autograd.primitive import LISTENER, NUMBERS, OPS, Op
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 
 
 def record(

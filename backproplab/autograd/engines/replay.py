@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.engines.plan import Plan
 from backproplab.autograd.engines.program import Program, difference
 from backproplab.autograd.engines.recorder import record
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 Step = Callable[..., Sequence[Tensor]]

@@ -1,4 +1,4 @@
-"""The default lowering of an op, and forward functions made from rules and plain functions."""
+"""The default lowering, and forward functions made from rules and from plain functions."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.primitive import Op
-from backproplab.autograd.tensor import Array
 
 Call = Callable[[], Any]
 BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position
 
 
 def lower(op: Op, inputs: Sequence[Array], out: Array, settings: dict[str, Any]) -> Sequence[Call]:
-    """The calls that compute ``out`` from the inputs, anew each time that they are made in order.
+    """The calls that, made in order, recompute ``out`` from the inputs, with the bits of
+    ``op.forward``.
 
-    They give the bits of ``op.forward``. Without a rule it is one call of the forward function:
-    of a ufunc with ``out`` by position, of another function with ``out=``.
+    An op without a rule is one call of its forward function, with ``out`` by position if it is a
+    ufunc, by name otherwise.
     """
     if op.lowering is not None:
         return op.lowering(*inputs, out=out, **settings)

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering.calls import Call
-from backproplab.autograd.tensor import Array
 
 SHORT, MANY = 64, 512  # entries of a row, number of rows
 
 
 def add(a: Array, b: Array, out: Array) -> list[Call]:
-    """a + b; NumPy starts its loop anew for each row, so short rows with a bias are added several
-    at a time, to a row that holds the bias several times."""
+    """NumPy restarts its inner loop for each row: if b is a bias and rows are short, several rows
+    are added at a time to a row with several copies of the bias."""
     count = _rows_at_once(a, b, out)
     if count == 1:
         return [partial(np.add, a, b, out)]

@@ -1,7 +1,7 @@
 """Rules of softmax, ln Σ eˣ, and the losses on labels.
 
-NumPy starts its loop anew for each row of the last axis, which costs more than a row of a few
-numbers: with few columns the work is done column by column.
+NumPy restarts its inner loop for each row of the last axis, which takes longer than a row of a few
+numbers. With few columns, these rules work column by column.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering.calls import Call
 from backproplab.autograd.lowering.sums import Axes, kept_shape
-from backproplab.autograd.tensor import Array
 from backproplab.errors import GraphError
 
 FEW = 4  # columns

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering.calls import Call
-from backproplab.autograd.tensor import Array
 from backproplab.autograd.windows import Sizes, Windows
 
 Use = Callable[[tuple[Any, ...], Array], list[Call]]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering.calls import Call
-from backproplab.autograd.tensor import Array
 
 Axes = tuple[int, ...]
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise
 from backproplab.autograd.ops.elementwise import absolute, clip, greater, minimum, sign, where
 from backproplab.autograd.ops.exponential import exp, expm1, log, square
 from backproplab.autograd.ops.trigonometric import tanh
 from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 
 
 def _sigmoid(x: Array, out: Array | None = None) -> Array:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, logits, stepwise
 from backproplab.autograd.ops.activations import sigmoid
 from backproplab.autograd.ops.logits import kind, softmax
 from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.autograd.primitive import primitive
 from backproplab.autograd.samples import sample
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 
@@ -63,10 +64,7 @@ def _binary_cross_entropy(x: Array, z: Array) -> Array:
 sigmoid_cross_entropy = primitive(
     "sigmoid_cross_entropy",
     into(_binary_cross_entropy),
-    vjp=[
-        lambda g, y, x, z: g * (sigmoid(x) - z),
-        lambda g, y, x, z: -g * x,
-    ],
+    vjp=[lambda g, y, x, z: g * (sigmoid(x) - z), lambda g, y, x, z: -g * x],
     samples=sample(lambda rng: (rng.standard_normal((5, 4)), rng.random((5, 4)))),
     doc="-z ln σ(x) - (1-z) ln(1-σ(x)) = max(x, 0) - x z + ln(1 + exp(-|x|)).",
 )

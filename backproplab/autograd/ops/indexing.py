@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, sliding, stepwise
 from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
 from backproplab.autograd.primitive import Op, Rule, composition, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 
@@ -231,10 +232,7 @@ take_along_axis: Op = primitive(
 put_along_axis: Op = primitive(
     "put_along_axis",
     into(_put_along),
-    vjp=[
-        lambda g, y, x, indices, axis, size: take_along_axis(g, indices, axis=axis),
-        None,
-    ],
+    vjp=[lambda g, y, x, indices, axis, size: take_along_axis(g, indices, axis=axis), None],
     samples=sample(
         lambda rng: (rng.standard_normal((3, 5)), rng.integers(0, 4, (3, 5))), axis=-1, size=4
     ),

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import logits, stepwise
 from backproplab.autograd.lowering.sums import kept_shape
 from backproplab.autograd.ops.reductions import ROWS, Axis, reduction, spread, sum
 from backproplab.autograd.ops.shapes import axes_from_right
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array
 
 
 def kind(x: Array) -> np.dtype[Any]:
@@ -44,9 +44,7 @@ logsumexp = primitive(
     "logsumexp",
     _logsumexp,
     lowering=logits.logsumexp,
-    vjp=[
-        lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis),
-    ],
+    vjp=[lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis)],
     samples=ROWS,
     settings=reduction,
     doc="ln Σ eˣ over ``axis``; -inf for a row of -inf.",

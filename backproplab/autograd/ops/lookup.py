@@ -6,10 +6,10 @@ from math import prod
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into
 from backproplab.autograd.primitive import Op, primitive
 from backproplab.autograd.samples import sample
-from backproplab.autograd.tensor import Array
 from backproplab.errors import GraphError
 
 

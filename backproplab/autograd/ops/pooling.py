@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import sliding, stepwise
 from backproplab.autograd.ops import reductions
 from backproplab.autograd.ops.indexing import take
@@ -17,7 +18,7 @@ from backproplab.autograd.ops.storage import ones_like
 from backproplab.autograd.ops.windows import padded, patches
 from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import distinct, sample
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.autograd.windows import Numbers, Padding, Windows
 from backproplab.errors import GraphError
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise, into
 from backproplab.autograd.primitive import primitive
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array
 
 
 def _dropout_mask(x: Array, rate: Any, generator: Any) -> Array:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.elementwise import where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 
 Axis = int | tuple[int, ...] | None
 
@@ -88,9 +89,7 @@ def _extreme(name: str, function: Any) -> Op:
         function,
         vjp=[
             lambda g, y, x, axis, keepdims: where(
-                first_extreme(x, y, axis=axis, keepdims=keepdims),
-                spread(g, x, axis, keepdims),
-                0.0,
+                first_extreme(x, y, axis=axis, keepdims=keepdims), spread(g, x, axis, keepdims), 0.0
             )
         ],
         samples=RANKED,

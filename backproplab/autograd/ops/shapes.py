@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise, into, sums
 from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 
 
 def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise, into
 from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals, sample
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 
 full_like = primitive(
     "full_like",

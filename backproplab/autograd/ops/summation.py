@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.ops.shapes import broadcast_to, expand_dims
 from backproplab.autograd.primitive import Op, Rule, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array, Tensor
+from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 

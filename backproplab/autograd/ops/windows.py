@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.lowering import sliding, stepwise
 from backproplab.autograd.ops.indexing import pad
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import reals
-from backproplab.autograd.tensor import Array
 from backproplab.autograd.windows import Padding, Sizes, Windows
 
 

@@ -14,16 +14,16 @@ from contextlib import AbstractContextManager
 
 from backproplab.errors import ConfigError, Problem
 from backproplab.sweep.executors.dask import open_dask
-from backproplab.sweep.executors.engine import Engine
 from backproplab.sweep.executors.local import open_local
 from backproplab.sweep.executors.mpi import open_mpi
+from backproplab.sweep.executors.workers import Workers
 
-__all__ = ["Engine", "open_executor"]
+__all__ = ["Workers", "open_executor"]
 
 VALID = "valid: local, local:N with N from 1 to 9999, dask:tcp://HOST:PORT, mpi"
 
 
-def open_executor(spec: str, threads: int = 1) -> AbstractContextManager[Engine]:
+def open_executor(spec: str, threads: int = 1) -> AbstractContextManager[Workers]:
     """The engine that ``spec`` names, for a ``with``; at its end what still runs is dropped.
 
     threads: that a job computes with; plain ``local`` opens a process for each so many cores.

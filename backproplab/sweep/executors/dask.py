@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakSet
 
 from backproplab.errors import ConfigError, MachineError, Problem
-from backproplab.sweep.executors.engine import Engine, installed
+from backproplab.sweep.executors.workers import Workers, installed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,7 +24,7 @@ LOGGERS = ("distributed", "distributed.client", "distributed.gc")  # each with a
 
 
 @contextmanager
-def open_dask(address: str) -> Iterator[Engine]:
+def open_dask(address: str) -> Iterator[Workers]:
     """``address``: tcp://HOST:PORT of the scheduler."""
     with installed("dask"):
         from distributed import Client
@@ -44,7 +44,7 @@ def open_dask(address: str) -> Iterator[Engine]:
     with closing(client):
         _check_workers(client, spec)
         capacity, lost = (lambda: len(_workers(client))), (KilledWorker,)
-        yield Engine(DaskExecutor(client), capacity, lost, spec, strikes=2)
+        yield Workers(DaskExecutor(client), capacity, lost, spec, strikes=2)
 
 
 class DaskExecutor(Executor):

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 from typing import Any, ParamSpec, TypeVar
 
-from backproplab.sweep.executors.engine import Engine
+from backproplab.sweep.executors.workers import Workers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,14 +32,14 @@ THREADS = (
 
 
 @contextmanager
-def open_local(slots: int | None, threads: int) -> Iterator[Engine]:
+def open_local(slots: int | None, threads: int) -> Iterator[Workers]:
     """So many processes, which share the cores; None: one for each ``threads`` cores."""
     slots = slots or max(1, _cores() // threads)
     with _environment(dict.fromkeys(THREADS, str(max(1, _cores() // slots)))):
         executor = LocalExecutor(slots)
         try:
             lost, name = (BrokenExecutor,), f"local:{slots}"
-            yield Engine(executor, lambda: slots, lost, name, flag=executor.flag)
+            yield Workers(executor, lambda: slots, lost, name, flag=executor.flag)
         finally:
             executor.shutdown(cancel_futures=True)
 
@@ -100,7 +100,7 @@ class LocalExecutor(Executor):
         pool = self._open_pool()
         # What a thread blocks, the processes that it starts block from their first instruction.
         # After the pool is made: the first one starts Python's resource tracker, which unblocks.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         while job := self._jobs.get():
             if not job.run_in(pool):
                 pool = self._open_pool()

@@ -9,13 +9,13 @@ from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 
 from backproplab.errors import ConfigError, Problem
-from backproplab.sweep.executors.engine import Engine, installed
+from backproplab.sweep.executors.workers import Workers, installed
 
 LAUNCH = "mpiexec -n 3 python -m mpi4py.futures -m backproplab sweep … --executor mpi"
 
 
 @contextmanager
-def open_mpi() -> Iterator[Engine]:
+def open_mpi() -> Iterator[Workers]:
     with installed("mpi"):
         from mpi4py import MPI
         from mpi4py.futures import MPIPoolExecutor
@@ -24,7 +24,7 @@ def open_mpi() -> Iterator[Engine]:
     with MPIPoolExecutor(initializer=_leave_interrupts, main=False) as executor:
         executor.bootup()
         workers = executor.num_workers
-        yield Engine(executor, lambda: workers, (BrokenExecutor,), "mpi")
+        yield Workers(executor, lambda: workers, (BrokenExecutor,), "mpi")
 
 
 def _leave_interrupts() -> None:

@@ -14,7 +14,7 @@ Errors = tuple[type[BaseException], ...]
 
 
 @dataclass(frozen=True)
-class Engine:
+class Workers:
     """An executor, and what its user must know of it.
 
     capacity: how many jobs it runs at a time, at this moment; a cluster grows and shrinks.

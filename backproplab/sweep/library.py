@@ -1,0 +1,101 @@
+"""Run a sweep, and sum it up: what the command does, without a terminal.
+
+sweep = bpl.sweep.read("sweep.yaml")
+session = bpl.sweep.run(sweep, "runs")
+comparison = bpl.sweep.conclude(session)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backproplab import runs
+from backproplab.config import Experiment
+from backproplab.errors import RunError
+from backproplab.files import write_atomic
+from backproplab.sweep.driver import Driver
+from backproplab.sweep.executors import Workers, open_executor
+from backproplab.sweep.search import Searcher
+from backproplab.sweep.session import SweepFolder, sessions_of
+from backproplab.sweep.space import Sweep
+
+if TYPE_CHECKING:
+    from backproplab.report import Comparison
+
+RESULTS = "results.csv"
+
+
+def run(
+    sweep: Sweep,
+    root: Path | str,
+    executor: str = "local",
+    resume: bool = False,
+    fail_fast: bool = False,
+) -> Path:
+    """Run every trial with every seed into one session below ``root``; the session's folder.
+
+    executor: ``local``, ``local:N``, ``dask:ADDRESS`` or ``mpi``.  resume: run what is missing of
+    the newest session of this sweep.  fail_fast: begin no more runs after one failed.
+    Raises BackpropLabError with the error of each failed run, StoppedError after a signal,
+    RunError if there is nothing to resume.
+    """
+    with open_executor(executor) as workers, opened(sweep, root, workers, resume) as driver:
+        driver.fail_fast = fail_fast
+        for _ in driver.run():
+            pass
+    driver.raise_errors()
+    return driver.folder.path
+
+
+@contextmanager
+def opened(
+    sweep: Sweep, root: Path | str, workers: Workers, resume: bool = False
+) -> Iterator[Driver]:
+    """The driver of a sweep in its session, which is locked meanwhile."""
+    root = runs.open_log_root(Path(root))
+    session = _session_to_resume(root, sweep) if resume else runs.create_session(root)
+    with runs.lock_session(session):
+        folder = SweepFolder(session, sweep)
+        yield Driver(folder, workers, _searcher(folder))
+
+
+def conclude(session: Path) -> Comparison | None:
+    """Write results.csv and the rows of TensorBoard's HPARAMS tab; the comparison of the runs.
+
+    None if no run has ended yet.
+    """
+    from backproplab import report
+    from backproplab.sweep.hparams import write_hparams
+
+    try:
+        records, _ = report.read_records(report.chosen_runs(session.parent, [session.name]))
+    except RunError:
+        return None
+    comparison = report.compare(records)
+    write_atomic(session / RESULTS, report.formatted(comparison, "csv") + "\n")
+    write_hparams(session)
+    return comparison
+
+
+def _session_to_resume(root: Path, sweep: Sweep) -> Path:
+    found = next(sessions_of(root, sweep), None)
+    if found is None:
+        other = next(sessions_of(root, sweep, by="name"), None)
+        near = f"; {other.name} asks something else" if other else ""
+        hint = "leave out --resume"
+        raise RunError(f"{root}: no sweep like this one was begun here{near} — {hint}")
+    return found
+
+
+def _searcher(folder: SweepFolder) -> Searcher | None:
+    """What chooses the trials; None for a grid."""
+    sweep = folder.sweep
+    if not sweep.search:
+        return None
+    epochs = sweep.base.tree.get("epochs", Experiment.model_fields["epochs"].default)
+    if chosen := sweep.search.parameters.get("epochs"):
+        epochs = max(chosen.edges.values())
+    return Searcher(sweep.search, sweep.metric.minimizes, folder.path, epochs)
