@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
-from backproplab.errors import RunError
+from backproplab.errors import MachineError, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
@@ -89,7 +90,11 @@ class Course:
         self.record["configs"] = [_digest(self.config)]
         self.journal.identity = self._identity
         self.folder.begin(self.config, self.record)
-        self.journal.open()
+        try:
+            self.journal.open()
+        except BaseException as error:
+            self.fail(error)
+            raise
 
     def again(self, record: dict[str, Any]) -> None:
         """Begin once more: the run was killed before its first checkpoint."""
@@ -181,9 +186,14 @@ class Course:
             self._test()
         return self._end()
 
-    def fail(self) -> Result:
-        """Training was ended by an error or a second signal: the last commit stands."""
-        return self._end()
+    def fail(self, error: BaseException) -> None:
+        """An error or a second signal has ended the run: its last commit stands.
+
+        That the record cannot be written either is not raised: the first error is.
+        """
+        self.lane.give_up(error)
+        with suppress(MachineError):
+            self._end()
 
     def _test(self) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""
@@ -197,10 +207,15 @@ class Course:
         self.journal.sync()
 
     def _end(self) -> Result:
-        lane, files = self.lane, self.folder.files
         self.journal.close()
-        ended = records.outcome(lane, self.best.row, self.restored_epoch)
+        ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
         self.folder.write_record(self.record | ended | {"hashes": self._hashes()})
+        return self.result
+
+    @property
+    def result(self) -> Result:
+        """How the run has ended."""
+        lane, files = self.lane, self.folder.files
         folder = files.path if isinstance(files, DiskFolder) else Path(files.where())
         return Result(
             folder,

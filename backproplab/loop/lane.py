@@ -15,6 +15,7 @@ from backproplab.journal import Journal
 from backproplab.learners import Arrays, Divergence, Json, Learning
 from backproplab.loop.callbacks import Callback, Every
 from backproplab.measures import Row, prefixed
+from backproplab.signals import StopNow
 from backproplab.status import Status
 
 TRAIN = "train"
@@ -102,6 +103,7 @@ class Lane:
         self.progress = Progress()
         self.message = ""  # why it diverged
         self.signal = 0  # that ended it
+        self.error: Exception | None = None  # of its own end
         self.reported: dict[str, Row] = {}  # of the epoch that is closing, by split
         self._check_names()
 
@@ -202,6 +204,13 @@ class Lane:
         """A step gave numbers that are not finite; it did not happen."""
         where = f"at epoch {self.progress.epoch + 1}, step {found.step + 1}"
         self._diverge(f"diverged {where}: {found.message}")
+
+    def give_up(self, error: BaseException) -> None:
+        """An error ends the run, or a second signal, which may come in the middle of an update."""
+        stopped = isinstance(error, StopNow)
+        self.progress.status = Status.INTERRUPTED if stopped else Status.FAILED
+        self.progress.stop_reason = "second_signal" if stopped else "error"
+        self.signal = error.number if isinstance(error, StopNow) else 0
 
     def _diverge(self, message: str) -> None:
         self.message = message
