@@ -32,7 +32,7 @@ def shell(words, cwd, python=("-m", "backproplab"), **how):
     how.setdefault("preexec_fn", default_signals)
     environment = ENVIRONMENT | how.pop("env", {})
     command = [sys.executable, *python, *words]
-    return subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **how)  # noqa: PLW1509
+    return subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **how)
 
 
 def ended(words, cwd, **how):

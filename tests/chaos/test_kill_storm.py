@@ -96,7 +96,11 @@ def test_killed_and_resumed(zygote, tmp_path, number):
 def test_stopped_and_resumed(zygote, tmp_path, number):
     storm = Storm(zygote, tmp_path, 1000 + number)
     for _ in range(storm.chance.randint(1, 3)):
-        if storm.goes_on and storm.break_off(signal.SIGINT) == STOPPED and run_in(tmp_path / "broken"):
+        if (
+            storm.goes_on
+            and storm.break_off(signal.SIGINT) == STOPPED
+            and run_in(tmp_path / "broken")
+        ):
             assert storm.status == "interrupted"
             assert "its position is saved" in (tmp_path / "broken/err").read_text()
     storm.finish()

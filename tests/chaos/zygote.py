@@ -35,7 +35,8 @@ def become(job):
         os.dup2(os.open(name, flags, 0o644), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin, sys.stdout, sys.stderr = (
-        open(n, m, closefd=False) for n, m in ((0, "r"), (1, "w"), (2, "w"))
+        open(n, m, closefd=False)
+        for n, m in ((0, "r"), (1, "w"), (2, "w"))  # noqa: SIM115
     )
     for name, value in job["pace"].items():
         setattr(pace, name, value)
@@ -70,9 +71,9 @@ def serve():
         if not pid:
             job = json.loads(line)
             leave(lambda: become(job))  # noqa: B023
-        print(pid, file=answers)  # noqa: T201
+        print(pid, file=answers)
         status = os.waitpid(pid, 0)[1]
-        print(os.waitstatus_to_exitcode(status), file=answers)  # noqa: T201
+        print(os.waitstatus_to_exitcode(status), file=answers)
 
 
 if __name__ == "__main__":
