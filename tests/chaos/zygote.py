@@ -34,10 +34,8 @@ def become(job):
     for descriptor, name in ((1, job["stdout"]), (2, job["stderr"])):
         os.dup2(os.open(name, flags, 0o644), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin, sys.stdout, sys.stderr = (
-        open(n, m, closefd=False)
-        for n, m in ((0, "r"), (1, "w"), (2, "w"))  # noqa: SIM115
-    )
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False, buffering=1)  # noqa: SIM115
     for name, value in job["pace"].items():
         setattr(pace, name, value)
     if "slice" in job:
