@@ -1,4 +1,4 @@
-"""Status: how a run stands or ended, as run.json holds it."""
+"""Status: whether a run is under way, or how it ended, as run.json holds it."""
 
 from __future__ import annotations
 

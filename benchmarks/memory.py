@@ -45,9 +45,10 @@ def bound() -> tuple[float, str]:
     splits = (parts.splits.train, parts.splits.validation, parts.splits.test)
     data = sum(examples.inputs.nbytes for examples in splits if examples)
     vectors = 2 + len(parts.experiment.optimizer.slots)
-    weights = parts.parameters.flat.nbytes * vectors
+    parameters = parts.descent().parameters.flat
+    weights = parameters.nbytes * vectors
     units = sum(prod(place.output_shape) for place in parts.network.places)
-    activations = parts.batch_length * units * parts.parameters.flat.itemsize
+    activations = parts.batch_length * units * parameters.itemsize
     megabytes = [f"{n / 1e6:.1f}" for n in (data, weights, activations)]
     terms = "data {}, {vectors} × parameters {}, activations {} MB".format(
         *megabytes, vectors=vectors

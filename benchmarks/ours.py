@@ -6,15 +6,14 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from backproplab.train.loop import Split, Trainer
 
 from backproplab.autograd import Tensor, ops
-from backproplab.data import Order
-from backproplab.learners import Backprop
+from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
 from backproplab.nn import Model, Network
 from backproplab.nn.losses import SoftmaxCrossEntropy
 from backproplab.optim import Optimizer
 from backproplab.optim.schedules import Constant
+from backproplab.task import Task
 from benchmarks.workloads import (
     CLASSES,
     Array,
@@ -23,6 +22,7 @@ from benchmarks.workloads import (
     examples,
     first_weights,
     minibatches,
+    stretches,
 )
 
 
@@ -39,22 +39,42 @@ def network_of(work: Workload) -> Network:
 
 def prepare(work: Workload) -> Side:
     x, y = examples(work.inputs)
-    network = network_of(work)
-    parameters = network.parameters(np.float32)
-    for view, first in zip(parameters.views.values(), first_weights(work), strict=True):
+    descent = GradientDescent().begin(material(work, x, y))
+    for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
         view[...] = first
-    learner = Backprop(network, SoftmaxCrossEntropy(), parameters, np.random.default_rng(0))
-    rate = Constant().begin(work.rate, 1)
-    split = Split(x, y, y)
-    whole = Order("batch", len(x), len(x), np.random.default_rng(0))
-    trainer = Trainer(learner, Optimizer.parse(work.optimizer), rate, whole, split, None, (), 1)
-    order, batches = np.arange(len(x)), minibatches(work)
+    order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)
+    done = 0
 
     def step(k: int) -> None:
-        for rows in islice(batches, k):
-            trainer.step(None if work.batch == len(x) else order[rows])
+        nonlocal done
+        for rows in stretches(islice(batches, k)):
+            steps = (rows.stop - rows.start) // work.batch
+            span = Span(done, steps, order[rows], work.batch, whole)
+            done += descent.advance(span, {}, NoBrake()).done
 
-    return Side(step, lambda: list(parameters.views.values()))
+    return Side(step, lambda: list(descent.weights.values()))
+
+
+def material(work: Workload, x: Array, y: Array) -> Material:
+    """What gradient descent is given to train ``work`` on these examples."""
+    return Material(
+        task=Task("classification", CLASSES),
+        splits={"train": Split(x, y, y)},
+        network=network_of(work),
+        loss=SoftmaxCrossEntropy(),
+        metrics=(),
+        keys={
+            "optimizer": Optimizer.parse(work.optimizer),
+            "learning_rate": work.rate,
+            "schedule": Constant(),
+            "clipping": None,
+            "batch_size": None,
+            "accumulate": 1,
+        },
+        seed=0,
+        dtype=np.dtype(np.float32),
+        steps=1,
+    )
 
 
 def loss_of(work: Workload, weights: list[Array], rows: int = 1000) -> float:

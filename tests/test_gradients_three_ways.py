@@ -5,7 +5,7 @@ import pytest
 
 import backproplab as bpl
 from backproplab.autograd import Tensor, ops
-from backproplab.learners import Backprop
+from backproplab.learners.backprop import BackpropSource
 from backproplab.nn import Model
 from backproplab.nn.losses import MeanSquaredError
 
@@ -56,7 +56,8 @@ def slide_net():
     network.initialize(parameters, np.random.default_rng(0))
     assert len(parameters) == 1000
     x = np.random.default_rng(1).uniform(-3, 3, (32, 1))
-    return Backprop(network, MeanSquaredError(), parameters, np.random.default_rng(0)), x, np.sin(x)
+    source = BackpropSource(network, MeanSquaredError(), parameters, np.random.default_rng(0))
+    return source, x, np.sin(x)
 
 
 def analytic(learner, x, t):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from backproplab.cli.compare import Selectors, warn
-from backproplab.cli.options import RUNS, LogDir
+from backproplab.cli.options import RUNS, LogDir, check_free
 
 
 def command(
@@ -23,7 +23,9 @@ def command(
     from backproplab import report
     from backproplab.files import write_atomic
 
-    path = None if file == "-" else _usable(Path(file))
+    path = None if file == "-" else Path(file)
+    if path:
+        check_free(path, "export", "--csv", _is_export)
     records, warnings = report.read_records(report.chosen_runs(log_dir, runs or ()))
     text, more = report.long_table(report.compare(records))
     warn([*warnings, *more])
@@ -34,16 +36,8 @@ def command(
     typer.echo(f"{text.count(chr(10)) - 1:,} rows in {path}")
 
 
-def _usable(path: Path) -> Path:
-    """The path, if it is free or holds an earlier export. Raises RefusedError."""
-    from backproplab.errors import RefusedError
+def _is_export(path: Path) -> bool:
     from backproplab.report.series import is_long_table
 
-    if path.is_symlink() or path.exists():
-        ours = path.is_file() and not path.is_symlink()
-        if ours:
-            with path.open(encoding="utf-8", errors="replace", newline="") as lines:
-                ours = is_long_table(next(csv.reader([lines.readline(2**16)]), []))
-        if not ours:
-            raise RefusedError(f"{path} exists and is not our export — choose another --csv")
-    return path
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
+        return is_long_table(next(csv.reader([lines.readline(2**16)]), []))

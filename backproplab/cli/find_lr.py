@@ -69,8 +69,9 @@ def _check_limits(smallest: float, largest: float) -> None:
 
 
 def _usable(file: Path) -> Path:
-    """The figure's place, if nothing stands there but a figure of ours."""
-    from backproplab.errors import ConfigError, RefusedError
+    """The figure's path, unless something other than a figure of ours is there."""
+    from backproplab.cli.options import check_free
+    from backproplab.errors import ConfigError
     from backproplab.report.range_figure import FORMS, SIGNATURE
 
     if file.suffix[1:].lower() not in FORMS:
@@ -78,10 +79,7 @@ def _usable(file: Path) -> Path:
         raise ConfigError(f"--figure {file}: must end in one of {valid}")
     if not file.parent.is_dir():
         raise ConfigError(f"--figure {file}: there is no folder {file.parent}")
-    if file.is_symlink() or file.exists():
-        ours = file.is_file() and not file.is_symlink() and SIGNATURE in file.read_bytes()
-        if not ours:
-            raise RefusedError(f"{file} exists and is no figure of ours; choose with --figure")
+    check_free(file, "figure", "--figure", lambda path: SIGNATURE in path.read_bytes())
     return file
 
 

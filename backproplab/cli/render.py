@@ -21,16 +21,13 @@ if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.config import Experiment
     from backproplab.experiment import Parts, Result
-    from backproplab.runs import CleaningOutcome, CleaningPlan, RunInfo
+    from backproplab.runs import RunInfo
+    from backproplab.runs.cleaning import CleaningOutcome, CleaningPlan
     from backproplab.sweep.standing import Standing
 
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
-STYLES = {
-    Status.COMPLETED: "green",
-    Status.RUNNING: "yellow",
-    Status.PAUSED: "yellow",
-    Status.PRUNED: "dim",
-}
+STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
+STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
 
 
 def console() -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from backproplab.cli.compare import Least, MetricName, Selectors, goal_word, warn
-from backproplab.cli.options import RUNS, LogDir
+from backproplab.cli.options import RUNS, LogDir, check_free
 
 
 def command(
@@ -43,14 +43,11 @@ def command(
 
 
 def _usable(path: Path) -> Path:
-    """The path, if it is free or holds an earlier report. Raises ConfigError, RefusedError."""
-    from backproplab.errors import ConfigError, RefusedError
+    """The report's path, unless something other than a report of ours is there."""
+    from backproplab.errors import ConfigError
     from backproplab.report.markup import SIGNATURE
 
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out {path}: must end in .html")
-    if path.is_symlink() or path.exists():
-        ours = path.is_file() and not path.is_symlink() and SIGNATURE.encode() in path.read_bytes()
-        if not ours:
-            raise RefusedError(f"{path} exists and is not our report — choose another --out")
+    check_free(path, "report", "--out", lambda path: SIGNATURE.encode() in path.read_bytes())
     return path

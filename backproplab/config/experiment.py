@@ -158,7 +158,7 @@ class Experiment(Spec):
     @model_validator(mode="before")
     @classmethod
     def _own_learning_rate(cls, fields: Any) -> Any:
-        """Where no learning rate is given, the optimizer's default stands in the config."""
+        """Where no learning rate is given, the config gets the optimizer's default."""
         if not isinstance(fields, dict) or fields.get("learning_rate") is not None:
             return fields
         try:

@@ -4,14 +4,7 @@ This room must not know how runs are made, nor how anything looks in a terminal.
 """
 
 from backproplab.runs.board import Board, find, find_all, start, stop, url
-from backproplab.runs.cleaning import (
-    CleaningOutcome,
-    CleaningPlan,
-    Item,
-    Left,
-    clean,
-    plan_cleaning,
-)
+from backproplab.runs.cleaning import Item, Left, clean, plan_cleaning
 from backproplab.runs.epochs import best_by
 from backproplab.runs.folders import create_session, experiment_folder, open_log_root
 from backproplab.runs.listing import RunInfo, find_run, list_runs, read_metrics, read_run
@@ -19,8 +12,6 @@ from backproplab.runs.locking import is_active, lock_session
 
 __all__ = [
     "Board",
-    "CleaningOutcome",
-    "CleaningPlan",
     "Item",
     "Left",
     "RunInfo",

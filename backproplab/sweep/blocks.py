@@ -1,6 +1,6 @@
 """How blocks multiply: grid × rows of zip × branches, counted, listed and checked for clashes.
 
-This file knows paths and where their values stand; it must not know the values, nor the base.
+This file knows paths and where their values are written; it must not know the values, nor the base.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backproplab.sweep.schema import Block, SweepFile
 from backproplab.sweep.trials import steps
 
 Origins = dict[str, TreePath]
-"""Path in an experiment -> where in the sweep's document its value stands."""
+"""Path in an experiment -> where its value is in the sweep's document."""
 
 OF_GRIDS = {"grid", "zip", "branches"}
 OF_SEARCHES = {"parameters", "num_trials", "search_seed", "pruner"}
@@ -52,7 +52,7 @@ def block_problems(file: SweepFile, document: Document) -> Iterator[Problem]:
     for path, origin in parameters.items():
         yield from _path_problems(path, document.where(origin, key=True))
     yield from _clashes(file, (), {}, document)
-    if document.tree.get("method", "grid") != file.method:  # at fault, and told
+    if document.tree.get("method", "grid") != file.method:  # reported already
         return
     search = file.method != "grid"
     for key in sorted((OF_GRIDS if search else OF_SEARCHES) & file.model_fields_set):

@@ -15,7 +15,7 @@ from backproplab.sweep.session import Job, SweepFolder
 class Crews:
     """Takes runs of one shape, at one step, from those that are ready.
 
-    alone: runs that are to be handed out for themselves: with others they failed.
+    alone: runs that are handed out alone, because they failed with others.
     """
 
     def __init__(self, folder: SweepFolder) -> None:
@@ -54,6 +54,6 @@ class Crews:
         if shape not in self._sizes:
             try:
                 self._sizes[shape] = crew_size(job.trial.experiment(job.seed))
-            except BackpropLabError:  # told by the run itself
+            except BackpropLabError:  # reported by the run itself
                 self._sizes[shape] = 1
         return self._sizes[shape]

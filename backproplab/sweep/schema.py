@@ -1,6 +1,6 @@
 """SweepFile: everything that a sweep file can say. Its fields are the YAML keys.
 
-This file knows the shape of each block; what needs two blocks, or the base, is told in space.py.
+This file knows the shape of each block; what needs two blocks, or the base, is checked in space.py.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def identity(value: Any) -> str:
 def _no_mapping(value: Any) -> Any:
     if isinstance(value, dict):
         key = next(iter(value), "key")
-        told = {
+        context = {
             "hint": f"paths have dots, as in model.{key}: […]; rows of zip are [{{{key}: 1}}, …]"
         }
-        raise PydanticCustomError("mapping", "must be a list of values, got a mapping", told)
+        raise PydanticCustomError("mapping", "must be a list of values, got a mapping", context)
     return value
 
 
@@ -43,8 +43,8 @@ def _distinct(values: list[Any]) -> list[Any]:
     seen: set[str] = set()
     for value in values:
         if (text := identity(value)) in seen:
-            told = {"value": cut(text), "hint": "keep one of them"}
-            raise PydanticCustomError("twice", "the value {value} is listed twice", told)
+            context = {"value": cut(text), "hint": "keep one of them"}
+            raise PydanticCustomError("twice", "the value {value} is listed twice", context)
         seen.add(text)
     return values
 
@@ -83,7 +83,7 @@ class Objective(Spec):
 
 
 def _objective(value: Any) -> Any:
-    """``val_accuracy`` stands for ``{name: val_accuracy}``."""
+    """``val_accuracy`` means ``{name: val_accuracy}``."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -181,7 +181,7 @@ class Parameter(Spec):
 class Pruner(Family):
     """Ends trials that do worse than others at the same epoch.
 
-    min_epochs: no trial is ended before it has so many.
+    min_epochs: a trial is ended after this number of epochs at the earliest.
     """
 
     min_epochs: Count = 1
@@ -195,7 +195,7 @@ class Median(Pruner, name="median"):
     """Ends a trial whose best value so far is worse than the median of the others' then.
 
     It looks after ``min_epochs``, and then after every tenth of the trial.
-    min_trials: so many trials are trained whole first.
+    min_trials: the number of trials that are trained whole first.
     """
 
     min_trials: Count = 5
@@ -205,7 +205,7 @@ class Median(Pruner, name="median"):
 
 
 class Halving(Pruner):
-    """Rungs at min_epochs · reduction_factor^k: of each, the best 1 / reduction_factor go on."""
+    """Rungs at min_epochs · reduction_factor^k: of each, the best 1 / reduction_factor continue."""
 
     reduction_factor: Factor = 3
 

@@ -39,10 +39,10 @@ NEEDS = {"qmc": "scipy", "cmaes": "cmaes"}
 class Searcher:
     """The trials of a search, one after the other: ``ask``, run it, ``tell`` its value.
 
-    What trial n proposes depends on search_seed and n; under tpe and cmaes also on which trials
-    had been told by then, their values, and which were waiting. A search that is opened again
-    begins at trial 0 and is to be asked and told the same once more: the trials in study.db are
-    given as they are there, and the first one that is not is what it would have been.
+    What trial n proposes depends on search_seed and n; under tpe and cmaes also on the values
+    given to ``tell`` so far, and on the trials without one. A search that is opened again begins
+    at trial 0: called again in the same order, it gives the trials of study.db as they are there,
+    and after them those that would have followed.
 
     minimizes: whether less is better. folder: where study.db is, or will be.
     epochs: of a whole trial.
@@ -94,9 +94,9 @@ class Searcher:
         """The finite value of a trial that was asked for; None if it was pruned, or has none.
 
         One that has none, because it diverged or failed, counts as the worst one so far: samplers
-        take no notice of failed trials, and cmaes none of pruned ones, and would propose the
-        learning rates that diverge again and again; tpe takes a pruned one for the better, the
-        longer it lived. Raises ValueError if the trial has been told before, or the value is NaN.
+        ignore failed trials, and cmaes ignores pruned ones, and would propose the learning rates
+        that diverge again and again; tpe takes a pruned one for the better, the longer it lived.
+        Raises ValueError if the trial has its value already, or the value is NaN.
         """
         from optuna.trial import TrialState
 
@@ -109,19 +109,19 @@ class Searcher:
 
     @property
     def _worst(self) -> float | None:
-        """The worst value told so far."""
+        """The worst value so far."""
         values = [trial.value for trial in self._trials if trial.value is not None]
         return (max if self.minimizes else min)(values, default=None)
 
     @property
     def learns(self) -> bool:
-        """Whether what it proposes depends on what it was told."""
+        """Whether what it proposes depends on the values of earlier trials."""
         return self.search.method in ("tpe", "cmaes")
 
     def prunes(self, number: int, epoch: int, value: float) -> bool:
-        """Whether the trial, with this finite value after so many epochs, shall end there.
+        """Whether the trial, with this finite value after ``epoch`` epochs, shall end there.
 
-        It depends on the values of the other trials that were told of by then.
+        It depends on the values that other trials have so far.
         """
         with _told_in_our_words(self._path):
             for study in self._studies(number):
@@ -131,7 +131,7 @@ class Searcher:
             return self._pruner.prune(self._study, self._trials[number])
 
     def known(self, number: int, epoch: int) -> float | None:
-        """By which value the trial was judged after so many epochs, before this was opened."""
+        """The value that this trial was judged by at ``epoch`` in an earlier session, if it was."""
         before = self._before[number : number + 1]
         return before[0].intermediate_values.get(epoch) if before else None
 

@@ -31,7 +31,7 @@ from backproplab.sweep.trials import Trial, with_seed
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
 EVENTS = "tfevents"
-FREE = ("lockstep", "max_trials")  # change no result: a sweep may go on with others
+FREE = ("lockstep", "max_trials")  # change no result: a sweep may continue with others
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Reached(NamedTuple):
 
 
 class SweepFolder:
-    """The session of one sweep; whoever writes to it holds its lock.
+    """The session of one sweep; the process that writes to it holds its lock.
 
     trials: the trials by number, with the names of their runs: what sweep.json tells others.
     """
@@ -108,7 +108,7 @@ class SweepFolder:
         return self._reached[run]
 
     def value(self, run: str) -> float | None:
-        """The sweep's metric in the run, as it stands; None if it has none that is finite."""
+        """The sweep's metric in the run so far; None if it has none that is finite."""
         metric, found = self.sweep.metric, read_run(self.path / run)
         if found.status not in (Status.COMPLETED, Status.PAUSED):
             return None

@@ -1,4 +1,4 @@
-"""Sources: which runs a sweep asks for, and which of them go on.
+"""Sources: which runs a sweep asks for, and which of them continue.
 
 A grid knows all of its trials; a search chooses them as it goes, and its pruner ends some early.
 This file must not know who runs them.
@@ -31,7 +31,7 @@ class Stage:
 class TrialSource(Protocol):
     """Where runs come from.
 
-    ordered: what it asks for depends on what it was told, so stages are settled in the order of
+    ordered: what it asks for depends on earlier results, so stages are settled in the order of
     asking. eager: it asks for as many as can be used; else for no more than are needed.
     """
 
@@ -70,7 +70,7 @@ class Grid:
 class Chosen:
     """The trials of a search.
 
-    A trial whose runs have all reached a rung is judged by their mean: it goes on, or is pruned.
+    A trial whose runs have all reached a rung is judged by their mean: it continues, or is pruned.
     A trial one of whose runs has diverged or failed has no mean, and is pruned there.
     """
 
@@ -98,7 +98,7 @@ class Chosen:
             self.searcher.tell(number, self._mean(number))
             return []
         known = self.searcher.known(number, until)
-        left = [job for job in stage.jobs if self._goes_on(job, until, known)]
+        left = [job for job in stage.jobs if self._paused_at(job, until, known)]
         mean = self._mean(number) if known is None else known
         if left and mean is not None and not self.searcher.prunes(number, until, mean):
             return [Stage(left, self._rung(left[0], until))]
@@ -112,14 +112,14 @@ class Chosen:
         rungs = self.pruner.rungs(job.trial.resolved.epochs) if self.pruner else ()
         return next((rung for rung in rungs if rung > epoch), None)
 
-    def _goes_on(self, job: Job, rung: int, known: float | None) -> bool:
-        """Whether the run stood at the rung, or stands there: it may be far beyond by now."""
+    def _paused_at(self, job: Job, rung: int, known: float | None) -> bool:
+        """Whether the run has paused at the rung, now or before: it may be far beyond by now."""
         epoch = self.folder.reached(job).epoch
         paused = self.folder.status(job) is Status.PAUSED
         return paused or epoch > rung or (epoch == rung and known is not None)
 
     def _mean(self, number: int) -> float | None:
-        """Of the metric over the trial's seeds, where they stand; None if one has none."""
+        """The mean of the metric over the trial's seeds so far; None if one has none."""
         values = [self.folder.value(name) for name in self.folder.trials[number]["runs"]]
         known = [value for value in values if value is not None]
         return fmean(known) if len(known) == len(values) else None

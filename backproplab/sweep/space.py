@@ -83,7 +83,7 @@ def read(
 ) -> Sweep:
     """The sweep in a sweep file or over a config, with command-line words put over it.
 
-    settings: options that stand for keys of the file, ``{"seeds": 5, "max_trials": 2000}``; None
+    settings: options that set keys of the file, ``{"seeds": 5, "max_trials": 2000}``; None
     is no option. yes: any number of trials is meant.
     Raises ConfigError with every problem at once, each with file, line and what is valid.
     """
@@ -119,8 +119,8 @@ def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
         problems = list(problems_of(error, sweep, SweepFile))
         sound = dict(sweep.tree)
         for fault in error.errors(include_url=False):
-            told = str(fault.get("ctx", {}).get("path", ""))
-            place: list[str | int] = [*fault["loc"], *filter(None, told.split("."))]
+            inside_path = str(fault.get("ctx", {}).get("path", ""))
+            place: list[str | int] = [*fault["loc"], *filter(None, inside_path.split("."))]
             if not place:
                 return None, problems
             key, *inside = place
@@ -249,7 +249,7 @@ def _trials(
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:
-    """The first of each place: a value that cannot be read is not told to be missing, too."""
+    """The first problem of each place: an unreadable value is not also reported as missing."""
     first: dict[str, Problem] = {}
     for problem in problems:
         first.setdefault(problem.where or problem.what, problem)

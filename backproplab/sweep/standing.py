@@ -1,4 +1,4 @@
-"""Standing: where a sweep stands, for whoever shows it."""
+"""Standing: how far a sweep is, for its display."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STOPPING = "stopping after the steps under way; Ctrl-C again stops at once"
 
 @dataclass
 class Standing:
-    """Where a sweep stands.
+    """How far a sweep is.
 
     total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
     done: ended runs by status, those that were there before included.

@@ -25,9 +25,7 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
 
 Values = dict[str, Any]
-Draft = tuple[
-    Values, Experiment, Document
-]  # a trial to be: what it sets, its config, where that stands
+Draft = tuple[Values, Experiment, Document]  # what a trial sets, its config, where it is written
 LONGEST = 80  # characters of a label: see files.is_plain_name
 
 
@@ -36,9 +34,9 @@ class Trial:
     """One point of the space.
 
     number: from 0. values: dotted path -> its value, as the sweep gives them.
-    key: equal for equal configs, whatever their name, seed, log and engine.
+    key: equal for equal configs, whether or not their name, seed, log and engine are equal.
     label: a folder's name, unique in the sweep, of the values that differ between trials.
-    document: where each value stands, for ``config.located``.
+    document: where each value is written, for ``config.located``.
     """
 
     number: int
@@ -55,7 +53,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialDocument(Document):
-    """A trial's tree; each part of it stands in the base or where the sweep says it.
+    """A trial's tree; each part of it comes from the base or from the sweep.
 
     sources: path in the trial -> (document, path there).
     """
@@ -88,7 +86,7 @@ def resolve(
 ) -> tuple[Experiment, Document]:
     """The experiment of the base with these values. Raises ConfigError with every problem.
 
-    origins: where in the sweep's document each value stands.
+    origins: where each value is in the sweep's document.
     """
     tree, problems = base.tree, []
     sources: dict[TreePath, tuple[Document, TreePath]] = {(): (base, ())}

@@ -62,12 +62,12 @@ def base_document(sweep: Document) -> Document | None:
     try:
         return read_yaml(path)
     except ConfigError as error:
-        told = [_at_base(problem, str(path), sweep) for problem in error.problems]
-        raise ConfigError(*told) from None
+        problems = [_at_base(problem, str(path), sweep) for problem in error.problems]
+        raise ConfigError(*problems) from None
 
 
 def _at_base(problem: Problem, path: str, sweep: Document) -> Problem:
-    """A fault of the whole file is told at the line that names it."""
+    """A fault of the whole file is reported at the line that names it."""
     if problem.where != path:
         return problem
     return Problem(sweep.where(("base",)), f"base: {path}: {problem.what}", problem.hint)

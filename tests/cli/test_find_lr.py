@@ -3,10 +3,10 @@
 import re
 
 import pytest
+from backproplab.train.figures import SIGNATURE
 
 from backproplab.config import load
 from backproplab.experiment import run
-from backproplab.train.figures import SIGNATURE
 
 CONFIG = """data: {name: digits, validation_split: 0.2}
 model: {hidden: [32]}
@@ -73,7 +73,7 @@ def test_a_file_that_is_not_ours_is_left_alone(backproplab, config, tmp_path):
     for words in ("", "--figure find-lr-c.svg", "--figure link.svg", "--figure folder.svg"):
         ended = backproplab(f"find-lr c.yaml {words}")
         assert (ended.code, ended.out) == (7, "")
-        assert "is no figure of ours; choose with --figure" in ended.err
+        assert "is no figure of ours — choose with --figure" in ended.err
     assert (tmp_path / "find-lr-c.svg").read_text() == "<svg>mine</svg>"
 
 

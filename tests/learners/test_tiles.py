@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from backproplab.config import Experiment
-from backproplab.data import Order, epoch_order
 from backproplab.experiment import build
-from backproplab.learners import Backprop, tile_length
-from backproplab.learners.backprop import TILE
+from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
+from backproplab.learners.backprop import TILE, BackpropSource, tile_length
 from backproplab.nn import Model
 from backproplab.nn.losses import SoftmaxCrossEntropy
 from backproplab.optim import Optimizer
 from backproplab.optim.schedules import Constant
 from backproplab.streams import stream
-from backproplab.train.loop import Split, Trainer
+from backproplab.task import Task
 from benchmarks.ours import network_of
 from benchmarks.workloads import WORKLOADS
 
@@ -39,7 +38,8 @@ def learner(layers, tile=None, engine="auto", dtype=np.float64):
     net = network(layers)
     parameters = net.parameters(dtype)
     net.initialize(parameters, stream(0, "init"))
-    return Backprop(net, SoftmaxCrossEntropy(), parameters, stream(0, "dropout"), engine, tile)
+    loss, chance = SoftmaxCrossEntropy(), stream(0, "dropout")
+    return BackpropSource(net, loss, parameters, chance, engine, tile)
 
 
 # --- the same gradient
@@ -76,13 +76,14 @@ def test_accumulating_four_batches_is_one_of_four_times_the_size(samples):
             "data": {"name": "circle", "samples": samples}, "dtype": "float64", "batch_size": size,
             "model": {"hidden": [6, 4], "activation": "tanh"}, "accumulate": accumulate,
         }))  # fmt: skip
-        updater = parts.updater(fills := parts.learner())
-        order, split = parts.order(), parts.split(parts.splits.train)
-        batches = [rows for _ in range(3) for rows in order.batches()]
-        for t, rows in enumerate(batches, start=1):
-            fills(split.inputs, split.encoded, rows)
-            updater(0.01, t)
-        weights.append((parts.parameters.flat, len(batches)))
+        descent, order = parts.descent(), parts.order()
+        for epoch in range(3):
+            span = Span(
+                epoch * order.batches, order.batches, order.upcoming(order.batches), order.length
+            )
+            assert descent.advance(span, {}, NoBrake()).done == order.batches
+            order.done(order.batches)
+        weights.append((descent.parameters.flat, 3 * order.batches))
     (large, updates), (small, as_many) = weights
     assert updates == as_many
     np.testing.assert_allclose(small, large, rtol=0, atol=1e-12)
@@ -126,8 +127,8 @@ def test_a_tile_of_a_wide_network_outweighs_its_weights():
 ], ids=str)  # fmt: skip
 def test_the_length_depends_on_the_network_alone(fields):
     base = {"data": {"name": "circle", "samples": 200}, "model": {"hidden": [16]}}
-    one, other = (build(Experiment.model_validate(e)).learner() for e in (base, base | fields))
-    assert one.tile == other.tile
+    one, other = (build(Experiment.model_validate(e)).descent() for e in (base, base | fields))
+    assert one.updates.source.tile == other.updates.source.tile
 
 
 @pytest.mark.parametrize(("rows", "tile"), [(37, 10), (11, 8), (20, 8), (23, 1), (60_000, 2473)])
@@ -170,10 +171,11 @@ def test_a_batch_of_60_000_makes_no_temporaries_of_60_000_rows(engine):
     net = Model(layers=[{"dense": {"units": 32, "activation": "relu"}}, {"dense": 10}]).network(
         (64,), 10
     )
-    trainer, rows = trainer_of(net, 60_000, 64, engine=engine)
+    descent = descent_of(net, 60_000, 64, engine=engine)
+    rows = np.arange(60_000)
     with Traced() as memory:
-        for _ in range(3):
-            trainer.step(rows)
+        for number in range(3):
+            step(descent, number, rows)
     assert memory.peak < 8e6  # a fifth of a step's; a tile's, and what its recording keeps
 
 
@@ -181,31 +183,32 @@ def test_memory_does_not_grow_with_the_number_of_tiles():
     """Of the benchmark's CNN, whose tiles are of 3 images and whose patches take 145 kB each."""
     peaks = []
     for images in (60, 180):
-        trainer, _ = trainer_of(network_of(WORKLOADS["CNN"]), images, 784)
+        descent = descent_of(network_of(WORKLOADS["CNN"]), images, 784)
+        fills, train = descent.updates.source, descent.material.train
         with Traced() as memory:
             for _ in range(4):
-                trainer.learner(trainer.train.inputs, trainer.train.encoded)
+                fills(train.inputs, train.encoded)
         peaks.append(memory.peak)
     assert peaks[1] < peaks[0] + 2e6  # the images' own: 120 of 3 kB
 
 
-def trainer_of(net, rows, units, optimizer="sgd", engine="auto"):
-    """A Trainer on random examples, and the order of an epoch in batch mode."""
+def descent_of(net, rows, units, optimizer="sgd", engine="auto"):
+    """Gradient descent on random examples."""
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((rows, units), np.float32), generator.integers(0, 10, rows)
-    parameters = net.parameters(np.float32)
-    net.initialize(parameters, stream(0, "init"))
-    trainer = Trainer(
-        Backprop(net, SoftmaxCrossEntropy(), parameters, stream(0, "dropout"), engine),
-        Optimizer.parse(optimizer),
-        Constant().begin(1e-3, 1),
-        Order("batch", rows, rows, generator),
-        Split(x, y, y),
-        None,
-        (),
-        1,
-    )
-    return trainer, epoch_order("batch", rows, generator)
+    keys = {
+        "optimizer": Optimizer.parse(optimizer), "learning_rate": 1e-3, "schedule": Constant(),
+        "clipping": None, "batch_size": None, "accumulate": 1,
+    }  # fmt: skip
+    task, splits = Task("classification", 10), {"train": Split(x, y, y)}
+    of = task, splits, net, SoftmaxCrossEntropy(), (), keys, 0, np.dtype(np.float32), 1, engine
+    return GradientDescent().begin(Material(*of))
+
+
+def step(descent, number, rows):
+    """One update, after these many others."""
+    span = Span(number, 1, rows, len(rows))
+    assert descent.advance(span, {}, NoBrake()).done == 1
 
 
 @pytest.mark.parametrize("name", "ABCD")
@@ -213,13 +216,14 @@ def test_a_step_that_is_replayed_allocates_no_array(name):
     """The dense workloads of the benchmark, a batch of D being 3000 rows instead of 60 000."""
     work = WORKLOADS[name]
     batch = min(work.batch, 3000)
-    trainer, order = trainer_of(network_of(work), batch, work.inputs, work.optimizer)
-    for _ in range(12):
-        trainer.step(order)
+    descent = descent_of(network_of(work), batch, work.inputs, work.optimizer)
+    rows = np.arange(batch)
+    for number in range(12):
+        step(descent, number, rows)
     peaks = []
-    for _ in range(3):  # the 13th to 15th; a recording comes with each power of two
+    for number in range(12, 15):  # the 13th to 15th; a recording comes with each power of two
         with Traced() as memory:
-            trainer.step(order)
+            step(descent, number, rows)
         peaks.append(memory.peak)
-    assert not trainer.learner.refusal
+    assert not descent.refusal
     assert min(peaks) < 8192 * (8 + 4) + 2000  # buffers of NumPy's loops: labels and floats

@@ -5,7 +5,7 @@ import pytest
 
 from backproplab import Tensor
 from backproplab.errors import ConfigError
-from backproplab.learners import Backprop
+from backproplab.learners.backprop import BackpropSource
 from backproplab.nn import Model
 from backproplab.nn.losses import SoftmaxCrossEntropy
 
@@ -85,13 +85,13 @@ def test_a_population_of_cnns_is_its_members():
     many = net.parameters(np.float64, (3,))
     net.initialize(many, np.random.default_rng(0))
     start = many.flat.copy()
-    together = Backprop(net, SoftmaxCrossEntropy(), many, np.random.default_rng(0))
+    together = BackpropSource(net, SoftmaxCrossEntropy(), many, np.random.default_rng(0))
     together(x, labels)
     losses = together.loss(x, labels)
     for p in range(3):
         one = net.parameters(np.float64)
         one.flat[...] = start[p]
-        alone = Backprop(net, SoftmaxCrossEntropy(), one, np.random.default_rng(0))
+        alone = BackpropSource(net, SoftmaxCrossEntropy(), one, np.random.default_rng(0))
         alone(x, labels)
         np.testing.assert_allclose(alone.loss(x, labels), losses[p], rtol=1e-12)
         np.testing.assert_allclose(alone.gradient.flat, together.gradient.flat[p], rtol=1e-9, atol=1e-13)  # fmt: skip
@@ -104,6 +104,6 @@ def test_at_tiny_weights_the_loss_is_that_of_guessing():
     parameters = net.parameters(np.float64)
     net.initialize(parameters, np.random.default_rng(0))
     rng = np.random.default_rng(1)
-    learner = Backprop(net, SoftmaxCrossEntropy(), parameters, rng)
+    learner = BackpropSource(net, SoftmaxCrossEntropy(), parameters, rng)
     loss = learner.loss(rng.standard_normal((50, 64)), rng.integers(0, 10, 50))
     assert loss == pytest.approx(np.log(10), abs=0.01)

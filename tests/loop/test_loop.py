@@ -1,4 +1,4 @@
-"""The trainer on real runs: the rate that is written down, clipping, threads, memory."""
+"""The loop on real runs: the rate that is written down, clipping, threads, memory."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_info
 
 from backproplab.config import Experiment, load
 from backproplab.experiment import run
+from backproplab.loop import Callback, Every
 from backproplab.optim import Schedule
 from backproplab.registry import families
-from backproplab.train.callbacks import Callback
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -29,22 +29,33 @@ def experiment(**fields):
 
 
 class Watch(Callback):
-    """Keeps what every update was made of, and the metrics of every epoch."""
+    """Keeps what every update was made of; ``epochs`` the metrics of every epoch."""
+
+    when = Every(1)
 
     def __init__(self):
-        self.weights, self.norms, self.metrics, self.threads = [], [], [], set()
+        self.weights, self.norms, self.threads, self.epochs = [], [], set(), Epochs()
 
-    def start(self, trainer):
-        self.weights.append(trainer.parameters.trainable.copy())
+    def start(self, lane):
+        self.weights.append(lane.learning.parameters.trainable.copy())
 
-    def step(self, trainer):
-        self.weights.append(trainer.parameters.trainable.copy())
-        self.norms.append(float(np.linalg.norm(trainer.gradient.flat)))
+    def look(self, lane):
+        self.weights.append(lane.learning.parameters.trainable.copy())
+        self.norms.append(float(np.linalg.norm(lane.learning.gradient.flat)))
         blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
         self.threads |= {pool["num_threads"] for pool in blas}
 
-    def epoch(self, trainer):
-        self.metrics.append(dict(trainer.state.metrics))
+    @property
+    def metrics(self):
+        return self.epochs.metrics
+
+
+class Epochs(Callback):
+    def __init__(self):
+        self.metrics = []
+
+    def look(self, lane):
+        self.metrics.append(dict(lane.progress.metrics))
 
 
 def written_rates(folder):
@@ -74,16 +85,16 @@ def described(name):
 
 
 @pytest.mark.parametrize("name", families()["schedule"])
-def test_the_rate_of_the_next_update_is_written_each_epoch(tmp_path, name):
+def test_the_rate_of_the_last_update_is_written_each_epoch(tmp_path, name):
     e = experiment(schedule=described(name), learning_rate=0.05, optimizer="sgd")
     watch = Watch()
-    run(e, tmp_path, [watch])
+    run(e, tmp_path / "run", [watch, watch.epochs])
     rate = Schedule.parse(described(name)).begin(0.05, 20)
     expected = []
     for epoch, metrics in enumerate(watch.metrics, start=1):
+        expected.append(rate(4 * epoch - 1))
         rate.epoch(metrics)
-        expected.append(rate(4 * epoch))
-    np.testing.assert_allclose(written_rates(tmp_path), expected, rtol=1e-6)
+    np.testing.assert_allclose(written_rates(tmp_path / "run"), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", families()["schedule"])
@@ -91,7 +102,7 @@ def test_every_update_is_made_with_the_rate_of_its_step(tmp_path, name):
     """Of sgd: |Δθ| = rate · |g|; the warm-up's first update moves nothing."""
     e = experiment(schedule=described(name), learning_rate=0.05, optimizer="sgd", dtype="float64")
     watch = Watch()
-    run(e, tmp_path, [watch])
+    run(e, tmp_path / "run", [watch, watch.epochs])
     rate = Schedule.parse(described(name)).begin(0.05, 20)
     rates = []
     for step in range(20):
@@ -108,15 +119,15 @@ def test_a_plateau_of_a_real_run_lowers_the_rate(tmp_path):
     schedule = {"name": "reduce_on_plateau", "monitor": "val_loss", "patience": 2, "factor": 0.5, "min_delta": 0.05}  # fmt: skip
     e = experiment(schedule=schedule, epochs=60, learning_rate=0.5, optimizer="sgd")
     watch = Watch()
-    run(e, tmp_path, [watch])
+    run(e, tmp_path / "run", [watch, watch.epochs])
     best, wait, rate, expected = np.inf, 0, 0.5, []
     for metrics in watch.metrics:  # Keras' rule, without its cooldown
         value = metrics["val_loss"]
+        expected.append(rate)  # of the epoch's updates; what follows holds for the next one's
         best, wait = (value, 0) if value < best - 0.05 else (best, wait + 1)
         if wait >= 2:
             rate, wait = rate * 0.5, 0
-        expected.append(rate)
-    np.testing.assert_allclose(written_rates(tmp_path), expected, rtol=1e-6)
+    np.testing.assert_allclose(written_rates(tmp_path / "run"), expected, rtol=1e-6)
     assert 3 <= len(set(expected)) < 30
 
 
@@ -158,8 +169,8 @@ WIDE = {"hidden": [512, 512]}  # 128 rows: 67 million operations in the larger p
 def test_the_threads_chosen_stand_in_the_config_and_are_used(tmp_path, model, several):
     cores = len(os.sched_getaffinity(0))
     e, watch = experiment(model=model, batch_mode="batch", epochs=1), Watch()
-    run(e, tmp_path, [watch])
-    saved = yaml.safe_load((tmp_path / "config.yaml").read_text())["threads"]
+    run(e, tmp_path / "run", [watch, watch.epochs])
+    saved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["threads"]
     assert e.threads == "auto"
     assert saved in range(1, cores + 1 if several else 2)  # as many as are free
     assert watch.threads == {saved}
@@ -172,13 +183,14 @@ def test_threads_are_given_back_after_the_run(tmp_path):
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="this machine has one core")
-def test_two_threads_give_the_same_bits_each_time(tmp_path):
+def test_two_threads_give_the_same_bits_each_time(tmp_path, saved):
     e, watch = experiment(model=WIDE, batch_size=128, threads=2, epochs=3), Watch()
     run(e, tmp_path / "one", [watch])
-    run(load(tmp_path / "one" / "config.yaml"), tmp_path / "two")
+    run(load(tmp_path / "one" / "config.yaml"), tmp_path / "two", [Watch()])
     assert watch.threads == {2}
     assert record(tmp_path / "one") == record(tmp_path / "two")
-    for name in ("config.yaml", "metrics.csv", "checkpoints/last.safetensors"):
+    assert saved(tmp_path / "one") == saved(tmp_path / "two")
+    for name in ("config.yaml", "metrics.csv"):
         one, two = (tmp_path / run_name / name for run_name in ("one", "two"))
         assert one.read_bytes() == two.read_bytes()
 

@@ -3,19 +3,21 @@
 import subprocess
 import sys
 from itertools import repeat
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from backproplab.errors import DivergedError
-from backproplab.train.figures import FORMS, SIGNATURE, range_figure
-from backproplab.train.range_test import BLOW_UP, SMOOTHING, RangeTest, range_test
+from backproplab.learners.backprop import BackpropSource
+from backproplab.learners.range_test import BLOW_UP, SMOOTHING, RangeTest, range_test
+from backproplab.report.range_figure import FORMS, SIGNATURE, range_figure
 
 NOTHING = repeat((np.zeros(0), np.zeros(0)))
 
 
-class Quadratic:
+class Quadratic(BackpropSource):
     """½ k θ² from θ = 1: gradient descent shrinks it for rates below 2 / k and grows it above."""
 
     def __init__(self, k, start=1.0):
@@ -24,8 +26,9 @@ class Quadratic:
     def loss(self, inputs, targets):
         return 0.5 * self.k * self.theta**2
 
-    def __call__(self, inputs, targets, rows=None):
+    def __call__(self, inputs, targets, rows=None, brake=None):
         self.gradient = self.k * self.theta
+        return True
 
     def descend(self, rate, t):
         self.updates.append((t, rate))
@@ -33,7 +36,8 @@ class Quadratic:
 
 
 def curve_of(learner, *limits):
-    return range_test(learner, learner.descend, NOTHING, *limits)
+    updates = SimpleNamespace(source=learner, updater=learner.descend)
+    return range_test(SimpleNamespace(updates=updates), NOTHING, *limits)
 
 
 def bowl(f):
@@ -137,5 +141,5 @@ def test_a_figure_can_be_drawn_of_a_curve_without_a_suggestion():
 
 
 def test_matplotlib_is_loaded_when_a_figure_is_drawn():
-    program = "import sys, backproplab.train.figures; sys.exit('matplotlib' in sys.modules)"
+    program = "import sys, backproplab.report.range_figure; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from backproplab.train import checkpoint
+from backproplab.train.checkpoint import Checkpoint, load, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -22,8 +24,6 @@ from safetensors import safe_open
 
 from backproplab.errors import MachineError, RunError
 from backproplab.streams import stream
-from backproplab.train import checkpoint
-from backproplab.train.checkpoint import Checkpoint, load, save
 
 SMALL = Checkpoint(
     {"dense_1/kernel": np.array([[1.5, -2]], np.float32), "slot/count": np.array(7)},

@@ -1,14 +1,17 @@
 """EarlyStopping is Keras', row by row: the table of anchors/learners.md 8.3, from Keras 3's source
 and traces of keras.callbacks.EarlyStopping."""
 
-from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from backproplab.errors import ConfigError
-from backproplab.train.callbacks import Best, EarlyStopping, Patience, goal_of
-from backproplab.train.state import RunState
+from backproplab.files import MemoryFolder
+from backproplab.journal import Journal
+from backproplab.learners import Learning
+from backproplab.loop import Best, EarlyStopping, Lane, Length, Patience
+from backproplab.measures import monitored
 
 NAN = float("nan")
 FIRST = [10, 9, 8, 9, 8.9, 8.8, 8.7, 8.6, 8.5]
@@ -34,45 +37,50 @@ ROWS = [
 ]
 
 
+class Counter(Learning):
+    """One weight, to which the test gives the epoch's number."""
+
+    weights: ClassVar = {"epoch": np.zeros(1)}
+
+
 def watch(values, settings, goal="min", monitor="val_loss"):
     """Feed the values, one an epoch; the weights are the epoch's number."""
     stopping = EarlyStopping(restore_best_weights=True, monitor=monitor, **settings)
     best = Best(monitor, goal, stopping.min_delta, stopping.start_from_epoch)
     patience = Patience(stopping, best)
-    trainer = SimpleNamespace(
-        state=RunState(), parameters=SimpleNamespace(flat=np.zeros(1)), restored_epoch=0
-    )
+    learning = Counter()
+    journal = Journal(MemoryFolder(), [], ["train"], {})
+    lane = Lane(learning, None, [best, patience], journal, Length(len(values), 1))
     for epoch, value in enumerate(values):
-        trainer.parameters.flat[...] = epoch
-        trainer.state.epoch, trainer.state.metrics = epoch + 1, {"loss": 1.0, monitor: value}
-        best.epoch(trainer)
-        patience.epoch(trainer)
-        if trainer.state.stop_reason:
+        learning.weights["epoch"][...] = epoch
+        lane.progress.epoch, lane.progress.metrics = epoch + 1, {"loss": 1.0, monitor: value}
+        best.look(lane)
+        patience.look(lane)
+        if lane.ended:
             break
-    trainer.state.status = "completed"
-    patience.finish(trainer)
-    return trainer, patience
+    best.put_back(lane)
+    return lane, best, patience
 
 
 @pytest.mark.parametrize(("losses", "settings", "epochs", "stopped", "restored"), ROWS)
 def test_the_table(losses, settings, epochs, stopped, restored):
-    trainer, patience = watch(losses, settings)
-    assert trainer.state.epoch == epochs
+    lane, best, patience = watch(losses, settings)
+    assert lane.progress.epoch == epochs
     assert patience.stopped_epoch == stopped
-    assert (trainer.state.stop_reason == "patience_exhausted") == (stopped > 0)
+    assert (lane.progress.stop_reason == "patience_exhausted") == (stopped > 0)
     if restored is not None:
-        assert trainer.parameters.flat == restored
-        assert trainer.restored_epoch == restored + 1
+        assert lane.learning.weights["epoch"] == restored
+        assert best.row["epoch"] == restored + 1
 
 
 def test_a_metric_that_should_rise():
-    trainer, _ = watch([0.5, 0.6, 0.7, 0.65, 0.66], {"patience": 2}, "max", "val_accuracy")
-    assert trainer.parameters.flat == 2
-    assert trainer.state.metrics["val_accuracy"] == 0.7  # the row of the weights that are kept
+    lane, best, _ = watch([0.5, 0.6, 0.7, 0.65, 0.66], {"patience": 2}, "max", "val_accuracy")
+    assert lane.learning.weights["epoch"] == 2
+    assert best.row["val_accuracy"] == 0.7  # the row of the weights that are kept
 
 
 def test_what_is_not_measured_cannot_be_monitored():
     with pytest.raises(
         ConfigError, match=r"'val_los' is not measured; one of .*did you mean 'val_loss'"
     ):
-        goal_of("val_los", {"loss": "min", "val_loss": "min"})
+        monitored("val_los", ["loss", "val_loss"], "early_stopping")

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from backproplab.train.distributions import distribution, distributions
+from backproplab.train.tensorboard import EventWriter, histogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backproplab.errors import MachineError
-from backproplab.train.distributions import distribution, distributions
-from backproplab.train.tensorboard import EventWriter, histogram
 
 
 def read(path: Path) -> EventAccumulator:
