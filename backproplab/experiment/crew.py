@@ -93,10 +93,12 @@ def train_slice(
             for lane in _trained(experiments[0], list(numbers), pace):
                 number = numbers[lane]
                 ends[number] = _concluded(courses.pop(number))
-        except Exception as error:
+        except BaseException as error:
             for number, course in courses.items():
                 course.fail(error)
                 ends[number] = error
+            if not isinstance(error, Exception):
+                raise
     return [ends[number] for number in range(len(experiments))]
 
 

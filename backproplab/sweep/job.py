@@ -71,13 +71,13 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[
         experiments = [work.experiment for work in works]
         ends = train_slice(experiments, folders, [work.until for work in works], pace)
     except BaseException as error:
-        return [Outcome(Status.FAILED, {}, _message(error))] * len(works)
+        return [_outcome(*run, error) for run in zip(works, folders, strict=True)]
     return list(map(_outcome, works, folders, ends))
 
 
-def _outcome(work: Work, folder: MemoryFolder, end: Result | Exception) -> Outcome:
+def _outcome(work: Work, folder: MemoryFolder, end: Result | BaseException) -> Outcome:
     files = {n: content for n, content in folder.files.items() if work.files.get(n) != b""}
-    if isinstance(end, Exception):
+    if isinstance(end, BaseException):
         return Outcome(Status.FAILED, files, _message(end))
     return Outcome(end.status, files, "")
 
