@@ -42,7 +42,7 @@ class Outcome:
     """What came of a run, or of a slice of it.
 
     status: as in run.json; ``failed`` also where there was no run to speak of.
-    files: those that there are now, except the empty ones that were given.
+    files: those that there are now, except given ones that are still empty.
     error: one line why it failed, else empty.
     """
 
@@ -76,7 +76,7 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[
 
 
 def _outcome(work: Work, folder: MemoryFolder, end: Result | BaseException) -> Outcome:
-    files = {n: content for n, content in folder.files.items() if work.files.get(n) != b""}
+    files = {n: content for n, content in folder.files.items() if content or n not in work.files}
     if isinstance(end, BaseException):
         return Outcome(Status.FAILED, files, _message(end))
     return Outcome(end.status, files, "")
