@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
-from backproplab.errors import RunError
+from backproplab.errors import DamageError, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
@@ -105,7 +105,8 @@ class Course:
 
         name: the checkpoint's file.  inexact: continue although this process rounds differently.
         whole: the logs are here; a slice has its older event files elsewhere.
-        Raises RunError for changed data, a changed config, another run's or a damaged checkpoint.
+        Raises RunError for changed data, a changed config, or another run's checkpoint, DamageError
+        for a damaged one.
         """
         checkpoint = self.journal.read(name)
         if checkpoint is None:
@@ -124,7 +125,7 @@ class Course:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
         if whole:
-            self.journal.reopen(checkpoint.state["logs"], append=not differs)
+            self.journal.reopen(checkpoint.state["logs"], append=not differs, name=name)
         else:
             self.journal.extend(checkpoint.state["logs"])
 
@@ -154,7 +155,7 @@ class Course:
     def _check(self, checkpoint: Checkpoint, inexact: bool) -> None:
         known, now = checkpoint.state["identity"], self._identity
         if known["run"] != now["run"]:
-            raise RunError(f"{self.folder}: the checkpoint is of another run")
+            raise DamageError(f"{self.folder}: the checkpoint is of another run")
         if known["config"] != now["config"]:
             raise RunError(
                 f"{self.folder}: the config has changed since the checkpoint was written"
