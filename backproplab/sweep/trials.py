@@ -69,6 +69,8 @@ class TrialDocument(Document):
         return document.spot(there, key)
 
     def _source(self, path: TreePath, key: bool) -> tuple[Document, TreePath]:
+        if inside := [p for p in self.sources if p[: len(path)] == path and path]:
+            path = inside[0]  # of a section: the first key of it that the sweep sets
         end = next(end for end in range(len(path), -1, -1) if path[:end] in self.sources)
         document, there = self.sources[path[:end]]
         if key and 0 < end == len(path):  # the place of the key, not of one of its values
