@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
+from backproplab.config.cursor import Cursor, is_family
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath, dotted, shown
@@ -94,7 +95,11 @@ def resolve(
     sources: dict[TreePath, tuple[Document, TreePath]] = {(): (base, ())}
     for path in sorted(values, key=lambda path: path.count(".")):  # a parent before its inside
         sources[steps(path)] = sweep, origins[path]
+        outer = _swept_around(path, values)
         try:
+            if outer and values[outer] is None:
+                hint = _branch(sweep, path, outer, "…")
+                raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
             tree = put(tree, steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
@@ -103,10 +108,50 @@ def resolve(
     try:
         experiment = Experiment.model_validate(tree)
     except ValidationError as error:
-        problems += problems_of(error, document, Experiment)
+        unfit = _of_other_members(error, document, values)
+        for problem in problems_of(error, document, Experiment):
+            if problem.where in unfit:
+                path, outer, name, owner = unfit[problem.where]
+                what = f"{problem.what} with {outer}: {name}"
+                problem = Problem(problem.where, what, _branch(sweep, path, outer, owner))
+            problems.append(problem)
     if problems:
         raise ConfigError(*problems)
     return experiment, document
+
+
+def _swept_around(path: str, values: Values) -> str:
+    """``optimizer`` for ``optimizer.beta_1`` where both are swept; else empty."""
+    return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
+
+
+def _of_other_members(
+    error: ValidationError, document: Document, values: Values
+) -> dict[str, tuple[str, str, str, str]]:
+    """Where a swept key is that this trial's member of a family lacks and another one has.
+
+    With its path, the path of the member, which is swept too, the member, and one with the key.
+    """
+    root = Cursor((), document.tree, Experiment)
+    found = {}
+    for fault in error.errors(include_url=False):
+        *above, key = fault["loc"] or [""]
+        cursor = root.follow(above)
+        family, path = cursor.annotation, dotted(cursor.member().below(key))
+        outer = _swept_around(path, values)
+        if fault["type"] == "extra_forbidden" and outer and is_family(family):
+            owners = [n for n, m in family.members.items() if key in m.model_fields]
+            if owners:
+                name = family.split(cursor.node)[0]
+                found[document.where(steps(path), key=True)] = path, outer, name, owners[0]
+    return found
+
+
+def _branch(sweep: Document, path: str, outer: str, owner: str) -> str:
+    """What to do about a key that only some of the swept values have."""
+    if sweep.tree.get("method", "grid") != "grid":
+        return f"a search has no branches: sweep each {outer} on its own, or write a grid"
+    return f"put it in a branch, branches: [{{{outer}: {owner}, grid: {{{path}: […]}}}}, …]"
 
 
 def put(node: Any, path: TreePath, value: Any) -> Any:
