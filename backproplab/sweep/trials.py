@@ -108,13 +108,9 @@ def resolve(
     try:
         experiment = Experiment.model_validate(tree)
     except ValidationError as error:
-        unfit = _of_other_members(error, document, values)
-        for problem in problems_of(error, document, Experiment):
-            if problem.where in unfit:
-                path, outer, name, owner = unfit[problem.where]
-                what = f"{problem.what} with {outer}: {name}"
-                problem = Problem(problem.where, what, _branch(sweep, path, outer, owner))
-            problems.append(problem)
+        unfit = _of_other_members(error, document, sweep, values)
+        found = problems_of(error, document, Experiment)
+        problems += [unfit.get(problem.where, problem) for problem in found]
     if problems:
         raise ConfigError(*problems)
     return experiment, document
@@ -126,12 +122,10 @@ def _swept_around(path: str, values: Values) -> str:
 
 
 def _of_other_members(
-    error: ValidationError, document: Document, values: Values
-) -> dict[str, tuple[str, str, str, str]]:
-    """Where a swept key is that this trial's member of a family lacks and another one has.
-
-    With its path, the path of the member, which is swept too, the member, and one with the key.
-    """
+    error: ValidationError, document: Document, sweep: Document, values: Values
+) -> dict[str, Problem]:
+    """By its place, each swept key that this trial's member of a family lacks and another one has,
+    where the member is swept, too."""
     root = Cursor((), document.tree, Experiment)
     found = {}
     for fault in error.errors(include_url=False):
@@ -142,8 +136,9 @@ def _of_other_members(
         if fault["type"] == "extra_forbidden" and outer and is_family(family):
             owners = [n for n, m in family.members.items() if key in m.model_fields]
             if owners:
-                name = family.split(cursor.node)[0]
-                found[document.where(steps(path), key=True)] = path, outer, name, owners[0]
+                where = document.where(steps(path), key=True)
+                what = f"{path}: unknown key '{key}' with {outer}: {family.split(cursor.node)[0]}"
+                found[where] = Problem(where, what, _branch(sweep, path, outer, owners[0]))
     return found
 
 
