@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
+<<<<<<< .merge_file_VzJ4ga
+from backproplab.errors import MachineError, RunError
+=======
 from backproplab.errors import DamageError, RunError
+>>>>>>> .merge_file_K7gmmW
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
 from backproplab.journal import LAST, Checkpoint, Journal
-from backproplab.learners import NoBrake, fingerprint
-from backproplab.loop import Best, Callback, Lane, Patience, Progress
+from backproplab.learners import fingerprint
+from backproplab.loop import Best, Callback, Lane, Pace, Patience, Progress
 from backproplab.loop.early_stopping import EXHAUSTED
 from backproplab.measures import Row, monitored, prefixed
 from backproplab.runs.run_folder import RunFolder
@@ -89,7 +94,11 @@ class Course:
         self.record["configs"] = [_digest(self.config)]
         self.journal.identity = self._identity
         self.folder.begin(self.config, self.record)
-        self.journal.open()
+        try:
+            self.journal.open()
+        except BaseException as error:
+            self.fail(error)
+            raise
 
     def again(self, record: dict[str, Any]) -> None:
         """Begin once more: the run was killed before its first checkpoint."""
@@ -180,8 +189,11 @@ class Course:
         if record["hashes"]["data"] != self.parts.splits.fingerprint:
             raise RunError(f"{self.folder}: {DATA_CHANGED}")
 
-    def conclude(self) -> Result:
-        """After training: the best weights back, the test split, the last record."""
+    def conclude(self, pace: Pace) -> Result:
+        """After training: the best weights back, the test split, the last record.
+
+        A signal in the test split interrupts the run; continued, it has only that left to do.
+        """
         lane, parts = self.lane, self.parts
         if lane.progress.status is Status.COMPLETED:
             stopping = parts.experiment.early_stopping
@@ -189,29 +201,44 @@ class Course:
                 self.best.put_back(lane)
                 lane.progress.metrics = {k: x for k, x in self.best.row.items() if k != "epoch"}
                 self.restored_epoch = int(self.best.row["epoch"])
-            self._test()
+            self._test(pace)
+        lane.signal = pace.stop.number
         return self._end()
 
-    def fail(self) -> Result:
-        """Training was ended by an error or a second signal: the last commit stands."""
-        return self._end()
+    def fail(self, error: BaseException) -> None:
+        """An error or a second signal has ended the run: its last commit stands.
 
-    def _test(self) -> None:
+        That the record cannot be written either is not raised: the first error is.
+        """
+        self.lane.give_up(error)
+        with suppress(MachineError):
+            self._end()
+
+    def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""
         lane = self.lane
         if self.parts.splits.test is None:
             return
-        (row,) = lane.learning.measure("test", NoBrake()) or [{}]
+        rows = lane.learning.measure("test", pace)
+        if rows is None:
+            lane.progress.status, lane.progress.stop_reason = Status.INTERRUPTED, "signal"
+            return
+        (row,) = rows
         lane.progress.metrics |= prefixed("test", row)
         epoch = self.restored_epoch or lane.progress.epoch
         self.journal.row(epoch, lane.progress.step, "test", row)
         self.journal.sync()
 
     def _end(self) -> Result:
-        lane, files = self.lane, self.folder.files
         self.journal.close()
-        ended = records.outcome(lane, self.best.row, self.restored_epoch)
+        ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
         self.folder.write_record(self.record | ended | {"hashes": self._hashes()})
+        return self.result
+
+    @property
+    def result(self) -> Result:
+        """How the run has ended."""
+        lane, files = self.lane, self.folder.files
         folder = files.path if isinstance(files, DiskFolder) else Path(files.where())
         return Result(
             folder,
