@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
-<<<<<<< .merge_file_VzJ4ga
-from backproplab.errors import MachineError, RunError
-=======
-from backproplab.errors import DamageError, RunError
->>>>>>> .merge_file_K7gmmW
+from backproplab.errors import DamageError, MachineError, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
