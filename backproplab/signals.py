@@ -69,8 +69,11 @@ Handler = Callable[[int, FrameType | None], Any]
 def listening(receive: Callable[[int], object]) -> Iterator[None]:
     """Within, ``receive(number)`` is called for a signal. What is ignored, as by nohup, stays so.
 
-    Only the main thread of a process can listen; in another one this does nothing.
+    Only the main thread of a process can listen; in another one this does nothing. Raises StopNow
+    if ``leave`` has met a signal before and the process has not ended.
     """
+    if LEFT:  # where Python swallows exceptions, as in the callback of a weak reference
+        raise StopNow(LEFT[0])
     if threading.current_thread() is not threading.main_thread():
         yield
         return
