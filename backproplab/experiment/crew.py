@@ -96,7 +96,8 @@ def train_slice(
         except BaseException as error:
             for number, course in courses.items():
                 course.fail(error)
-                ends[number] = error
+                if isinstance(error, Exception):
+                    ends[number] = error
             if not isinstance(error, Exception):
                 raise
     return [ends[number] for number in range(len(experiments))]
