@@ -30,9 +30,16 @@ STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
 
 
+class Output(Console):
+    """Standard output; that its reader is gone is an error like any other, not exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output; not squeezed to 80 columns where there is no terminal."""
-    return Console(
+    return Output(
         highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
     )
 
