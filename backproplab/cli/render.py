@@ -144,6 +144,8 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out = console()
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
+    if run.message:
+        out.print(Text(f"  {run.message}"))
     spent = f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s"
     out.print(Text(f"  {spent}, started {run.started}"))
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
