@@ -15,7 +15,8 @@ This file knows pydantic and no mathematics.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -26,6 +27,19 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+@dataclass(frozen=True)
+class Lasts:
+    """Marks a field that is a length of a run: it has an effect only in a run that is long enough.
+
+    unit: ``steps``, ``epochs``, or ``batches`` of an epoch.  more: how many the run must have
+    beyond the value.  lost: what never happens in a shorter run.
+    """
+
+    unit: Literal["steps", "epochs", "batches"]
+    more: int
+    lost: str
 
 
 class Spec(BaseModel):
