@@ -60,7 +60,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
 
 
 def _method(e: Experiment) -> str:
-    """``adam, learning rate 0.001 (warm-up of 100 updates, cosine)``; another learner by its name."""
+    """``adam, learning rate 0.1 (warm-up of 9 updates, cosine)``; another learner by its name."""
     if "optimizer" not in e.learner.uses:
         return e.learner.name
     warmup, name = e.schedule.warmup_steps, e.schedule.name
@@ -162,7 +162,7 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
 
 def _short(column: str, value: str) -> str:
     try:
-        return value if column in POSITION else text.number(float(value))
+        return value if column in POSITION else text.measured(column, float(value))
     except ValueError:
         return printable(value)
 

@@ -6,14 +6,17 @@ are made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 
-from backproplab.config import Experiment
+from backproplab.config import Experiment, located
 from backproplab.config.cursor import Cursor
 from backproplab.config.yaml_source import Document
-from backproplab.errors import BackpropLabError, Problem, did_you_mean
-from backproplab.experiment.limits import measured
+from backproplab.data import load
+from backproplab.errors import BackpropLabError, ConfigError, DataError, Problem, did_you_mean
+from backproplab.experiment.cautions import cautions
+from backproplab.experiment.limits import UNDEFINED, measured, undefined_measures
 from backproplab.experiment.parts import build
 from backproplab.measures import LOSS, MEASURES, SPLITS, goal_of, named, parsed
 from backproplab.sweep.blocks import amount
@@ -77,11 +80,58 @@ def _measured(drafts: list[Draft], name: str) -> list[str]:
 def pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
     """A pruner that would never look at a trial."""
     longest = max((draft[1].epochs for draft in drafts), default=None)
-    if file.pruner is None or longest is None or file.pruner.rungs(longest):
+    if file.pruner is None or longest is None:
+        return []
+    first = getattr(file.pruner, "min_trials", 0)
+    if file.num_trials and first >= file.num_trials:
+        what = f"pruner.min_trials: {first} are trained whole first, num_trials is "
+        hint = "lower min_trials, or raise num_trials"
+        return [Problem(sweep.where(("pruner",)), f"{what}{file.num_trials}", hint)]
+    if file.pruner.rungs(longest):
         return []
     what = f"pruner: it looks after {counted(file.pruner.min_epochs, 'epoch')} first"
     rest = f", and no trial has more than {longest}"
     return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
+
+
+def build_all(drafts: Sequence[Draft]) -> tuple[list[Problem], list[str], list[str]]:
+    """Every trial built as training would build it, with data that are loaded once.
+
+    (problems of configs, problems of data files, one caution of each kind).
+    """
+    data = cache(load)
+    problems: dict[Problem, None] = {}
+    faults: dict[str, None] = {}
+    found: dict[str, list[Problem]] = {}
+    for _, experiment, document in drafts:
+        try:
+            parts = build(experiment, data)
+            noted = located(ConfigError(*cautions(parts)), document).problems
+        except ConfigError as error:
+            problems |= dict.fromkeys(located(error, document).problems)
+        except DataError as error:
+            faults[str(error)] = None
+        else:
+            for caution in noted:
+                found.setdefault(caution.what.partition(":")[0], []).append(caution)
+    return list(problems), list(faults), [_of_trials(same, len(drafts)) for same in found.values()]
+
+
+def _of_trials(same: Sequence[Problem], trials: int) -> str:
+    """The first of some cautions, with the number of trials that it is about."""
+    return f"{same[0]}" + (f" ({len(same)} of {counted(trials, 'trial')})" if trials > 1 else "")
+
+
+def undefined_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
+    """A metric that is undefined on some trial's data."""
+    data, where = cache(load), sweep.where(("metric", "name"))
+    for _, experiment, _ in {repr(draft[1].data): draft for draft in drafts}.values():
+        with suppress(BackpropLabError):
+            parts = build(experiment, data)
+            if why := undefined_measures(parts.metrics, parts.splits).get(file.metric.name):
+                what = f"metric: '{file.metric.name}' is undefined: {why} to measure it on"
+                return [Problem(where, what, UNDEFINED)]
+    return []
 
 
 def not_whole(

@@ -17,9 +17,16 @@ from backproplab.config import Experiment
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.sweep.blocks import Origins, block_problems, points
-from backproplab.sweep.checks import limit_problems, metric_problems, not_whole, pruner_problems
+from backproplab.sweep.checks import (
+    build_all,
+    limit_problems,
+    metric_problems,
+    not_whole,
+    pruner_problems,
+    undefined_problems,
+)
 from backproplab.sweep.schema import Objective, Parameter, Search, SweepFile
 from backproplab.sweep.trials import (
     Draft,
@@ -48,6 +55,7 @@ class Sweep:
     """Every trial of a grid, or the search that will choose them.
 
     duplicates: a note for each trial that is the same as an earlier one and was left out.
+    cautions: what can be run, but not as the configs suggest, once for each kind.
     tree: the whole sweep, base and command line included: written to a file (JSON is YAML), it
         is the same sweep again. texts: what the files held, by their names.
     """
@@ -63,6 +71,7 @@ class Sweep:
     texts: Mapping[str, str] = field(repr=False)
     base: Document = field(repr=False, compare=False)
     document: Document = field(repr=False, compare=False)
+    cautions: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def trial(self, number: int, values: Values) -> Trial:
         """The trial of a search with the values that it chose, by path.
@@ -106,9 +115,15 @@ def read(
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
+    of_builds, of_data, cautions = build_all(trials)
+    problems += of_builds
+    if not problems:
+        problems += undefined_problems(file, sweep, trials)
     if problems:
-        raise ConfigError(*_once(problems))
-    return _sweep(file, seeds, trials, sweep, base)
+        raise ConfigError(*_once([*problems, *map(Problem.plain, of_data)]))
+    if of_data:
+        raise DataError("\n".join(of_data))
+    return _sweep(file, seeds, trials, sweep, base, tuple(cautions))
 
 
 def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
@@ -195,7 +210,12 @@ def _seeds(file: SweepFile, base: Document) -> tuple[int, ...]:
 
 
 def _sweep(
-    file: SweepFile, seeds: tuple[int, ...], drafts: list[Draft], sweep: Document, base: Document
+    file: SweepFile,
+    seeds: tuple[int, ...],
+    drafts: list[Draft],
+    sweep: Document,
+    base: Document,
+    cautions: tuple[str, ...],
 ) -> Sweep:
     name = file.name or re.sub(r"\.{2,}", ".", _slug(Path(sweep.name).stem))[:80] or "sweep"
     search = None
@@ -219,6 +239,7 @@ def _sweep(
         texts,
         base,
         document=sweep,
+        cautions=cautions,
     )
 
 
