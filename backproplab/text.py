@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from shlex import join
 
 
 def number(value: float) -> str:
@@ -26,3 +28,8 @@ def counted(amount: int, word: str) -> str:
     """``1 epoch``, ``2,700 epochs``, ``2 batches``."""
     plural = "es" if word.endswith("ch") and word != "epoch" else "s"
     return f"{amount:,} {word}{'' if amount == 1 else plural}"
+
+
+def typed(*words: str | Path) -> str:
+    """A command to type in any folder: paths are absolute, and words are quoted where needed."""
+    return join([str(word.absolute()) if isinstance(word, Path) else word for word in words])

@@ -143,12 +143,10 @@ class Experiment(Spec):
     batch_size: Count | None = None
     accumulate: Annotated[Count, Lasts("batches", 0, "an update takes those")] = 1
     epochs: Annotated[Count, Role.OWN, Role.LENGTH] = 10
-    steps: Annotated[
-        Count | None, Role.LENGTH, Lasts("steps", 0, "it ends by its epochs")
-    ] = None
-    evaluate_every: Annotated[
-        Count | None, Lasts("steps", 0, "it is measured at its end only")
-    ] = None
+    steps: Annotated[Count | None, Role.LENGTH, Lasts("steps", 0, "it ends by its epochs")] = None
+    evaluate_every: Annotated[Count | None, Lasts("steps", 0, "it is measured at its end only")] = (
+        None
+    )
     early_stopping: Annotated[EarlyStopping | None, Role.OWN] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")

@@ -159,4 +159,3 @@ def _key_of(split: str, parts: Parts) -> str:
 
 def _word(split: str) -> str:
     return "training" if split == "train" else split
-

@@ -30,9 +30,7 @@ class EarlyStopping(Spec):
 
     monitor: str = "val_loss"
     min_delta: NonNegative = 0.0
-    patience: Annotated[
-        int, Field(ge=0), Lasts("epochs", 1, "training is never stopped early")
-    ] = 0
+    patience: Annotated[int, Field(ge=0), Lasts("epochs", 1, "training is never stopped early")] = 0
     mode: Literal["auto", "min", "max"] = "auto"
     baseline: float | None = None
     restore_best_weights: bool = False
