@@ -64,7 +64,7 @@ def command(
     where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
     sweep = read(path, words or [], settings, yes)
-    for note in sweep.duplicates:
+    for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:
         _list(sweep)
