@@ -48,6 +48,11 @@ class Problem:
     what: str
     hint: str = ""
 
+    @classmethod
+    def plain(cls, what: str) -> Problem:
+        """A problem whose text says all."""
+        return cls("", what)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text} — {self.hint}" if self.hint else text

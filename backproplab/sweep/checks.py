@@ -12,6 +12,7 @@ from backproplab.config import Experiment
 from backproplab.config.cursor import Cursor
 from backproplab.config.yaml_source import Document
 from backproplab.errors import Problem, did_you_mean
+from backproplab.experiment.limits import UNDEFINED
 from backproplab.measures import MEASURES, SPLITS, goal_of, named, parsed
 from backproplab.sweep.blocks import amount
 from backproplab.sweep.schema import Parameter, SweepFile
@@ -67,11 +68,28 @@ def _known(name: str, measured: Iterable[Sequence[str]]) -> Sequence[str]:
 def pruner_problems(file: SweepFile, sweep: Document, drafts: Sequence[Draft]) -> list[Problem]:
     """A pruner that would never look at a trial."""
     longest = max((draft[1].epochs for draft in drafts), default=None)
-    if file.pruner is None or longest is None or file.pruner.rungs(longest):
+    if file.pruner is None or longest is None:
+        return []
+    first = getattr(file.pruner, "min_trials", 0)
+    if file.num_trials and first >= file.num_trials:
+        what = f"pruner.min_trials: {first} are trained whole first, num_trials is "
+        hint = "lower min_trials, or raise num_trials"
+        return [Problem(sweep.where(("pruner",)), f"{what}{file.num_trials}", hint)]
+    if file.pruner.rungs(longest):
         return []
     what = f"pruner: it looks after {counted(file.pruner.min_epochs, 'epoch')} first"
     rest = f", and no trial has more than {longest}"
     return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
+
+
+def undefined_problems(
+    file: SweepFile, sweep: Document, undefined: Mapping[str, str]
+) -> list[Problem]:
+    """A metric that some trial's data leave undefined. undefined: by name, why."""
+    if not (why := undefined.get(file.metric.name)):
+        return []
+    what = f"metric: '{file.metric.name}' is undefined: {why} to measure it on"
+    return [Problem(sweep.where(("metric", "name")), what, UNDEFINED)]
 
 
 def not_whole(

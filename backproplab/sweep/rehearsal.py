@@ -15,7 +15,8 @@ import numpy as np
 from backproplab.config import located
 from backproplab.data import Dataset, Splits, load
 from backproplab.errors import ConfigError, DataError, Problem
-from backproplab.experiment.limits import measured
+from backproplab.experiment.cautions import cautions
+from backproplab.experiment.limits import measured, undefined_measures
 from backproplab.experiment.parts import Loader, Parts, build
 from backproplab.measures import named
 from backproplab.sweep.trials import Draft, label
@@ -32,12 +33,16 @@ class Rehearsal:
     """What came of building every trial.
 
     measured: the names of what each trial that can be built measures.
+    undefined: why a value is undefined on some trial's data, by its name.
     faults: each problem, with the trials that have it.
+    cautions_of: each kind of caution, with the first one of each trial that has it.
     """
 
     trials: int
     measured: list[list[str]] = field(default_factory=list)
+    undefined: dict[str, str] = field(default_factory=dict)
     faults: dict[Fault, dict[str, None]] = field(default_factory=dict)
+    cautions_of: dict[str, dict[str, Problem]] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[Problem]:
@@ -46,6 +51,15 @@ class Rehearsal:
             Problem(problem.where, f"{problem.what}{self._of(list(labels))}", problem.hint)
             for (_, problem), labels in self.faults.items()
         ]
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """One caution of each kind, with the number of trials that it is about."""
+        return tuple(
+            f"{next(iter(of.values()))}"
+            + (f" ({len(of)} of {counted(self.trials, 'trial')})" if self.trials > 1 else "")
+            for of in self.cautions_of.values()
+        )
 
     @property
     def data_only(self) -> bool:
@@ -90,15 +104,21 @@ def _build(draft: Draft, seed: int, data: Loader, found: Rehearsal) -> None:
     # ``threads: auto`` would allocate the weights to choose a number
     experiment = experiment.model_copy(update={"seed": seed, "threads": 1})
     faults: list[Fault] = []
+    name = label(values, list(values))
     try:
-        found.measured.append(_measured(build(experiment, data)))
+        parts = build(experiment, data)
+        found.measured.append(_measured(parts))
+        found.undefined |= undefined_measures(parts.metrics, parts.splits)
+        for caution in located(ConfigError(*cautions(parts)), document).problems:
+            kind = caution.what.partition(":")[0]
+            found.cautions_of.setdefault(kind, {}).setdefault(name, caution)
     except ConfigError as error:
         faults = [(ConfigError, problem) for problem in located(error, document).problems]
     except DataError as error:
         where = document.where(("data",))
         faults = [(DataError, Problem(where, f"data: {line}")) for line in str(error).splitlines()]
     for fault in faults:
-        found.faults.setdefault(fault, {})[label(values, list(values))] = None
+        found.faults.setdefault(fault, {})[name] = None
 
 
 def _measured(parts: Parts) -> list[str]:

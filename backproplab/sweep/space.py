@@ -21,7 +21,13 @@ from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.sweep.blocks import Origins, block_problems, points
-from backproplab.sweep.checks import limit_problems, metric_problems, not_whole, pruner_problems
+from backproplab.sweep.checks import (
+    limit_problems,
+    metric_problems,
+    not_whole,
+    pruner_problems,
+    undefined_problems,
+)
 from backproplab.sweep.rehearsal import rehearse
 from backproplab.sweep.schema import Objective, Parameter, Search, SweepFile
 from backproplab.sweep.trials import (
@@ -52,6 +58,7 @@ class Sweep:
     """Every trial of a grid, or the search that will choose them.
 
     duplicates: a note for each trial that is the same as an earlier one and was left out.
+    cautions: what can be run, but not as the configs suggest, once for each kind.
     tree: the whole sweep, base and command line included: written to a file (JSON is YAML), it
         is the same sweep again. texts: what the files held, by their names.
     """
@@ -67,6 +74,7 @@ class Sweep:
     texts: Mapping[str, str] = field(repr=False)
     base: Document = field(repr=False, compare=False)
     document: Document = field(repr=False, compare=False)
+    cautions: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def trial(self, number: int, values: Values) -> Trial:
         """The trial of a search with the values that it chose, by path.
@@ -115,11 +123,12 @@ def read(
     problems += [*unfit.values(), *found]
     problems += metric_problems(file, sweep, trials, rehearsal.measured)
     problems += pruner_problems(file, sweep, trials)
+    problems += undefined_problems(file, sweep, rehearsal.undefined)
     if problems or not rehearsal.data_only:
         raise ConfigError(*_once(problems), *rehearsal.problems)
     if rehearsal.problems:
         raise DataError("\n".join(map(str, rehearsal.problems)))
-    return _sweep(file, seeds, trials, sweep, base)
+    return _sweep(file, seeds, trials, sweep, base, rehearsal.cautions)
 
 
 def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
@@ -212,7 +221,12 @@ def _seeds(file: SweepFile, base: Document) -> tuple[int, ...]:
 
 
 def _sweep(
-    file: SweepFile, seeds: tuple[int, ...], drafts: list[Draft], sweep: Document, base: Document
+    file: SweepFile,
+    seeds: tuple[int, ...],
+    drafts: list[Draft],
+    sweep: Document,
+    base: Document,
+    cautions: tuple[str, ...],
 ) -> Sweep:
     name = file.name or re.sub(r"\.{2,}", ".", _slug(Path(sweep.name).stem))[:80] or "sweep"
     search = None
@@ -236,6 +250,7 @@ def _sweep(
         texts,
         base,
         document=sweep,
+        cautions=cautions,
     )
 
 
