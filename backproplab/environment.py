@@ -7,12 +7,14 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 SAMPLES = 5
+DECISIVE = ("backproplab", "numpy")  # packages whose versions decide the bits of a run
 PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
 
@@ -56,6 +58,18 @@ def _count_running() -> int:
     """The number of processes and threads that are running or ready to run."""
     lines = Path("/proc/stat").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("procs_running"))
+
+
+def decisive_versions() -> dict[str, str]:
+    """The versions here of the packages that decide the bits of a run."""
+    return {package: _versions()[package] for package in DECISIVE}
+
+
+def other_versions(expected: Mapping[str, str]) -> str:
+    """``numpy 2.3.0, needed 2.4.6``: packages that are not here as expected; empty if all are."""
+    here = _versions()
+    found = [(name, here.get(name, "missing"), needed) for name, needed in expected.items()]
+    return ", ".join(f"{name} {v}, needed {needed}" for name, v, needed in found if v != needed)
 
 
 @cache

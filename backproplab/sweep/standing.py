@@ -18,7 +18,8 @@ class Standing:
 
     total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
     done: ended runs by status, those that were there before included.
-    running: runs handed out.  workers: that are there at this moment.  stopping: after a signal.
+    running: runs handed out.  workers: that are there at this moment.  about_workers: what else is
+    to be said about them.  stopping: after a signal.
     errors: by run.
     best: (mean over its seeds, label) of the best trial so far that is whole.
     """
@@ -29,6 +30,7 @@ class Standing:
     done: Counter[str] = field(default_factory=Counter)
     running: int = 0
     workers: int = 0
+    about_workers: list[str] = field(default_factory=list)
     stopping: bool = False
     best: tuple[float, str] | None = None
     errors: dict[str, str] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Standing:
         """What else there is to say: ``2 diverged``, ``no worker yet``."""
         found = [f"{n} {status}" for status, n in self.done.items() if status != Status.COMPLETED]
         found += [] if self.workers else ["no worker yet"]
+        found += self.about_workers
         return [*found, STOPPING] if self.stopping else found
 
     @property
