@@ -145,10 +145,9 @@ class SweepFolder:
         if self.status(job) is not Status.PAUSED:
             return {}
         folder = self.path / job.folder
-        paths = [path for path in folder.rglob("*") if path.is_file()]
         return {
             path.relative_to(folder).as_posix(): b"" if EVENTS in path.name else path.read_bytes()
-            for path in paths
+            for path in _files(folder)
         }
 
     def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
@@ -159,6 +158,10 @@ class SweepFolder:
         with machine_limits(final):
             if paused:
                 shutil.copytree(final, partial, copy_function=_link)
+                for path in _files(partial):  # older best weights, which the slice has deleted
+                    name = path.relative_to(partial).as_posix()
+                    if name not in files and EVENTS not in name:
+                        path.unlink()
             for place in {(partial / name).parent for name in files}:
                 place.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
@@ -193,6 +196,10 @@ class SweepFolder:
         for before in self.path.glob(f"{BEFORE}*"):
             final = self.path / before.name.removeprefix(BEFORE)
             shutil.rmtree(before) if final.exists() else before.replace(final)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _link(source: str, target: str) -> None:
