@@ -9,7 +9,7 @@ ROWS   ?= A B C D CNN sweep sweep-command command-line logging
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 
-.PHONY: help run test test-slow test-all check format clean system bench
+.PHONY: help run test test-slow chaos test-all check format clean system bench
 
 help:  ## List what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -19,10 +19,13 @@ run: $(VENV)/run  ## Install, then train configs/quickstart.yaml
 	@echo && echo "to type 'backproplab' yourself:  . $(VENV)/bin/activate"
 
 test: $(VENV)/dev  ## The fast tests, under 6 minutes
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow and not chaos"
 
 test-slow: $(VENV)/dev $(VENV)/oracle system  ## The slow proofs: real TensorBoards, a browser, whole trainings
 	$(BIN)/pytest -n 2 -m slow
+
+chaos: $(VENV)/dev system  ## Long storms of kills, stops and full disks: about an hour
+	$(BIN)/pytest -n 2 -m chaos
 
 test-all: test test-slow  ## Both
 

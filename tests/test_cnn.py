@@ -9,8 +9,8 @@ import pytest
 from backproplab import Tensor
 from backproplab.config import Experiment, load, to_yaml
 from backproplab.experiment import build, run
-from backproplab.train import checkpoint
-from backproplab.train.evaluation import Evaluation
+from backproplab.journal import load as load_checkpoint
+from backproplab.learners import NoBrake, fingerprint
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 LAYERS = [
@@ -38,10 +38,16 @@ def two_runs(tmp_path_factory):
     return folders, [run(experiment(), folder) for folder in folders]
 
 
-def test_the_same_config_gives_the_same_bytes(two_runs):
+def best_of(folder):
+    """The arrays of the best weights that the last checkpoint names."""
+    last = load_checkpoint(folder / "checkpoints/last.safetensors")
+    return load_checkpoint(folder / last.state["files"]["best"]).arrays
+
+
+def test_the_same_config_gives_the_same_bytes(two_runs, saved):
     (one, two), _ = two_runs
-    for name in ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors"):
-        assert (one / name).read_bytes() == (two / name).read_bytes()
+    assert (one / "metrics.csv").read_bytes() == (two / "metrics.csv").read_bytes()
+    assert saved(one) == saved(two)
     left, right = (json.loads((f / "run.json").read_text())["hashes"] for f in (one, two))
     assert left == right
 
@@ -53,18 +59,16 @@ def test_a_config_comes_back_from_its_file(tmp_path):
 
 def test_a_checkpoint_holds_the_statistics_and_evaluates_as_the_run_did(two_runs):
     (folder, _), (result, _) = two_runs
-    parts = build(experiment())
-    parameters = parts.parameters
-    for kind, row in (("last", result.metrics), ("best", result.state.best)):
-        arrays = checkpoint.load(folder / f"checkpoints/{kind}.safetensors").arrays
+    last = load_checkpoint(folder / "checkpoints/last.safetensors").arrays
+    assert "learner/slots/gradients/batch_norm_1/scale" in last
+    assert "learner/slots/gradients/batch_norm_1/mean" not in last
+    weights = {name.removeprefix("learner/weights/"): array for name, array in last.items()}
+    descent = build(experiment()).descent()
+    for arrays, row in ((weights, result.metrics), (best_of(folder), result.best)):
         assert np.ptp(arrays["batch_norm_1/mean"]) > 0
-        assert "slot/gradients/batch_norm_1/scale" in arrays or kind == "best"
-        assert "slot/gradients/batch_norm_1/mean" not in arrays
-        for name, view in parameters.views.items():
+        for name, view in descent.weights.items():
             view[...] = arrays[name]
-        split = parts.split(parts.splits.validation)
-        measure = Evaluation(parts.network, parameters, parts.loss, parts.metrics)
-        measured = measure(split.inputs, split.targets, split.encoded)
+        (measured,) = descent.measure("validation", NoBrake())
         assert measured == {name: row[f"val_{name}"] for name in measured}
 
 
@@ -72,23 +76,21 @@ def test_early_stopping_restores_the_statistics_with_the_weights(tmp_path):
     stopping = {"patience": 1, "restore_best_weights": True}
     e = experiment(learning_rate=0.05, epochs=30, early_stopping=stopping)
     result = run(e, tmp_path)
-    assert 0 < result.restored_epoch < result.state.epoch
-    best = checkpoint.load(tmp_path / "checkpoints/best.safetensors")
-    parameters = build(e).parameters
-    for name, view in parameters.views.items():
-        view[...] = best.arrays[name]
+    assert 0 < result.restored_epoch < result.progress.epoch
+    best = best_of(tmp_path)
+    in_order = {name: best[name] for name in build(e).descent().weights}
     hashes = json.loads((tmp_path / "run.json").read_text())["hashes"]
-    assert hashes["weights"] == parameters.fingerprint()
+    assert hashes["weights"] == fingerprint(in_order)
 
 
 def test_evaluation_in_tiles_is_evaluation_at_once(monkeypatch):
-    parts = build(experiment(dtype="float64"))
-    split = parts.split(parts.splits.train)
-    whole = parts.network(parts.parameters.tensors(), Tensor(split.inputs))
-    expected = parts.loss(whole, Tensor(split.encoded)).value.mean()
-    monkeypatch.setattr("backproplab.train.evaluation.ENTRIES", 8 * 8 * 16 * 100)
-    measure = Evaluation(parts.network, parts.parameters, parts.loss, parts.metrics)
-    measured = measure(split.inputs, split.targets, split.encoded)
+    descent = build(experiment(dtype="float64")).descent()
+    train = descent.material.train
+    whole = descent.network(descent.parameters.tensors(), Tensor(train.inputs))
+    expected = descent.loss(whole, Tensor(train.encoded)).value.mean()
+    monkeypatch.setattr("backproplab.learners.evaluation.ENTRIES", 8 * 8 * 16 * 100)
+    (measured,) = descent.measure("train", NoBrake())
+    assert descent.updates.evaluation.length < len(train)
     assert measured["loss"] == pytest.approx(expected, rel=1e-12)
 
 
@@ -96,7 +98,7 @@ def test_evaluation_in_tiles_is_evaluation_at_once(monkeypatch):
 @pytest.mark.parametrize("seed", [42, 1, 2])
 def test_the_digits_cnn_reaches_96_percent(tmp_path, seed):
     result = run(load(CONFIGS / "digits_cnn.yaml", f"seed={seed}"), tmp_path)
-    assert result.state.epoch == 20
+    assert result.progress.epoch == 20
     assert result.metrics["val_accuracy"] >= 0.96
 
 
@@ -110,7 +112,7 @@ needs_fashion_mnist = pytest.mark.skipif(
 @needs_fashion_mnist
 def test_the_fashion_mnist_cnn_reaches_90_percent(tmp_path):
     result = run(load(CONFIGS / "fashion_mnist_cnn.yaml"), tmp_path)
-    assert result.state.epoch <= 10
+    assert result.progress.epoch <= 10
     assert result.metrics["test_accuracy"] >= 0.90
 
 
@@ -123,5 +125,5 @@ def test_a_cnn_of_9098_weights_on_10_000_images(tmp_path):
     data = {"name": "fashion_mnist", "validation_split": 1 - 10_000 / 60_000}
     e = experiment(data=data, model={"layers": layers}, epochs=5, tensorboard={"histograms": 0})
     assert len(build(e).splits.train) == 10_000
-    assert len(build(e).parameters) == 9098
+    assert build(e).descent().size == 9098
     assert run(e, tmp_path).metrics["test_accuracy"] >= 0.82

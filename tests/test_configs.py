@@ -22,4 +22,4 @@ def test_it_is_valid_and_takes_a_step(path, tmp_path):
     experiment = load(path, "epochs=1", "steps=2")
     if experiment.data.name == "fashion_mnist" and not IDX.is_dir():
         pytest.skip("Debian's dataset-fashion-mnist is not installed")
-    assert run(experiment, tmp_path).state.step >= 1
+    assert run(experiment, tmp_path).progress.step >= 1

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from backproplab.config import Experiment, to_yaml
 from backproplab.config.loading import load
 from backproplab.errors import ConfigError, RunError
 from backproplab.experiment import build, run
-from backproplab.train import checkpoint
-from backproplab.train.callbacks import Callback
+from backproplab.journal import load as load_checkpoint
+from backproplab.learners import NoBrake, fingerprint
+from backproplab.loop import EPOCH, Callback, Every
 
 
 def experiment(**fields):
@@ -42,14 +44,22 @@ def record(path):
     return json.loads((path / "run.json").read_text())
 
 
+def best_of(path):
+    """The arrays of the best weights that the last checkpoint names."""
+    last = load_checkpoint(path / "checkpoints/last.safetensors")
+    return load_checkpoint(path / last.state["files"]["best"]).arrays
+
+
 class Gradients(Callback):
     """Keeps the gradient of every update."""
+
+    when = Every(1)
 
     def __init__(self):
         self.seen = []
 
-    def step(self, trainer):
-        self.seen.append(trainer.gradient.flat.copy())
+    def look(self, lane):
+        self.seen.append(lane.learning.gradient.flat.copy())
 
 
 @pytest.mark.parametrize(("mode", "updates"), [("batch", 1), ("stochastic", 128), ("minibatch", 4)])
@@ -57,8 +67,8 @@ def test_batch_modes_make_exactly_so_many_updates(tmp_path, mode, updates):
     e = experiment(batch_mode=mode, batch_size=32, epochs=2, dtype="float64")  # 160 · 0.8 = 128
     assert build(e).updates_per_epoch == updates
     result = run(e, folder(tmp_path))
-    assert result.state.step == 2 * updates
-    assert result.state.examples == 256
+    assert result.progress.step == 2 * updates
+    assert result.progress.examples == 256
 
 
 def test_the_batch_gradient_is_the_mean_of_the_minibatches(tmp_path):
@@ -75,7 +85,7 @@ def test_the_batch_gradient_is_the_mean_of_the_minibatches(tmp_path):
         np.testing.assert_allclose(np.mean(kept[mode].seen, axis=0), batch, atol=1e-15)
 
 
-def test_the_same_config_gives_the_same_bytes(tmp_path):
+def test_the_same_config_gives_the_same_bytes(tmp_path, saved):
     e = experiment(model={"layers": [{"dense": 8}, "tanh", {"dropout": 0.3}, {"dense": 1}]})
     paths = [folder(tmp_path, name) for name in ("one", "two")]
     for path in paths:
@@ -83,9 +93,7 @@ def test_the_same_config_gives_the_same_bytes(tmp_path):
     one, two = paths
     assert (one / "metrics.csv").read_bytes() == (two / "metrics.csv").read_bytes()
     assert record(one)["hashes"] == record(two)["hashes"]
-    for name in ("last", "best"):
-        left, right = (p / "checkpoints" / f"{name}.safetensors" for p in paths)
-        assert left.read_bytes() == right.read_bytes()
+    assert saved(one) == saved(two)
     assert events(one / "train") == events(two / "train")
 
 
@@ -118,9 +126,13 @@ def test_one_knob_leaves_the_other_streams_alone():
     base = build(experiment())
     other = build(experiment(model={"hidden": [4], "initializer": "orthogonal"}))
     assert other.splits.fingerprint == base.splits.fingerprint
-    assert other.parameters.fingerprint() != base.parameters.fingerprint()
-    assert build(experiment(batch_size=8)).parameters.fingerprint() == base.parameters.fingerprint()
+    assert first_weights(other) != first_weights(base)
+    assert first_weights(build(experiment(batch_size=8))) == first_weights(base)
     assert build(experiment(seed=1)).splits.fingerprint != base.splits.fingerprint
+
+
+def first_weights(parts):
+    return fingerprint(parts.descent().weights)
 
 
 def test_what_a_run_leaves_behind(tmp_path):
@@ -137,21 +149,34 @@ def test_what_a_run_leaves_behind(tmp_path):
         "run.json",
         "metrics.csv",
         "checkpoints/last.safetensors",
-        "checkpoints/best.safetensors",
+        f"checkpoints/best-{3 * result.best['epoch']:.0f}.safetensors",
     }
     assert (path / "config.yaml").read_text() == to_yaml(build(e).experiment)
     table = rows(path)
-    assert [(r["epoch"], r["split"]) for r in table[:2]] == [("1", "train"), ("1", "validation")]
-    assert (table[-1]["epoch"], table[-1]["split"]) == ("4", "test")
+    assert list(table[0]) == ["epoch", "step", "split", "loss", "accuracy"]
+    assert [(r["epoch"], r["step"], r["split"]) for r in table[:2]] == [
+        ("1", "3", "train"),
+        ("1", "3", "validation"),
+    ]
+    assert (table[-1]["epoch"], table[-1]["step"], table[-1]["split"]) == ("4", "12", "test")
     assert float(table[-1]["accuracy"]) == result.metrics["test_accuracy"]
     saved = record(path)
     assert saved["status"] == "completed"
     assert saved["stop_reason"] == "max_epochs"
     assert saved["metrics"] == result.metrics
     assert saved["best"]["epoch"] in range(1, 5)
-    last = checkpoint.load(path / "checkpoints" / "last.safetensors")
-    assert set(last.arrays) >= {"dense_1/kernel", "dense_1/bias", "slot/gradients/dense_2/kernel"}
-    assert last.state["epoch"] == 4
+    last = load_checkpoint(path / "checkpoints" / "last.safetensors")
+    assert set(last.arrays) >= {
+        f"learner/{name}"
+        for name in (
+            "weights/dense_1/kernel",
+            "weights/dense_1/bias",
+            "slots/gradients/dense_2/kernel",
+            "gradients/dense_1/kernel",
+        )
+    }
+    assert last.state["position"]["progress"]["epoch"] == 4
+    assert best_of(path).keys() == {f"dense_{i}/{w}" for i in (1, 2) for w in ("kernel", "bias")}
 
 
 def test_events_carry_keras_tags_and_steps(tmp_path):
@@ -177,26 +202,24 @@ def test_the_test_split_sees_the_restored_weights(tmp_path):
     )  # fmt: skip
     path = folder(tmp_path)
     result = run(e, path)
-    assert result.state.stop_reason == "patience_exhausted"
-    assert result.restored_epoch == result.state.best["epoch"] < result.state.epoch
+    assert result.progress.stop_reason == "patience_exhausted"
+    assert result.restored_epoch == result.best["epoch"] < result.progress.epoch
     assert rows(path)[-1]["epoch"] == str(result.restored_epoch)
-    parts = build(e)
-    parts.parameters.flat[...] = np.concatenate(
-        [
-            checkpoint.load(path / "checkpoints/best.safetensors").arrays[n].ravel()
-            for n in parts.parameters.views
-        ]
-    )
-    outputs = parts.network(
-        parts.parameters.tensors(), __import__("backproplab").Tensor(parts.splits.test.inputs)
-    )
-    accuracy = np.mean(parts.loss.decide(outputs.value) == parts.splits.test.targets)
+    descent, best = build(e).descent(), best_of(path)
+    for name, view in descent.weights.items():
+        view[...] = best[name]
+    test = descent.material.splits["test"]
+    accuracy = np.mean(descent.loss.decide(descent.predict(test.inputs)) == test.targets)
     assert accuracy == result.metrics["test_accuracy"]
+    assert descent.measure("test", NoBrake()) == [
+        {name: result.metrics[f"test_{name}"] for name in ("loss", "accuracy")}
+    ]
 
 
 def test_steps_end_a_run_in_the_middle_of_an_epoch(tmp_path):
     result = run(experiment(batch_size=32, steps=6, epochs=100), folder(tmp_path))
-    assert (result.state.step, result.state.epoch, result.state.stop_reason) == (6, 2, "max_steps")
+    progress = result.progress
+    assert (progress.step, progress.epoch, progress.stop_reason) == (6, 2, "max_steps")
 
 
 def test_divergence_is_a_result_that_names_step_and_tensor(tmp_path):
@@ -220,7 +243,7 @@ def test_divergence_is_a_result_that_names_step_and_tensor(tmp_path):
 
 def test_a_bug_leaves_a_failed_run_behind(tmp_path):
     class Broken(Callback):
-        def epoch(self, trainer):
+        def look(self, lane):
             raise RuntimeError("broken")
 
     path = folder(tmp_path)
@@ -257,21 +280,25 @@ def test_all_losses_and_modes_learn_something(tmp_path):
             assert result.metrics["val_accuracy"] >= 0.9, (loss, mode)
 
 
-@pytest.mark.parametrize("moment", ["start", "step", "epoch", "finish"])
-def test_whatever_breaks_the_run_is_failed_and_every_callback_finishes(tmp_path, moment):
+@pytest.mark.parametrize(
+    ("moment", "when"),
+    [("start", EPOCH), ("look", Every(1)), ("look", EPOCH), ("hear", EPOCH), ("finish", EPOCH)],
+)
+def test_whatever_breaks_the_run_is_failed_and_every_callback_finishes(tmp_path, moment, when):
     class Broken(Callback):
-        pass
+        hears: ClassVar = {"gradient_norm": 1}
 
     class Last(Callback):
         finished = 0
 
-        def finish(self, trainer):
+        def finish(self, lane):
             self.finished += 1
 
-    def broken(self, trainer):
+    def broken(self, lane, *heard):
         raise RuntimeError("broken")
 
     setattr(Broken, moment, broken)
+    Broken.when = when
     path, last = folder(tmp_path), Last()
     with pytest.raises(RuntimeError, match="broken"):
         run(experiment(), path, [Broken(), last])
@@ -291,26 +318,27 @@ def test_after_a_restore_the_row_is_that_of_the_weights_kept(tmp_path):
         for r in rows(path)
         if r["epoch"] == str(result.restored_epoch) and r["split"] == "validation"
     ]
-    assert result.metrics["val_loss"] == float(kept[0]["loss"]) == result.state.best["val_loss"]
-    last, best = (
-        checkpoint.load(path / "checkpoints" / f"{n}.safetensors") for n in ("last", "best")
-    )
-    assert (last.state["epoch"], best.state["epoch"]) == (result.state.epoch, result.restored_epoch)
-    assert not np.array_equal(last.arrays["dense_1/kernel"], best.arrays["dense_1/kernel"])
+    assert result.metrics["val_loss"] == float(kept[0]["loss"]) == result.best["val_loss"]
+    last, best = load_checkpoint(path / "checkpoints/last.safetensors"), best_of(path)
+    assert last.state["position"]["progress"]["epoch"] == result.progress.epoch
+    assert last.state["position"]["best"]["row"]["epoch"] == result.restored_epoch
+    kernel = last.arrays["learner/weights/dense_1/kernel"]
+    assert not np.array_equal(kernel, best["dense_1/kernel"])
 
 
 def test_a_folder_is_for_one_run(tmp_path):
     run(experiment(), tmp_path / "new" / "exp")
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="is not empty; give each run a folder of its own"):
         run(experiment(), str(tmp_path / "new" / "exp"))
 
 
 @pytest.mark.parametrize("record", ["", "[]", "3", '"paused"', "{"])
 def test_a_folder_with_a_damaged_record_is_not_written_to(tmp_path, record):
     (tmp_path / "run.json").write_text(record)
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="is not empty"):
         run(experiment(), tmp_path)
     assert (tmp_path / "run.json").read_text() == record
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_batch_order_hash_sees_the_batches(tmp_path):

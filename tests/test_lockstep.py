@@ -1,21 +1,23 @@
-"""Lockstep: every member of a group is, to the last bit, the run that it would be alone."""
+"""Lockstep: every member of a crew is, to the last bit, the run that it would be alone."""
 
 import json
 import time
-from contextlib import ExitStack
+from typing import ClassVar
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from threadpoolctl import threadpool_limits
 
 from backproplab.config import Experiment
-from backproplab.experiment import run
-from backproplab.experiment.group import run_group, shape_of
-from backproplab.experiment.parts import build
+from backproplab.errors import MachineError
+from backproplab.experiment import build, run
+from backproplab.experiment.course import Course
+from backproplab.experiment.crew import shape_of, train_slice
+from backproplab.files import DiskFolder, MemoryFolder
+from backproplab.learners import GradientDescent
+from backproplab.loop import Callback, Every, Loop, Pace
 from backproplab.registry import families
-from backproplab.train.callbacks import Slice
-from backproplab.train.checkpoint import load
-from backproplab.train.loop import Trainer
-from backproplab.train.population import train_together
+from backproplab.runs.run_folder import RunFolder
 
 BASE = {
     "data": {"name": "spiral", "samples": 90, "validation_split": 0.2, "test_split": 0.1},
@@ -26,7 +28,7 @@ BASE = {
     "tensorboard": {"histograms": 2},
 }
 REGRESSION = BASE | {"data": BASE["data"] | {"name": "plane"}}
-UNEQUAL = {"started", "seconds", "argv"}
+UNEQUAL = {"id", "started", "seconds", "argv"}
 
 
 def members(base=BASE, **columns):
@@ -44,37 +46,40 @@ def members(base=BASE, **columns):
     return found
 
 
-def written(folder):
-    """All that a run has written, without its times."""
-    record = json.loads((folder / "run.json").read_text())
-    kept = {key: value for key, value in record.items() if key not in UNEQUAL}
-    places = {kind: folder / "checkpoints" / f"{kind}.safetensors" for kind in ("last", "best")}
-    loaded = {kind: load(place) for kind, place in places.items() if place.exists()}
-    arrays = {
-        kind: ({n: a.tobytes() for n, a in found.arrays.items()}, found.state)
-        for kind, found in loaded.items()
-    }
-    table = folder / "metrics.csv"
-    texts = [table.read_text() if table.exists() else "", (folder / "config.yaml").read_text()]
-    return kept, arrays, texts
+@pytest.fixture
+def written(saved):
+    """All that a run has written into a folder, without its times."""
+
+    def written(folder):
+        run_folder = RunFolder(folder)
+        kept = {key: value for key, value in run_folder.record.items() if key not in UNEQUAL}
+        return kept, saved(folder), folder.read("metrics.csv"), run_folder.config
+
+    return written
 
 
-def assert_as_alone(tmp_path, experiments, slices=None):
-    assert len({shape_of(e) for e in experiments}) == 1
-    together = [tmp_path / f"together{n}" for n in range(len(experiments))]
-    ends = run_group(experiments, together, slices or [None] * len(experiments))
-    statuses = []
-    for number, (experiment, folder, end) in enumerate(
-        zip(experiments, together, ends, strict=True)
-    ):
-        alone = tmp_path / f"alone{number}"
-        own = run(experiment, alone)
-        assert not isinstance(end, Exception), end
-        assert (end.status, end.metrics, end.message) == (own.status, own.metrics, own.message)
-        for one, other in zip(written(folder), written(alone), strict=True):
-            assert one == other
-        statuses.append(end.status)
-    return statuses
+def in_lockstep(experiments, folders, pauses=None):
+    return train_slice(experiments, folders, pauses or [None] * len(folders), Pace())
+
+
+@pytest.fixture
+def assert_as_alone(tmp_path, written):
+    def assert_as_alone(experiments):
+        assert len({shape_of(e) for e in experiments}) == 1
+        together = [MemoryFolder() for _ in experiments]
+        ends = in_lockstep(experiments, together)
+        for number, (experiment, folder, end) in enumerate(
+            zip(experiments, together, ends, strict=True)
+        ):
+            alone = tmp_path / f"alone{number}"
+            own = run(experiment, alone)
+            assert not isinstance(end, Exception), end
+            assert (end.status, end.metrics, end.message) == (own.status, own.metrics, own.message)
+            for one, other in zip(written(folder), written(DiskFolder(alone)), strict=True):
+                assert one == other
+        return [end.status for end in ends]
+
+    return assert_as_alone
 
 
 def of_optimizer(name, flavor):
@@ -90,12 +95,12 @@ def of_optimizer(name, flavor):
 
 @pytest.mark.parametrize("flavor", ["keras", "torch"])
 @pytest.mark.parametrize("name", families()["optimizer"])
-def test_every_number_of_every_optimizer_may_differ(tmp_path, name, flavor):
+def test_every_number_of_every_optimizer_may_differ(assert_as_alone, name, flavor):
     batch = {"batch_mode": "batch"} if name == "lbfgs" else {}
     rates = {"learning_rate": [0.02, 0.05, 0.03]} if name != "lbfgs" else {}
     settings = of_optimizer(name, flavor)
     group = members(BASE | batch, optimizer=[*settings, settings[0]], seed=[1, 1, 2], **rates)
-    assert_as_alone(tmp_path, group)
+    assert_as_alone(group)
 
 
 LAYERS = {
@@ -112,30 +117,30 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers(tmp_path, name):
+def test_layers(assert_as_alone, name):
     model = {"layers": [{"dense": {"units": 6, "activation": "tanh"}}, *LAYERS[name], {"dense": 1}]}
     group = members(BASE | {"model": model}, seed=[1, 2, 3], learning_rate=[0.1, 0.01, 0.05])
-    assert_as_alone(tmp_path, group)
+    assert_as_alone(group)
 
 
 @pytest.mark.parametrize("name", families()["activation"])
-def test_activations(tmp_path, name):
+def test_activations(assert_as_alone, name):
     model = {"hidden": [5, 4], "activation": name}
     group = members(BASE | {"model": model}, seed=[1, 2], learning_rate=[0.1, 0.01])
-    assert_as_alone(tmp_path, group)
+    assert_as_alone(group)
 
 
 @pytest.mark.parametrize("data", ["spiral", "plane", "iris", "sine"])
 @pytest.mark.parametrize("mode", ["batch", "stochastic", "minibatch"])
-def test_tasks_and_batch_modes(tmp_path, data, mode):
+def test_tasks_and_batch_modes(assert_as_alone, data, mode):
     data = {"name": data, "validation_split": 0.3} | ({"samples": 70} if data != "iris" else {})
     base = BASE | {"batch_mode": mode, "data": data}
-    assert_as_alone(tmp_path, members(base, seed=[1, 2, 3], learning_rate=[0.1, 0.1, 0.01]))
+    assert_as_alone(members(base, seed=[1, 2, 3], learning_rate=[0.1, 0.1, 0.01]))
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
-def test_losses_of_regression(tmp_path, loss):
-    assert_as_alone(tmp_path, members(REGRESSION | {"loss": loss}, seed=[1, 2]))
+def test_losses_of_regression(assert_as_alone, loss):
+    assert_as_alone(members(REGRESSION | {"loss": loss}, seed=[1, 2]))
 
 
 CASES = {
@@ -185,67 +190,113 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_cases(tmp_path, name):
+def test_cases(assert_as_alone, name):
     fields, columns = CASES[name]
-    assert_as_alone(tmp_path, members(BASE | fields, **columns))
+    assert_as_alone(members(BASE | fields, **columns))
 
 
 @pytest.mark.parametrize("seeds", [[1, 2, 3, 4, 5, 6], [1, 2, 3, 1, 2, 3], [1, 1, 1, 2, 2, 2]])
-def test_members_that_diverge_leave_the_others_alone(tmp_path, seeds):
+def test_members_that_diverge_leave_the_others_alone(assert_as_alone, seeds):
     """Members of one seed take their batches from one order, whoever of them leaves."""
     base = REGRESSION | {"model": {"hidden": [6, 5], "activation": "relu"}, "epochs": 8}
     group = members(base, learning_rate=[0.01, 1000, 5, 0.02, 8, 0.03], seed=seeds)
-    statuses = assert_as_alone(tmp_path, group)
+    statuses = assert_as_alone(group)
     assert (statuses.count("diverged"), statuses.count("completed")) == (3, 3), statuses
 
 
-def test_a_member_that_diverges_leaves_its_dropout_where_it_would_alone(tmp_path):
+def test_a_member_that_diverges_leaves_its_dropout_where_it_would_alone(assert_as_alone):
     layers = [{"dense": 8}, {"dropout": 0.3}, {"dense": 1}]
     base = REGRESSION | {"model": {"layers": layers}}
     group = members(base, learning_rate=[0.01, 10000, 0.02], seed=[1, 2, 3])
-    assert assert_as_alone(tmp_path, group).count("diverged") == 1
+    assert assert_as_alone(group).count("diverged") == 1
+
+
+def lanes_of(experiments, callbacks=lambda: ()):
+    """The lanes of runs that have begun, in memory."""
+    courses = [Course(build(e), MemoryFolder(), callbacks()) for e in experiments]
+    for course in courses:
+        course.begin()
+    return [course.lane for course in courses]
+
+
+def trained(lanes):
+    """Train the lanes in one loop; in the order in which they have ended."""
+    with threadpool_limits(1):
+        return list(Loop(GradientDescent(), lanes).run())
 
 
 def test_a_member_that_has_ended_stands_where_it_ended():
     """Though those of its seed have taken further batches."""
     group = members(seed=[1, 1, 1], epochs=[2, 4, 6])
-    trainers = [trainer_of(build(experiment)) for experiment in group]
-    with ExitStack() as around:
-        for trainer in trainers:
-            around.enter_context(trainer.training())
-        ended = [trainer for trainer, _ in train_together(trainers)]
-    assert ended == trainers
-    for experiment, trainer in zip(group, trainers, strict=True):
-        alone = trainer_of(build(experiment))
-        alone.fit()
-        assert trainer.order.place == alone.order.place
+    lanes = lanes_of(group)
+    assert trained(lanes) == lanes
+    for experiment, lane in zip(group, lanes, strict=True):
+        (alone,) = trained(lanes_of([experiment]))
+        assert lane.order.place == alone.order.place
 
 
-def trainer_of(parts):
-    """Of the parts, without callbacks."""
-    e, splits = parts.experiment, parts.splits
-    train, validation = parts.split(splits.train), parts.split(splits.validation)
-    learned = parts.learner(), e.optimizer, parts.rate(), parts.order()
-    return Trainer(*learned, train, validation, parts.metrics, e.epochs)
+class Looks(Callback):
+    """Keeps what there is to see at every third update, and every scalar that it hears."""
+
+    when = Every(3)
+    hears: ClassVar = {"learning_rate": 1, "gradient_norm": 2}
+
+    def __init__(self):
+        self.seen, self.heard = [], []
+
+    def look(self, lane):
+        arrays = {name: array.tobytes() for name, array in lane.learning.watched().items()}
+        own, order = lane.learning.state(), lane.order.state()
+        slots = {name: array.tobytes() for name, array in own[0].items()}
+        self.seen.append((lane.progress.state(), arrays, slots, own[1], order))
+        if lane.progress.step == 9 and lane.learning.material.seed == 3:
+            lane.request_stop("seen enough")
+
+    def hear(self, lane, steps, values):
+        self.heard += [(n, *pair) for n, x in values.items() for pair in zip(steps, x, strict=True)]
+
+    def state(self):
+        return {}, {"looks": len(self.seen)}
+
+
+def test_what_a_callback_sees_and_hears_is_what_it_would_alone():
+    """Also where a member ends in the middle of an epoch, and the others continue without it."""
+    layers = [{"dense": 6}, "batch_norm", "tanh", {"dropout": 0.3}, {"dense": 1}]
+    base = BASE | {"model": {"layers": layers}, "clipping": {"norm": 0.5}, "schedule": "cosine"}
+    group = members(base, seed=[1, 3, 1, 2], learning_rate=[0.1, 0.2, 0.3, 0.1])
+    together = lanes_of(group, lambda: [Looks()])
+    assert trained(together)[0] is together[1]
+    for experiment, lane in zip(group, together, strict=True):
+        (alone,) = trained(lanes_of([experiment], lambda: [Looks()]))
+        one, other = (x.callbacks[1] for x in (lane, alone))
+        assert one.seen == other.seen
+        assert sorted(one.heard) == sorted(other.heard)
+        assert lane.progress.state() == alone.progress.state()
+        assert lane.progress.stop_reason == (
+            "seen enough" if experiment.seed == 3 else "max_epochs"
+        )
+    steps = 4 * 4
+    assert len(together[0].callbacks[1].seen) == steps // 3
+    assert len(together[0].callbacks[1].heard) == steps + steps // 2
 
 
 @pytest.mark.parametrize("seeds", [[1, 2, 3], [1, 2, 1], [1, 1, 1]])
-def test_slices_of_a_group(tmp_path, seeds):
+def test_slices_of_a_group(tmp_path, written, seeds):
     """Members pause, and go on in other groups."""
     group = members(seed=seeds, learning_rate=[0.1, 0.2, 0.3])
-    folders = [tmp_path / f"slices{n}" for n in range(3)]
-    ends = run_group(group, folders, [Slice(until=2)] * 3)
+    folders = [DiskFolder(tmp_path / f"slices{n}") for n in range(3)]
+    ends = in_lockstep(group, folders, [2] * 3)
     assert {end.status for end in ends} == {"paused"}
-    run_group(group[:2], folders[:2], [None] * 2)
-    run(group[2], folders[2])
-    for experiment, folder in zip(group, folders, strict=True):
-        run(experiment, tmp_path / "alone" / folder.name)
-        assert written(folder) == written(tmp_path / "alone" / folder.name)
+    in_lockstep(group[:2], folders[:2])
+    in_lockstep(group[2:], folders[2:])
+    for number, (experiment, folder) in enumerate(zip(group, folders, strict=True)):
+        run(experiment, tmp_path / "alone" / str(number))
+        assert written(folder) == written(DiskFolder(tmp_path / "alone" / str(number)))
 
 
 def test_tensorboard_reads_the_same(tmp_path):
     group = members(seed=[1, 2])
-    run_group(group, [tmp_path / "0", tmp_path / "1"], [None] * 2)
+    in_lockstep(group, [DiskFolder(tmp_path / "0"), DiskFolder(tmp_path / "1")])
     run(group[1], tmp_path / "alone")
     read = []
     for folder in ("1", "alone"):
@@ -258,6 +309,7 @@ def test_tensorboard_reads_the_same(tmp_path):
         }
         read.append((scalars, histograms))
     assert read[0] == read[1]
+    assert read[0][1]
 
 
 @pytest.mark.parametrize(
@@ -281,37 +333,54 @@ def test_what_cannot_train_together(other):
     assert shape_of(one) != shape_of(two)
 
 
-def test_a_member_that_cannot_be_ended_takes_nobody_along(tmp_path):
+class Full(MemoryFolder):
+    """No file whose name holds ``what`` can be written to it."""
+
+    def __init__(self, what):
+        super().__init__()
+        self.what = what
+
+    def replace(self, name, content):
+        self._refuse(name)
+        super().replace(name, content)
+
+    def log(self, name):
+        self._refuse(name)
+        return super().log(name)
+
+    def _refuse(self, name):
+        if self.what in name:
+            raise MachineError(f"{name}: cannot write: the disk is full")
+
+
+def test_a_member_that_cannot_be_ended_takes_nobody_along():
     """Its checkpoints cannot be written: it fails, the others are what they would be."""
-    group, folders = members(seed=[1, 2, 3]), [tmp_path / str(n) for n in range(3)]
-    folders[0].mkdir()
-    (folders[0] / "checkpoints").write_text("a file, where a folder has to be")
-    ends = run_group(group, folders, [None] * 3)
+    folders = [Full("checkpoints"), MemoryFolder(), MemoryFolder()]
+    ends = in_lockstep(members(seed=[1, 2, 3]), folders)
     assert "checkpoints" in str(ends[0])
+    assert RunFolder(folders[0]).record["status"] == "failed"
     assert [end.status for end in ends[1:]] == ["completed"] * 2
+    assert [RunFolder(folder).record["status"] for folder in folders[1:]] == ["completed"] * 2
 
 
-def test_a_member_that_cannot_start_is_a_failed_run(tmp_path):
-    group, folders = members(seed=[1, 2]), [tmp_path / str(n) for n in range(2)]
-    folders[0].mkdir()
-    (folders[0] / "train").write_text("a file, where a folder has to be")
-    ends = run_group(group, folders, [None] * 2)
+def test_a_member_that_cannot_start_is_a_failed_run():
+    folders = [Full("train"), MemoryFolder()]
+    ends = in_lockstep(members(seed=[1, 2]), folders)
     assert "train" in str(ends[0])
-    assert json.loads((folders[0] / "run.json").read_text())["status"] == "failed"
+    assert RunFolder(folders[0]).record["status"] == "failed"
     assert ends[1].status == "completed"
 
 
-def test_members_share_their_time(tmp_path):
-    group, folders = members(seed=[1, 2, 3, 4]), [tmp_path / str(n) for n in range(4)]
+def test_members_share_their_time():
     start = time.perf_counter()
-    ends = run_group(group, folders, [None] * 4)
-    assert 0 < sum(end.state.seconds for end in ends) < time.perf_counter() - start
+    ends = in_lockstep(members(seed=[1, 2, 3, 4]), [MemoryFolder() for _ in range(4)])
+    assert 0 < sum(end.progress.seconds for end in ends) < time.perf_counter() - start
 
 
 def test_a_member_that_cannot_be_built_fails_alone(tmp_path):
     group = members(epochs=[1, 2, 3])
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "run.json").write_text('{"status": "completed"}')
-    ends = run_group(group, [tmp_path / str(n) for n in range(3)], [None] * 3)
-    assert "holds a run already" in str(ends[1])
+    ends = in_lockstep(group, [DiskFolder(tmp_path / str(n)) for n in range(3)])
+    assert "is not empty; give each run a folder of its own" in str(ends[1])
     assert [ends[0].status, ends[2].status] == ["completed"] * 2

@@ -8,8 +8,9 @@ import pytest
 
 from backproplab.config import Experiment, load
 from backproplab.experiment import build, run
+from backproplab.learners import NoBrake
+from backproplab.loop import Callback
 from backproplab.registry import families
-from backproplab.train.callbacks import Callback
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 IDX = Path("/usr/share/datasets/fashion-mnist")
@@ -25,14 +26,12 @@ def test_the_quickstart_reaches_95_percent_on_validation(tmp_path):
 class OnTest(Callback):
     """The test accuracy after every epoch, which a run itself looks at only once."""
 
-    def __init__(self, experiment):
-        self.parts = build(experiment)
+    def __init__(self):
         self.accuracies = []
 
-    def epoch(self, trainer):
-        self.accuracies.append(
-            trainer.measure(self.parts.split(self.parts.splits.test))["accuracy"]
-        )
+    def look(self, lane):
+        (row,) = lane.learning.measure("test", NoBrake())
+        self.accuracies.append(row["accuracy"])
 
 
 # file -> published accuracy (arXiv 1708.07747 table 3), tolerance, least final accuracy
@@ -54,7 +53,7 @@ ROWS = {
 def test_the_published_fashion_mnist_table(tmp_path, name):
     published, tolerance, final = ROWS[name]
     experiment = load(CONFIGS / "fashion_mnist_table" / f"{name}.yaml")
-    on_test = OnTest(experiment)
+    on_test = OnTest()
     result = run(experiment, tmp_path, [on_test])
     assert max(on_test.accuracies) >= published - tolerance
     assert result.metrics["test_accuracy"] >= final

@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
-from backproplab.errors import RunError
+from backproplab.errors import DamageError, MachineError, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
 from backproplab.journal import LAST, Checkpoint, Journal
-from backproplab.learners import NoBrake, fingerprint
-from backproplab.loop import Best, Callback, Lane, Patience, Progress
+from backproplab.learners import fingerprint
+from backproplab.loop import Best, Callback, Lane, Pace, Patience, Progress
 from backproplab.loop.early_stopping import EXHAUSTED
 from backproplab.measures import Row, monitored, prefixed
 from backproplab.runs.run_folder import RunFolder
@@ -89,7 +90,11 @@ class Course:
         self.record["configs"] = [_digest(self.config)]
         self.journal.identity = self._identity
         self.folder.begin(self.config, self.record)
-        self.journal.open()
+        try:
+            self.journal.open()
+        except BaseException as error:
+            self.fail(error)
+            raise
 
     def again(self, record: dict[str, Any]) -> None:
         """Begin once more: the run was killed before its first checkpoint."""
@@ -105,7 +110,8 @@ class Course:
 
         name: the checkpoint's file.  inexact: continue although this process rounds differently.
         whole: the logs are here; a slice has its older event files elsewhere.
-        Raises RunError for changed data, a changed config, another run's or a damaged checkpoint.
+        Raises RunError for changed data, a changed config, or another run's checkpoint, DamageError
+        for a damaged one.
         """
         checkpoint = self.journal.read(name)
         if checkpoint is None:
@@ -120,11 +126,13 @@ class Course:
         progress.seconds = float(record.get("seconds", 0.0))
         if progress.stop_reason in CONTINUED:
             progress.stop_reason = ""
+        elif self._was_prolonged:
+            self.prolong()
         if differs:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
         if whole:
-            self.journal.reopen(checkpoint.state["logs"], append=not differs)
+            self.journal.reopen(checkpoint.state["logs"], append=not differs, name=name)
         else:
             self.journal.extend(checkpoint.state["logs"])
 
@@ -137,6 +145,14 @@ class Course:
                 if isinstance(callback, Patience):
                     callback.wait = 0
         progress.stop_reason = ""
+
+    @property
+    def _was_prolonged(self) -> bool:
+        """Whether the run had ended here, and was to be longer: killed before it was."""
+        progress = self.lane.progress
+        here = {"step": progress.step, "ended": progress.stop_reason}
+        known = any(event.items() >= here.items() for event in self.record.get("resumed", ()))
+        return known and progress.epoch < self.lane.length.epochs
 
     @property
     def _identity(self) -> dict[str, Any]:
@@ -154,7 +170,7 @@ class Course:
     def _check(self, checkpoint: Checkpoint, inexact: bool) -> None:
         known, now = checkpoint.state["identity"], self._identity
         if known["run"] != now["run"]:
-            raise RunError(f"{self.folder}: the checkpoint is of another run")
+            raise DamageError(f"{self.folder}: the checkpoint is of another run")
         if known["config"] != now["config"]:
             raise RunError(
                 f"{self.folder}: the config has changed since the checkpoint was written"
@@ -169,8 +185,11 @@ class Course:
         if record["hashes"]["data"] != self.parts.splits.fingerprint:
             raise RunError(f"{self.folder}: {DATA_CHANGED}")
 
-    def conclude(self) -> Result:
-        """After training: the best weights back, the test split, the last record."""
+    def conclude(self, pace: Pace) -> Result:
+        """After training: the best weights back, the test split, the last record.
+
+        A signal in the test split interrupts the run; continued, it has only that left to do.
+        """
         lane, parts = self.lane, self.parts
         if lane.progress.status is Status.COMPLETED:
             stopping = parts.experiment.early_stopping
@@ -178,29 +197,46 @@ class Course:
                 self.best.put_back(lane)
                 lane.progress.metrics = {k: x for k, x in self.best.row.items() if k != "epoch"}
                 self.restored_epoch = int(self.best.row["epoch"])
-            self._test()
+            self._test(pace)
+        lane.signal = pace.stop.number
         return self._end()
 
-    def fail(self) -> Result:
-        """Training was ended by an error or a second signal: the last commit stands."""
-        return self._end()
+    def fail(self, error: BaseException) -> None:
+        """An error or a second signal has ended the run: its last commit stands.
 
-    def _test(self) -> None:
+        That the record or the traceback cannot be written either is not raised: the first error is.
+        """
+        self.lane.give_up(error)
+        with suppress(MachineError):
+            self._end()
+            if self.lane.progress.status is Status.FAILED:
+                self.folder.write_traceback(error)
+
+    def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""
         lane = self.lane
         if self.parts.splits.test is None:
             return
-        (row,) = lane.learning.measure("test", NoBrake()) or [{}]
+        rows = lane.learning.measure("test", pace)
+        if rows is None:
+            lane.progress.status, lane.progress.stop_reason = Status.INTERRUPTED, "signal"
+            return
+        (row,) = rows
         lane.progress.metrics |= prefixed("test", row)
         epoch = self.restored_epoch or lane.progress.epoch
         self.journal.row(epoch, lane.progress.step, "test", row)
         self.journal.sync()
 
     def _end(self) -> Result:
-        lane, files = self.lane, self.folder.files
         self.journal.close()
-        ended = records.outcome(lane, self.best.row, self.restored_epoch)
+        ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
         self.folder.write_record(self.record | ended | {"hashes": self._hashes()})
+        return self.result
+
+    @property
+    def result(self) -> Result:
+        """How the run has ended."""
+        lane, files = self.lane, self.folder.files
         folder = files.path if isinstance(files, DiskFolder) else Path(files.where())
         return Result(
             folder,

@@ -76,8 +76,8 @@ def train_slice(
 ) -> list[Result | Exception]:
     """Train all of them together, from where they are; what each came to, or why it failed.
 
-    Several must be of one ``shape_of`` and at one step. What cannot be built fails alone; any
-    other failure, which may be one member's own, fails all that have not ended.
+    Several must be of one ``shape_of`` and at one step. What cannot be built, or cannot be ended,
+    fails alone; any other failure, which may be one member's own, fails all that have not ended.
     """
     ends: dict[int, Result | Exception] = {}
     courses: dict[int, Course] = {}
@@ -92,16 +92,29 @@ def train_slice(
         try:
             for lane in _trained(experiments[0], list(numbers), pace):
                 number = numbers[lane]
-                ends[number] = courses.pop(number).conclude()
-        except Exception as error:
+                ends[number] = _concluded(courses.pop(number), pace)
+        except BaseException as error:
             for number, course in courses.items():
-                course.fail()
-                ends[number] = error
+                course.fail(error)
+                if isinstance(error, Exception):
+                    ends[number] = error
+            if not isinstance(error, Exception):
+                raise
     return [ends[number] for number in range(len(experiments))]
 
 
 def _trained(experiment: Experiment, lanes: list[Lane], pace: Pace) -> Any:
     return Loop(experiment.learner, lanes, pace).run()
+
+
+def _concluded(course: Course, pace: Pace) -> Result | Exception:
+    try:
+        if course.lane.error:
+            raise course.lane.error
+        return course.conclude(pace)
+    except Exception as error:
+        course.fail(error)
+        return error
 
 
 def _course(data: Loader, experiment: Experiment, folder: Folder, pause: int | None) -> Course:

@@ -6,20 +6,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from backproplab import environment
 from backproplab.config import Experiment, load
-from backproplab.errors import ConfigError, FinishedError, Problem, RunError
+from backproplab.errors import ConfigError, DamageError, FinishedError, Problem, RunError
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import now
 from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
-from backproplab.journal import LAST
+from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
-from backproplab.runs.run_folder import CONFIG, FORMAT, RunFolder
+from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
+
+NEEDED = {"id", "status", "configs", "hashes"}  # of the record, to continue
 
 
 def resume(
@@ -62,11 +65,15 @@ class Stopped:
         files = DiskFolder(self.path)
         with limits_of(self.parts) as stop:
             course = Course(self.parts, files, callbacks)
-            course.take_up(self.record, checkpoint, allow_inexact)
+            try:
+                course.take_up(self.record, checkpoint, allow_inexact)
+            except DamageError as error:
+                raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
+            ended = course.lane.progress.stop_reason
             if self.epochs is not None:
                 course.prolong()
-            _record_resume(course)
+            _record_resume(course, ended)
             return train(course, Pace(stop), displays)
 
 
@@ -76,7 +83,7 @@ def stopped_run(folder: Path | str, epochs: int | None = None) -> Stopped:
     experiment, record = _read(path)
     if epochs is not None:
         experiment = _longer(experiment, epochs, record)
-    status = Status(record["status"])
+    status = Status.read(record.get("status"))
     if status is Status.DIVERGED:
         hint = "try a smaller learning_rate"
         raise RunError(f"{path} has diverged, and would diverge again — {hint}")
@@ -97,6 +104,8 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     if (path.parent / "sweep.json").exists():
         hint = f"backproplab sweep {path.parent} --resume"
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
+    if not record.keys() >= NEEDED:
+        raise DamageError(f"{path / RECORD}: damaged, or not a record of a run")
     digest = hashlib.sha256(folder.config.encode()).hexdigest()
     if digest not in record["configs"]:
         raise RunError(f"{path / CONFIG} has changed since the run began")
@@ -120,9 +129,19 @@ def _longer(experiment: Experiment, epochs: int, record: dict[str, Any]) -> Expe
     return experiment.model_copy(update={"epochs": epochs})
 
 
-def _record_resume(course: Course) -> None:
+def _with_the_other(error: DamageError, files: DiskFolder, checkpoint: str) -> DamageError:
+    """The error, with the command that continues from the other checkpoint, if there is one."""
+    other, option = (PREVIOUS, " --previous") if checkpoint == LAST else (LAST, "")
+    if other not in files.names(CHECKPOINTS):
+        return error
+    command = join(["backproplab", "resume", files.where()]) + option
+    return DamageError(f"{error}; from the other checkpoint: {command}")
+
+
+def _record_resume(course: Course, ended: str) -> None:
     """Write down that the run continues, before its first step.
 
+    ended: why the run was over and now is not; it says so even if it is killed at once.
     Both configs are known to the record before config.yaml changes, so that a crash in between
     leaves a run that can be continued.
     """
@@ -130,7 +149,7 @@ def _record_resume(course: Course) -> None:
     digest = hashlib.sha256(course.config.encode()).hexdigest()
     if digest not in record["configs"]:
         record["configs"] = [*record["configs"], digest]
-    event = {"at": now(), "step": step, "argv": environment.describe()["argv"]}
+    event = {"at": now(), "step": step, "ended": ended, "argv": environment.describe()["argv"]}
     record["resumed"] = [*record.get("resumed", []), event]
     record["status"], record["stop_reason"] = Status.RUNNING, ""
     course.folder.write_record(record)

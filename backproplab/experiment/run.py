@@ -7,14 +7,13 @@ knows no terminal; what is shown while it runs comes in as displays.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backproplab.config import Experiment
-from backproplab.errors import MachineError
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
 from backproplab.files import DiskFolder
@@ -56,14 +55,16 @@ def train(course: Course, pace: Pace, displays: Sequence[Display] = ()) -> Resul
     """Train the run to its end, or to where it stops."""
     learner = course.parts.experiment.learner
     try:
-        for _ in Loop(learner, [course.lane], pace, displays).run():
-            return course.conclude()
+        for lane in Loop(learner, [course.lane], pace, displays).run():
+            if lane.error:
+                raise lane.error
+            return course.conclude(pace)
         raise AssertionError("a lane has an end")
-    except StopNow:
-        return course.fail()
-    except BaseException:
-        with suppress(MachineError):  # the first error is the one that is raised
-            course.fail()
+    except StopNow as signal:
+        course.fail(signal)
+        return course.result
+    except BaseException as error:
+        course.fail(error)
         raise
 
 

@@ -98,6 +98,7 @@ class DiskFolder:
 
     def replace(self, name: str, content: bytes) -> None:
         self._prepare(name)
+        self.sync()  # the name of a new folder, before the file in it is relied upon
         write_atomic(self.path / name, content)
 
     def alias(self, name: str, other: str) -> None:
@@ -110,6 +111,7 @@ class DiskFolder:
             except OSError:  # a file system without links
                 shutil.copyfile(source, temporary)
             temporary.replace(target)
+            temporary.unlink(missing_ok=True)  # a rename to another link of itself does nothing
 
     def log(self, name: str) -> DiskLog:
         self._prepare(name)

@@ -5,15 +5,13 @@ A source fills a vector from a batch. It must not know the optimizer, nor the lo
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from backproplab.arrays import Array
-from backproplab.autograd.engines import EngineName
 from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Brake
-from backproplab.nn import Loss, Network, ParameterVector
+from backproplab.nn import ParameterVector
 from backproplab.spec import Family
-from backproplab.streams import Chance
 
 
 class GradientSource(Protocol):
@@ -39,21 +37,8 @@ class Gradient(Family):
 
     stacks: ClassVar[bool] = False
 
-    def source(
-        self,
-        network: Network,
-        loss: Loss,
-        parameters: ParameterVector,
-        gradient: ParameterVector,
-        chance: Chance,
-        engine: EngineName,
-        tile: int | None,
-    ) -> GradientSource:
-        """A source for these weights.
-
-        gradient: the vector to fill, a twin of ``parameters``.  chance: draws for dropout.
-        tile: examples taken at a time; None for what suits the network.
-        """
+    def source(self, *parts: Any) -> GradientSource:
+        """What fills a gradient; ``parts`` are the arguments of ``BackpropSource``."""
         raise NotImplementedError
 
 
@@ -62,14 +47,5 @@ class Backprop(Gradient, name="backprop"):
 
     stacks = True
 
-    def source(
-        self,
-        network: Network,
-        loss: Loss,
-        parameters: ParameterVector,
-        gradient: ParameterVector,
-        chance: Chance,
-        engine: EngineName,
-        tile: int | None,
-    ) -> GradientSource:
-        return BackpropSource(network, loss, parameters, chance, engine, tile, gradient)
+    def source(self, *parts: Any) -> GradientSource:
+        return BackpropSource(*parts)

@@ -43,9 +43,8 @@ class Updates:
         loss = loss_of(material)
         self.gradient = gradient
         self.clipping = keys["clipping"]
-        self.source = origin.source(
-            network, loss, parameters, gradient, chance, material.engine, tile
-        )
+        parts = network, loss, parameters, chance, material.engine, tile, gradient
+        self.source = origin.source(*parts)
         self.updater = Updater(
             optimizer,
             parameters.trainable,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from backproplab.data import Order
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
 from backproplab.learners import Arrays, Divergence, Json, Learning
 from backproplab.loop.callbacks import Callback, Every
 from backproplab.measures import Row, prefixed
+from backproplab.signals import StopNow
 from backproplab.status import Status
 
 TRAIN = "train"
@@ -81,7 +82,7 @@ class Lane:
     """One run: what finds its weights, its batches, its callbacks, and what it writes.
 
     order: None for a learner that does not walk in batches.
-    histograms: every n epochs; 0 for none.  restored: from a checkpoint, with these seconds.
+    histograms: write them every n epochs; 0 for none.
     """
 
     def __init__(
@@ -100,8 +101,9 @@ class Lane:
         self.length = length
         self.histograms = histograms
         self.progress = Progress()
-        self.message = ""  # why it diverged
+        self.message = ""  # why it diverged or failed
         self.signal = 0  # that ended it
+        self.error: Exception | None = None  # of its own end
         self.reported: dict[str, Row] = {}  # of the epoch that is closing, by split
         self._check_names()
 
@@ -129,11 +131,7 @@ class Lane:
     @property
     def wanted(self) -> dict[str, int]:
         """Scalars that callbacks want to hear, each as often as the most eager one does."""
-        found: dict[str, int] = {}
-        for callback in self.callbacks:
-            for name, every in callback.hears.items():
-                found[name] = math.gcd(every, found.get(name, every))
-        return found
+        return together([callback.hears for callback in self.callbacks])
 
     @property
     def epoch_is_over(self) -> bool:
@@ -203,10 +201,27 @@ class Lane:
         where = f"at epoch {self.progress.epoch + 1}, step {found.step + 1}"
         self._diverge(f"diverged {where}: {found.message}")
 
+    def give_up(self, error: BaseException) -> None:
+        """An error ends the run, or a second signal, which may come in the middle of an update."""
+        stopped = isinstance(error, StopNow)
+        self.progress.status = Status.INTERRUPTED if stopped else Status.FAILED
+        self.progress.stop_reason = "second_signal" if stopped else "error"
+        self.message = "" if stopped else described(error)
+        self.signal = error.number if isinstance(error, StopNow) else 0
+
     def _diverge(self, message: str) -> None:
         self.message = message
         self.progress.stop_reason = "non_finite"
         self.progress.status = Status.DIVERGED
+
+
+def together(intervals: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The intervals, by scalar, that meet every step that one of these asks for."""
+    found: dict[str, int] = {}
+    for wished in intervals:
+        for name, every in wished.items():
+            found[name] = math.gcd(every, found.get(name, every))
+    return found
 
 
 def _let_hear(callback: Callback, lane: Lane, heard: Arriving) -> None:

@@ -15,9 +15,8 @@ import numpy as np
 from backproplab.journal.distributions import Distribution, distributions
 from backproplab.learners import Learner, Learning, Span
 from backproplab.loop.callbacks import Display
-from backproplab.loop.lane import Arriving, Lane
+from backproplab.loop.lane import Arriving, Lane, together
 from backproplab.loop.pace import Pace
-from backproplab.signals import StopNow
 from backproplab.status import Status
 
 ENDS = {"signal": Status.INTERRUPTED, "slice": Status.PAUSED, "non_finite": Status.DIVERGED}
@@ -47,8 +46,9 @@ class Loop:
     def run(self) -> Iterator[Lane]:
         """Train; each lane is given back when it has ended, its position committed.
 
-        Raises what a callback or the journal raises, and StopNow; then every lane that has not
-        ended is failed, or interrupted, and has its last commit only.
+        A lane whose own end fails is given back as failed, with its ``error``. Raises what a
+        callback or the journal raises before, and StopNow; then every lane that has not ended is
+        failed, or interrupted, and has its last commit only.
         """
         try:
             for lane in self.lanes:
@@ -59,9 +59,8 @@ class Loop:
             while self.lanes:
                 with np.errstate(all="ignore"):  # every step looks for NaN and infinity
                     self._train_together()
-                ended = [lane for lane in self.lanes if lane.ended]
-                self.lanes = [lane for lane in self.lanes if not lane.ended]
-                for lane in ended:
+                for lane in [lane for lane in self.lanes if lane.ended]:
+                    self.lanes.remove(lane)
                     self._end(lane)
                     yield lane
         except BaseException as error:
@@ -90,7 +89,7 @@ class Loop:
         """One span, up to the next look."""
         lanes, start = self.lanes, self.lanes[0].progress.step
         steps = min(lane.next_look() for lane in lanes) - start
-        wanted = {name: every for lane in lanes for name, every in lane.wanted.items()}
+        wanted = together([lane.wanted for lane in lanes])
         made = learning.advance(self._span(start, steps), wanted, self.pace)
         for number, found in made.diverged.items():
             lane = lanes[number]
@@ -161,18 +160,19 @@ class Loop:
     def _end(self, lane: Lane) -> None:
         """A lane has ended by itself: finish its callbacks, and commit its last position."""
         lane.progress.status = ENDS.get(lane.progress.stop_reason, Status.COMPLETED)
-        _finish(lane)
-        with self.pace.saving():
-            lane.journal.commit(lane.position)
+        try:
+            _finish(lane)
+            with self.pace.saving():
+                lane.journal.commit(lane.position)
+        except Exception as error:
+            lane.error = error
+            lane.give_up(error)
         self._show("finish", lane)
 
     def _give_up(self, error: BaseException) -> None:
-        """An error, or a second signal, which may have come in the middle of an update."""
-        stopped = isinstance(error, StopNow)
+        """Every lane that has not ended is over."""
         for lane in self.lanes:
-            lane.progress.status = Status.INTERRUPTED if stopped else Status.FAILED
-            lane.progress.stop_reason = "second_signal" if stopped else "error"
-            lane.signal = error.number if isinstance(error, StopNow) else 0
+            lane.give_up(error)
             try:
                 _finish(lane)
             except Exception:  # the first error is the one that is raised
@@ -198,7 +198,6 @@ def _finish(lane: Lane) -> None:
         except Exception as error:
             errors.append(error)
     if errors:
-        lane.progress.status, lane.progress.stop_reason = Status.FAILED, "error"
         raise errors[0]
 
 

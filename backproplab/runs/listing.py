@@ -22,6 +22,7 @@ from backproplab.runs.locking import is_active
 from backproplab.runs.run_folder import READS
 from backproplab.status import Status
 
+MESSAGE = 2000  # letters of a message
 SHOWN = 5  # names in an error message
 
 
@@ -30,7 +31,7 @@ class RunInfo:
     """One run as its ``run.json`` tells it.
 
     started: ISO 8601 text. seconds: of training. metrics: last values by name, such as val_loss.
-    best: those of the epoch that was best by ``monitor``.
+    best: those of the epoch that was best by ``monitor``. message: why it diverged or failed.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class RunInfo:
     best: dict[str, float] = field(default_factory=dict)
     restored_epoch: int = 0
     monitor: str = ""
+    message: str = ""
 
     @property
     def selector(self) -> str:
@@ -94,6 +96,7 @@ def read_run(folder: Path) -> RunInfo:
         best=_numbers(record.get("best")),
         restored_epoch=restored if isinstance(restored, int) else 0,
         monitor=_text(record.get("monitor")),
+        message=_text(record.get("message"), MESSAGE),
     )
 
 
@@ -225,9 +228,9 @@ def _names(runs: list[RunInfo]) -> str:
     return f"{names}, …" if len(runs) > SHOWN else names
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, length: int = 200) -> str:
     """Text that a terminal shows and does not obey."""
-    text = value[:200] if isinstance(value, str) else ""
+    text = value[:length] if isinstance(value, str) else ""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

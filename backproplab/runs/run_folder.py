@@ -1,6 +1,7 @@
 """RunFolder: one run's folder; the names in it, its record, and how it begins.
 
 config.yaml     the resolved config; training it again repeats the run
+traceback.txt   of a run that failed
 run.json        the record: status, seeds, versions, hashes; written as strict JSON, and read as
                 something that may be damaged
 metrics.csv, checkpoints/, train/, validation/      see ``journal``
@@ -9,6 +10,7 @@ metrics.csv, checkpoints/, train/, validation/      see ``journal``
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +18,7 @@ from backproplab.errors import RunError, reason
 from backproplab.files import Folder
 from backproplab.runs.folders import object_in
 
-CONFIG, RECORD = "config.yaml", "run.json"
+CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
 FORMAT = 2
 READS = (1, FORMAT)  # 1: of version 0.1
 
@@ -54,6 +56,11 @@ class RunFolder:
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Replace run.json."""
         self.files.replace(RECORD, _encoded(record))
+
+    def write_traceback(self, error: BaseException) -> None:
+        """Replace traceback.txt."""
+        text = "".join(traceback.format_exception(error))
+        self.files.replace(TRACEBACK, text.encode(errors="backslashreplace"))
 
     @property
     def config(self) -> str:

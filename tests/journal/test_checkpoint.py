@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backproplab.train import checkpoint
-from backproplab.train.checkpoint import Checkpoint, load, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -23,12 +21,20 @@ from safetensors import numpy as safetensors
 from safetensors import safe_open
 
 from backproplab.errors import MachineError, RunError
+from backproplab.files import DiskFolder
+from backproplab.journal import checkpoint
+from backproplab.journal.checkpoint import Checkpoint, encode, load
 from backproplab.streams import stream
 
 SMALL = Checkpoint(
     {"dense_1/kernel": np.array([[1.5, -2]], np.float32), "slot/count": np.array(7)},
     {"epoch": 3, "best": 0.25, "é": [None, True, "a"]},
 )
+
+
+def save(path: Path, content: Checkpoint) -> None:
+    """As a journal does."""
+    DiskFolder(path.parent).replace(path.name, encode(content))
 
 
 def assert_same(a: Checkpoint, b: Checkpoint) -> None:
@@ -216,15 +222,30 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path, name: str, caus
 
 
 def test_what_cannot_be_written_is_the_machines_limit(tmp_path: Path) -> None:
+    (tmp_path / "absent").touch()
     with pytest.raises(MachineError):
         save(tmp_path / "absent" / "c", SMALL)
+
+
+def test_arrays_of_version_0_1_can_be_loaded(tmp_path: Path) -> None:
+    """Their digest is made the same way; only what the state means has changed."""
+    text = json.dumps(SMALL.state)
+    record = {"format": 1, "sha256": checkpoint._digest(SMALL.arrays, text), "state": SMALL.state}
+    content = safetensors.save(dict(SMALL.arrays), {checkpoint.KEY: json.dumps(record)})
+    (tmp_path / "c").write_bytes(content)
+    assert_same(load(tmp_path / "c"), SMALL)
+    assert load(tmp_path / "c").format == 1
 
 
 KILLED_SAVE = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from backproplab.train.checkpoint import Checkpoint, save
+from backproplab.files import DiskFolder
+from backproplab.journal.checkpoint import Checkpoint, encode
+
+def save(path, content):
+    DiskFolder(path.parent).replace(path.name, encode(content))
 
 path, moment = Path(sys.argv[1]), sys.argv[2]
 

@@ -10,19 +10,35 @@ import signal
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from backproplab.train.distributions import distribution, distributions
-from backproplab.train.tensorboard import EventWriter, histogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backproplab.errors import MachineError
+from backproplab.files import DiskFolder, MemoryFolder
+from backproplab.journal.distributions import distribution, distributions
+from backproplab.journal.events import EventWriter, histogram
+
+OPEN: list[EventWriter] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed_at_the_end() -> Iterator[None]:
+    yield
+    while OPEN:
+        OPEN.pop().log.close()
+
+
+def writer_in(path: Path, name: str = "") -> EventWriter:
+    """Of a file in this folder: a new one, or the one of this name."""
+    OPEN.append(EventWriter(DiskFolder(path.parent), path.name, name))
+    return OPEN[-1]
 
 
 def read(path: Path) -> EventAccumulator:
@@ -42,9 +58,9 @@ def points(path: Path, tag: str) -> list[tuple[int, float]]:
 @given(st.lists(st.floats(width=32), min_size=1, max_size=20))
 def test_scalars_come_back_to_the_last_bit(values: list[float]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with EventWriter(Path(folder)) as writer:
-            for step, value in enumerate(values):
-                writer.scalars(step, {"epoch_loss": value, "negated": -value})
+        writer = writer_in(Path(folder))
+        for step, value in enumerate(values):
+            writer.scalars(step, {"epoch_loss": value, "negated": -value})
         back = points(Path(folder), "epoch_loss")
         assert [step for step, _ in back] == list(range(len(values)))
         np.testing.assert_array_equal([value for _, value in back], values)
@@ -52,8 +68,8 @@ def test_scalars_come_back_to_the_last_bit(values: list[float]) -> None:
 
 
 def test_a_scalar_is_rounded_to_float32(tmp_path: Path) -> None:
-    with EventWriter(tmp_path) as writer:
-        writer.scalars(0, {"python": 0.1, "numpy": np.float64(0.1), "too_large": 1e300})
+    writer = writer_in(tmp_path)
+    writer.scalars(0, {"python": 0.1, "numpy": np.float64(0.1), "too_large": 1e300})
     assert points(tmp_path, "python") == points(tmp_path, "numpy") == [(0, float(np.float32(0.1)))]
     assert points(tmp_path, "too_large") == [(0, math.inf)]
 
@@ -62,21 +78,19 @@ def test_a_scalar_is_rounded_to_float32(tmp_path: Path) -> None:
 
 
 def test_what_is_written_can_be_read_before_close(tmp_path: Path) -> None:
-    with EventWriter(tmp_path / "deep" / "train") as writer:
-        writer.scalars(0, {"epoch_loss": 1.0})
-        assert points(tmp_path / "deep" / "train", "epoch_loss") == [(0, 1.0)]
-        writer.flush()
-        writer.scalars(1, {"epoch_loss": 0.5})
-    writer.close()
+    writer = writer_in(tmp_path / "deep" / "train")
+    writer.scalars(0, {"epoch_loss": 1.0})
+    assert points(tmp_path / "deep" / "train", "epoch_loss") == [(0, 1.0)]
+    writer.log.sync()
+    writer.scalars(1, {"epoch_loss": 0.5})
+    writer.log.close()
+    writer.log.close()
     assert points(tmp_path / "deep" / "train", "epoch_loss") == [(0, 1.0), (1, 0.5)]
 
 
 def test_writers_of_one_second_and_folder_keep_all(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        writers = list(pool.map(EventWriter, [tmp_path] * 16))
-    for index, writer in enumerate(writers):
-        with writer:
-            writer.scalars(0, {f"writer_{index}": index})
+    for index in range(16):
+        writer_in(tmp_path).scalars(0, {f"writer_{index}": index})
     assert len(list(tmp_path.iterdir())) == 16
     assert set(read(tmp_path).Tags()["scalars"]) == {f"writer_{index}" for index in range(16)}
 
@@ -85,18 +99,64 @@ def test_a_resumed_run_is_read_after_the_first_whatever_the_clock(tmp_path: Path
     """TensorBoard takes the files of a folder in the order of their names."""
     (tmp_path / "events.out.tfevents.9999999990.another-host.99999.0").touch()
     (tmp_path / "events.out.tfevents.of-another-tool").touch()
-    with EventWriter(tmp_path) as first, EventWriter(tmp_path) as second:
-        numbers = [int(writer.path.name.split(".")[3]) for writer in (first, second)]
+    numbers = [int(writer_in(tmp_path).name.split(".")[3]) for _ in range(2)]
     assert numbers == [9999999991, 9999999992]
+
+
+def test_a_file_that_is_named_is_continued_and_reads_as_one(tmp_path: Path) -> None:
+    """An open reader, too, sees every step once: the bytes that follow are those of one file."""
+    first = writer_in(tmp_path)
+    first.scalars(0, {"epoch_loss": 1.0})
+    kept = first.log.length
+    first.scalars(1, {"epoch_loss": 0.5})
+    opened = read(tmp_path)
+    again = writer_in(tmp_path, first.name)
+    again.log.cut(kept)
+    for step in (1, 2):
+        again.scalars(step, {"epoch_loss": 0.5 / step})
+    expected = [(0, 1.0), (1, 0.5), (2, 0.25)]
+    assert points(tmp_path, "epoch_loss") == expected
+    assert [(e.step, e.value) for e in opened.Reload().Scalars("epoch_loss")] == expected
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_series_is_its_scalars_at_once(tmp_path: Path) -> None:
+    """Of tags that are known at steps of their own; a step that two of them share is one event."""
+    series = {"loss": ([1, 2, 4], [0.5, 0.25, 0.125]), "norm": ([2, 4], [7, 8.0])}
+    writer_in(tmp_path / "series").series(series)
+    for tag, (steps, values) in series.items():
+        read_back = points(tmp_path / "series", tag)
+        assert read_back == list(zip(steps, values, strict=True))
+    one_by_one = writer_in(tmp_path / "scalars")
+    one_by_one.scalars(1, {"loss": 0.5})
+    for step, loss, norm in ((2, 0.25, 7), (4, 0.125, 8)):
+        one_by_one.scalars(step, {"loss": loss, "norm": norm})
+    sizes = {
+        path.stat().st_size
+        for folder in ("series", "scalars")
+        for path in (tmp_path / folder).iterdir()
+    }
+    assert len(sizes) == 1
+
+
+def test_what_is_written_in_memory_is_what_would_be_on_the_disk(tmp_path: Path) -> None:
+    memory = MemoryFolder()
+    writer = EventWriter(memory, "train")
+    writer.scalars(3, {"epoch_loss": 0.5})
+    (name,) = memory.files
+    (tmp_path / "train").mkdir()
+    (tmp_path / name).write_bytes(memory.files[name])
+    assert points(tmp_path / "train", "epoch_loss") == [(3, 0.5)]
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from backproplab.train.distributions import distribution, distributions
-from backproplab.train.tensorboard import EventWriter, histogram
+from backproplab.files import DiskFolder
+from backproplab.journal.events import EventWriter
 
-writer = EventWriter(Path(sys.argv[1]))
+folder = Path(sys.argv[1])
+writer = EventWriter(DiskFolder(folder.parent), folder.name)
 for step in range(int(sys.argv[2])):
     writer.scalars(step, {"epoch_loss": step / 2})
 os.kill(os.getpid(), signal.SIGKILL)
@@ -115,18 +175,18 @@ def test_a_kill_loses_nothing(tmp_path: Path, count: int) -> None:
 
 def fill(folder: Path) -> None:
     """Write until the machine refuses: what was taken is there, and no more is taken."""
-    writer, taken = EventWriter(folder), []
+    writer, taken = writer_in(folder), []
 
     def write() -> None:
         for step in range(10_000):
             writer.scalars(step, {"epoch_loss": 0.0})
             taken.append((step, 0.0))
 
-    with pytest.raises(MachineError, match=f"^{re.escape(str(writer.path))}: cannot write: "):
+    with pytest.raises(MachineError, match=f"^{re.escape(str(writer.log.path))}: cannot write: "):
         write()
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(MachineError, match="closed after an error"):
         write()
-    writer.close()
+    writer.log.close()
     assert 100 < len(taken) < 10_000
     assert points(folder, "epoch_loss") == taken
 
@@ -151,7 +211,7 @@ def test_a_file_size_limit_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_deleted_folder_is_told_at_once(tmp_path: Path) -> None:
-    writer = EventWriter(tmp_path / "train")
+    writer = writer_in(tmp_path / "train")
     shutil.rmtree(tmp_path / "train")
     with pytest.raises(MachineError, match="deleted"):
         writer.scalars(0, {"epoch_loss": 0.0})
@@ -161,7 +221,7 @@ def test_a_deleted_folder_is_told_at_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "train").touch()
     with pytest.raises(MachineError, match="train"):
-        EventWriter(tmp_path / "train")
+        writer_in(tmp_path / "train")
 
 
 # histograms
@@ -172,10 +232,10 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=20)
 
 def test_histograms_come_back_as_written(tmp_path: Path) -> None:
     kernel = np.random.default_rng(0).normal(size=(3, 100, 7)).astype(np.float32)
-    with EventWriter(tmp_path) as writer:
-        writer.histograms(
-            5, {"dense_1/kernel": distribution(kernel), "dense_1/bias": distribution(kernel[0, 0])}
-        )
+    writer = writer_in(tmp_path)
+    writer.histograms(
+        5, {"dense_1/kernel": distribution(kernel), "dense_1/bias": distribution(kernel[0, 0])}
+    )
     events = read(tmp_path)
     assert events.Tags()["histograms"] == ["dense_1/kernel", "dense_1/bias"]
     assert events.Tags()["scalars"] == []
@@ -189,14 +249,14 @@ def test_histograms_come_back_as_written(tmp_path: Path) -> None:
 
 
 def test_nonfinite_values_are_left_out_and_counted(tmp_path: Path) -> None:
-    with EventWriter(tmp_path) as writer:
-        writer.histograms(
-            0,
-            {
-                n: distribution(np.array(v))
-                for n, v in {"kernel": [1, np.nan, 3, -np.inf], "bias": [1.0, 1]}.items()
-            },
-        )
+    writer = writer_in(tmp_path)
+    writer.histograms(
+        0,
+        {
+            n: distribution(np.array(v))
+            for n, v in {"kernel": [1, np.nan, 3, -np.inf], "bias": [1.0, 1]}.items()
+        },
+    )
     assert read(tmp_path).Tags()["scalars"] == ["kernel/nonfinite"]
     assert points(tmp_path, "kernel/nonfinite") == [(0, 2)]
     assert read(tmp_path).Histograms("kernel")[0].histogram_value.num == 2
@@ -206,8 +266,8 @@ def test_nonfinite_values_are_left_out_and_counted(tmp_path: Path) -> None:
     "values", [np.zeros((0, 3)), np.full(4, np.nan), np.full(5, -2.5), np.float32(1e30)], ids=str
 )
 def test_tensorboard_shows_empty_and_constant_arrays(tmp_path: Path, values: np.ndarray) -> None:
-    with EventWriter(tmp_path) as writer:
-        writer.histograms(0, {"bias": distribution(values)})
+    writer = writer_in(tmp_path)
+    writer.histograms(0, {"bias": distribution(values)})
     finite = np.ravel(values)[np.isfinite(np.ravel(values))]
     (event,) = read(tmp_path).CompressedHistograms("bias")
     shown = {value for _, value in event.compressed_histogram_values}
