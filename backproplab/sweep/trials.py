@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
+from backproplab.config.cursor import default_form
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath, dotted, shown
@@ -93,7 +94,7 @@ def resolve(
     for path in sorted(values, key=lambda path: path.count(".")):  # a parent before its inside
         sources[steps(path)] = sweep, origins[path]
         try:
-            tree = put(tree, steps(path), values[path])
+            tree = put(_opened(tree, steps(path)), steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
@@ -105,6 +106,19 @@ def resolve(
     if problems:
         raise ConfigError(*problems)
     return experiment, document
+
+
+def _opened(tree: Any, path: TreePath) -> Any:
+    """The tree with the defaults that the path goes through, where the tree leaves them out."""
+    node = tree
+    for end, step in enumerate(path[:-1], start=1):
+        if isinstance(node, dict) and step not in node:
+            form = default_form(tree, path[:end], path[end], Experiment)
+            tree = put(tree, path[:end], form) if form is not None else tree
+            node = {step: form}
+        inside = isinstance(node, list) and isinstance(step, int) and step < len(node)
+        node = node[step] if isinstance(node, dict) or inside else None
+    return tree
 
 
 def put(node: Any, path: TreePath, value: Any) -> Any:
