@@ -107,10 +107,8 @@ def test_a_network_that_mixes_examples_takes_its_batch_whole(inside, monkeypatch
 
 
 def test_a_tile_s_activations_fill_the_cache_forward_and_backward():
-    parameters = network(DENSE).parameters(np.float32)
     numbers = 16 + 8 + 8 + 3  # inputs, dense, layer_norm, dense
     assert tile_length(network(DENSE), 4) == TILE // (2 * numbers * 4)
-    doubled = network(DENSE).parameters(np.float64)
     assert tile_length(network(DENSE), 8) == TILE // (2 * numbers * 8)
 
 
