@@ -51,7 +51,7 @@ def command(
         resolved = [config.to_yaml(config.load(file, *overrides)) for file in files]
         typer.echo("---\n".join(resolved), nl=False)
         return
-    experiments = _read_all(files, overrides)
+    experiments = _read_all(files, overrides, log_dir)
     if dry_run:
         typer.echo("dry run: everything fits; nothing was trained or written")
     else:
@@ -90,7 +90,7 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
     return files, overrides
 
 
-def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Planned]:
+def _read_all(files: list[Path], overrides: list[str], log_dir: Path) -> dict[str, Planned]:
     """Every experiment by its name, checked down to its data; all problems are reported together.
 
     A single one comes built, so that its data are not loaded twice.
@@ -118,7 +118,8 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Planned]:
             what = f"two experiments are named '{experiment.name}'"
             hint = "give each config its own 'name'"
             findings.problems.append(Problem(document.name, what, hint))
-        command = typed("backproplab", "train", file, *retyped(document, overrides))
+        words: list[str | Path] = [file, *retyped(document, overrides), "--log-dir", log_dir]
+        command = typed("backproplab", "train", *words)
         found[experiment.name] = command, parts if len(files) == 1 else experiment
     findings.check()
     return found

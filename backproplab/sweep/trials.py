@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from pydantic import ValidationError
-
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
 from backproplab.config.cursor import default_form
 from backproplab.config.experiment import Role, added_defaults, keys
-from backproplab.config.problems import problems_of
+from backproplab.config.loading import validated
 from backproplab.config.wording import TreePath, dotted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
@@ -99,25 +97,37 @@ def resolve(
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
     document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
-    try:
-        experiment = Experiment.model_validate(tree)
-    except ValidationError as error:
-        problems += problems_of(error, document, Experiment)
-    if problems:
+    experiment, found = validated(document)
+    problems += [_of_trial(problem, values) for problem in found]
+    if problems or experiment is None:
         raise ConfigError(*problems)
     return experiment, document
 
 
+def _of_trial(problem: Problem, values: Values) -> Problem:
+    """The problem, with the member that the trial takes where members are swept, too."""
+    key = problem.what.partition(":")[0]
+    for path, value in values.items():
+        if key.startswith(f"{path}."):
+            what, hint = f"{problem.what} (with {path}: {_text(value)})", problem.hint
+            if key in values and "unknown key" in what:
+                branch = f"branches: [{{{path}: …, grid: {{{key}: […]}}}}, {{{path}: …}}]"
+                hint = f"{hint}; to sweep it for some only, write {branch}"
+            return Problem(problem.where, what, hint)
+    return problem
+
+
 def _opened(tree: Any, path: TreePath) -> Any:
     """The tree with the defaults that the path goes through, where the tree leaves them out."""
-    node = tree
+    node: Any = tree
     for end, step in enumerate(path[:-1], start=1):
         if isinstance(node, dict) and step not in node:
-            form = default_form(tree, path[:end], path[end], Experiment)
-            tree = put(tree, path[:end], form) if form is not None else tree
-            node = {step: form}
-        inside = isinstance(node, list) and isinstance(step, int) and step < len(node)
-        node = node[step] if isinstance(node, dict) or inside else None
+            node = default_form(tree, path[:end], path[end], Experiment)
+            tree, node = (tree, {}) if node is None else (put(tree, path[:end], node), node)
+        elif isinstance(node, dict) or (
+            isinstance(node, list) and isinstance(step, int) and step < len(node)
+        ):
+            node = node[step]
     return tree
 
 
