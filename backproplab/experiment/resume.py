@@ -21,6 +21,7 @@ from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
+from backproplab.text import typed
 
 NEEDED = {"id", "status", "configs", "hashes"}  # of the record, to continue
 
@@ -102,7 +103,8 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     if record["format"] != FORMAT:
         raise RunError(f"{path} was made by backproplab 0.1: it can be read, not continued")
     if (path.parent / "sweep.json").exists():
-        hint = f"backproplab sweep {path.parent} --resume"
+        session = path.parent.absolute()
+        hint = typed("backproplab", "sweep", session, "--resume", "--log-dir", session.parent)
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
     if not record.keys() >= NEEDED:
         raise DamageError(f"{path / RECORD}: damaged, or not a record of a run")

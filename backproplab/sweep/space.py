@@ -46,6 +46,7 @@ from backproplab.sweep.words import (
     base_document,
     put_settings,
     put_words,
+    settled,
     sweep_document,
 )
 
@@ -103,12 +104,13 @@ def read(
     """
     sweep, rest, problems = put_words(sweep_document(Path(path)), words)
     sweep = put_settings(sweep, settings or {})
-    file, found = _shape(sweep)
     base, of_base = _base(sweep, rest)
+    sweep = settled(sweep, base)
+    file, found = _shape(sweep)
     problems = [*problems, *sweep.faults, *found, *of_base]
+    problems += block_problems(file, sweep) if file else []
     if base is None or file is None:
         raise ConfigError(*_once(problems))
-    problems += block_problems(file, sweep)
     if (many := limit_problems(file, sweep)) and not yes:
         raise ConfigError(*_once([*problems, *many]))
     unfit = not_whole(file.parameters, base, sweep)
