@@ -16,6 +16,11 @@ def row(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {number(value)}" for name, value in values.items())
 
 
+def seconds(value: float | None) -> str:
+    """``12.34``, or a dash if it is not known."""
+    return "–" if value is None else f"{value:.2f}"
+
+
 def counted(amount: int, word: str) -> str:
     """``1 epoch``, ``2,700 epochs``."""
     return f"{amount:,} {word}{'' if amount == 1 else 's'}"

@@ -22,8 +22,6 @@ from backproplab.loop import Callback, Display, Pace
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
 
-NEEDED = {"id", "status", "configs", "hashes"}  # of the record, to continue
-
 
 def resume(
     folder: Path | str,
@@ -97,14 +95,12 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     folder = RunFolder(DiskFolder(path))
     record = folder.record
     if not record:
-        raise RunError(f"{path}: there is no run here that could be continued")
+        raise RunError(f"{path / RECORD}: no such file: there is no run that could be continued")
     if record["format"] != FORMAT:
         raise RunError(f"{path} was made by backproplab 0.1: it can be read, not continued")
     if (path.parent / "sweep.json").exists():
         hint = f"backproplab sweep {path.parent} --resume"
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
-    if not record.keys() >= NEEDED:
-        raise DamageError(f"{path / RECORD}: damaged, or not a record of a run")
     digest = hashlib.sha256(folder.config.encode()).hexdigest()
     if digest not in record["configs"]:
         raise RunError(f"{path / CONFIG} has changed since the run began")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -23,12 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.errors import ConfigError, MachineError, Problem
-from backproplab.files import is_plain_name, machine_limits, sync_directory, write_atomic
+from backproplab.files import (
+    is_plain_name,
+    machine_limits,
+    parse_object,
+    read_regular,
+    sync_directory,
+    write_atomic,
+)
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
 SESSION = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,9})?")
-LIMIT = 2**20  # bytes of the largest JSON file that is read
 
 Folder = Path | int  # a path, or the descriptor of an open directory
 
@@ -162,26 +167,8 @@ def _modified(path: Folder | str, directory: int | None = None) -> float:
 
 
 def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:
-    """The object in a small regular file; empty for a missing, linked, damaged or odd one."""
-    return object_in(read_small(path, directory))
-
-
-def object_in(text: bytes) -> dict[str, Any]:
-    """The object that the JSON says; empty for damaged JSON, or another value."""
+    """The object in a small JSON file; empty for anything else: see ``files.read_object``."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_object(read_regular(path, directory=directory))
+    except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def read_small(path: Path | str, directory: int | None = None) -> bytes:
-    """The first MiB of a regular file; nothing of a missing, linked or odd one."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
-        try:
-            return os.read(descriptor, LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return b""
