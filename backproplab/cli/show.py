@@ -21,22 +21,25 @@ def command(
     What can be read is shown; exits with 5 if a file of the run is damaged.
     """
     from backproplab.cli import render
-    from backproplab.errors import DamageError
+    from backproplab.config.yaml_source import parse_yaml
+    from backproplab.errors import ConfigError, DamageError
     from backproplab.files import DiskFolder
     from backproplab.runs import find_run, read_metrics
-    from backproplab.runs.run_folder import RunFolder
+    from backproplab.runs.run_folder import CONFIG, RunFolder
 
     found = find_run(log_dir, run)
     faults = list(found.faults)
     rows: list[dict[str, str]] = []
     config = ""
     try:
-        rows = read_metrics(found.folder)
+        rows = read_metrics(found.folder, found.epochs)
     except DamageError as error:
         faults.append(str(error))
     try:
         config = RunFolder(DiskFolder(found.folder)).config
-    except DamageError as error:
+        if not parse_yaml(config, str(found.folder / CONFIG)).tree:
+            faults.append(f"{found.folder / CONFIG}: damaged: it has no keys")
+    except (DamageError, ConfigError) as error:
         faults.append(str(error))
     render.run_details(found, rows, config)
     if faults:

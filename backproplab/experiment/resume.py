@@ -19,6 +19,7 @@ from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
 from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
+from backproplab.runs.metrics_table import read_metrics
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
 
@@ -61,6 +62,7 @@ class Stopped:
     ) -> Result:
         """Train it to its end."""
         files = DiskFolder(self.path)
+        read_metrics(self.path)
         with limits_of(self.parts) as stop:
             course = Course(self.parts, files, callbacks)
             try:

@@ -77,10 +77,10 @@ def remove_temporaries(folder: Path, of: str = "") -> None:
     locked by its writer, and stays; so does one that cannot be deleted.
     """
     with suppress(OSError):
-        for name in os.listdir(folder):
-            found = TEMPORARY.fullmatch(name)
+        for path in folder.iterdir():
+            found = TEMPORARY.fullmatch(path.name)
             if found and of in ("", found[1]):
-                _remove_unless_locked(folder / name)
+                _remove_unless_locked(path)
 
 
 def _remove_unless_locked(path: Path) -> None:

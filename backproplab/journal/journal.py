@@ -215,14 +215,8 @@ class Journal:
         append: to the same event files; else new ones are begun, as after another machine's
         numbers. Raises DamageError for a log that is shorter than that.
         """
+        self._check_logs(lengths)
         found = self._found_logs()
-        for log_name, length in lengths.items():
-            present = self.folder.size(log_name) if log_name in found else 0
-            if present < length:
-                raise DamageError(
-                    f"{self.folder.where(log_name)}: damaged: {present:,} bytes, "
-                    f"the checkpoint names {length:,}"
-                )
         if name != LAST:
             self.folder.replace(LAST, self.folder.read(name, size_named))
         for log_name in set(found) - lengths.keys():
@@ -232,6 +226,24 @@ class Journal:
             log.cut(length)
             log.close()
         self._continue(lengths, append)
+
+    def verify(self) -> None:
+        """Raise DamageError unless the last position, and all that it names, can be used."""
+        if checkpoint := self.read():
+            for name in checkpoint.state["files"].values():
+                self._read_kept(name, checkpoint.state["sha256"].get(name, ""))
+            self._check_logs(checkpoint.state["logs"])
+
+    def _check_logs(self, lengths: Mapping[str, int]) -> None:
+        """Raise DamageError for a log that is shorter than the checkpoint says."""
+        found = self._found_logs()
+        for name, length in lengths.items():
+            present = self.folder.size(name) if name in found else 0
+            if present < length:
+                raise DamageError(
+                    f"{self.folder.where(name)}: damaged: {present:,} bytes, "
+                    f"the checkpoint names {length:,}"
+                )
 
     def extend(self, lengths: Mapping[str, int]) -> None:
         """Continue where the older event files are elsewhere: new ones are begun."""

@@ -4,16 +4,20 @@
     runs/20191003-153452/.backproplab     a session: one invocation; binds its name to its inode
     runs/20191003-153452/exp1/            an experiment of it
 
-A directory comes into being by an exclusive ``mkdir``, so no two processes ever share one. This
-file must not know what an experiment writes, nor how anything is deleted.
+A session appears whole, under a name that no other process has. This file must not know what an
+experiment writes.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import count
@@ -30,10 +34,13 @@ from backproplab.files import (
     sync_directory,
     write_atomic,
 )
+from backproplab.files.atomic import remove_temporaries
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
 SESSION = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,9})?")
+
+UNMADE = re.compile(r"\.[0-9]{8}-[0-9]{6}\.[0-9a-f]{8}\.new")  # a session that is being made
 
 Folder = Path | int  # a path, or the descriptor of an open directory
 
@@ -80,29 +87,64 @@ def create_session(
     Raises MachineError and leaves nothing behind.
     """
     now = now or datetime.now()
+    stamp = now.strftime("%Y%m%d-%H%M%S")
+    place = root / f".{stamp}.{secrets.token_hex(4)}.new"
     with machine_limits(root):
-        session = _make_first_free(root, now.strftime("%Y%m%d-%H%M%S"))
+        remove_unmade(root)
+        place.mkdir()
         try:
-            inode, created = session.stat().st_ino, now.timestamp()
-            marker = Marker(session.name, inode, created, dict(runs or {}))
-            write_atomic(session / MARKER, json.dumps(asdict(marker)))
+            with _locked(place):
+                inode = place.stat().st_ino
+                for name in _names(root, stamp):
+                    marker = Marker(name, inode, now.timestamp(), dict(runs or {}))
+                    write_atomic(place / MARKER, json.dumps(asdict(marker)))
+                    if _renamed(place, root / name):
+                        place = root / name
+                        break
             sync_directory(root)
         except BaseException:
-            (session / MARKER).unlink(missing_ok=True)
-            session.rmdir()
+            (place / MARKER).unlink(missing_ok=True)
+            place.rmdir()
             raise
-    return session
+    return place
 
 
-def _make_first_free(root: Path, stamp: str) -> Path:
-    for number in count():
-        session = root / (f"{stamp}-{number}" if number else stamp)
-        try:
-            session.mkdir()
-        except FileExistsError:
-            continue
-        return session
-    raise AssertionError("count() does not end")
+def _names(root: Path, stamp: str) -> Iterator[str]:
+    """The names for a session that are free: the stamp, or the stamp with a number."""
+    every = (f"{stamp}-{number}" if number else stamp for number in count())
+    return (name for name in every if not os.path.lexists(root / name))
+
+
+def _renamed(place: Path, session: Path) -> bool:
+    """False if another process has just taken the session's name."""
+    try:
+        place.rename(session)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Around the making of a session. Raises BlockingIOError if another process makes it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_unmade(root: Path) -> None:
+    """Delete the sessions that killed processes were about to make."""
+    for path in root.iterdir():
+        if UNMADE.fullmatch(path.name):
+            with suppress(OSError), _locked(path):
+                remove_temporaries(path)
+                (path / MARKER).unlink(missing_ok=True)
+                path.rmdir()
 
 
 def experiment_folder(session: Path, name: str) -> Path:
@@ -148,6 +190,11 @@ def read_marker(folder: Folder) -> Marker | None:
     runs = found.get("runs")
     entries = runs.items() if isinstance(runs, dict) else ()
     return Marker(directory, inode, created, {name: str(command) for name, command in entries})
+
+
+def is_marked(root: Path) -> bool:
+    """Whether ``root`` has the marker of a log root, or of a session."""
+    return read_json(root / MARKER).get("tool") == TOOL
 
 
 def created(session: Folder) -> float:

@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from backproplab.errors import DamageError
 from backproplab.files import DiskFolder, machine_limits, unusable, write_atomic
+from backproplab.journal import Journal
 from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import created
 from backproplab.runs.run_folder import FORMAT, RunFolder
@@ -129,7 +130,7 @@ class SweepFolder:
             return {}
         folder = DiskFolder(self.path / job.folder)
         names = folder.names()
-        check_checkpoints(folder)
+        Journal(folder, (), (), {}).verify()
         try:
             return {name: b"" if EVENTS in name else folder.read(name) for name in names}
         except OSError as error:

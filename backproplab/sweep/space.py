@@ -100,9 +100,7 @@ def read(
         raise
 
 
-def _read(
-    path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool
-) -> Sweep:
+def _read(path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool) -> Sweep:
     sweep, rest, problems = put_words(sweep_document(path), words)
     sweep = put_settings(sweep, settings or {})
     file, found = _shape(sweep)
