@@ -20,6 +20,7 @@ from backproplab.text import counted
 if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.config import Experiment
+    from backproplab.errors import Problem
     from backproplab.experiment import Parts, Result
     from backproplab.runs import RunInfo
     from backproplab.runs.cleaning import CleaningOutcome, CleaningPlan
@@ -30,15 +31,22 @@ STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
 
 
+class Output(Console):
+    """Standard output; that its reader is gone is an error like any other, not exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output; not squeezed to 80 columns where there is no terminal."""
-    return Console(
+    return Output(
         highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
     )
 
 
-def header(parts: Parts) -> None:
-    """What is about to be trained, in six lines."""
+def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
+    """What is about to be trained, in six lines, and a line for each caution."""
     e, splits = parts.experiment, parts.splits
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = " / ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)
@@ -54,14 +62,18 @@ def header(parts: Parts) -> None:
     }
     lines = [Text(e.name, style="bold")]
     lines += [Text(f"  {key:<9}{value}") for key, value in rows.items()]
+    lines += [Text(f"  caution  {caution}", style="yellow") for caution in cautions]
     Console(stderr=True, highlight=False, soft_wrap=True).print(*lines, sep="\n")
 
 
 def _method(e: Experiment) -> str:
-    """``adam, learning rate 0.001 (cosine)``; another learner by its name."""
+    """``adam, learning rate 0.1 (warm-up of 9 updates, cosine)``; another learner by its name."""
     if "optimizer" not in e.learner.uses:
         return e.learner.name
-    schedule = "" if e.schedule.name == "constant" else f" ({e.schedule.name})"
+    warmup, name = e.schedule.warmup_steps, e.schedule.name
+    words = [f"warm-up of {counted(warmup, e.learner.unit)}"] if warmup else []
+    words += [name] if name != "constant" else []
+    schedule = f" ({', '.join(words)})" if words else ""
     return f"{e.optimizer.name}, learning rate {e.learning_rate:g}{schedule}"
 
 
@@ -137,6 +149,8 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out = console()
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
+    if run.message:
+        out.print(Text(f"  {run.message}"))
     spent = f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s"
     out.print(Text(f"  {spent}, started {run.started}"))
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
@@ -157,7 +171,7 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
 
 def _short(column: str, value: str) -> str:
     try:
-        return value if column in POSITION else text.number(float(value))
+        return value if column in POSITION else text.measured(column, float(value))
     except ValueError:
         return printable(value)
 

@@ -38,6 +38,7 @@ def command(
     """
     from backproplab.cli import render
     from backproplab.cli.endings import conclude
+    from backproplab.experiment.cautions import cautions
     from backproplab.experiment.resume import stopped_run
     from backproplab.journal import LAST, PREVIOUS
     from backproplab.loop.progress import progress as shown
@@ -46,7 +47,7 @@ def command(
     folder = find_run(log_dir, run).folder
     with _locked(folder.parent):
         stopped = stopped_run(folder, epochs)
-        render.header(stopped.parts)
+        render.header(stopped.parts, cautions(stopped.parts))
         displays = [shown(progress, folder.name)]
         checkpoint = PREVIOUS if previous else LAST
         result = stopped.resume((), displays, allow_inexact, checkpoint)

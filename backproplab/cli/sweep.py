@@ -64,7 +64,7 @@ def command(
     where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
     sweep = read(path, words or [], settings, yes)
-    for note in sweep.duplicates:
+    for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:
         _list(sweep)
@@ -151,17 +151,22 @@ def _answer(driver: Driver, log_dir: Path) -> None:
 
     from backproplab import report
     from backproplab.report.sameness import sentence
+    from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
 
     standing, session = driver.standing, driver.folder.path
+    comparison = conclude(session)  # the files first: stdout may fail
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
-    if (comparison := conclude(session)) is None:
+    if comparison is None:
         return
     typer.echo(report.formatted(comparison, "table", (), TOP))
     metric, records = driver.folder.sweep.metric, comparison.records
     caption = BEST.format(metric.name) if metric.at == "best" else LAST
     typer.echo(f"{caption}; {sentence(records)}" if len(records) > 1 else caption)
+    if not standing.all_diverged:
+        for line in driver.folder.endings(Status.DIVERGED):
+            typer.echo(line)
     where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
     if standing.finished < standing.total:
         words = [word for word in sys.argv[1:] if word != "--resume"]

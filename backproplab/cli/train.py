@@ -103,6 +103,7 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Planned]:
     from backproplab.config import located
     from backproplab.errors import ConfigError, Problem
     from backproplab.experiment import build
+    from backproplab.experiment.cautions import cautions
 
     problems: list[Problem] = []
     found: dict[str, Planned] = {}
@@ -112,7 +113,8 @@ def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Planned]:
         except ConfigError as error:
             problems += located(error, document).problems
             continue
-        render.header(parts)
+        noted = located(ConfigError(*cautions(parts)), document).problems
+        render.header(parts, noted)
         if experiment.name in found:
             what = f"two experiments are named '{experiment.name}'"
             problems.append(Problem(document.name, what, "give each config its own 'name'"))

@@ -54,6 +54,10 @@ class Cursor:
         """The path of a key or item in this value; for a bare value, ``{dense: 64}``, its own."""
         return self.path if self.is_bare() else (*self.path, step)
 
+    def is_model(self) -> bool:
+        """Whether it has keys of its own: a spec, but not a family, whose members have them."""
+        return _is_model(self.annotation) and not is_family(self.annotation)
+
     def is_bare(self) -> bool:
         """Whether the file has one value here instead of a member's fields."""
         return _is_model(self.annotation) and not isinstance(self.node, dict | NoneType)

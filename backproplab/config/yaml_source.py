@@ -28,6 +28,7 @@ class Document:
     name: the file, as typed. positions, keys: (line, column) from 1 of values and keys.
     words: the command-line words that set a value, by its path.
     faults: values that could not be read; they are None in the tree.
+    plain: what is written for each value without quotes. unread: those of the faults about one.
     """
 
     tree: dict[str, Any]
@@ -36,6 +37,8 @@ class Document:
     keys: dict[TreePath, Spot]
     words: dict[TreePath, str] = field(default_factory=dict)
     faults: tuple[Problem, ...] = ()
+    plain: dict[TreePath, str] = field(default_factory=dict)
+    unread: dict[TreePath, Problem] = field(default_factory=dict)
 
     def where(self, path: TreePath, key: bool = False) -> str:
         """``config.yaml:7:3``, or the word that set it; with ``key`` of its key, not its value.
@@ -95,7 +98,8 @@ def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Doc
         where = "{}:{}:{}".format(name, *composed.positions[()])
         raise ConfigError(Problem(where, what, "write lines such as 'epochs: 10'"))
     found = composed.value, name, composed.positions, composed.keys
-    return Document(*found, faults=tuple(composed.faults))
+    more = composed.plain, composed.unread
+    return Document(*found, {}, tuple(composed.faults), *more)
 
 
 def _unusable(error: UnusableFile, name: str) -> ConfigError:

@@ -12,6 +12,7 @@ import numpy as np
 from backproplab.data.dataset import Dataset, Examples, RawData
 from backproplab.data.idx import read_idx
 from backproplab.errors import DataError, Problem
+from backproplab.spec import PathText, absolute
 from backproplab.task import Task
 
 FILES = (
@@ -34,7 +35,7 @@ class ImageFiles(Dataset):
     labels: ClassVar[tuple[str, ...]]
     install: ClassVar[str] = ""
 
-    path: str = ""
+    path: PathText = ""
 
     def read(self, generator: np.random.Generator) -> RawData:
         train_images, train_labels, test_images, test_labels = self._find()
@@ -71,10 +72,10 @@ class ImageFiles(Dataset):
 
     def _folders(self) -> Iterator[Path]:
         if self.path:
-            yield Path(os.path.expanduser(self.path))  # noqa: PTH111  # Path's raises on ~nobody
+            yield Path(self.path)
             return
         if root := os.environ.get(VARIABLE):
-            yield from (Path(root) / self.name, Path(root))
+            yield from (Path(absolute(root)) / self.name, Path(absolute(root)))
         yield Path("/usr/share/datasets") / self.name.replace("_", "-")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,10 @@ class Dropout(Layer, name="dropout"):
     rate: Fraction
 
     by_member = ("rate",)
+
+    def blocked(self, shape: Shape, examples: int) -> str:
+        kept = examples * prod(shape) * (1 - self.rate)
+        return f"keeps {kept:.2g} values of a batch on average" if kept < 1 else ""
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         if at.generator is None:

@@ -67,6 +67,11 @@ class Network:
         """True if, in training, an example's result depends on the other examples of its batch."""
         return any(place.layer.mixes_examples for place in self.places)
 
+    def blocked(self, examples: int) -> dict[int, str]:
+        """By place: why nothing is learned through it from a batch of so few examples."""
+        found = enumerate(p.layer.blocked(p.input_shape, examples) for p in self.places)
+        return {i: f"{self.places[i].name} {why}" for i, why in found if why}
+
     @property
     def footprint(self) -> int:
         """The approximate number of values kept for one example in a forward pass, with inputs."""

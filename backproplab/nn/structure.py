@@ -63,6 +63,11 @@ class Residual(Layer, name="residual"):
     def mixes_examples(self) -> bool:
         return any(layer.mixes_examples for layer in self.layers)
 
+    def blocked(self, shape: Shape, examples: int) -> str:
+        inner = chain(self.layers, shape)
+        found = (p.layer.blocked(p.input_shape, examples) for p in inner)
+        return next((f"{p.name} {why}" for p, why in zip(inner, found, strict=True) if why), "")
+
     def footprint(self, shape: Shape) -> int:
         return sum(place.layer.footprint(place.input_shape) for place in chain(self.layers, shape))
 

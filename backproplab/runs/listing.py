@@ -22,6 +22,7 @@ from backproplab.runs.metrics_table import TABLE, by_epoch, read_metrics
 from backproplab.runs.run_folder import READS
 from backproplab.status import Status
 
+MESSAGE = 2000  # letters of a message
 SHOWN = 5  # names in an error message
 PATIENCE = 60.0  # seconds between a record's time and its file's, for clocks that differ
 
@@ -31,8 +32,8 @@ class RunInfo:
     """One run as its ``run.json`` describes it; one that has not ended also by its metrics table.
 
     started: ISO 8601 text. seconds: of training, None if unknown. metrics: last values by name,
-    such as val_loss. best: those of the epoch that was best by ``monitor``. faults: a message for
-    each file that could not be read.
+    such as val_loss. best: those of the epoch that was best by ``monitor``. message: why it
+    diverged or failed. faults: a message for each file that could not be read.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class RunInfo:
     best: dict[str, float] = field(default_factory=dict)
     restored_epoch: int = 0
     monitor: str = ""
+    message: str = ""
     faults: tuple[str, ...] = ()
 
     @property
@@ -97,6 +99,7 @@ def read_run(folder: Path) -> RunInfo:
         best=_numbers(record.get("best")),
         restored_epoch=restored if isinstance(restored, int) else 0,
         monitor=_text(record.get("monitor")),
+        message=_text(record.get("message"), MESSAGE),
     )
     return _under_way(run, record) if status is Status.RUNNING else run
 
@@ -227,9 +230,9 @@ def _names(runs: list[RunInfo]) -> str:
     return f"{names}, …" if len(runs) > SHOWN else names
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, length: int = 200) -> str:
     """Text that a terminal shows and does not obey."""
-    text = value[:200] if isinstance(value, str) else ""
+    text = value[:length] if isinstance(value, str) else ""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

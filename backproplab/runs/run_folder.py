@@ -1,6 +1,7 @@
 """RunFolder: one run's folder; the names in it, its record, and how it begins.
 
 config.yaml     the resolved config; training it again repeats the run
+traceback.txt   of a run that failed
 run.json        the record: status, seeds, versions, hashes; written as strict JSON, and read as
                 something that may be damaged
 metrics.csv, checkpoints/, train/, validation/      see ``journal``
@@ -9,6 +10,7 @@ metrics.csv, checkpoints/, train/, validation/      see ``journal``
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +19,7 @@ from backproplab.files import Folder, parse_object, unusable
 from backproplab.files.reading import MIB
 from backproplab.status import Status
 
-CONFIG, RECORD = "config.yaml", "run.json"
+CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
 FORMAT = 2
 NEEDED = {"id": str, "status": str, "configs": list, "hashes": dict}
 OPTIONAL = {
@@ -59,13 +61,28 @@ class RunFolder:
             raise DamageError(f"{where}: {unusable(error)}") from error
         if found.get("format") not in READS:
             raise DamageError(f"{where}: damaged, or of a newer version: no known 'format'")
-        if found["format"] == FORMAT and (fault := _fault(found)):
-            raise DamageError(f"{where}: damaged: {fault}")
+        if Status.read(found.get("status")) is Status.UNREADABLE:
+            raise DamageError(f"{where}: damaged: no known 'status'")
         return found
+
+    def check(self, record: Mapping[str, Any]) -> None:
+        """Raise DamageError unless the run can be continued from this record."""
+        where = self.files.where(RECORD)
+        for key, kind in (NEEDED | OPTIONAL).items():
+            if (key in record or key in NEEDED) and not isinstance(record.get(key), kind):
+                raise DamageError(f"{where}: damaged: {key!r} is missing or not of the right type")
+        hashes = [*record["configs"], *record["hashes"].values(), record["hashes"].get("data")]
+        if not all(isinstance(text, str) for text in hashes):
+            raise DamageError(f"{where}: damaged: a hash is missing")
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Replace run.json."""
         self.files.replace(RECORD, _encoded(record))
+
+    def write_traceback(self, error: BaseException) -> None:
+        """Replace traceback.txt."""
+        text = "".join(traceback.format_exception(error))
+        self.files.replace(TRACEBACK, text.encode(errors="backslashreplace"))
 
     @property
     def config(self) -> str:
@@ -78,17 +95,6 @@ class RunFolder:
     def write_config(self, config: str) -> None:
         """Replace config.yaml."""
         self.files.replace(CONFIG, config.encode())
-
-
-def _fault(record: Mapping[str, Any]) -> str:
-    """What is wrong with a record of this format; empty if a run can be continued from it."""
-    for key, kind in (NEEDED | OPTIONAL).items():
-        if (key in record or key in NEEDED) and not isinstance(record.get(key), kind):
-            return f"{key!r} is missing or not of the right type"
-    if Status.read(record["status"]) is Status.UNREADABLE:
-        return "its 'status' is none"
-    hashes = [*record["configs"], *record["hashes"].values(), record["hashes"].get("data")]
-    return "" if all(isinstance(text, str) for text in hashes) else "a hash is missing"
 
 
 def _encoded(record: Mapping[str, Any]) -> bytes:

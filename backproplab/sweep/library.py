@@ -39,8 +39,8 @@ def run(
 
     executor: ``local``, ``local:N``, ``dask:ADDRESS`` or ``mpi``.  resume: run what is missing of
     the newest session of this sweep.  fail_fast: begin no more runs after one failed.
-    Raises BackpropLabError with the error of each failed run, StoppedError after a signal,
-    RunError if there is nothing to resume.
+    Raises BackpropLabError with the errors of runs that failed, DivergedError if all diverged,
+    StoppedError after a signal, RunError if there is nothing to resume.
     """
     with open_executor(executor) as workers, opened(sweep, root, workers, resume) as driver:
         driver.fail_fast = fail_fast

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -22,15 +23,17 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from backproplab.errors import DamageError
-from backproplab.files import DiskFolder, machine_limits, unusable, write_atomic
+from backproplab.experiment.records import write_failure
+from backproplab.files import DiskFolder, MemoryFolder, machine_limits, unusable, write_atomic
 from backproplab.journal import Journal
 from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import created
-from backproplab.runs.run_folder import FORMAT, RunFolder
+from backproplab.runs.run_folder import FORMAT, TRACEBACK, RunFolder
 from backproplab.runs.sweep_file import NAME, read_sweep
 from backproplab.status import Status
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
+from backproplab.text import counted
 
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
@@ -108,9 +111,33 @@ class SweepFolder:
             record = self.record(run)
             status = Status.read(record.get("status"))
             paused = status is Status.PAUSED and record.get("format") == FORMAT
-            done = [int(record.get(key) or 0) for key in ("epochs", "steps")]
+            if paused:
+                RunFolder(DiskFolder(self.path / run)).check(record)
+            numbers = (record.get(key) for key in ("epochs", "steps"))
+            done = [number if isinstance(number, int) else 0 for number in numbers]
             self._reached[run] = Reached(status, *done) if status.is_final or paused else Reached()
         return self._reached[run]
+
+    def endings(self, status: Status) -> list[str]:
+        """A line for each way in which runs ended so: how many did, and what the first one says.
+
+        Messages that differ in their numbers alone are of one way; so are all divergences.
+        """
+        ways: dict[str, list[tuple[str, str]]] = {}
+        for run in [run for trial in self.trials.values() for run in trial["runs"]]:
+            record = self.record(run)
+            if record.get("status") == status:
+                message = str(record.get("message") or "")
+                way = "" if status is Status.DIVERGED else re.sub(r"\d+", "0", message)
+                ways.setdefault(way, []).append((run, message))
+        lines = []
+        for runs in ways.values():
+            run, message = runs[0]
+            path = self.path / run / TRACEBACK
+            place = f" (traceback: {path})" if path.exists() else ""
+            example = run if len(runs) == 1 else f"for example {run}"
+            lines.append(f"{counted(len(runs), 'run')} {status}, {example}: {message}{place}")
+        return lines
 
     def value(self, run: str) -> float | None:
         """The sweep's metric in the run so far; None if it has none that is finite."""
@@ -156,8 +183,15 @@ class SweepFolder:
             shutil.rmtree(before, ignore_errors=True)
         self._reached.pop(job.folder, None)
 
+    def fail(self, job: Job, error: BaseException) -> None:
+        """Record that the run has failed, and why, beside what a paused one has left."""
+        folder = MemoryFolder(self.files(job))
+        experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
+        write_failure(RunFolder(folder), experiment, error)
+        self.keep(job, {name: content for name, content in folder.files.items() if content})
+
     def end(self, job: Job, status: Status) -> None:
-        """End a paused run where it is: ``pruned`` or ``failed``; another is left as it is."""
+        """End a paused run where it is, as ``pruned``; another is left as it is."""
         record = self.record(job.folder)
         if record.get("status") == Status.PAUSED:
             ended = dict(record) | {"status": status, "stop_reason": status}

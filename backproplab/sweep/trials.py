@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
+from backproplab.config.cursor import Cursor, is_family
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath, dotted, shown
@@ -69,6 +70,8 @@ class TrialDocument(Document):
         return document.spot(there, key)
 
     def _source(self, path: TreePath, key: bool) -> tuple[Document, TreePath]:
+        if inside := [p for p in self.sources if p[: len(path)] == path and path]:
+            path = inside[0]  # of a section: the first key of it that the sweep sets
         end = next(end for end in range(len(path), -1, -1) if path[:end] in self.sources)
         document, there = self.sources[path[:end]]
         if key and 0 < end == len(path):  # the place of the key, not of one of its values
@@ -92,7 +95,11 @@ def resolve(
     sources: dict[TreePath, tuple[Document, TreePath]] = {(): (base, ())}
     for path in sorted(values, key=lambda path: path.count(".")):  # a parent before its inside
         sources[steps(path)] = sweep, origins[path]
+        outer = _swept_around(path, values)
         try:
+            if outer and values[outer] is None:
+                hint = _branch(sweep, path, outer, "…")
+                raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
             tree = put(tree, steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
@@ -101,10 +108,45 @@ def resolve(
     try:
         experiment = Experiment.model_validate(tree)
     except ValidationError as error:
-        problems += problems_of(error, document, Experiment)
+        unfit = _of_other_members(error, document, sweep, values)
+        found = problems_of(error, document, Experiment)
+        problems += [unfit.get(problem.where, problem) for problem in found]
     if problems:
         raise ConfigError(*problems)
     return experiment, document
+
+
+def _swept_around(path: str, values: Values) -> str:
+    """``optimizer`` for ``optimizer.beta_1`` where both are swept; else empty."""
+    return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
+
+
+def _of_other_members(
+    error: ValidationError, document: Document, sweep: Document, values: Values
+) -> dict[str, Problem]:
+    """By its place, each swept key that this trial's member of a family lacks and another one has,
+    where the member is swept, too."""
+    root = Cursor((), document.tree, Experiment)
+    found = {}
+    for fault in error.errors(include_url=False):
+        *above, key = fault["loc"] or [""]
+        cursor = root.follow(above)
+        family, path = cursor.annotation, dotted(cursor.member().below(key))
+        outer = _swept_around(path, values)
+        if fault["type"] == "extra_forbidden" and outer and is_family(family):
+            owners = [n for n, m in family.members.items() if key in m.model_fields]
+            if owners:
+                where = document.where(steps(path), key=True)
+                what = f"{path}: unknown key '{key}' with {outer}: {family.split(cursor.node)[0]}"
+                found[where] = Problem(where, what, _branch(sweep, path, outer, owners[0]))
+    return found
+
+
+def _branch(sweep: Document, path: str, outer: str, owner: str) -> str:
+    """What to do about a key that only some of the swept values have."""
+    if sweep.tree.get("method", "grid") != "grid":
+        return f"a search has no branches: sweep each {outer} on its own, or write a grid"
+    return f"put it in a branch, branches: [{{{outer}: {owner}, grid: {{{path}: […]}}}}, …]"
 
 
 def put(node: Any, path: TreePath, value: Any) -> Any:
