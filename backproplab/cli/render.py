@@ -138,7 +138,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
         values = [text.number(run.metrics[n]) if n in run.metrics else "" for n in names]
         table.add_row(
             str(index), Text(printable(f"{run.session}/{run.name}")), Text(run.status, style=style),
-            str(run.epochs), f"{run.seconds:.2f}", *values,
+            str(run.epochs), text.seconds(run.seconds), *values,
         )  # fmt: skip
     console().print(table)
 
@@ -150,7 +150,7 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
     if run.message:
         out.print(Text(f"  {run.message}"))
-    spent = f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s"
+    spent = f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s"
     out.print(Text(f"  {spent}, started {run.started}"))
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
         out.print(Text(f"  best epoch {int(run.best.get('epoch', 0))}: {text.row(best)}"))

@@ -143,7 +143,8 @@ def _opened(tree: Any, path: TreePath) -> Any:
         elif isinstance(node, dict) or (
             isinstance(node, list) and isinstance(step, int) and step < len(node)
         ):
-            node = node[step]
+            inner: Any = node
+            node = inner[step]
     return tree
 
 
