@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
@@ -115,14 +114,14 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             out.print(Text(f"  test  {text.row(test)}"))
-    where = "" if log_dir == Path("runs") else f" --log-dir {quote(str(log_dir))}"
-    repeat = quote(str(results[-1].folder / "config.yaml"))
+    last = results[-1]
     out.print(Text(f"\nlogs      {session}"))
-    out.print(Text(f"see them  backproplab tensorboard {quote(str(session))}"))
-    out.print(Text(f"list      backproplab runs{where}"))
-    out.print(Text(f"repeat    backproplab train {repeat}"))
-    if results[-1].signal and results[-1].saved:
-        out.print(Text(f"continue  backproplab resume {quote(str(results[-1].folder))}"))
+    out.print(Text(f"see them  {text.typed('backproplab', 'tensorboard', session)}"))
+    out.print(Text(f"list      {text.typed('backproplab', 'runs', '--log-dir', log_dir)}"))
+    repeat = text.typed("backproplab", "train", last.folder / "config.yaml", "--log-dir", log_dir)
+    out.print(Text(f"repeat    {repeat}"))
+    if last.signal and last.saved:
+        out.print(Text(f"continue  {text.typed('backproplab', 'resume', last.folder)}"))
     for command in never_begun.values():
         out.print(Text(f"not begun {command}"))
 
@@ -139,7 +138,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
         values = [text.number(run.metrics[n]) if n in run.metrics else "" for n in names]
         table.add_row(
             str(index), Text(printable(f"{run.session}/{run.name}")), Text(run.status, style=style),
-            str(run.epochs), f"{run.seconds:.2f}", *values,
+            str(run.epochs), text.seconds(run.seconds), *values,
         )  # fmt: skip
     console().print(table)
 
@@ -151,7 +150,7 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
     if run.message:
         out.print(Text(f"  {run.message}"))
-    spent = f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s"
+    spent = f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s"
     out.print(Text(f"  {spent}, started {run.started}"))
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
         out.print(Text(f"  best epoch {int(run.best.get('epoch', 0))}: {text.row(best)}"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -70,6 +70,24 @@ class Cursor:
             return self
         node = inside.node if inside.is_bare() else held[0] if held else None
         return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
+
+
+def default_form(tree: Any, path: TreePath, following: str | int, schema: Any) -> Any:
+    """What is at a path that the file leaves out, in a form that can hold the key ``following``.
+
+    A list, or ``{name: adam}`` if the default member has that key; else None.
+    """
+    parent = Cursor((), tree, schema).follow(path[:-1]).member()
+    if not _is_model(parent.annotation) or str(path[-1]) not in parent.annotation.model_fields:
+        return None
+    try:
+        value = getattr(parent.annotation.model_validate(parent.node or {}), str(path[-1]))
+    except ValidationError:
+        value = parent.annotation.model_fields[str(path[-1])].get_default()
+    if isinstance(value, Family):
+        known = following in type(value).model_fields
+        return {"name": value.name} if known else None
+    return list(value) if isinstance(value, list | tuple) else None
 
 
 def is_family(annotation: Any) -> TypeGuard[type[Family]]:

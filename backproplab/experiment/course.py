@@ -113,6 +113,7 @@ class Course:
         Raises RunError for changed data, a changed config, or another run's checkpoint, DamageError
         for a damaged one.
         """
+        self.folder.check(record)
         checkpoint = self.journal.read(name)
         if checkpoint is None:
             self._check_data(record)
