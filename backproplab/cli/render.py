@@ -224,11 +224,10 @@ def check(result: Check, tolerance: float) -> None:
             column, justify="right" if column in ("entries", "relative error") else "left"
         )
     for row in result.gradients:
-        word = (
-            Text("right", style="green") if row.error <= tolerance else Text("wrong", style="red")
-        )
-        word = word if row.reached else Text("not reached", style="yellow")
-        gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", f"{row.error:.1e}", word)
+        verdict = row.verdict(tolerance)
+        word = Text(verdict, style={"right": "green", "wrong": "red"}.get(verdict, "yellow"))
+        error = f"{row.error:.1e}" if row.reached else "-"
+        gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", error, word)
     out.print("", gradients, sep="\n")
     cost, count = result.cost, result.weights
     out.print(
