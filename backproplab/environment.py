@@ -130,6 +130,7 @@ def _run_git(*words: str) -> str:
     here = Path(__file__).parent
     if not (here.parent / ".git").exists():
         raise FileNotFoundError("this code is in no repository")
-    command = ["git", "-C", str(here), *words]
+    # status would lock the index to refresh it, and leave the lock behind if it is killed
+    command = ["git", "--no-optional-locks", "-C", str(here), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=2, check=True)
     return done.stdout.strip()

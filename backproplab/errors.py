@@ -18,9 +18,11 @@ This file imports nothing of the house.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -113,6 +115,15 @@ class StoppedError(BackpropLabError):
     def __init__(self, message: str, signal_number: int = 2) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number  # type: ignore[misc]  # per signal, not per class
+
+
+def described(error: BaseException) -> str:
+    """A fault that users can meet by its message; any other also by its kind and place."""
+    if isinstance(error, BackpropLabError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def reason(error: Exception) -> str:

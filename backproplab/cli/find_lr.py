@@ -76,7 +76,7 @@ def _usable(file: Path) -> Path:
         raise ConfigError(f"--figure {file}: must end in one of {valid}")
     if not file.parent.is_dir():
         raise ConfigError(f"--figure {file}: there is no folder {file.parent}")
-    check_free(file, "figure", "--figure", lambda path: SIGNATURE in path.read_bytes())
+    check_free(file, "figure", "--figure", lambda figure: SIGNATURE in figure)
     return file
 
 

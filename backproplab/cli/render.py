@@ -30,9 +30,16 @@ STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
 
 
+class Output(Console):
+    """Standard output; that its reader is gone is an error like any other, not exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output; not squeezed to 80 columns where there is no terminal."""
-    return Console(
+    return Output(
         highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
     )
 
@@ -131,7 +138,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
         values = [text.number(run.metrics[n]) if n in run.metrics else "" for n in names]
         table.add_row(
             str(index), Text(printable(f"{run.session}/{run.name}")), Text(run.status, style=style),
-            str(run.epochs), f"{run.seconds:.2f}", *values,
+            str(run.epochs), text.seconds(run.seconds), *values,
         )  # fmt: skip
     console().print(table)
 
@@ -141,7 +148,9 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> No
     out = console()
     reason = f" ({run.stop_reason})" if run.stop_reason else ""
     out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
-    spent = f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s"
+    if run.message:
+        out.print(Text(f"  {run.message}"))
+    spent = f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s"
     out.print(Text(f"  {spent}, started {run.started}"))
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
         out.print(Text(f"  best epoch {int(run.best.get('epoch', 0))}: {text.row(best)}"))

@@ -56,7 +56,14 @@ def command(
 
 def _locked(session: Path) -> AbstractContextManager[None]:
     """The lock of the run's session; a run outside of any session has none."""
-    from backproplab import runs
-    from backproplab.runs.folders import read_marker
+    import os
 
-    return runs.lock_session(session) if read_marker(session) else nullcontext()
+    from backproplab import runs
+    from backproplab.errors import DamageError
+    from backproplab.runs.folders import MARKER, is_marked, read_marker
+
+    if read_marker(session):
+        return runs.lock_session(session)
+    if os.path.lexists(session / MARKER) and not is_marked(session):
+        raise DamageError(f"{session / MARKER}: damaged: it is not the marker of a session")
+    return nullcontext()

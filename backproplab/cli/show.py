@@ -16,11 +16,31 @@ def command(
     ] = "latest",
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Show one run: how it ended, what it measured, its config."""
+    """Show one run: how it ended, what it measured, its config.
+
+    What can be read is shown; exits with 5 if a file of the run is damaged.
+    """
     from backproplab.cli import render
+    from backproplab.config.yaml_source import parse_yaml
+    from backproplab.errors import ConfigError, DamageError
+    from backproplab.files import DiskFolder
     from backproplab.runs import find_run, read_metrics
+    from backproplab.runs.run_folder import CONFIG, RunFolder
 
     found = find_run(log_dir, run)
-    config = found.folder / "config.yaml"
-    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
-    render.run_details(found, read_metrics(found.folder), text)
+    faults = list(found.faults)
+    rows: list[dict[str, str]] = []
+    config = ""
+    try:
+        rows = read_metrics(found.folder, found.epochs)
+    except DamageError as error:
+        faults.append(str(error))
+    try:
+        config = RunFolder(DiskFolder(found.folder)).config
+        if not parse_yaml(config, str(found.folder / CONFIG)).tree:
+            faults.append(f"{found.folder / CONFIG}: damaged: it has no keys")
+    except (DamageError, ConfigError) as error:
+        faults.append(str(error))
+    render.run_details(found, rows, config)
+    if faults:
+        raise DamageError("\n".join(dict.fromkeys(faults)))

@@ -148,18 +148,23 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
     from backproplab import report
     from backproplab.report.sameness import sentence
+    from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
     from backproplab.text import typed
 
     standing, session = driver.standing, driver.folder.path
+    comparison = conclude(session)  # the files first: stdout may fail
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
-    if (comparison := conclude(session)) is None:
+    if comparison is None:
         return
     typer.echo(report.formatted(comparison, "table", (), TOP))
     metric, records = driver.folder.sweep.metric, comparison.records
     caption = BEST.format(metric.name) if metric.at == "best" else LAST
     typer.echo(f"{caption}; {sentence(records)}" if len(records) > 1 else caption)
+    if not standing.all_diverged:
+        for line in driver.folder.endings(Status.DIVERGED):
+            typer.echo(line)
     root = ("--log-dir", log_dir)
     if standing.finished < standing.total:
         more = () if executor == "local" else ("--executor", executor)

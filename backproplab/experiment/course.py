@@ -113,6 +113,7 @@ class Course:
         Raises RunError for changed data, a changed config, or another run's checkpoint, DamageError
         for a damaged one.
         """
+        self.folder.check(record)
         checkpoint = self.journal.read(name)
         if checkpoint is None:
             self._check_data(record)
@@ -126,6 +127,8 @@ class Course:
         progress.seconds = float(record.get("seconds", 0.0))
         if progress.stop_reason in CONTINUED:
             progress.stop_reason = ""
+        elif self._was_prolonged:
+            self.prolong()
         if differs:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
@@ -143,6 +146,14 @@ class Course:
                 if isinstance(callback, Patience):
                     callback.wait = 0
         progress.stop_reason = ""
+
+    @property
+    def _was_prolonged(self) -> bool:
+        """Whether the run had ended here, and was to be longer: killed before it was."""
+        progress = self.lane.progress
+        here = {"step": progress.step, "ended": progress.stop_reason}
+        known = any(event.items() >= here.items() for event in self.record.get("resumed", ()))
+        return known and progress.epoch < self.lane.length.epochs
 
     @property
     def _identity(self) -> dict[str, Any]:
@@ -194,11 +205,13 @@ class Course:
     def fail(self, error: BaseException) -> None:
         """An error or a second signal has ended the run: its last commit stands.
 
-        That the record cannot be written either is not raised: the first error is.
+        That the record or the traceback cannot be written either is not raised: the first error is.
         """
         self.lane.give_up(error)
         with suppress(MachineError):
             self._end()
+            if self.lane.progress.status is Status.FAILED:
+                self.folder.write_traceback(error)
 
     def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""

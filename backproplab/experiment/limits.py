@@ -80,9 +80,8 @@ def length_problems(experiment: Experiment) -> list[Problem]:
     learner = experiment.learner
     if learner.batches or experiment.steps:
         return []
-    return [
-        Problem("", f"steps: {learner.name} needs a number of {learner.unit}s", "add steps: 100")
-    ]
+    what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
+    return [Problem("", what, "add steps: 100")]
 
 
 def monitor_problems(

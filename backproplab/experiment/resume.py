@@ -19,11 +19,10 @@ from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
 from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
+from backproplab.runs.metrics_table import read_metrics
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
 from backproplab.text import typed
-
-NEEDED = {"id", "status", "configs", "hashes"}  # of the record, to continue
 
 
 def resume(
@@ -64,6 +63,7 @@ class Stopped:
     ) -> Result:
         """Train it to its end."""
         files = DiskFolder(self.path)
+        read_metrics(self.path)
         with limits_of(self.parts) as stop:
             course = Course(self.parts, files, callbacks)
             try:
@@ -71,9 +71,10 @@ class Stopped:
             except DamageError as error:
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
+            ended = course.lane.progress.stop_reason
             if self.epochs is not None:
                 course.prolong()
-            _record_resume(course)
+            _record_resume(course, ended)
             return train(course, Pace(stop), displays)
 
 
@@ -98,15 +99,14 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     folder = RunFolder(DiskFolder(path))
     record = folder.record
     if not record:
-        raise RunError(f"{path}: there is no run here that could be continued")
+        raise RunError(f"{path / RECORD}: no such file: there is no run that could be continued")
     if record["format"] != FORMAT:
         raise RunError(f"{path} was made by backproplab 0.1: it can be read, not continued")
     if (path.parent / "sweep.json").exists():
         session = path.parent.absolute()
         hint = typed("backproplab", "sweep", session, "--resume", "--log-dir", session.parent)
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
-    if not record.keys() >= NEEDED:
-        raise DamageError(f"{path / RECORD}: damaged, or not a record of a run")
+    folder.check(record)
     digest = hashlib.sha256(folder.config.encode()).hexdigest()
     if digest not in record["configs"]:
         raise RunError(f"{path / CONFIG} has changed since the run began")
@@ -139,9 +139,10 @@ def _with_the_other(error: DamageError, files: DiskFolder, checkpoint: str) -> D
     return DamageError(f"{error}; from the other checkpoint: {command}")
 
 
-def _record_resume(course: Course) -> None:
+def _record_resume(course: Course, ended: str) -> None:
     """Write down that the run continues, before its first step.
 
+    ended: why the run was over and now is not; it says so even if it is killed at once.
     Both configs are known to the record before config.yaml changes, so that a crash in between
     leaves a run that can be continued.
     """
@@ -149,7 +150,7 @@ def _record_resume(course: Course) -> None:
     digest = hashlib.sha256(course.config.encode()).hexdigest()
     if digest not in record["configs"]:
         record["configs"] = [*record["configs"], digest]
-    event = {"at": now(), "step": step, "argv": environment.describe()["argv"]}
+    event = {"at": now(), "step": step, "ended": ended, "argv": environment.describe()["argv"]}
     record["resumed"] = [*record.get("resumed", []), event]
     record["status"], record["stop_reason"] = Status.RUNNING, ""
     course.folder.write_record(record)

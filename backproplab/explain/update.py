@@ -91,7 +91,7 @@ def update(parts: Parts) -> Update:
     )
     parameters = _step(descent, example)
     known = parts, descent.network, descent.loss.name, network.places
-    return Update(*known, values, example.encoded[0], loss.item(), parameters)
+    return Update(*known, values, example.encoded[0], loss.value.item(), parameters)
 
 
 def opened(network: Network) -> Network:

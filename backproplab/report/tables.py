@@ -16,7 +16,7 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
-from backproplab.text import number
+from backproplab.text import number, seconds
 
 CONFIG = "config."  # prefix of a key that has the name of a metric
 FORMATS = ("table", "csv", "json", "md")
@@ -91,6 +91,12 @@ def _epochs(trial: RankedTrial) -> str:
     return str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}–{epochs[-1]}"
 
 
+def _spent(trial: RankedTrial) -> float | None:
+    """Seconds of all runs; None if one is not known."""
+    spent = [record.info.seconds for record in trial.records]
+    return None if None in spent else sum(filter(None, spent))
+
+
 def _run(comparison: Comparison, trial: RankedTrial) -> str:
     """The trial's best run as ``show`` accepts it: only its name if there is one session."""
     info = trial.best_record.info
@@ -100,7 +106,7 @@ def _run(comparison: Comparison, trial: RankedTrial) -> str:
 PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seeds": lambda _, trial: len(trial.numbers(trial.metric.name)) or len(trial.records),
     "epochs": lambda _, trial: _epochs(trial),
-    "seconds": lambda _, trial: f"{sum(r.info.seconds for r in trial.records):.2f}",
+    "seconds": lambda _, trial: seconds(_spent(trial)),
     "status": lambda _, trial: trial.status,
     "run": _run,
 }

@@ -68,6 +68,8 @@ class TrialDocument(Document):
         return document.spot(there, key)
 
     def _source(self, path: TreePath, key: bool) -> tuple[Document, TreePath]:
+        if inside := [p for p in self.sources if p[: len(path)] == path and path]:
+            path = inside[0]  # of a section: the first key of it that the sweep sets
         end = next(end for end in range(len(path), -1, -1) if path[:end] in self.sources)
         document, there = self.sources[path[:end]]
         if key and 0 < end == len(path):  # the place of the key, not of one of its values
@@ -91,7 +93,11 @@ def resolve(
     sources: dict[TreePath, tuple[Document, TreePath]] = {(): (base, ())}
     for path in sorted(values, key=lambda path: path.count(".")):  # a parent before its inside
         sources[steps(path)] = sweep, origins[path]
+        outer = _swept_around(path, values)
         try:
+            if outer and values[outer] is None:
+                hint = _branch(path, outer)
+                raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
             tree = put(_opened(tree, steps(path)), steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
@@ -104,6 +110,17 @@ def resolve(
     return experiment, document
 
 
+def _swept_around(path: str, values: Values) -> str:
+    """``optimizer`` for ``optimizer.beta_1`` where both are swept; else empty."""
+    return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
+
+
+def _branch(path: str, outer: str) -> str:
+    """What to do about a key that only some of the swept values have."""
+    branch = f"branches: [{{{outer}: …, grid: {{{path}: […]}}}}, {{{outer}: …}}]"
+    return f"to sweep it for some only, write {branch}"
+
+
 def _of_trial(problem: Problem, values: Values) -> Problem:
     """The problem, with the member that the trial takes where members are swept, too."""
     key = problem.what.partition(":")[0]
@@ -111,8 +128,7 @@ def _of_trial(problem: Problem, values: Values) -> Problem:
         if key.startswith(f"{path}."):
             what, hint = f"{problem.what} (with {path}: {_text(value)})", problem.hint
             if key in values and "unknown key" in what:
-                branch = f"branches: [{{{path}: …, grid: {{{key}: […]}}}}, {{{path}: …}}]"
-                hint = f"{hint}; to sweep it for some only, write {branch}"
+                hint = f"{hint}; {_branch(key, path)}"
             return Problem(problem.where, what, hint)
     return problem
 

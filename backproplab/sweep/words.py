@@ -8,7 +8,7 @@ This file knows which keys name blocks, and nothing of trials.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,8 @@ from backproplab.config.overrides import put_overrides
 from backproplab.config.settling import settle
 from backproplab.config.wording import TreePath, command_line
 from backproplab.config.yaml_source import Document, read_yaml
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, DamageError, Problem
+from backproplab.runs.sweep_file import NAME, read_sweep
 from backproplab.spec import Off
 from backproplab.sweep.schema import Block, SweepFile
 from backproplab.sweep.trials import steps
@@ -31,21 +32,25 @@ OWN_KEYS = SweepFile.model_fields.keys() - Experiment.model_fields.keys()
 
 def sweep_document(path: Path) -> Document:
     """The sweep in a file, or of a session; a config is the base of one that says nothing else."""
-    session = path / "sweep.json"
-    if session.is_file():
-        return _written(session)
+    if is_session(path):
+        return _written(path)
     document = read_yaml(path, words=("lockstep",))
     if OWN_KEYS & document.tree.keys():
         return document
     return Document({"base": path.name}, document.name, {}, {})
 
 
+def is_session(path: Path) -> bool:
+    """Whether the path is a session of a sweep, rather than a sweep's file."""
+    return os.path.lexists(path / NAME)
+
+
 def _written(session: Path) -> Document:
     """The sweep that a session's sweep.json holds."""
-    try:
-        return Document(dict(json.loads(session.read_text("utf-8"))["sweep"]), str(session), {}, {})
-    except (OSError, ValueError, LookupError, TypeError):
-        raise ConfigError(Problem(str(session), "is damaged", "name the sweep's file")) from None
+    file, found = session / NAME, read_sweep(session)
+    if "sweep" not in found:
+        raise DamageError(f"{file}: damaged: 'sweep' is missing — name the sweep's file")
+    return Document(found["sweep"], str(file), {}, {})
 
 
 def base_document(sweep: Document) -> Document | None:

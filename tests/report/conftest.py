@@ -50,6 +50,7 @@ def write_run(session):
         **record,
     ):
         folder = experiment_folder(session, name)
+        folder.mkdir()
         words = {
             "name": name,
             "seed": seed,
