@@ -96,7 +96,7 @@ def _owners(key: str, parent: Cursor) -> str:
             others = ", ".join(sorted(owners, key=lambda name: name != best)[:SHOWN])
             more = "" if len(owners) <= SHOWN else ", …"
             return f"a key of {others}{more}: write {{name: {best}, {word}: …}}"
-        if word in family.members:
+        if word in family.members and word != parent.annotation.name:
             return f"write {{name: {word}}} instead of {{name: {parent.annotation.name}}}"
     return ""
 
