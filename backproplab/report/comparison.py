@@ -5,6 +5,7 @@ This file must not know how a comparison is shown.
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections import Counter
@@ -13,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from backproplab.config.experiment import Role, keys
+from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences, lookup
 from backproplab.report.gathering import Record, read_sweep
+from backproplab.report.pairing import Paired, paired
 from backproplab.runs import best_by
 from backproplab.status import Status
 
@@ -50,11 +52,20 @@ class RankedTrial:
     values: dict[str, Any] = field(default_factory=dict)
     asked: int = 0
 
-    @property
+    @cached_property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that statistics use: completed and pruned ones, else unfinished ones."""
-        counted = tuple(r for r in self.records if r.info.status.counts)
-        return counted or tuple(r for r in self.records if r.info.status.is_under_way)
+        """The runs that statistics use: completed and pruned ones, else unfinished ones.
+
+        Of several runs with one seed the newest: a repetition is no further sample.
+        """
+        counted = [r for r in self.records if r.info.status.counts]
+        counted = counted or [r for r in self.records if r.info.status.is_under_way]
+        newest: dict[Any, Record] = {}
+        for record in counted:
+            seed = record.info.folder if record.seed is None else repr(record.seed)
+            if seed not in newest or record.info.instant > newest[seed].info.instant:
+                newest[seed] = record
+        return tuple(newest.values())
 
     @property
     def status(self) -> str:
@@ -71,6 +82,11 @@ class RankedTrial:
         """The finite values of a metric, one for each counted run that has it."""
         found = [value_of(record, name, self.metric.at) for record in self.counted]
         return [value for value in found if value is not None]
+
+    def by_seed(self, name: str) -> dict[str, float]:
+        """The finite values of a metric by seed, of the counted runs."""
+        found = {repr(r.seed): value_of(r, name, self.metric.at) for r in self.counted}
+        return {seed: value for seed, value in found.items() if value is not None}
 
     def mean(self, name: str) -> float | None:
         numbers = self.numbers(name)
@@ -131,6 +147,24 @@ class Comparison:
     def several_seeds(self) -> bool:
         return any(len(trial.records) > 1 for trial in self.trials)
 
+    @cached_property
+    def paired(self) -> tuple[Paired | None, ...]:
+        """Each trial against the first; None for the first, and without a common seed."""
+        if not self.trials or not self.trials[0].numbers(self.metric.name):
+            return (None,) * len(self.trials)
+        return (None, *(paired(trial, self.trials[0]) for trial in self.trials[1:]))
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether some trial can be compared with the first on at least two seeds."""
+        return any(pair and len(pair.differences) > 1 for pair in self.paired)
+
+    @property
+    def is_told_by_keys(self) -> bool:
+        """Whether the keys that differ tell all trials apart, so that no name has to."""
+        told = {repr([trial.values[key] for key in self.keys]) for trial in self.trials}
+        return bool(self.keys) and len(told) == len(self.trials)
+
 
 def compare(
     records: Sequence[Record],
@@ -159,7 +193,7 @@ def compare(
             group,
             chosen,
             dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)),
-            group[0].asked if group_seeds else 0,
+            _asked(group) if group_seeds else 0,
         )
         for at, group in enumerate(groups)
     ]
@@ -216,19 +250,38 @@ def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _grouped(records: Sequence[Record]) -> list[tuple[Record, ...]]:
+    """The runs of each trial. Runs of one config are one trial, whichever session they are in."""
+    trials: dict[Any, Any] = {}  # the config of a sweep's trial is that of its first run
     groups: dict[Any, list[Record]] = {}
     for record in records:
-        groups.setdefault(_identity(record), []).append(record)
+        identity = _identity(record)
+        identity = trials.setdefault(record.trial, identity) if record.trial else identity
+        groups.setdefault(identity, []).append(record)
     return [tuple(group) for group in groups.values()]
 
 
+def _asked(group: Sequence[Record]) -> int:
+    """The planned number of runs: those of each sweep's trial, and every other run."""
+    by_trial = {record.trial: record.asked for record in group if record.trial}
+    return sum(by_trial.values()) + sum(not record.trial for record in group)
+
+
 def _identity(record: Record) -> Any:
-    """The key of a run's trial: the sweep's trial, else its config, else its folder."""
-    if record.trial:
-        return record.trial
+    """Equal for configs that compute the same, except for the seed; a folder without a config.
+
+    A default of a key that earlier versions did not have counts as absent.
+    """
     if not record.config:
         return record.info.folder
-    return repr(_without(record.config, keys(Role.NO_NUMBER) | {"seed"}))
+    tree = _without(record.config, keys(Role.NO_NUMBER) | {"seed"})
+    added = added_defaults()
+    unread = {"batch_size"} if tree.get("batch_mode", "minibatch") != "minibatch" else set()
+    used = {
+        key: value
+        for key, value in tree.items()
+        if value is not None and key not in unread and added.get(key) != value
+    }
+    return json.dumps(used, sort_keys=True, default=str)
 
 
 def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
@@ -240,8 +293,12 @@ def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[s
     trials = sweep.get("trials")
     first = trials[0] if isinstance(trials, list) and trials else {}
     varied = list(first.get("values", {}) if isinstance(first, dict) else {})
-    order = {path: at for at, path in enumerate(varied)}
-    return tuple(sorted(found, key=lambda path: order.get(path, len(order))))
+
+    def place(path: str) -> int:
+        near = (at for at, other in enumerate(varied) if f"{path}.".startswith(f"{other}."))
+        return min(near, default=len(varied))
+
+    return tuple(sorted(found, key=place))
 
 
 def setting(trial: RankedTrial, path: str) -> Any:
