@@ -6,6 +6,7 @@ BackpropLabError            1   failed: a check, a trial, a bug
 ├── DivergedError           3   training left the finite numbers
 ├── DataError               4   a data file that cannot be used
 ├── RunError                5   a run or checkpoint that is unusable, locked or of another run
+│   └── DamageError         5   a file of a run that is cut, changed or gone
 ├── MachineError            6   the machine's limit: disk, permission, memory
 ├── RefusedError            7   refused for safety
 ├── FinishedError           0   there is nothing left to do
@@ -76,6 +77,10 @@ class RunError(BackpropLabError):
     """A run or checkpoint is unusable, locked, or belongs to another run."""
 
     exit_code = 5
+
+
+class DamageError(RunError):
+    """A file of a run is not what was written: cut, changed, or gone."""
 
 
 class MachineError(BackpropLabError):

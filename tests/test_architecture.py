@@ -18,8 +18,8 @@ LEVELS = [
     {"autograd", "spec", "streams", "files", "task", "text", "measures", "status", "signals"},
     {"columns"},
     {"nn", "optim", "data"},
-    {"learners"},
-    {"train"},
+    {"learners", "journal"},
+    {"loop"},
     {"config", "runs", "environment"},
     {"experiment", "registry"},
     {"checking"},
@@ -33,21 +33,21 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # Who may import a heavy or foreign package; everything else may not.
 WALLS = {
-    "tensorboardX": {"train/tensorboard.py", "train/hparams_events.py"},
+    "tensorboardX": {"journal/events.py", "journal/hparams_events.py"},
     "tensorboard": {"runs/board.py", "runs/server.py"},
-    "rich": {"train/progress.py", "cli/render.py", "cli/explain.py"},
+    "rich": {"loop/progress.py", "cli/render.py", "cli/explain.py"},
     "typer": {"cli"},
     "yaml": {"config"},
     "sklearn": {"data/bundled.py"},
     "scipy": {"autograd/ops/activations.py", "autograd/implicit.py"},
-    "safetensors": {"train/checkpoint.py"},
+    "safetensors": {"journal/checkpoint.py"},
     "threadpoolctl": {"experiment"},
-    "google_crc32c": {"train/tensorboard.py"},
+    "google_crc32c": {"journal/events.py"},
     "sympy": {"explain/symbolic.py"},
     "optuna": {"sweep/search.py"},
     "distributed": {"sweep/executors/dask.py"},
     "mpi4py": {"sweep/executors/mpi.py"},
-    "matplotlib": {"train/figures.py", "report"},
+    "matplotlib": {"report"},
 }
 
 

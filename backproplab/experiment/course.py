@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
-from backproplab.errors import MachineError, RunError
+from backproplab.errors import DamageError, MachineError, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
 from backproplab.journal import LAST, Checkpoint, Journal
-from backproplab.learners import NoBrake, fingerprint
-from backproplab.loop import Best, Callback, Lane, Patience, Progress
+from backproplab.learners import fingerprint
+from backproplab.loop import Best, Callback, Lane, Pace, Patience, Progress
 from backproplab.loop.early_stopping import EXHAUSTED
 from backproplab.measures import Row, monitored, prefixed
 from backproplab.runs.run_folder import RunFolder
@@ -110,7 +110,8 @@ class Course:
 
         name: the checkpoint's file.  inexact: continue although this process rounds differently.
         whole: the logs are here; a slice has its older event files elsewhere.
-        Raises RunError for changed data, a changed config, another run's or a damaged checkpoint.
+        Raises RunError for changed data, a changed config, or another run's checkpoint, DamageError
+        for a damaged one.
         """
         checkpoint = self.journal.read(name)
         if checkpoint is None:
@@ -129,7 +130,7 @@ class Course:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
         if whole:
-            self.journal.reopen(checkpoint.state["logs"], append=not differs)
+            self.journal.reopen(checkpoint.state["logs"], append=not differs, name=name)
         else:
             self.journal.extend(checkpoint.state["logs"])
 
@@ -159,7 +160,7 @@ class Course:
     def _check(self, checkpoint: Checkpoint, inexact: bool) -> None:
         known, now = checkpoint.state["identity"], self._identity
         if known["run"] != now["run"]:
-            raise RunError(f"{self.folder}: the checkpoint is of another run")
+            raise DamageError(f"{self.folder}: the checkpoint is of another run")
         if known["config"] != now["config"]:
             raise RunError(
                 f"{self.folder}: the config has changed since the checkpoint was written"
@@ -174,8 +175,11 @@ class Course:
         if record["hashes"]["data"] != self.parts.splits.fingerprint:
             raise RunError(f"{self.folder}: {DATA_CHANGED}")
 
-    def conclude(self) -> Result:
-        """After training: the best weights back, the test split, the last record."""
+    def conclude(self, pace: Pace) -> Result:
+        """After training: the best weights back, the test split, the last record.
+
+        A signal in the test split interrupts the run; continued, it has only that left to do.
+        """
         lane, parts = self.lane, self.parts
         if lane.progress.status is Status.COMPLETED:
             stopping = parts.experiment.early_stopping
@@ -183,7 +187,8 @@ class Course:
                 self.best.put_back(lane)
                 lane.progress.metrics = {k: x for k, x in self.best.row.items() if k != "epoch"}
                 self.restored_epoch = int(self.best.row["epoch"])
-            self._test()
+            self._test(pace)
+        lane.signal = pace.stop.number
         return self._end()
 
     def fail(self, error: BaseException) -> None:
@@ -195,12 +200,16 @@ class Course:
         with suppress(MachineError):
             self._end()
 
-    def _test(self) -> None:
+    def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""
         lane = self.lane
         if self.parts.splits.test is None:
             return
-        (row,) = lane.learning.measure("test", NoBrake()) or [{}]
+        rows = lane.learning.measure("test", pace)
+        if rows is None:
+            lane.progress.status, lane.progress.stop_reason = Status.INTERRUPTED, "signal"
+            return
+        (row,) = rows
         lane.progress.metrics |= prefixed("test", row)
         epoch = self.restored_epoch or lane.progress.epoch
         self.journal.row(epoch, lane.progress.step, "test", row)

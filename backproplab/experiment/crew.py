@@ -92,11 +92,14 @@ def train_slice(
         try:
             for lane in _trained(experiments[0], list(numbers), pace):
                 number = numbers[lane]
-                ends[number] = _concluded(courses.pop(number))
-        except Exception as error:
+                ends[number] = _concluded(courses.pop(number), pace)
+        except BaseException as error:
             for number, course in courses.items():
                 course.fail(error)
-                ends[number] = error
+                if isinstance(error, Exception):
+                    ends[number] = error
+            if not isinstance(error, Exception):
+                raise
     return [ends[number] for number in range(len(experiments))]
 
 
@@ -104,11 +107,11 @@ def _trained(experiment: Experiment, lanes: list[Lane], pace: Pace) -> Any:
     return Loop(experiment.learner, lanes, pace).run()
 
 
-def _concluded(course: Course) -> Result | Exception:
+def _concluded(course: Course, pace: Pace) -> Result | Exception:
     try:
         if course.lane.error:
             raise course.lane.error
-        return course.conclude()
+        return course.conclude(pace)
     except Exception as error:
         course.fail(error)
         return error

@@ -6,20 +6,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from backproplab import environment
 from backproplab.config import Experiment, load
-from backproplab.errors import ConfigError, FinishedError, Problem, RunError
+from backproplab.errors import ConfigError, DamageError, FinishedError, Problem, RunError
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import now
 from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
-from backproplab.journal import LAST
+from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
-from backproplab.runs.run_folder import CONFIG, FORMAT, RunFolder
+from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
+
+NEEDED = {"id", "status", "configs", "hashes"}  # of the record, to continue
 
 
 def resume(
@@ -62,7 +65,10 @@ class Stopped:
         files = DiskFolder(self.path)
         with limits_of(self.parts) as stop:
             course = Course(self.parts, files, callbacks)
-            course.take_up(self.record, checkpoint, allow_inexact)
+            try:
+                course.take_up(self.record, checkpoint, allow_inexact)
+            except DamageError as error:
+                raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
             if self.epochs is not None:
                 course.prolong()
@@ -76,7 +82,7 @@ def stopped_run(folder: Path | str, epochs: int | None = None) -> Stopped:
     experiment, record = _read(path)
     if epochs is not None:
         experiment = _longer(experiment, epochs, record)
-    status = Status(record["status"])
+    status = Status.read(record.get("status"))
     if status is Status.DIVERGED:
         hint = "try a smaller learning_rate"
         raise RunError(f"{path} has diverged, and would diverge again — {hint}")
@@ -97,6 +103,8 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     if (path.parent / "sweep.json").exists():
         hint = f"backproplab sweep {path.parent} --resume"
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
+    if not record.keys() >= NEEDED:
+        raise DamageError(f"{path / RECORD}: damaged, or not a record of a run")
     digest = hashlib.sha256(folder.config.encode()).hexdigest()
     if digest not in record["configs"]:
         raise RunError(f"{path / CONFIG} has changed since the run began")
@@ -118,6 +126,15 @@ def _longer(experiment: Experiment, epochs: int, record: dict[str, Any]) -> Expe
     if what:
         raise ConfigError(Problem(f"--epochs {epochs}", what, "train a new run instead"))
     return experiment.model_copy(update={"epochs": epochs})
+
+
+def _with_the_other(error: DamageError, files: DiskFolder, checkpoint: str) -> DamageError:
+    """The error, with the command that continues from the other checkpoint, if there is one."""
+    other, option = (PREVIOUS, " --previous") if checkpoint == LAST else (LAST, "")
+    if other not in files.names(CHECKPOINTS):
+        return error
+    command = join(["backproplab", "resume", files.where()]) + option
+    return DamageError(f"{error}; from the other checkpoint: {command}")
 
 
 def _record_resume(course: Course) -> None:

@@ -58,7 +58,7 @@ def train(course: Course, pace: Pace, displays: Sequence[Display] = ()) -> Resul
         for lane in Loop(learner, [course.lane], pace, displays).run():
             if lane.error:
                 raise lane.error
-            return course.conclude()
+            return course.conclude(pace)
         raise AssertionError("a lane has an end")
     except StopNow as signal:
         course.fail(signal)

@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backproplab.arrays import Array
-from backproplab.errors import RunError, reason
+from backproplab.errors import DamageError, RunError, reason
 from backproplab.files import Folder, Log
-from backproplab.journal.checkpoint import Checkpoint, decode, encode
+from backproplab.journal.checkpoint import FORMAT, Checkpoint, decode, encode
 from backproplab.journal.distributions import Distribution
 from backproplab.journal.table import Table
 
@@ -33,6 +33,7 @@ CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS = (f"{CHECKPOINTS}/{name}.safetensors" for name in ("last", "previous"))
 BEST = re.compile(rf"{CHECKPOINTS}/best-\d+\.safetensors")
 EVENTS = re.compile(r"(train|validation)/events\.out\.tfevents\.[^/]+")
+STATE = {"identity", "logs", "position", "files", "sha256"}  # what a position's state holds
 
 
 class Part(Protocol):
@@ -151,15 +152,24 @@ class Journal:
         return LAST in self.folder.names(CHECKPOINTS)
 
     def read(self, name: str = LAST) -> Checkpoint | None:
-        """The checkpoint of this name; None if there is none. Raises RunError if it is damaged."""
+        """The position of this name; None in a run that has none yet.
+
+        Raises DamageError if it cannot be used, or if it is missing beside another one.
+        """
+        where = self.folder.where(name)
         try:
-            return decode(self.folder.read(name))
+            found = decode(self.folder.read(name))
         except FileNotFoundError:
-            return None
+            if {LAST, PREVIOUS}.isdisjoint(self.folder.names(CHECKPOINTS)):
+                return None
+            raise DamageError(f"{where}: there is no such checkpoint") from None
         except OSError as error:
-            raise RunError(f"{self.folder.where(name)}: cannot read: {reason(error)}") from error
+            raise DamageError(f"{where}: cannot read: {reason(error)}") from error
         except RunError as error:
-            raise RunError(f"{self.folder.where(name)}: {error}") from error
+            raise DamageError(f"{where}: {error}") from error
+        if found.format != FORMAT or not found.state.keys() >= STATE:
+            raise DamageError(f"{where}: not the position of a run that can be continued")
+        return found
 
     def restore(self, checkpoint: Checkpoint, position: Sequence[Part]) -> None:
         """Put every part where it was.
@@ -186,31 +196,34 @@ class Journal:
         try:
             content = self.folder.read(name)
         except OSError as error:
-            raise RunError(f"{self.folder.where(name)}: cannot read: {reason(error)}") from error
+            what = f"cannot read: {reason(error)}"
+            raise DamageError(f"{self.folder.where(name)}: {what}") from error
         if hashlib.sha256(content).hexdigest() != digest:
-            raise RunError(f"{self.folder.where(name)}: damaged, or of another checkpoint")
+            raise DamageError(f"{self.folder.where(name)}: damaged, or of another checkpoint")
         self._kept[name] = digest
         return decode(content).arrays
 
-    def reopen(self, lengths: Mapping[str, int], append: bool) -> None:
+    def reopen(self, lengths: Mapping[str, int], append: bool, name: str = LAST) -> None:
         """Cut each log to its length in the checkpoint, delete younger ones, and continue.
 
+        name: of the checkpoint; it becomes the last one before anything is cut to it.
         append: to the same event files; else new ones are begun, as after another machine's
-        numbers. Raises RunError for a log that is shorter than that.
+        numbers. Raises DamageError for a log that is shorter than that.
         """
         found = self._found_logs()
-        for name, length in lengths.items():
-            present = self.folder.size(name) if name in found else 0
+        for log_name, length in lengths.items():
+            present = self.folder.size(log_name) if log_name in found else 0
             if present < length:
-                raise RunError(
-                    f"{self.folder.where(name)}: damaged: {present:,} bytes, "
+                raise DamageError(
+                    f"{self.folder.where(log_name)}: damaged: {present:,} bytes, "
                     f"the checkpoint names {length:,}"
                 )
-        for name in found:
-            if name not in lengths:
-                self.folder.remove(name)
-        for name, length in lengths.items():
-            log = self.folder.log(name)
+        if name != LAST:
+            self.folder.replace(LAST, self.folder.read(name))
+        for log_name in set(found) - lengths.keys():
+            self.folder.remove(log_name)
+        for log_name, length in lengths.items():
+            log = self.folder.log(log_name)
             log.cut(length)
             log.close()
         self._continue(lengths, append)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -82,7 +82,7 @@ class Lane:
     """One run: what finds its weights, its batches, its callbacks, and what it writes.
 
     order: None for a learner that does not walk in batches.
-    histograms: every n epochs; 0 for none.  restored: from a checkpoint, with these seconds.
+    histograms: write them every n epochs; 0 for none.
     """
 
     def __init__(
@@ -131,11 +131,7 @@ class Lane:
     @property
     def wanted(self) -> dict[str, int]:
         """Scalars that callbacks want to hear, each as often as the most eager one does."""
-        found: dict[str, int] = {}
-        for callback in self.callbacks:
-            for name, every in callback.hears.items():
-                found[name] = math.gcd(every, found.get(name, every))
-        return found
+        return together([callback.hears for callback in self.callbacks])
 
     @property
     def epoch_is_over(self) -> bool:
@@ -216,6 +212,15 @@ class Lane:
         self.message = message
         self.progress.stop_reason = "non_finite"
         self.progress.status = Status.DIVERGED
+
+
+def together(intervals: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The intervals, by scalar, that meet every step that one of these asks for."""
+    found: dict[str, int] = {}
+    for wished in intervals:
+        for name, every in wished.items():
+            found[name] = math.gcd(every, found.get(name, every))
+    return found
 
 
 def _let_hear(callback: Callback, lane: Lane, heard: Arriving) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from backproplab.journal.distributions import Distribution, distributions
 from backproplab.learners import Learner, Learning, Span
 from backproplab.loop.callbacks import Display
-from backproplab.loop.lane import Arriving, Lane
+from backproplab.loop.lane import Arriving, Lane, together
 from backproplab.loop.pace import Pace
 from backproplab.status import Status
 
@@ -89,7 +89,7 @@ class Loop:
         """One span, up to the next look."""
         lanes, start = self.lanes, self.lanes[0].progress.step
         steps = min(lane.next_look() for lane in lanes) - start
-        wanted = {name: every for lane in lanes for name, every in lane.wanted.items()}
+        wanted = together([lane.wanted for lane in lanes])
         made = learning.advance(self._span(start, steps), wanted, self.pace)
         for number, found in made.diverged.items():
             lane = lanes[number]

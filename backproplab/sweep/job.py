@@ -42,7 +42,7 @@ class Outcome:
     """What came of a run, or of a slice of it.
 
     status: as in run.json; ``failed`` also where there was no run to speak of.
-    files: those that there are now, except the empty ones that were given.
+    files: those that there are now, except given ones that are still empty.
     error: one line why it failed, else empty.
     """
 
@@ -71,13 +71,13 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[
         experiments = [work.experiment for work in works]
         ends = train_slice(experiments, folders, [work.until for work in works], pace)
     except BaseException as error:
-        return [Outcome(Status.FAILED, {}, _message(error))] * len(works)
+        return [_outcome(*run, error) for run in zip(works, folders, strict=True)]
     return list(map(_outcome, works, folders, ends))
 
 
-def _outcome(work: Work, folder: MemoryFolder, end: Result | Exception) -> Outcome:
-    files = {n: content for n, content in folder.files.items() if work.files.get(n) != b""}
-    if isinstance(end, Exception):
+def _outcome(work: Work, folder: MemoryFolder, end: Result | BaseException) -> Outcome:
+    files = {n: content for n, content in folder.files.items() if content or n not in work.files}
+    if isinstance(end, BaseException):
         return Outcome(Status.FAILED, files, _message(end))
     return Outcome(end.status, files, "")
 

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from backproplab.train.figures import SIGNATURE
 
 from backproplab.config import load
 from backproplab.experiment import run
+from backproplab.report.range_figure import SIGNATURE
 
 CONFIG = """data: {name: digits, validation_split: 0.2}
 model: {hidden: [32]}

@@ -1,5 +1,6 @@
 """Update counts, and one visit for every example."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -61,15 +62,49 @@ def test_full_batches_are_in_order_and_draw_nothing() -> None:
     assert generator.bit_generator.state == before
 
 
-@given(MODES, st.integers(2, 50), st.integers(0, 5), st.integers(0, 5), st.booleans())
+def take(order, batches):
+    """The rows of the next batches, taken one at a time."""
+    rows = []
+    for _ in range(batches):
+        batch = order.upcoming(1).tolist()
+        assert order.done(1) == len(batch)
+        rows += batch
+    return rows
+
+
+@given(MODES, st.integers(2, 50), st.integers(0, 12), st.integers(0, 12), st.booleans())
 def test_orders_that_stand_at_one_place_go_on_alike(mode, examples, before, after, same) -> None:
     """And others do not: of another seed, of another length, or further on."""
     one, other = (Order(mode, examples, 2, stream(seed, "shuffle")) for seed in (0, int(not same)))
-    for order, epochs in ((one, before), (other, after)):
-        for _ in range(epochs):
-            order.draw()
+    take(one, before)
+    take(other, after)
     assert (one.place == other.place) == (same and before == after)
     if one.place == other.place:
-        assert one.draw().tolist() == other.draw().tolist()
+        assert take(one, one.batches) == take(other, one.batches)
         assert one.digest == other.digest
     assert Order(mode, examples, 1, stream(0, "shuffle")).place != one.place
+
+
+@given(MODES, st.integers(1, 50), st.integers(1, 9), st.integers(0, 20))
+def test_an_order_that_is_restored_continues_in_the_middle_of_an_epoch(
+    mode, examples, size, taken
+) -> None:
+    length = batch_length(mode, examples, size)
+    whole = Order(mode, examples, length, stream(0, "shuffle"))
+    take(whole, taken)
+    arrays, state = whole.state()
+    resumed = Order(mode, examples, length, stream(7, "shuffle"))
+    resumed.restore(arrays, json.loads(json.dumps(state)))
+    assert resumed.place == whole.place
+    assert take(resumed, 2 * whole.batches) == take(whole, 2 * whole.batches)
+    assert resumed.state() == whole.state()
+
+
+def test_a_span_of_batches_is_its_batches() -> None:
+    one, other = (Order("minibatch", 10, 4, stream(0, "shuffle")) for _ in range(2))
+    assert one.upcoming(3).tolist() == take(other, 3)
+    assert one.upcoming(2).tolist() == one.upcoming(3).tolist()[:8]
+    assert one.done(2) == 8
+    assert one.upcoming(1).tolist() == one.upcoming(9).tolist()
+    assert one.done(1) == 2
+    assert one.place == other.place

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backproplab.train import checkpoint
-from backproplab.train.checkpoint import Checkpoint, load, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

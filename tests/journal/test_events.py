@@ -15,8 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from backproplab.train.distributions import distribution, distributions
-from backproplab.train.tensorboard import EventWriter, histogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

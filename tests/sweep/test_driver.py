@@ -7,13 +7,13 @@ from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future
 
 import pytest
-from backproplab.train.recording import MetricsTable
 
 from backproplab import runs
 from backproplab.errors import ConfigError, MachineError
+from backproplab.loop import Lane
 from backproplab.sweep import driver as drivers
 from backproplab.sweep.driver import Driver
-from backproplab.sweep.executors import Engine
+from backproplab.sweep.executors import Workers
 from backproplab.sweep.job import Outcome
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import SweepFolder, identity, sessions_of
@@ -64,7 +64,7 @@ class Sweeping:
         searcher = Searcher(asks, folder.sweep.metric.minimizes, folder.path, 9) if asks else None
         executor = Here(spoil)
         driver = Driver(
-            folder, Engine(executor, lambda: slots, (BrokenExecutor,), "here"), searcher
+            folder, Workers(executor, lambda: slots, (BrokenExecutor,), "here"), searcher
         )
         for _, _ in zip(range(steps), driver.run(), strict=False):
             pass
@@ -141,7 +141,7 @@ def test_where_every_worker_dies_the_sweep_ends(sweeping):
         if len(calls) > 1:
             raise BrokenExecutor("dead")
 
-    with pytest.raises(MachineError, match=r"every worker dies \(dead\) — .*--resume goes on"):
+    with pytest.raises(MachineError, match=r"every worker dies \(dead\) — .*--resume continues"):
         sweeping.drive(spoil, slots=1)
     assert len(calls) == 1 + 11
     assert sweeping.drive(slots=1).standing.done == Counter(completed=6)
@@ -159,15 +159,18 @@ def test_a_slice_that_came_back_forgives_the_workers_that_died_before(sweeping, 
 
     driver = sweeping.drive(spoil)
     assert driver.standing.done == Counter(completed=1)
-    assert len(calls) == 9 * 5
+    assert len(calls) == 9 * (2 + 1) * 5  # a slice is an update, or an epoch's evaluation
 
 
 @pytest.mark.parametrize("sweep", [ASHA, ASHA.replace("random", "tpe"), f"seeds: 2\n{ASHA}",
                                    SEARCH.replace("random", "tpe"), SEARCH, GRID])  # fmt: skip
 @pytest.mark.parametrize("slots", [1, 3])
 def test_a_sweep_left_after_any_step_goes_on_to_the_same_end(sweeping, sweep, slots, monkeypatch):
-    """Each step in a new driver: what was there is taken as it is, and no whole run is repeated."""
-    sweeping.write(sweep)
+    """Each step in a new driver: what was there is taken as it is, and no whole run is repeated.
+
+    A slice is one update or one evaluation; only the grid's runs make two updates an epoch.
+    """
+    sweeping.write(sweep, BASE if sweep == GRID else f"{BASE}batch_mode: batch\n")
     whole = sweeping.drive(root="whole", slots=slots)
     monkeypatch.setattr(drivers, "SLICE", 0)
     finished = -1
@@ -203,14 +206,14 @@ def test_a_search_is_the_same_whatever_its_workers_live_through(sweeping, monkey
 
 def test_a_member_that_fails_does_not_take_the_others_along(sweeping, monkeypatch):
     """Its folder cannot be written in the third epoch."""
-    epoch = MetricsTable.epoch
+    close = Lane.close_epoch
 
-    def refuse(self, trainer):
-        if round(trainer.learning_rate, 6) == 0.03 and trainer.state.epoch > 2:
-            raise OSError(28, "No space left on device", str(self.path))
-        epoch(self, trainer)
+    def refuse(self, rows):
+        close(self, rows)
+        if self.reported["train"]["learning_rate"] == 0.03 and self.progress.epoch > 2:
+            raise OSError(28, "No space left on device", "metrics.csv")
 
-    monkeypatch.setattr(MetricsTable, "epoch", refuse)
+    monkeypatch.setattr(Lane, "close_epoch", refuse)
     sweeping.write("grid: {learning_rate: [0.1, 0.03, 0.01, 0.3, 0.2, 0.02]}\n")
     driver = sweeping.drive(slots=1)
     assert len(driver.crews_seen[0]) == 6

@@ -129,20 +129,29 @@ def test_a_slice_ends_when_its_time_is_over_or_it_is_called_back(tmp_path):
     assert [o.status for o in run_slice(endless, seconds=0)] == ["paused"]
     (tmp_path / "flag").touch()
     assert [o.status for o in run_slice(endless, flag=tmp_path / "flag")] == ["paused"]
-    assert run_slice([Work(config(epochs=1))], seconds=0)[0].status == "completed"
+
+
+def test_a_slice_without_time_makes_an_update_and_the_run_ends_as_in_one(scratch):
+    """It may pause in the middle of an epoch, and with the epoch's evaluation still to be made."""
+    experiment = config(epochs=2)  # of four updates
+    (files,), slices = sliced([Work(experiment)], 10**6, seconds=0)
+    assert slices == 2 * (4 + 1)  # an update each, and an evaluation after four
+    whole = run_job(experiment)
+    assert json.loads(files["run.json"])["hashes"] == hashes(whole)
+    assert files["metrics.csv"] == whole.files["metrics.csv"]
 
 
 def test_a_bug_is_told_with_its_place_and_the_files_that_there_are(scratch, monkeypatch):
-    from backproplab.train.loop import Trainer
+    from backproplab.loop import Loop
 
     class Unpicklable(BaseException):
         def __init__(self, one, two):
             super().__init__(f"{one} and {two}")
 
-    def fit(self):
+    def run(self):
         raise Unpicklable("this", "that")
 
-    monkeypatch.setattr(Trainer, "fit", fit)
+    monkeypatch.setattr(Loop, "run", run)
     outcome = run_job(config())
     assert outcome.status == "failed"
     assert outcome.error.startswith("Unpicklable: this and that (test_job.py:")
@@ -151,15 +160,15 @@ def test_a_bug_is_told_with_its_place_and_the_files_that_there_are(scratch, monk
 
 def test_signals_stay_with_the_driver(scratch, monkeypatch):
     """A run in the main thread would take SIGINT over and end early."""
-    from backproplab.train.loop import Trainer
+    from backproplab.loop import Loop
 
-    heard, fit = [], Trainer.fit
+    heard, train = [], Loop.run
 
     def interrupted(self):
         os.kill(os.getpid(), signal.SIGINT)
-        fit(self)
+        return train(self)
 
-    monkeypatch.setattr(Trainer, "fit", interrupted)
+    monkeypatch.setattr(Loop, "run", interrupted)
     before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
         outcome = run_job(config())
