@@ -68,6 +68,26 @@ class Cursor:
         return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
 
 
+def long_form(
+    tree: Any, path: TreePath, rest: TreePath, schema: Any
+) -> tuple[str, dict[str, Any]] | None:
+    """A form with keys for a member that is written as ``{dense: 8}`` at the path.
+
+    (``dense``, ``{name: dense, units: 8}``); where the rest of the path goes through ``dense`` to
+    a key, (``dense``, ``{dense: {units: 8}}``). None for any other value, or if rest is ``dense``.
+    """
+    cursor = Cursor((), tree, schema).follow(path)
+    if not is_family(cursor.annotation) or cursor.path != path:
+        return None
+    try:
+        name, fields, key = cursor.annotation.split(cursor.node)
+    except PydanticCustomError:
+        return None
+    if key in ("", "name") or name not in cursor.annotation.members or rest == (key,):
+        return None
+    return key, {key: fields} if rest[0] == key else {"name": name, **fields}
+
+
 def is_family(annotation: Any) -> TypeGuard[type[Family]]:
     """Whether the annotation is a family, whose values have names."""
     return _is_model(annotation) and issubclass(annotation, Family) and annotation.is_family()

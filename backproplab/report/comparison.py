@@ -9,11 +9,12 @@ import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from backproplab.config.brief import briefs
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.measures import Goal, goal_of
@@ -148,6 +149,15 @@ class Comparison:
         return any(len(trial.records) > 1 for trial in self.trials)
 
     @cached_property
+    def labels(self) -> dict[str, dict[str, str]]:
+        """For each key that differs: a value's ``repr`` -> its label."""
+        return {key: labels_of(trial.values[key] for trial in self.trials) for key in self.keys}
+
+    def label(self, key: str, value: Any) -> str:
+        """The short text of a value of a key that differs, unique among its values."""
+        return self.labels[key][repr(value)]
+
+    @cached_property
     def paired(self) -> tuple[Paired | None, ...]:
         """Each trial against the first; None for the first, and without a common seed."""
         if not self.trials or not self.trials[0].numbers(self.metric.name):
@@ -186,7 +196,9 @@ def compare(
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
     left_out = {*keys(Role.NO_NUMBER), *(["seed"] if group_seeds else [])}
     read = [at for at, group in enumerate(groups) if group[0].config]
-    found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
+    varied = _varied(sweep)
+    trees = [_without(groups[at][0].config, left_out) for at in read]
+    found = dict(differences(trees, varied=varied))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
     trials = [
         RankedTrial(
@@ -198,7 +210,13 @@ def compare(
         for at, group in enumerate(groups)
     ]
     ranked = sorted(trials, key=lambda trial: trial.rank_key)
-    return Comparison(chosen, _varied_first(found, sweep), tuple(ranked), sweep)
+    return Comparison(chosen, _varied_first(found, varied), tuple(ranked), sweep)
+
+
+def labels_of(values: Iterable[Any]) -> dict[str, str]:
+    """A value's ``repr`` -> its label, unique among these values."""
+    distinct = {repr(value): value for value in values}
+    return dict(zip(distinct, briefs([*distinct.values()]), strict=True))
 
 
 def value_of(record: Record, name: str, at: str = "best") -> float | None:
@@ -288,11 +306,16 @@ def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in keys}
 
 
-def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[str, ...]:
-    """The keys that the sweep varied in its order, then the others in the config's order."""
+def _varied(sweep: dict[str, Any]) -> list[str]:
+    """The paths that the trials of a sweep set, in its order; of a damaged one empty."""
     trials = sweep.get("trials")
-    first = trials[0] if isinstance(trials, list) and trials else {}
-    varied = list(first.get("values", {}) if isinstance(first, dict) else {})
+    found = [t.get("values") for t in trials if isinstance(t, dict)] if isinstance(trials, list) else []
+    each = (path for values in found if isinstance(values, dict) for path in values)
+    return list(dict.fromkeys(each))
+
+
+def _varied_first(found: Iterable[str], varied: Sequence[str]) -> tuple[str, ...]:
+    """The keys that the sweep varied in its order, then the others in the config's order."""
 
     def place(path: str) -> int:
         near = (at for at, other in enumerate(varied) if f"{path}.".startswith(f"{other}."))
