@@ -40,11 +40,6 @@ class Status(StrEnum):
         return self in (Status.RUNNING, Status.PAUSED, Status.INTERRUPTED)
 
     @property
-    def is_resumable(self) -> bool:
-        """Whether training can continue from the last checkpoint, without more epochs."""
-        return self.is_under_way or self is Status.FAILED
-
-    @property
     def counts(self) -> bool:
         """Whether the run's metrics count in tables and rankings."""
         return self in (Status.COMPLETED, Status.PRUNED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -221,11 +221,6 @@ class Learner(Family):
     def stack(self, members: Sequence[Any]) -> Learning:
         """One Learning that advances them all; their arrays become its rows."""
         raise NotImplementedError
-
-    @classmethod
-    def default(cls) -> Self:
-        """The member at its default fields."""
-        return cls()
 
 
 def fingerprint(weights: Arrays) -> str:
