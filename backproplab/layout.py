@@ -18,7 +18,9 @@ from itertools import accumulate
 GAP = "  "  # between two columns
 WIDE, NARROW = 24, 14  # letters of a shortened name: with room, and at least
 # the space between a number and its sign, error or unit: no line breaks there
-JOINED = re.compile(r"(?<=[\d)]) (?=[±%×]|k?B\b|[MG]B\b|m?s\b|of \d)|(?<=[±×]) (?=\d)|(?<=\d of) (?=\d)")
+JOINED = re.compile(
+    r"(?<=[\d)]) (?=[±%×]|k?B\b|[MG]B\b|m?s\b|of \d)|(?<=[±×]) (?=\d)|(?<=\d of) (?=\d)"
+)
 SOLID = re.compile(r"[-+−]?[\d.,]+(e[-+]?\d+)?( ± .*)?|[-+]?inf|nan|–")  # a number: never shortened
 
 
@@ -252,6 +254,18 @@ def listed(items: Iterable[str], width: int, gap: str = "   ") -> str:
         if cells_of(line) <= width:
             return line
     return f"+{len(texts)}" if texts else ""
+
+
+def packed(texts: Sequence[str], width: int | None, label: str, gap: str = GAP) -> list[str]:
+    """Texts after a label in lines that fit, each text whole; later lines are indented as far."""
+    lines = [label]
+    for at, text in enumerate(texts):
+        piece = text if at == 0 else gap + text
+        if at and width is not None and cells_of(lines[-1] + piece) > width:
+            lines.append(" " * cells_of(label) + text)
+        else:
+            lines[-1] += piece
+    return lines
 
 
 def bar(share: float, width: int) -> str:

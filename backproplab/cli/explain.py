@@ -89,7 +89,7 @@ def _show(report: Report) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from backproplab.cli.render import console
+    from backproplab.cli.printing import console
 
     out = console()
     out.print(Text(report.title, style="bold"))

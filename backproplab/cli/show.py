@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,13 +15,29 @@ def command(
         str,
         typer.Argument(help="latest, a number of the list (1 = newest), session/name, or a path."),
     ] = "latest",
+    whole: Annotated[
+        bool, typer.Option("--config", help="Show all of the config, with the defaults.")
+    ] = False,
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Show one run: how it ended, what it measured, its config."""
+    """Show one run: how it ended, what it measured, where its config is no default."""
     from backproplab.cli import render
     from backproplab.runs import find_run, read_metrics
 
     found = find_run(log_dir, run)
     config = found.folder / "config.yaml"
     text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
-    render.run_details(found, read_metrics(found.folder), text)
+    rows = read_metrics(found.folder)
+    differing = None if whole or not text else _differing(config)
+    render.run_details(found, rows, text if differing is None else differing, differing is None)
+
+
+def _differing(config: Path) -> str | None:
+    """The lines of the config that are not the defaults; None if it cannot be read."""
+    from backproplab.config.defaults import differing
+    from backproplab.errors import ConfigError
+
+    try:
+        return differing(config)
+    except ConfigError:
+        return None

@@ -164,6 +164,11 @@ class Comparison:
             return (None,) * len(self.trials)
         return (None, *(paired(trial, self.trials[0]) for trial in self.trials[1:]))
 
+    @cached_property
+    def pairs(self) -> dict[int, Paired | None]:
+        """``paired`` by the ``id`` of the trial."""
+        return {id(trial): pair for trial, pair in zip(self.trials, self.paired, strict=True)}
+
     @property
     def is_paired(self) -> bool:
         """Whether some trial can be compared with the first on at least two seeds."""
@@ -309,7 +314,9 @@ def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
 def _varied(sweep: dict[str, Any]) -> list[str]:
     """The paths that the trials of a sweep set, in its order; of a damaged one empty."""
     trials = sweep.get("trials")
-    found = [t.get("values") for t in trials if isinstance(t, dict)] if isinstance(trials, list) else []
+    found = (
+        [t.get("values") for t in trials if isinstance(t, dict)] if isinstance(trials, list) else []
+    )
     each = (path for values in found if isinstance(values, dict) for path in values)
     return list(dict.fromkeys(each))
 

@@ -50,7 +50,9 @@ def ranked_table(
     cells = [_cells(comparison, name, top) for name in chosen]
     ranks = [str(rank) for rank in range(1, len(comparison.trials[:top]) + 1)]
     return RankedTable(
-        ("#", *chosen), tuple(zip(ranks, *cells, strict=True)), (True, *_numeric(comparison, chosen))
+        ("#", *chosen),
+        tuple(zip(ranks, *cells, strict=True)),
+        (True, *_numeric(comparison, chosen)),
     )
 
 
@@ -147,7 +149,7 @@ def signed(value: float) -> str:
 
 
 def _pair(comparison: Comparison, trial: RankedTrial) -> Paired | None:
-    return comparison.paired[comparison.trials.index(trial)]
+    return comparison.pairs[id(trial)]
 
 
 def _delta(comparison: Comparison, trial: RankedTrial) -> str:
@@ -217,7 +219,10 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
 
 
 def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
-    return [name not in ("status", "run", "verdict") and _is_numeric(comparison, name) for name in columns]
+    return [
+        name not in ("status", "run", "verdict") and _is_numeric(comparison, name)
+        for name in columns
+    ]
 
 
 def _is_numeric(comparison: Comparison, name: str) -> bool:
