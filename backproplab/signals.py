@@ -7,6 +7,7 @@ that the loop reads; a further one after a second ends the work at once, after a
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -44,6 +45,7 @@ class Stop:
         """A signal has come. Raises StopNow for one that comes a second after the first."""
         if not self.number:
             self.number, self._first = number, time.monotonic()
+            LATEST[:] = [self._first]
         elif time.monotonic() - self._first >= ONE_REQUEST:
             if not self._shields:
                 raise StopNow(number)
@@ -69,8 +71,11 @@ Handler = Callable[[int, FrameType | None], Any]
 def listening(receive: Callable[[int], object]) -> Iterator[None]:
     """Within, ``receive(number)`` is called for a signal. What is ignored, as by nohup, stays so.
 
-    Only the main thread of a process can listen; in another one this does nothing.
+    Only the main thread of a process can listen; in another one this does nothing. Raises StopNow
+    if ``leave`` has met a signal before and the process has not ended.
     """
+    if LEFT:  # where Python swallows exceptions, as in the callback of a weak reference
+        raise StopNow(LEFT[0])
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -88,12 +93,22 @@ def install(handler: Handler) -> dict[int, Any]:
     return {number: signal.signal(number, handler) for number in mine}
 
 
-LEFT: list[int] = []  # signals that ``leave`` has met
+LEFT: list[int] = []  # the signal that ``leave`` has met
+LATEST: list[float] = []  # when the newest request was taken
 
 
 def leave(number: int, frame: FrameType | None) -> None:
-    """The handler outside of ``listening``: unwind and exit with 130, 143 or 129."""
-    LEFT.append(number)
+    """The handler outside of ``listening``: unwind and exit with 130, 143 or 129.
+
+    Whatever comes within a second of a request belongs to it, and does not disturb its end; what
+    comes later ends the process at once.
+    """
+    now = time.monotonic()
+    if LATEST and now - LATEST[0] < ONE_REQUEST:
+        return
+    if LEFT:
+        os._exit(exit_code(number))
+    LATEST[:], LEFT[:] = [now], [number]
     raise StopNow(number)
 
 

@@ -126,6 +126,8 @@ class Course:
         progress.seconds = float(record.get("seconds", 0.0))
         if progress.stop_reason in CONTINUED:
             progress.stop_reason = ""
+        elif self._was_prolonged:
+            self.prolong()
         if differs:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
@@ -143,6 +145,14 @@ class Course:
                 if isinstance(callback, Patience):
                     callback.wait = 0
         progress.stop_reason = ""
+
+    @property
+    def _was_prolonged(self) -> bool:
+        """Whether the run had ended here, and was to be longer: killed before it was."""
+        progress = self.lane.progress
+        here = {"step": progress.step, "ended": progress.stop_reason}
+        known = any(event.items() >= here.items() for event in self.record.get("resumed", ()))
+        return known and progress.epoch < self.lane.length.epochs
 
     @property
     def _identity(self) -> dict[str, Any]:

@@ -70,9 +70,10 @@ class Stopped:
             except DamageError as error:
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
+            ended = course.lane.progress.stop_reason
             if self.epochs is not None:
                 course.prolong()
-            _record_resume(course)
+            _record_resume(course, ended)
             return train(course, Pace(stop), displays)
 
 
@@ -137,9 +138,10 @@ def _with_the_other(error: DamageError, files: DiskFolder, checkpoint: str) -> D
     return DamageError(f"{error}; from the other checkpoint: {command}")
 
 
-def _record_resume(course: Course) -> None:
+def _record_resume(course: Course, ended: str) -> None:
     """Write down that the run continues, before its first step.
 
+    ended: why the run was over and now is not; it says so even if it is killed at once.
     Both configs are known to the record before config.yaml changes, so that a crash in between
     leaves a run that can be continued.
     """
@@ -147,7 +149,7 @@ def _record_resume(course: Course) -> None:
     digest = hashlib.sha256(course.config.encode()).hexdigest()
     if digest not in record["configs"]:
         record["configs"] = [*record["configs"], digest]
-    event = {"at": now(), "step": step, "argv": environment.describe()["argv"]}
+    event = {"at": now(), "step": step, "ended": ended, "argv": environment.describe()["argv"]}
     record["resumed"] = [*record.get("resumed", []), event]
     record["status"], record["stop_reason"] = Status.RUNNING, ""
     course.folder.write_record(record)

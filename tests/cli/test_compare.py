@@ -123,7 +123,7 @@ def test_a_file_that_is_not_ours_is_left_alone(backproplab, trained, tmp_path):
     (tmp_path / "mine.csv").write_text("a,b\n")
     ended = backproplab("export --csv mine.csv")
     assert ended.code == 7
-    assert "is not our export" in ended.err
+    assert "mine.csv exists and is no export of ours — choose with --csv" in ended.err
     assert (tmp_path / "mine.csv").read_text() == "a,b\n"
 
 

@@ -26,7 +26,7 @@ from backproplab.experiment import run
 from backproplab.runs import create_session, open_log_root
 for name, minute, fold in [("summer", 50, 0), ("winter", 10, 1)]:
     now = datetime(2019, 10, 27, 2, minute, fold=fold)
-    run(load(Path("c.yaml"), f"name={name}"), create_session(open_log_root(Path("runs")), now) / name)
+    run(load(Path("c.yaml"), f"name={name}"), create_session(open_log_root(Path("runs")), now=now) / name)
 """
 
 

@@ -14,8 +14,9 @@ def many(tmp_path):
     session = create_session(open_log_root(tmp_path / "runs"))
     for number in range(ROWS + 1):
         record = {"format": 1, "status": "completed", "started": f"2026-01-01T00:{number:02}:00"}
-        path = experiment_folder(session, f"r{number}") / "run.json"
-        path.write_text(json.dumps(record))
+        folder = experiment_folder(session, f"r{number}")
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps(record))
 
 
 def names(ended):

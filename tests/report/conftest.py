@@ -50,7 +50,7 @@ def write_run(session):
         **record,
     ):
         folder = experiment_folder(session, name)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir()
         words = {
             "name": name,
             "seed": seed,

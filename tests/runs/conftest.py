@@ -41,6 +41,7 @@ def root(tmp_path: Path) -> Path:
 def write_run() -> Callable[..., Path]:
     def write(session: Path, name: str = "exp1", **record: Any) -> Path:
         folder = experiment_folder(session, name)
+        folder.mkdir()
         record = {"format": 1, "name": name, "status": "completed"} | record
         (folder / "run.json").write_text(json.dumps(record))
         return folder

@@ -33,7 +33,7 @@ from datetime import datetime
 from pathlib import Path
 from backproplab.runs import create_session
 sys.stdin.readline()
-print(create_session(Path(sys.argv[1]), datetime(2019, 10, 3, 15, 34, 52)).name)
+print(create_session(Path(sys.argv[1]), now=datetime(2019, 10, 3, 15, 34, 52)).name)
 """
 CREATE = """
 import sys
@@ -80,7 +80,7 @@ def test_a_file_is_no_log_root(tmp_path: Path, name: str) -> None:
 
 
 def test_a_session_is_named_by_the_second_and_then_numbered(root: Path) -> None:
-    names = [create_session(root, NOW).name for _ in range(3)]
+    names = [create_session(root, now=NOW).name for _ in range(3)]
     assert names == ["20191003-153452", "20191003-153452-1", "20191003-153452-2"]
 
 
@@ -148,9 +148,10 @@ def test_no_permission_is_named() -> None:
 
 @pytest.mark.parametrize("name", ["exp1", "A", "0.1", "a" * 80, "x_y-z.0"])
 def test_a_plain_name_is_a_folder(root: Path, name: str) -> None:
-    folder = experiment_folder(create_session(root), name)
-    assert folder.is_dir()
-    assert folder.name == name
+    """Which the run itself makes, with its config and record in it."""
+    session = create_session(root)
+    assert experiment_folder(session, name) == session / name
+    assert [entry.name for entry in session.iterdir()] == [".backproplab"]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_another_name_is_refused(root: Path, name: str) -> None:
 
 def test_two_experiments_cannot_share_a_name(root: Path) -> None:
     session = create_session(root)
-    experiment_folder(session, "exp1")
+    experiment_folder(session, "exp1").mkdir()
     with pytest.raises(ConfigError, match="two experiments are called 'exp1' — rename one"):
         experiment_folder(session, "exp1")
 
@@ -180,6 +181,7 @@ def test_no_name_leaves_its_session(name: str) -> None:
         except ConfigError:
             assert os.listdir(session) == []  # noqa: PTH208
         else:
+            folder.mkdir()
             assert [os.path.realpath(folder)] == [
                 os.path.join(os.path.realpath(session), entry)  # noqa: PTH118
                 for entry in os.listdir(session)  # noqa: PTH208

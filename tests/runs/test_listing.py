@@ -28,7 +28,7 @@ JSON = st.recursive(
 @pytest.fixture
 def three(root: Path, write_run: Write) -> list[str]:
     """Two sessions, the older one with two runs; their selectors, newest first."""
-    old, new = create_session(root, OLD), create_session(root, NEW)
+    old, new = create_session(root, now=OLD), create_session(root, now=NEW)
     write_run(old, "exp1", started="2019-10-03T15:34:52+00:00")
     write_run(old, "exp2", started="2019-10-03T18:34:53+03:00")
     write_run(new, "exp1", started="2020-01-01T00:00:00")
@@ -78,7 +78,7 @@ def test_all_fields_are_read(root: Path, write_run: Write) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b"{", b"[]", b"\xff", b'{"format": 1}', b'{"format": 2, "status": "completed"}',
+    [None, b"", b"{", b"[]", b"\xff", b'{"format": 1}', b'{"format": 3, "status": "completed"}',
      b'{"format": 1, "status": "great"}', b'{"format": 1, "status": ["completed"]}', b"[" * 99999],
 )  # fmt: skip
 def test_a_damaged_run_is_unreadable(root: Path, write_run: Write, content: bytes | None) -> None:
@@ -169,7 +169,7 @@ def test_a_name_means_its_newest_run(root: Path, three: list[str]) -> None:
 
 def test_the_numbered_twin_of_a_session_is_another(root: Path, write_run: Write) -> None:
     for _ in range(2):
-        write_run(create_session(root, OLD))
+        write_run(create_session(root, now=OLD))
     assert find_run(root, "20191003-153452").session == "20191003-153452"
     assert find_run(root, "latest").session == "20191003-153452-1"
 
