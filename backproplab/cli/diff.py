@@ -50,15 +50,15 @@ def _show(what: str, names: Sequence[str], rows: Sequence[tuple[str, str, str]])
     long = [row for row in rows if each and max(map(cells_of, row[1:])) > each]
     short = [row for row in rows if row not in long]
     if short:
-        keys, *values = map(list, zip(*short, strict=True))
-        heads = [_fitting(name, cells, each) for name, cells in zip(names, values, strict=True)]
-        both = [Column(head, cells) for head, cells in zip(heads, values, strict=True)]
+        keys, first, second = ([row[at] for row in short] for at in range(3))
+        pairs = zip(names, (first, second), strict=True)
+        both = [Column(_fitting(name, cells, each), cells) for name, cells in pairs]
         table([Column(what, keys, is_name=True), *both])
     else:
         lines([what])
-    for key, *values in long:
+    for key, ours, theirs in long:
         lines([key])
-        entries([(f"  {name}", value) for name, value in zip(names, values, strict=True)])
+        entries([(f"  {names[0]}", ours), (f"  {names[1]}", theirs)])
 
 
 def _fitting(name: str, cells: Sequence[str], room: int | None) -> str:

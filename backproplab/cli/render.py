@@ -172,10 +172,17 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
     table(columns(whole if fits else short), "" if fits else "session too; it is part of show N")
 
 
-def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str, whole: bool) -> None:
+def run_details(
+    run: RunInfo,
+    rows: Sequence[dict[str, str]],
+    config: str,
+    settings: Sequence[tuple[str, str]],
+    more: str,
+) -> None:
     """One run, the result first: status, its last and best values, its config, its folder.
 
-    config: as text, shown as it is. whole: it is all of the config.
+    config: as text, shown as it is. settings: what differs from the defaults, by key. more: the
+    command that shows all of the config; empty if this is all.
     """
     _ending(run.folder.name, run.status, run.stop_reason,
             f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s")  # fmt: skip
@@ -193,14 +200,18 @@ def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str, whole
             )
             for at, name in enumerate(rows[0])
         ])  # fmt: skip
+    if settings:
+        lines(["", "config, where it differs from the defaults:"])
+        indent = max(len(key) for key, _ in settings) + 2
+        for key, value in settings:
+            sentence(value, key, indent)
     if config:
-        lines(["", *([] if whole else ["config, where it differs from the defaults:"])])
-        lines(config.rstrip().splitlines())
+        lines(["", *config.rstrip().splitlines()])
     lines([""])
     command("started", run.started)
     command("folder", str(run.folder))
-    if config and not whole:
-        command("all keys", f"backproplab show {quote(str(run.folder))} --config")
+    if more:
+        command("all keys", more)
 
 
 def _short(column: str, value: str) -> str:

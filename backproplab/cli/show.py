@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -29,13 +30,15 @@ def command(
     text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
     rows = read_metrics(found.folder)
     differing = None if whole or not text else _differing(config)
-    render.run_details(found, rows, text if differing is None else differing, differing is None)
+    where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
+    more = "" if differing is None else f"backproplab show {quote(run)} --config{where}"
+    render.run_details(found, rows, text if differing is None else "", differing or (), more)
 
 
-def _differing(config: Path) -> str | None:
-    """The lines of the config that are not the defaults; None if it cannot be read."""
-    from backproplab.config.defaults import differing
+def _differing(config: Path) -> list[tuple[str, str]] | None:
+    """The settings of the config that are not the defaults; None if it cannot be read."""
     from backproplab.errors import ConfigError
+    from backproplab.experiment.defaults import differing
 
     try:
         return differing(config)

@@ -209,11 +209,12 @@ def set_vertical(axes: Axes, scale: Scale, lane: int = 0) -> None:
         reach = (high - low) * LANE / (1 - LANE)
         axes.set_ylim(low - reach if lane < 0 else low, high + reach if lane > 0 else high)
     if lane:
-        ends = (1 - LANE, 1.0) if lane > 0 else (0.0, LANE)
-        axes.axhspan(
-            *ends, transform=axes.transAxes, facecolor="none", edgecolor=FAINT, hatch="////",
-            linewidth=0, alpha=0.5, zorder=0,
-        )  # fmt: skip
+        from matplotlib.patches import Rectangle
+
+        bottom = 1 - LANE if lane > 0 else 0.0
+        style: dict[str, Any] = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0}
+        style |= {"transform": axes.transAxes, "zorder": 0, "alpha": 0.5}
+        axes.add_patch(Rectangle((0, bottom), 1, LANE, hatch="////", **style))
 
 
 def set_log(axes: Axes, letter: str) -> None:

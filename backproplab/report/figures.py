@@ -89,7 +89,7 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
     if len(comparison.keys) == 1 and axis.is_number:
         on = [(x, fmean(n)) for x, n in points if x >= axis.places[axis.apart]]
         axes.plot(*_columns(on), color=FAINT, linewidth=1)
-    _draw_ranges(axes, points)
+    _draw_ranges(axes, points, scale)
     _draw_means(axes, points, scale, color=TRIALS[0][0], markeredgewidth=0)
     _draw_means(axes, pruned, scale, markerfacecolor="none", markeredgecolor=TRIALS[0][0])
     height = 1 - LANE / 2 if comparison.metric.sign > 0 else LANE / 2
@@ -99,9 +99,10 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
     axis.dress(axes)
 
 
-def _draw_ranges(axes: Axes, points: Sequence[Point]) -> None:
-    """Draw lines from the smallest to the largest value, as one path."""
-    several = [(x, numbers) for x, numbers in points if len(numbers) > 1]
+def _draw_ranges(axes: Axes, points: Sequence[Point], scale: Scale) -> None:
+    """Draw lines from the smallest to the largest value on the scale, as one path."""
+    clipped = [(x, np.clip(numbers, scale.low, scale.high)) for x, numbers in points]
+    several = [(x, numbers) for x, numbers in clipped if len(numbers) > 1]
     ends = [end for x, n in several for end in ((x, min(n)), (x, max(n)), (x, np.nan))]
     axes.plot(*_columns(ends), color=TRIALS[0][0], alpha=0.5 * _strength(points))
 

@@ -87,7 +87,7 @@ def _answer(comparison: Comparison) -> Sequence[str]:
     where = panels.label(comparison, best)
     over = f", mean ± standard deviation over {len(numbers)} seeds" if len(numbers) > 1 else ""
     word = "Best" if len(comparison.trials) > 1 else "Result"
-    value = element("strong", f"{name} {measured(best, name)}")
+    value = element("strong", f"{name} {measured(best, name)}", class_="number")
     return [f"{word}: ", element("strong", where), " with ", value, f"{over}.", _ties(comparison)]
 
 
@@ -168,13 +168,10 @@ def _ranked(comparison: Comparison, test: bool) -> list[Markup]:
             element("p", f"Not shown on paper: {', '.join(fallen)}.", class_="note printed")
         )
     if (of_best := test_of_best(comparison)) and not test:
-        chosen = (
-            f"The first trial was chosen by {comparison.metric.name}. Its test metrics: {of_best}."
-        )
-        rest = (
-            " Those of the other trials are not shown, so that no trial is chosen by them (--test)."
-        )
-        parts.append(element("p", chosen + rest, class_="note"))
+        texts = [element("span", f"{text}; ", class_="number") for text in of_best.split(", ")]
+        first = f"Test metrics of the first trial, chosen by {comparison.metric.name}: "
+        rest = "those of the others are not shown, so that no trial is chosen by them."
+        parts.append(element("p", first, *texts, rest, class_="note"))
     if comparison.is_paired:
         parts.append(element("p", LEGEND, class_="note"))
     if (rest_count := len(comparison.trials) - ROWS) > 0:

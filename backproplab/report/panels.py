@@ -180,8 +180,8 @@ def _heat_caption(comparison: Comparison) -> str:
     text = f"Mean {comparison.metric.name} of each cell; the brighter, the better."
     if count:
         text += (
-            f" Colors reach from {number(scale.low)} to {number(scale.high)}; {counted(count, 'cell')}"
-            " beyond them are hatched: their color is that of the end."
+            f" Colors reach from {number(scale.low)} to {number(scale.high)}. Beyond them:"
+            f" {counted(count, 'cell')}, hatched, in the color of that end."
         )
     if any(trial.status != Status.COMPLETED for trial in comparison.trials):
         text += (

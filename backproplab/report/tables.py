@@ -22,6 +22,7 @@ from backproplab.status import Status
 from backproplab.text import number
 
 CONFIG = "config."  # prefix of a key that has the name of a metric
+LARGE = 1000.0  # a mean with its deviation is written with an exponent from here on
 FORMATS = ("table", "csv", "json", "md")
 
 
@@ -137,15 +138,18 @@ def measured(trial: RankedTrial, name: str) -> str:
     mean, std = trial.mean(name), trial.std(name)
     if mean is None:
         return "–"
-    text = number(mean)
     if std is None:
-        return text
-    return f"{text} ± {number(std) if 'e' in text or std >= 1e6 else f'{std:.4f}'}"
+        return number(mean)
+    if max(abs(mean), std) >= LARGE:
+        return f"{mean:.2e} ± {std:.2e}"
+    text = number(mean)
+    return f"{text} ± {number(std) if 'e' in text else f'{std:.4f}'}"
 
 
 def signed(value: float) -> str:
     """A difference: always with its sign."""
-    return f"{'+' if value >= 0 else ''}{number(value)}"
+    text = number(value) if abs(value) < LARGE else f"{value:.2e}"
+    return f"{'' if text.startswith('-') else '+'}{text}"
 
 
 def _pair(comparison: Comparison, trial: RankedTrial) -> Paired | None:
@@ -165,7 +169,7 @@ def _wins(comparison: Comparison, trial: RankedTrial) -> str:
 def _verdict(comparison: Comparison, trial: RankedTrial) -> str:
     """The trial's status if not all of its runs are complete; else what the differences say."""
     if trial.status != Status.COMPLETED:
-        return trial.status
+        return f"✗ {trial.status}" if Status.DIVERGED in trial.status else f"  {trial.status}"
     pair = _pair(comparison, trial)
     word = BEST if trial is comparison.trials[0] else pair.verdict if pair else ""
     return f"{SIGNS[word]} {word.rstrip('?')}" if word else ""
