@@ -200,23 +200,47 @@ def shortened(texts: Sequence[str], width: int, sign: str = "…") -> list[str]:
 
 
 def _around_differences(found: dict[str, str], width: int, sign: str) -> dict[str, str]:
-    """Texts that look alike are shown from before the first letter in which they differ."""
+    """Texts that look alike are shown around the letters in which they differ."""
+    whole = _pieces(list(found), width, sign)
+    if len(set(whole.values())) == len(found):
+        return whole
     groups: dict[str, list[str]] = {}
     for text, short in found.items():
         groups.setdefault(short, []).append(text)
     result = dict(found)
     for alike in groups.values():
-        if len(alike) < 2:
-            continue
-        first = next(
-            (at for at, letters in enumerate(zip(*alike, strict=False)) if len(set(letters)) > 1),
-            min(map(len, alike)),
-        )
-        room = width - 2 * len(sign)
-        for text in alike:
-            begin = max(min(first - room // 3, len(text) - room), 0)
-            result[text] = _start(sign + _start(text[begin:], room) + sign, width)
+        if len(alike) > 1:
+            result |= _pieces(alike, width, sign)
     return result
+
+
+def _pieces(texts: Sequence[str], width: int, sign: str) -> dict[str, str]:
+    """The letters in which texts differ, with as much around each as fits; else the first."""
+    end = max(map(len, texts))
+    columns = zip(*(text.ljust(end, "\0") for text in texts), strict=True)
+    differing = [at for at, letters in enumerate(columns) if len(set(letters)) > 1]
+    best = {text: middle(text, width, sign=sign) for text in texts}
+    for places in (differing, differing[:1]):
+        for around in range(end):
+            kept = sorted({n for at in places for n in range(at - around, at + around + 1)})
+            cut = {
+                text: _kept(text, [n for n in kept if 0 <= n < len(text)], sign) for text in texts
+            }
+            if max(map(cells_of, cut.values())) > width:
+                break
+            best = cut
+        if len(set(best.values())) == len(texts):
+            break
+    return best
+
+
+def _kept(text: str, places: Sequence[int], sign: str) -> str:
+    """The letters at these places, with the sign for each run of others."""
+    letters, last = [], -1
+    for at in places:
+        letters.append(text[at] if at == last + 1 else sign + text[at])
+        last = at
+    return "".join(letters) + (sign if last < len(text) - 1 else "")
 
 
 def paragraph(text: str, width: int | None, label: str = "", indent: int = 0) -> list[str]:

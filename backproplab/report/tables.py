@@ -64,7 +64,9 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     everything that there is, as for a file; else nothing that another column says, too.
     """
     names = sorted(listed(comparison.names), key=lambda name: parsed(name)[0] != "validation")
-    names = [name for name in names if test or whole or parsed(name)[0] != "test"]
+    names = [name for name in names if parsed(name)[0] != "test"]
+    if test or whole:
+        names += [name for name in comparison.names if parsed(name)[0] == "test"]
     metrics = dict.fromkeys([comparison.metric.name, *names])
     seeds = ["seeds"] if comparison.several_seeds else []
     keys = [_as_column(comparison, key) for key in comparison.keys]

@@ -109,7 +109,12 @@ def test_epochs_of_other_lengths_are_drawn_by_update_and_by_second_too(write_run
     assert list(drawn["steps"].at) == [1, 2, 3]
     assert list(drawn["seconds"].at) == [2, 4, 6]
     said = "".join(panels.curves(comparison, []))
-    for words in (">update<", ">second of training<", ">epoch<", "differ in their updates per epoch"):
+    for words in (
+        ">update<",
+        ">second of training<",
+        ">epoch<",
+        "differ in their updates per epoch",
+    ):
         assert words in said
 
 

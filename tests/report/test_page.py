@@ -78,7 +78,7 @@ def test_the_page_has_its_parts_and_is_well_formed(grid, compare):
         assert part in words
     assert "Best: " in words
     assert "same data ✓" in words
-    assert page.count("<svg") == 4  # curves, keys, heat map, parallel coordinates
+    assert page.count("<svg") == 6  # two of curves, two of keys, heat map, parallel coordinates
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_runs(grid, compare):
