@@ -14,7 +14,7 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, central_difference
 from backproplab.autograd.graph import flops
 from backproplab.config import Experiment
-from backproplab.experiment import build
+from backproplab.experiment import Parts, build
 from backproplab.learners import Descent
 from backproplab.learners.backprop import BackpropSource
 
@@ -67,17 +67,23 @@ class Check:
     cost: Cost
 
 
-def check(experiment: Experiment, examples: int = 8, entries: int | None = 40) -> Check:
+def precise(experiment: Experiment) -> Experiment:
+    """The experiment as it is checked: in float64, and in a batch of any size."""
+    return experiment.model_copy(update={"dtype": "float64", "batch_size": None})
+
+
+def check(experiment: Experiment | Parts, examples: int = 8, entries: int | None = 40) -> Check:
     """Compare every parameter's gradient with central differences.
 
     The weights are moved a little first: a ReLU whose input is exactly 0, as zero biases make it,
     has no derivative to compare with. examples: of the training split, as one batch. entries:
     asked of each parameter, half of them among those that move the loss; None for all.
+    experiment: or what ``build`` made of it, once it was ``precise``.
     Raises what build raises.
     """
-    parts = build(experiment.model_copy(update={"dtype": "float64", "batch_size": None}))
+    parts = experiment if isinstance(experiment, Parts) else build(precise(experiment))
     batch = parts.split(parts.splits.train.take(np.arange(min(examples, len(parts.splits.train)))))
-    generator = np.random.default_rng(experiment.seed)
+    generator = np.random.default_rng(parts.experiment.seed)
     descent = parts.descent()
     weights = descent.parameters.trainable
     weights += 0.01 * generator.standard_normal(weights.shape)

@@ -118,8 +118,3 @@ def monitored(name: str, measured: Iterable[str], key: str) -> Goal:
         ranked = ", ".join(other for other in names if goal_of(other))
         raise ConfigError(f"{key}.monitor: '{name}' has no better or worse; one of {ranked}")
     return goal
-
-
-LOSS = measure("loss", "min")
-
-POSITION = ("epoch", "step", "split")  # columns of a metrics table that are no measures

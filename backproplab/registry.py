@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from backproplab.data import Dataset
+from backproplab.learners import Gradient, Learner
 from backproplab.nn import Activation, Initializer, Layer, Loss
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.spec import Family
 
 FAMILIES: dict[str, type[Family]] = {
     "data": Dataset,
+    "learner": Learner,
+    "gradient": Gradient,
     "layer": Layer,
     "activation": Activation,
     "initializer": Initializer,

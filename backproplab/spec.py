@@ -15,9 +15,19 @@ This file knows pydantic and no mathematics.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from backproplab.errors import did_you_mean
@@ -26,6 +36,45 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+
+
+@dataclass(frozen=True)
+class Lasts:
+    """Marks a field that is a length of a run: it has an effect only in a run that is long enough.
+
+    unit: ``steps``, ``epochs``, or ``batches`` of an epoch.  more: how many the run must have
+    beyond the value.  lost: what never happens in a shorter run.
+    """
+
+    unit: Literal["steps", "epochs", "batches"]
+    more: int
+    lost: str
+
+
+@dataclass(frozen=True)
+class Off:
+    """Marks a field that null, none, false and off switch off: ``value`` is what they mean.
+
+    unless: a key beside it that makes null mean that this one is not given.
+    """
+
+    value: Any = None
+    unless: str = ""
+
+
+class IsPath:
+    """Marks a field that holds a path; one in a file is relative to that file."""
+
+
+def absolute(path: str, folder: Path = Path()) -> str:
+    """A path below ``folder``, as an absolute one; ``~`` is the home. An empty one stays."""
+    if not path or "\0" in path:
+        return path
+    whole = (folder / os.path.expanduser(path)).absolute()  # noqa: PTH111  # Path's raises on ~nobody
+    return str(whole.resolve() if ".." in whole.parts else whole)
+
+
+PathText = Annotated[str, AfterValidator(absolute), IsPath()]
 
 
 class Spec(BaseModel):
@@ -101,7 +150,7 @@ class Family(Spec):
             member = cls.members.get(name)
             if inner is None or isinstance(inner, dict) or member is None:
                 return name, inner if isinstance(inner, dict) else {}, name
-            first = member._first_field()
+            first = member.first_field()
             return name, {first: inner} if first else {name: inner}, name
         raise PydanticCustomError(
             "member_form",
@@ -110,7 +159,7 @@ class Family(Spec):
         )
 
     @classmethod
-    def _first_field(cls) -> str | None:
+    def first_field(cls) -> str | None:
         """The field that a bare value sets: the class's own first one, else an inherited one."""
         own = (field for level in cls.__mro__ for field in vars(level).get("__annotations__", ()))
         return next((field for field in own if field in cls.model_fields), None)

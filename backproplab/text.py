@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from shlex import join
 
 
 def number(value: float) -> str:
@@ -11,11 +13,28 @@ def number(value: float) -> str:
     return f"{value:.4f}" if plain else f"{value:.4e}"
 
 
+def measured(name: str, value: float) -> str:
+    """A measure's value; ``undefined`` for NaN, which a loss has only where training diverged."""
+    nan = value != value and not name.endswith("loss")
+    return "undefined" if nan else number(value)
+
+
 def row(values: Mapping[str, float]) -> str:
     """``loss 0.1234  accuracy 0.9531  val_loss 0.1500``."""
-    return "  ".join(f"{name} {number(value)}" for name, value in values.items())
+    return "  ".join(f"{name} {measured(name, value)}" for name, value in values.items())
+
+
+def seconds(value: float | None) -> str:
+    """``12.34``, or a dash if it is not known."""
+    return "–" if value is None else f"{value:.2f}"
 
 
 def counted(amount: int, word: str) -> str:
-    """``1 epoch``, ``2,700 epochs``."""
-    return f"{amount:,} {word}{'' if amount == 1 else 's'}"
+    """``1 epoch``, ``2,700 epochs``, ``2 batches``."""
+    plural = "es" if word.endswith("ch") and word != "epoch" else "s"
+    return f"{amount:,} {word}{'' if amount == 1 else plural}"
+
+
+def typed(*words: str | Path) -> str:
+    """A command to type in any folder: paths are absolute, and words are quoted where needed."""
+    return join([str(word.absolute()) if isinstance(word, Path) else word for word in words])

@@ -61,23 +61,24 @@ def cluster(folder: Path) -> Iterator[str]:
 
 def timed(folder: Path, address: str, epochs: int) -> tuple[float, list[float]]:
     """(seconds of the sweep, seconds of each trial)."""
-    from backproplab import runs
-    from backproplab.sweep.driver import Driver
     from backproplab.sweep.executors import open_executor
-    from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.library import opened
     from backproplab.sweep.space import read
 
     file = folder / "sweep.yaml"
     file.write_text(json.dumps(SWEEP | {"base": {**SWEEP["base"], "epochs": epochs}}))
-    session = runs.create_session(runs.open_log_root(folder / "runs"))
-    with open_executor(f"dask:{address}") as engine, runs.lock_session(session):
-        while engine.capacity() < WORKERS:
+    with (
+        open_executor(f"dask:{address}") as workers,
+        opened(read(file), folder / "runs", workers) as driver,
+    ):
+        while workers.capacity() < WORKERS:
             time.sleep(0.05)
         start = time.perf_counter()
-        for _ in Driver(SweepFolder(session, read(file)), engine).run():
+        for _ in driver.run():
             pass
         seconds = time.perf_counter() - start
-    records = [json.loads(path.read_text()) for path in session.glob("*/run.json")]
+    paths = driver.folder.path.glob("*/run.json")
+    records = [json.loads(path.read_text()) for path in paths]
     return seconds, [record["seconds"] for record in records]
 
 

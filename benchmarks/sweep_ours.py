@@ -16,28 +16,25 @@ from typing import TYPE_CHECKING
 from benchmarks.trials import SEEDS, Score, script
 
 if TYPE_CHECKING:
-    from backproplab.sweep.executors import Engine
+    from backproplab.sweep.executors import Workers
 
 
 KEPT = ExitStack()  # closed at the end of the process
 
 
 @cache
-def workers() -> Engine:
+def workers() -> Workers:
     from backproplab.sweep.executors import open_executor  # here: workers import this file
 
     return KEPT.enter_context(open_executor("local"))
 
 
 def sweep(source: Path, out: Path) -> None:
-    from backproplab import runs
-    from backproplab.sweep.driver import Driver
-    from backproplab.sweep.session import SweepFolder
+    from backproplab.sweep.library import opened
     from backproplab.sweep.space import read
 
-    session = runs.create_session(runs.open_log_root(out))
-    with runs.lock_session(session):
-        for _ in Driver(SweepFolder(session, read(source)), workers()).run():
+    with opened(read(source), out, workers()) as driver:
+        for _ in driver.run():
             pass
 
 

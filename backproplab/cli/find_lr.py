@@ -35,18 +35,15 @@ def command(
     """
     _check_limits(smallest, largest)
 
-    from backproplab import config
-    from backproplab.errors import BackpropLabError, ConfigError
-    from backproplab.experiment import build, find_learning_rate
+    from backproplab.errors import BackpropLabError
+    from backproplab.experiment import find_learning_rate
+    from backproplab.experiment.reading import parts_of
     from backproplab.files import write_atomic
     from backproplab.report.range_figure import range_figure
 
-    experiment, document = config.read(path, *(overrides or []))
+    parts = parts_of(path, overrides or [])
+    experiment = parts.experiment
     file = _usable(figure or Path(f"find-lr-{experiment.name}.svg"))
-    try:
-        parts = build(experiment)
-    except ConfigError as error:
-        raise config.located(error, document) from None
     test = find_learning_rate(parts, smallest, largest, steps)
     _show(test)
     title = f"{experiment.name}: {experiment.optimizer.name}"
@@ -79,7 +76,7 @@ def _usable(file: Path) -> Path:
         raise ConfigError(f"--figure {file}: must end in one of {valid}")
     if not file.parent.is_dir():
         raise ConfigError(f"--figure {file}: there is no folder {file.parent}")
-    check_free(file, "figure", "--figure", lambda path: SIGNATURE in path.read_bytes())
+    check_free(file, "figure", "--figure", lambda figure: SIGNATURE in figure)
     return file
 
 

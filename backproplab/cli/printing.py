@@ -13,9 +13,16 @@ from backproplab.layout import Column, entry, fit, hidden_line, packed, paragrap
 PLAIN_WIDTH = 1000  # of what goes to a file or a pipe: nothing is cut
 
 
+class Output(Console):
+    """Standard output; that its reader is gone is an error like any other, not exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output; not squeezed to 80 columns where there is no terminal."""
-    return Console(
+    return Output(
         highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
     )
 

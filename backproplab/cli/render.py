@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -30,6 +29,7 @@ from backproplab.text import counted
 if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.config import Experiment
+    from backproplab.errors import Problem
     from backproplab.experiment import Parts, Result
     from backproplab.report import Comparison
     from backproplab.runs import RunInfo
@@ -40,8 +40,8 @@ STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
 
 
-def header(parts: Parts) -> None:
-    """What is about to be trained, in six lines."""
+def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
+    """What is about to be trained, in six lines, and a line for each caution."""
     e, splits = parts.experiment, parts.splits
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     counts = " / ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)
@@ -61,13 +61,19 @@ def header(parts: Parts) -> None:
     for key, value in rows.items():
         for line in paragraph(value, room, f"  {key}", 11):
             out.print(Text(line))
+    for caution in cautions:
+        for line in paragraph(str(caution), room, "  caution", 11):
+            out.print(Text(line, style="yellow"))
 
 
 def _method(e: Experiment) -> str:
-    """``adam, learning rate 0.001 (cosine)``; another learner by its name."""
+    """``adam, learning rate 0.1 (warm-up of 9 updates, cosine)``; another learner by its name."""
     if "optimizer" not in e.learner.uses:
         return e.learner.name
-    schedule = "" if e.schedule.name == "constant" else f" ({e.schedule.name})"
+    warmup, name = e.schedule.warmup_steps, e.schedule.name
+    words = [f"warm-up of {counted(warmup, e.learner.unit)}"] if warmup else []
+    words += [name] if name != "constant" else []
+    schedule = f" ({', '.join(words)})" if words else ""
     return f"{e.optimizer.name}, learning rate {e.learning_rate:g}{schedule}"
 
 
@@ -104,15 +110,15 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             _values("  test  ", test)
-    where = "" if log_dir == Path("runs") else f" --log-dir {quote(str(log_dir))}"
-    repeat = quote(str(results[-1].folder / "config.yaml"))
+    last = results[-1]
     out.print()
     command("logs", str(session))
-    command("see them", f"backproplab tensorboard {quote(str(session))}")
-    command("list", f"backproplab runs{where}")
-    command("repeat", f"backproplab train {repeat}")
-    if results[-1].signal and results[-1].saved:
-        command("continue", f"backproplab resume {quote(str(results[-1].folder))}")
+    command("see them", text.typed("backproplab", "tensorboard", session))
+    command("list", text.typed("backproplab", "runs", "--log-dir", log_dir))
+    repeat = text.typed("backproplab", "train", last.folder / "config.yaml", "--log-dir", log_dir)
+    command("repeat", repeat)
+    if last.signal and last.saved:
+        command("continue", text.typed("backproplab", "resume", last.folder))
     for words in never_begun.values():
         command("not begun", words)
 
@@ -136,7 +142,7 @@ def _ending(name: str, status: Status, reason: str, spent: str) -> None:
 
 def _values(label: str, row: Mapping[str, float]) -> None:
     """``best  epoch 3: loss 0.1234  …``, wrapped between two values."""
-    values(label, [f"{name} {text.number(value)}" for name, value in row.items()])
+    values(label, [f"{name} {text.measured(name, value)}" for name, value in row.items()])
 
 
 def runs_table(runs: Sequence[RunInfo]) -> None:
@@ -146,8 +152,8 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
     first = next((name for name in order if parsed(name)[1] == LOSS.name), (order or [""])[0])
     metrics = [
         Column(
-            name, [text.number(r.metrics[name]) if name in r.metrics else "–" for r in runs],
-            right=True, rank=0 if name == first else 4 + order.index(name),
+            name, [_of_run(run, name) for run in runs], right=True,
+            rank=0 if name == first else 4 + order.index(name),
         )
         for name in names
     ]  # fmt: skip
@@ -161,7 +167,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
                 styles=[STYLES.get(run.status, "red") for run in runs],
             ),
             Column("epochs", [str(run.epochs) for run in runs], right=True, rank=2),
-            Column("seconds", [f"{run.seconds:.2f}" for run in runs], right=True, rank=3),
+            Column("seconds", [text.seconds(run.seconds) for run in runs], right=True, rank=3),
             *metrics,
         ]  # fmt: skip
 
@@ -170,6 +176,10 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
     room = width()
     fits = room is None or fit(columns(whole), room).columns[1].cells == whole
     table(columns(whole if fits else short), "" if fits else "session too; it is part of show N")
+
+
+def _of_run(run: RunInfo, name: str) -> str:
+    return text.measured(name, run.metrics[name]) if name in run.metrics else "–"
 
 
 def run_details(
@@ -185,7 +195,9 @@ def run_details(
     command that shows all of the config; empty if this is all.
     """
     _ending(run.folder.name, run.status, run.stop_reason,
-            f"{counted(run.epochs, 'epoch')}, {run.seconds:.2f} s")  # fmt: skip
+            f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s")  # fmt: skip
+    if run.message:
+        sentence(run.message, "  ", 2)
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
         _values(f"  best epoch {int(run.best.get('epoch', 0))}: ", best)
     if run.restored_epoch:
@@ -216,7 +228,7 @@ def run_details(
 
 def _short(column: str, value: str) -> str:
     try:
-        return value if column in POSITION else text.number(float(value))
+        return value if column in POSITION else text.measured(column, float(value))
     except ValueError:
         return printable(value)
 

@@ -50,5 +50,5 @@ def _usable(path: Path) -> Path:
 
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out {path}: must end in .html")
-    check_free(path, "report", "--out", lambda path: SIGNATURE.encode() in path.read_bytes())
+    check_free(path, "report", "--out", lambda page: SIGNATURE.encode() in page)
     return path

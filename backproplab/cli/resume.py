@@ -38,6 +38,7 @@ def command(
     """
     from backproplab.cli import render
     from backproplab.cli.endings import conclude
+    from backproplab.experiment.cautions import cautions
     from backproplab.experiment.resume import stopped_run
     from backproplab.journal import LAST, PREVIOUS
     from backproplab.loop.progress import progress as shown
@@ -46,7 +47,7 @@ def command(
     folder = find_run(log_dir, run).folder
     with _locked(folder.parent):
         stopped = stopped_run(folder, epochs)
-        render.header(stopped.parts)
+        render.header(stopped.parts, cautions(stopped.parts))
         displays = [shown(progress, folder.name)]
         checkpoint = PREVIOUS if previous else LAST
         result = stopped.resume((), displays, allow_inexact, checkpoint)
@@ -55,7 +56,14 @@ def command(
 
 def _locked(session: Path) -> AbstractContextManager[None]:
     """The lock of the run's session; a run outside of any session has none."""
-    from backproplab import runs
-    from backproplab.runs.folders import read_marker
+    import os
 
-    return runs.lock_session(session) if read_marker(session) else nullcontext()
+    from backproplab import runs
+    from backproplab.errors import DamageError
+    from backproplab.runs.folders import MARKER, is_marked, read_marker
+
+    if read_marker(session):
+        return runs.lock_session(session)
+    if os.path.lexists(session / MARKER) and not is_marked(session):
+        raise DamageError(f"{session / MARKER}: damaged: it is not the marker of a session")
+    return nullcontext()

@@ -64,7 +64,7 @@ def command(
     where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
     sweep = read(path, words or [], settings, yes)
-    for note in sweep.duplicates:
+    for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:
         _list(sweep)
@@ -114,7 +114,7 @@ def _run(
             _follow(driver, f"{sweep.name} on {workers.name}", progress)
         finally:
             with shown():
-                _answer(driver, log_dir)
+                _answer(driver, log_dir, where)
     driver.raise_errors()
 
 
@@ -147,31 +147,35 @@ def _line(standing: Standing) -> str:
     return "  ".join(words)
 
 
-def _answer(driver: Driver, log_dir: Path) -> None:
+def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
-    import sys
-    from shlex import join, quote
-
-    from backproplab.cli.printing import command, sentence
+    from backproplab.cli.printing import command, lines, sentence
     from backproplab.cli.render import ranking
     from backproplab.report import sameness
+    from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
+    from backproplab.text import typed
 
     standing, session = driver.standing, driver.folder.path
+    comparison = conclude(session)  # the files first: stdout may fail
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
-    if (comparison := conclude(session)) is None:
+    if comparison is None:
         return
     ranking(comparison, (), TOP)
     metric, records = driver.folder.sweep.metric, comparison.records
     sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
     if len(records) > 1:
         sentence(sameness.sentence(records), "equal: ", 0)
-    where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
-    typer.echo()
+    if not standing.all_diverged:
+        for line in driver.folder.endings(Status.DIVERGED):
+            sentence(line)
+    root = ("--log-dir", log_dir)
+    lines([""])
     if standing.finished < standing.total:
-        words = [word for word in sys.argv[1:] if word != "--resume"]
-        command("continue", f"backproplab {join([*words, '--resume'])}")
+        more = () if executor == "local" else ("--executor", executor)
+        again = typed("backproplab", "sweep", session, "--resume", *root, *more)
+        command("continue", again)
     command("results", str(session / RESULTS))
-    command("report", f"backproplab report {session.name}{where}")
-    command("curves", f"backproplab tensorboard {quote(str(session))}")
+    command("report", typed("backproplab", "report", session.name, *root))
+    command("curves", typed("backproplab", "tensorboard", session))

@@ -35,12 +35,16 @@ class Composed:
     """A composed text; ``positions`` and ``keys``: where each value and each key starts.
 
     value: None for an empty text. faults: of single values, which are None in ``value``.
+    plain: what is written for each value without quotes that is not text as it stands.
+    unread: those of the faults that are about such a value.
     """
 
     value: Any = None
     positions: dict[TreePath, Spot] = field(default_factory=dict)
     keys: dict[TreePath, Spot] = field(default_factory=dict)
     faults: list[Problem] = field(default_factory=list)
+    plain: dict[TreePath, str] = field(default_factory=dict)
+    unread: dict[TreePath, Problem] = field(default_factory=dict)
 
 
 def compose(
@@ -125,11 +129,13 @@ class _Composer:
         self.printable(event, path)
         if event.style or path in self.words:
             return event.value
+        self.composed.plain[path] = event.value
         try:
             return plain(event.value)
         except ConfigError as error:
             for problem in error.problems:
                 self.fault(event, path, problem.what, problem.hint)
+                self.composed.unread[path] = self.composed.faults[-1]
         return None
 
     def sequence(self, path: TreePath) -> list[Any]:

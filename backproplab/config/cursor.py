@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -54,6 +54,10 @@ class Cursor:
         """The path of a key or item in this value; for a bare value, ``{dense: 64}``, its own."""
         return self.path if self.is_bare() else (*self.path, step)
 
+    def is_model(self) -> bool:
+        """Whether it has keys of its own: a spec, but not a family, whose members have them."""
+        return _is_model(self.annotation) and not is_family(self.annotation)
+
     def is_bare(self) -> bool:
         """Whether the file has one value here instead of a member's fields."""
         return _is_model(self.annotation) and not isinstance(self.node, dict | NoneType)
@@ -86,6 +90,24 @@ def long_form(
     if key in ("", "name") or name not in cursor.annotation.members or rest == (key,):
         return None
     return key, {key: fields} if rest[0] == key else {"name": name, **fields}
+
+
+def default_form(tree: Any, path: TreePath, following: str | int, schema: Any) -> Any:
+    """What is at a path that the file leaves out, in a form that can hold the key ``following``.
+
+    A list, or ``{name: adam}`` if the default member has that key; else None.
+    """
+    parent = Cursor((), tree, schema).follow(path[:-1]).member()
+    if not _is_model(parent.annotation) or str(path[-1]) not in parent.annotation.model_fields:
+        return None
+    try:
+        value = getattr(parent.annotation.model_validate(parent.node or {}), str(path[-1]))
+    except ValidationError:
+        value = parent.annotation.model_fields[str(path[-1])].get_default()
+    if isinstance(value, Family):
+        known = following in type(value).model_fields
+        return {"name": value.name} if known else None
+    return list(value) if isinstance(value, list | tuple) else None
 
 
 def is_family(annotation: Any) -> TypeGuard[type[Family]]:

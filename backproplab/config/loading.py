@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from pydantic import ValidationError
 
 from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
-from backproplab.config.overrides import apply_overrides
-from backproplab.config.problems import problems_of
+from backproplab.config.overrides import put_overrides
+from backproplab.config.problems import problems_of, without
+from backproplab.config.settling import settle
 from backproplab.config.yaml_source import Document, read_yaml
 from backproplab.errors import ConfigError, Problem
+from backproplab.text import typed
 
 OF_SWEEPS = {"base", "grid", "zip", "branches", "parameters"}
+PASSES = 8  # checks of what is left when faults are taken out
 
 
 def load(path: Path | str, *overrides: str) -> Experiment:
@@ -31,24 +35,63 @@ def load(path: Path | str, *overrides: str) -> Experiment:
 
 def read(path: Path | str, *overrides: str) -> tuple[Experiment, Document]:
     """``load`` together with the document, which knows the position of each value."""
+    experiment, document, problems = examine(path, *overrides)
+    if problems or experiment is None:
+        raise ConfigError(*problems)
+    return experiment, document
+
+
+def examine(path: Path | str, *overrides: str) -> tuple[Experiment | None, Document, list[Problem]]:
+    """The experiment as far as it can be read, its document, and every problem.
+
+    Keys at fault have their defaults, so that what follows from the others can be checked; None
+    where that is not possible. Raises ConfigError for a file that cannot be read at all.
+    """
     document = read_yaml(Path(path))
     if OF_SWEEPS & document.tree.keys():
-        raise ConfigError(Problem(str(path), "this is a sweep", f"backproplab sweep {path}"))
-    problems = list(document.faults)
-    try:
-        document = apply_overrides(document, overrides)
-    except ConfigError as error:
-        problems += error.problems
-    fields = {"name": _name_of(Path(path)), **document.tree}
-    try:
-        experiment = Experiment.model_validate(fields)
-    except ValidationError as error:
-        reported = {problem.where for problem in problems}
-        found = problems_of(error, document, Experiment)
-        problems += [problem for problem in found if problem.where not in reported]
-    if problems:
-        raise ConfigError(*sorted(problems, key=_line))
-    return experiment, document
+        hint = typed("backproplab", "sweep", Path(path))
+        raise ConfigError(Problem(str(path), "this is a sweep", hint))
+    document, problems = put_overrides(document, overrides)
+    document = settle(document, [Cursor((), document.tree, Experiment)])
+    problems = [*document.faults, *problems]
+    reported = {problem.where for problem in problems}
+    default = {"name": _name_of(Path(path))}
+    experiment, found = validated(document, default, reported)
+    return experiment, document, sorted(dict.fromkeys([*problems, *found]), key=_line)
+
+
+def validated(
+    document: Document, default: Mapping[str, Any] | None = None, reported: Collection[str] = ()
+) -> tuple[Experiment | None, list[Problem]]:
+    """The experiment of a document's tree, as far as it is sound, and every problem of the rest.
+
+    A check of several keys runs only where each of them is sound; so what is at fault is taken
+    out and the rest is checked again. default: values of keys that the tree does not have.
+    reported: places of problems that are known already.
+    """
+    whole = tree = {**(default or {}), **document.tree}
+    problems: dict[Problem, None] = {}
+    for _ in range(PASSES):
+        try:
+            experiment = Experiment.model_validate(tree)
+        except ValidationError as error:
+            consequences = _consequences(whole, tree)
+            found = problems_of(error, document, Experiment, reported, consequences)
+            problems |= dict.fromkeys(found)
+            before, tree = tree, without(tree, error, Experiment)
+            if tree == before:
+                break
+        else:
+            usable = not problems or tree["data"] == whole["data"]
+            return experiment if usable else None, list(problems)
+    return None, list(problems)
+
+
+def _consequences(whole: Any, tree: Any) -> set[str]:
+    """Types of errors that only follow from what was taken out of the whole tree."""
+    if tree == whole:
+        return set()
+    return {"missing"} | ({"not_used"} if tree.get("learner") != whole.get("learner") else set())
 
 
 def located(error: ConfigError, document: Document) -> ConfigError:

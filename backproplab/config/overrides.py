@@ -2,20 +2,21 @@
 
 Values are read by the rules of the file: ``learning_rate=1e-3``, ``model.hidden=[64, 32]``,
 ``optimizer={name: adam, beta_1: 0.8}``. The order of the words does not matter: a parent is set
-before its children. This file knows which values are members of families, and no keys; the schema
-checks them later.
+before its children. A value that the file leaves out has its default there. This file knows which
+values are members of families, and no keys; the schema checks them later.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from backproplab.config.composer import compose
-from backproplab.config.cursor import long_form
+from backproplab.config.composer import Composed, compose
+from backproplab.config.cursor import default_form, long_form
 from backproplab.config.experiment import Experiment
 from backproplab.config.wording import TreePath, command_line, dotted, quoted, shown
 from backproplab.config.yaml_source import Document
@@ -27,24 +28,54 @@ DECIMAL_COMMA = re.compile(r"([-+]?[0-9]+),([0-9]+)")
 
 def apply_overrides(document: Document, words: Sequence[str]) -> Document:
     """A new document with the words applied. Raises ConfigError with all their problems."""
+    changed, problems = put_overrides(document, words)
+    if faults := [*changed.faults[len(document.faults) :], *problems]:
+        places = [command_line(word) for word in words]
+        raise ConfigError(*sorted(faults, key=lambda fault: places.index(fault.where)))
+    return changed
+
+
+def put_overrides(document: Document, words: Sequence[str]) -> tuple[Document, list[Problem]]:
+    """A new document with the words applied as far as they are sound, and what is wrong with them.
+
+    A value that cannot be read is None, so that its key is checked; it is one of the document's
+    ``unread`` faults where the schema may take it as text.
+    """
     problems: list[Problem] = []
-    settings: dict[TreePath, tuple[str, Any]] = {}
+    settings: dict[TreePath, tuple[str, Composed]] = {}
     for word in words:
         try:
-            path, value = _parse(word)
-            _refuse_contradiction(word, path, value, settings)
-            settings[path] = word, value
+            path, text = _split(word)
+            try:
+                composed = _composed(word, path, text)
+            except ConfigError as error:
+                problems.extend(error.problems)
+                composed = Composed()
+            _refuse_contradiction(word, path, composed, settings)
+            settings[path] = word, composed
         except ConfigError as error:
             problems.extend(error.problems)
     changed = _copy(document)
-    for path, (word, value) in sorted(settings.items(), key=lambda item: len(item[0])):
+    for path, (word, composed) in sorted(settings.items(), key=lambda item: len(item[0])):
         try:
-            _put(changed, path, word, value)
+            real = _put(changed, path, word, composed.value)
+            changed = _note(changed, real, len(path), composed)
         except ConfigError as error:
             problems.extend(error.problems)
-    if problems:
-        raise ConfigError(*problems)
-    return changed
+    return changed, problems
+
+
+def retyped(document: Document, words: Sequence[str]) -> list[str]:
+    """The words as they can be typed in any folder: paths in their values are absolute."""
+    plain: dict[str, str] = {}
+    for path, word in document.words.items():
+        value: Any = document.tree
+        for step in path:
+            value = value[step]
+        _, text = _split(word)
+        if compose(text, lambda _: "").value != value and isinstance(value, str | dict | list):
+            plain[word] = f"{word.partition('=')[0]}={json.dumps(value, ensure_ascii=False)}"
+    return [plain.get(word, word) for word in words]
 
 
 def _copy(document: Document) -> Document:
@@ -54,6 +85,8 @@ def _copy(document: Document) -> Document:
         positions=dict(document.positions),
         keys=dict(document.keys),
         words=dict(document.words),
+        plain=dict(document.plain),
+        unread=dict(document.unread),
     )
 
 
@@ -61,8 +94,8 @@ def _fault(word: str, what: str, hint: str) -> ConfigError:
     return ConfigError(Problem(command_line(word), what, hint))
 
 
-def _parse(word: str) -> tuple[TreePath, Any]:
-    """The path and the value of one word."""
+def _split(word: str) -> tuple[TreePath, str]:
+    """The path and the text of the value of one word."""
     key, equals, text = word.partition("=")
     path = tuple(key.split("."))
     if not equals:
@@ -73,11 +106,26 @@ def _parse(word: str) -> tuple[TreePath, Any]:
         raise _fault(
             word, f"{dotted(path)}: no value", "write null for none, '\"\"' for empty text"
         )
+    return path, text
+
+
+def _composed(word: str, path: TreePath, text: str) -> Composed:
     _refuse_unbracketed(word, path, text)
-    composed = compose(text, lambda _: command_line(word), path)
-    if composed.faults:
-        raise ConfigError(*composed.faults)
-    return path, composed.value
+    return compose(text, lambda _: command_line(word), path)
+
+
+def _note(document: Document, real: TreePath, length: int, composed: Composed) -> Document:
+    """The document with the faults of a value that was put at a path, and its plain texts."""
+
+    def moved(table: dict[TreePath, Any]) -> dict[TreePath, Any]:
+        return {(*real, *path[length:]): value for path, value in table.items()}
+
+    return replace(
+        document,
+        faults=(*document.faults, *composed.faults),
+        plain={**document.plain, **moved(composed.plain)},
+        unread={**document.unread, **moved(composed.unread)},
+    )
 
 
 def _refuse_unbracketed(word: str, path: TreePath, text: str) -> None:
@@ -98,19 +146,22 @@ def _comma_hint(text: str) -> str:
 
 
 def _refuse_contradiction(
-    word: str, path: TreePath, value: Any, settings: dict[TreePath, tuple[str, Any]]
+    word: str, path: TreePath, composed: Composed, settings: dict[TreePath, tuple[str, Composed]]
 ) -> None:
-    if path in settings and repr(settings[path][1]) != repr(value):
+    if path in settings and repr(settings[path][1].value) != repr(composed.value):
         first = quoted(settings[path][0])
         raise _fault(word, f"{dotted(path)}: given twice, first as {first}", "keep one of them")
 
 
-def _put(document: Document, path: TreePath, word: str, value: Any) -> None:
-    """Set the value, and create the parents that it needs."""
+def _put(document: Document, path: TreePath, word: str, value: Any) -> TreePath:
+    """Set the value, and create the parents that it needs; its path, with indexes of lists."""
     parent: Any = document.tree
     real: TreePath = ()
     for at, step in enumerate(path[:-1], start=1):
         real = (*real, _step(parent, real, step, word))
+        if isinstance(parent, dict) and step not in parent:
+            parent[step] = default_form(document.tree, real, path[at], Experiment)
+            document.words[real] = word
         _open(document, parent, real, word)
         _lengthen(document, parent, real, path[at:])
         parent = parent[real[-1]]
@@ -118,6 +169,7 @@ def _put(document: Document, path: TreePath, word: str, value: Any) -> None:
     _forget(document, real)
     parent[real[-1]] = value
     document.words[real] = word
+    return real
 
 
 def _step(parent: Any, path: TreePath, step: str | int, word: str) -> str | int:
@@ -176,6 +228,6 @@ def _inherit(document: Document, path: TreePath) -> None:
 def _forget(document: Document, path: TreePath) -> None:
     """Drop the positions of the value being replaced."""
     places: tuple[dict[TreePath, Any], ...] = (document.positions, document.keys, document.words)
-    for table in places:
+    for table in (*places, document.plain, document.unread):
         for old in [known for known in table if known[: len(path)] == path]:
             del table[old]

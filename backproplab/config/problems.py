@@ -6,12 +6,14 @@ This file knows no YAML and no keys.
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from backproplab.config import habits
 from backproplab.config.cursor import Cursor, is_family
 from backproplab.config.scalars import plain
 from backproplab.config.wording import TreePath, cut, dotted, quoted, shown
@@ -49,11 +51,20 @@ class Finding(NamedTuple):
 
 
 def problems_of(
-    error: ValidationError, document: Document, model: type[BaseModel]
+    error: ValidationError,
+    document: Document,
+    model: type[BaseModel],
+    reported: Collection[str] = (),
+    skipped: Collection[str] = (),
 ) -> tuple[Problem, ...]:
-    """One problem for each error, in the order of the file; command-line words come last."""
+    """One problem for each error, in the order of the file; command-line words come last.
+
+    reported: places of values that could not be read; only faults of their keys are added there.
+    skipped: types of errors that are left out.
+    """
     root = Cursor((), document.tree, model)
     errors = [e for e in error.errors(include_url=False) if not _follows_from_others(e)]
+    errors = [e for e in errors if e["type"] not in skipped]
     found = [FINDERS.get(e["type"], _value)(e, root) for e in errors]
 
     def order(finding: Finding) -> tuple[bool, Any]:
@@ -61,9 +72,36 @@ def problems_of(
         return isinstance(place, str), () if isinstance(place, str) else place
 
     problems = (
-        Problem(document.where(f.path, f.at_key), f.what, f.hint) for f in sorted(found, key=order)
+        Problem(where, f.what, f.hint)
+        for f in sorted(found, key=order)
+        if (where := document.where(f.path, f.at_key)) not in reported or f.at_key
     )
     return tuple(dict.fromkeys(problems))
+
+
+def without(tree: Any, error: ValidationError, model: type[BaseModel]) -> Any:
+    """A copy of the tree without what is at fault: the key of a mapping that holds it."""
+    root = Cursor((), tree, model)
+    sound = copy.deepcopy(tree)
+    for fault in error.errors(include_url=False):
+        if not _follows_from_others(fault):
+            whole = fault["type"] in ("unknown_member", "member_form")
+            finding = FINDERS.get(fault["type"], _value)(fault, root)
+            _remove(sound, root.follow(fault["loc"]).path if whole else finding.path)
+    return sound
+
+
+def _remove(tree: Any, path: TreePath) -> None:
+    """Remove the value at the path, with the innermost key that it belongs to."""
+    ends = [end for end, step in enumerate(path) if isinstance(step, str)]
+    first = next((end for end, step in enumerate(path) if isinstance(step, int)), len(path))
+    path = path[: max((end for end in ends if end < first), default=-1) + 1]
+    for step in path[:-1]:
+        if not isinstance(tree, dict) or step not in tree:
+            return
+        tree = tree[step]
+    if path and isinstance(tree, dict):
+        tree.pop(path[-1], None)
 
 
 def _follows_from_others(error: Error) -> bool:
@@ -87,32 +125,29 @@ def _unknown_key(error: Error, root: Cursor) -> Finding:
     *above, key = error["loc"]
     parent = root.follow(above).member()
     path, valid = parent.below(key), parent.annotation.model_fields
-    what = f"unknown key {quoted(key)}"
+    member = getattr(parent.annotation, "name", None)
+    of = f" of {member}" if isinstance(member, str) else ""
+    what = f"unknown key {quoted(key)}{of}"
     hint = f"valid keys: {', '.join(valid)}" if valid else "it takes no keys"
-    hint = did_you_mean(cut(key), valid) or _further_down(key, parent) or hint
+    hint = habits.of_key(key, parent, root.annotation) or hint
     return Finding(path, _at(path, what) if parent.path else what, hint, at_key=True)
-
-
-def _further_down(key: str, parent: Cursor) -> str:
-    """A hint if a section has the key: ``activation`` at the top belongs in ``model``."""
-    for name, field in parent.annotation.model_fields.items():
-        inner = getattr(field.annotation, "model_fields", {})
-        if key in inner:
-            return f"did you mean '{dotted(parent.below(name))}.{key}'?"
-    return ""
 
 
 def _unknown_member(error: Error, root: Cursor) -> Finding:
     cursor, context = root.follow(error["loc"]), error["ctx"]
     path = (*cursor.path, context["key"]) if context["key"] else cursor.path
     hint = context["hint"] or _owner(cursor.annotation, error["input"])
+    if isinstance(error["input"], dict) and context["key"] != "name":
+        inside = error["input"].get(context["key"])
+        hint = habits.of_key(context["key"], cursor, root.annotation, inside) or hint
     return Finding(path, _at(cursor.path, error["msg"]), hint, context["key"] not in ("", "name"))
 
 
 def _member_form(error: Error, root: Cursor) -> Finding:
     cursor, value = root.follow(error["loc"]), error["input"]
     what = _at(cursor.path, f"{error['msg']}, got {shown(value)}")
-    return Finding(cursor.path, what, _owner(cursor.annotation, value))
+    hint = habits.of_value(cursor, value, root.annotation) or _owner(cursor.annotation, value)
+    return Finding(cursor.path, what, hint)
 
 
 def _owner(family: Any, fields: Any) -> str:

@@ -1,12 +1,12 @@
 """A config file as a Document: its plain tree, and the position of each value in the file.
 
-A config must be a regular UTF-8 file of at most 1 MiB, which is checked before it is opened.
+A config must be a regular UTF-8 file of at most 1 MiB.
 This file knows no keys; the schema defines their meaning.
 """
 
 from __future__ import annotations
 
-import stat
+import errno
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from typing import Any
 from backproplab.config.composer import Spot, compose, spot_of
 from backproplab.config.wording import TreePath, command_line, quoted, shown
 from backproplab.errors import ConfigError, Problem, reason
+from backproplab.files import UnusableFile, read_regular
 
 LIMIT = 2**20
 
@@ -27,6 +28,7 @@ class Document:
     name: the file, as typed. positions, keys: (line, column) from 1 of values and keys.
     words: the command-line words that set a value, by its path.
     faults: values that could not be read; they are None in the tree.
+    plain: what is written for each value without quotes. unread: those of the faults about one.
     """
 
     tree: dict[str, Any]
@@ -35,6 +37,8 @@ class Document:
     keys: dict[TreePath, Spot]
     words: dict[TreePath, str] = field(default_factory=dict)
     faults: tuple[Problem, ...] = ()
+    plain: dict[TreePath, str] = field(default_factory=dict)
+    unread: dict[TreePath, Problem] = field(default_factory=dict)
 
     def where(self, path: TreePath, key: bool = False) -> str:
         """``config.yaml:7:3``, or the word that set it; with ``key`` of its key, not its value.
@@ -65,9 +69,9 @@ def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
     """
     name = str(path)
     try:
-        _look_at(path)
-        with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+        data = read_regular(path, LIMIT, follow=True)
+    except UnusableFile as error:
+        raise _unusable(error, name) from None
     except FileNotFoundError:
         raise ConfigError(Problem(name, "no such file", _nearest(path))) from None
     except OSError as error:
@@ -94,17 +98,14 @@ def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Doc
         where = "{}:{}:{}".format(name, *composed.positions[()])
         raise ConfigError(Problem(where, what, "write lines such as 'epochs: 10'"))
     found = composed.value, name, composed.positions, composed.keys
-    return Document(*found, faults=tuple(composed.faults))
+    more = composed.plain, composed.unread
+    return Document(*found, {}, tuple(composed.faults), *more)
 
 
-def _look_at(path: Path) -> None:
-    """Refuse a file that must not be opened: a pipe would hang, ``/dev/zero`` never ends."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        kind = "is a directory" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
-        raise ConfigError(Problem(str(path), kind, "name a YAML file"))
-    if status.st_size > LIMIT:
-        raise _too_large(str(path))
+def _unusable(error: UnusableFile, name: str) -> ConfigError:
+    if error.errno == errno.EFBIG:
+        return _too_large(name)
+    return ConfigError(Problem(name, reason(error).removeprefix("it "), "name a YAML file"))
 
 
 def _decode(data: bytes, name: str) -> str:

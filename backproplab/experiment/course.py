@@ -113,6 +113,7 @@ class Course:
         Raises RunError for changed data, a changed config, or another run's checkpoint, DamageError
         for a damaged one.
         """
+        self.folder.check(record)
         checkpoint = self.journal.read(name)
         if checkpoint is None:
             self._check_data(record)
@@ -204,11 +205,13 @@ class Course:
     def fail(self, error: BaseException) -> None:
         """An error or a second signal has ended the run: its last commit stands.
 
-        That the record cannot be written either is not raised: the first error is.
+        That the record or the traceback cannot be written either is not raised: the first error is.
         """
         self.lane.give_up(error)
         with suppress(MachineError):
             self._end()
+            if self.lane.progress.status is Status.FAILED:
+                self.folder.write_traceback(error)
 
     def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from backproplab.config import Experiment, Role, keys, read, tree_of
 from backproplab.config.brief import as_spec, exact
-from backproplab.experiment.parts import BATCH_SIZE
+from backproplab.experiment.limits import BATCH_SIZE
 
 
 def differing(path: Path) -> list[tuple[str, str]]:

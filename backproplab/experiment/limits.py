@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 
 from backproplab import environment
 from backproplab.config import Experiment
-from backproplab.data import Splits
+from backproplab.data import Splits, batch_length
 from backproplab.errors import ConfigError, Problem
+from backproplab.learners.backprop import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
-from backproplab.nn import Loss, Network
+from backproplab.nn import Loss, Metric, Network
+from backproplab.text import counted
 
+BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
+UNDEFINED = "use more examples, or another value, such as val_loss"
 WORTH_THREADS = 50e6  # operations in one product: below, a second thread costs more than it gives
 
 
 def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
     problem = loss.problem(splits.task)
     return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+
+
+def pass_length(experiment: Experiment, rows: int) -> int:
+    """Examples that pass through the network together: a full batch, without accumulation."""
+    size = experiment.batch_size or min(BATCH_SIZE, rows)
+    return batch_length(experiment.batch_mode, rows, size)
+
+
+def network_problems(network: Network, experiment: Experiment, rows: int) -> list[Problem]:
+    """A network in which nothing is learned."""
+    if not experiment.learner.batches:
+        return []
+    if not network.size:
+        return [Problem("", "model.layers: no layer has weights to train", "add {dense: 32}")]
+    length = pass_length(experiment, rows)
+    hint = "set batch_mode=minibatch and a larger batch_size, or change the layer"
+    return [
+        Problem("", f"model.layers.{i}: with {counted(length, 'example')} at a time {why}", hint)
+        for i, why in network.blocked(length).items()
+    ]
+
+
+def undefined_measures(metrics: Sequence[Metric], splits: Splits) -> dict[str, str]:
+    """The values that have no meaning on their split, whatever is learned, and why."""
+    found = {name: getattr(splits, name) for name in SPLITS}
+    return {
+        SPLITS[name] + metric.name: why
+        for name, examples in found.items()
+        for metric in metrics
+        if examples and (why := metric.undefined(examples.targets))
+    }
 
 
 def size_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
@@ -45,20 +80,28 @@ def length_problems(experiment: Experiment) -> list[Problem]:
     learner = experiment.learner
     if learner.batches or experiment.steps:
         return []
-    return [
-        Problem("", f"steps: {learner.name} needs a number of {learner.unit}s", "add steps: 100")
-    ]
+    what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
+    return [Problem("", what, "add steps: 100")]
 
 
 def monitor_problems(
-    experiment: Experiment, measures: Sequence[Measure], validation: bool
+    experiment: Experiment,
+    measures: Sequence[Measure],
+    validation: bool,
+    undefined: Mapping[str, str],
 ) -> list[Problem]:
-    """Values that are monitored, and not measured. validation: whether there is such a split."""
+    """Values that are monitored, and not measured, or undefined.
+
+    validation: whether there is such a split.
+    """
     problems: list[Problem] = []
     for key in ("early_stopping", "schedule"):
         try:
             if monitor := getattr(getattr(experiment, key), "monitor", None):
                 monitored(monitor, measured(measures, validation), key)
+            if why := undefined.get(monitor or ""):
+                what = f"{key}.monitor: '{monitor}' is undefined: {why} to measure it on"
+                problems.append(Problem("", what, UNDEFINED))
         except ConfigError as error:
             problems += error.problems
     return problems
@@ -79,13 +122,29 @@ def threads_for(network: Network, rows: int) -> int:
     return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
 
 
-def check_memory(network: Network, experiment: Experiment) -> None:
-    """Refuse a network that outgrows the machine: weights, best weights, gradient, slots."""
-    vectors = 3 + len(experiment.optimizer.slots)  # weights, best weights, gradient
-    needed = np.dtype(experiment.dtype).itemsize * vectors * network.size
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
+def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
+    """Bytes that training allocates beside the data, by the sizes alone.
+
+    Weights, best weights, gradient and slots; the first draw of the largest array, in float64; the
+    values of a pass forward and backward.
+    """
+    itemsize = np.dtype(experiment.dtype).itemsize
+    vectors = 3 + len(experiment.optimizer.slots)
+    largest = max((prod(weight.shape) for weight in network.weights.values()), default=0)
+    length = pass_length(experiment, rows) if experiment.learner.batches else 1
+    passing = 2 * network.footprint * min(length, tile_length(network, itemsize))
+    return itemsize * (vectors * network.size + passing) + 8 * largest
+
+
+def check_memory(network: Network, experiment: Experiment, rows: int) -> None:
+    """Refuse a network that needs more memory than is free, before anything is allocated."""
+    needed, free = memory_needed(network, experiment, rows), environment.free_memory()
+    if free is not None and needed > free:
         raise ConfigError(
-            f"model: training it needs {needed / 2**30:,.0f} GiB for weights, gradients and "
-            f"optimizer, this machine has {memory / 2**30:,.0f} GiB — make the layers smaller"
+            f"model: training it needs {_gib(needed)} for weights, gradients, optimizer and a "
+            f"batch; {_gib(free)} are free — make the layers or the batch smaller"
         )
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:,.1f} GiB" if size < 2**33 else f"{size / 2**30:,.0f} GiB"

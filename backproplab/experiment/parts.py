@@ -25,12 +25,15 @@ from backproplab.data import (
 )
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
+    BATCH_SIZE,
     check_memory,
     length_problems,
     loss_problems,
     monitor_problems,
+    network_problems,
     size_problems,
     threads_for,
+    undefined_measures,
 )
 from backproplab.learners import Descent, Material, Split
 from backproplab.learners.backprop import tile_length
@@ -40,7 +43,6 @@ from backproplab.nn import Loss, Metric, Network, metrics_of
 from backproplab.streams import stream
 
 Loader = Callable[[Dataset, int, np.dtype[Any]], Splits]
-BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
 EVALUATIONS = 10  # of a learner without batches, where a config does not say how often
 
 
@@ -171,11 +173,14 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
         if "model" in learner.uses:
             units = loss.units(splits.task) if loss else splits.task.outputs
             network = experiment.model.network(splits.input_shape, units)
-            check_memory(network, experiment)
+            problems += network_problems(network, experiment, len(splits.train))
+            check_memory(network, experiment, len(splits.train))
     except ConfigError as error:
         problems += error.problems
     parts = Parts(experiment, splits, network, loss, metrics_of(splits.task))
-    problems += monitor_problems(experiment, parts.measures, splits.validation is not None)
+    undefined = undefined_measures(parts.metrics, splits)
+    validated = splits.validation is not None
+    problems += monitor_problems(experiment, parts.measures, validated, undefined)
     if problems:
         raise ConfigError(*problems)
     if problems := learner.problems(parts.material):
@@ -191,6 +196,6 @@ def _with_threads(parts: Parts) -> Parts:
     threads = 1
     if network and experiment.learner.batches:
         tile = experiment.batch_size if experiment.accumulate > 1 else None
-        tile = tile or tile_length(network, network.parameters(np.dtype(experiment.dtype)))
+        tile = tile or tile_length(network, np.dtype(experiment.dtype).itemsize)
         threads = threads_for(network, min(parts.batch_length, tile))
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from backproplab import environment
+from backproplab.config import Experiment, to_yaml
+from backproplab.errors import described
 from backproplab.experiment.parts import Parts
 from backproplab.learners import Learning
 from backproplab.loop import Lane
 from backproplab.measures import Row
-from backproplab.runs.run_folder import FORMAT
+from backproplab.runs.run_folder import FORMAT, RunFolder
 from backproplab.status import Status
 
 
@@ -41,6 +43,20 @@ def first(
         "numerics": numerics,
         **environment.describe(),
     }
+
+
+def write_failure(folder: RunFolder, experiment: Experiment, error: BaseException) -> None:
+    """Write that the run has failed, and why: config.yaml, run.json and traceback.txt.
+
+    What the record of a run that had begun says besides stays.
+    """
+    failed = {"status": Status.FAILED, "stop_reason": "error", "message": described(error)}
+    if record := folder.record:
+        folder.write_record(record | failed)
+    else:
+        known = {"format": FORMAT, "name": experiment.name, "seed": experiment.seed, "epochs": 0}
+        folder.begin(to_yaml(experiment), known | failed | {"started": now()})
+    folder.write_traceback(error)
 
 
 def outcome(lane: Lane, best: Row, restored_epoch: int) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
 from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
+from backproplab.runs.metrics_table import read_metrics
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
-
-NEEDED = {"id", "status", "configs", "hashes"}  # of the record, to continue
+from backproplab.text import typed
 
 
 def resume(
@@ -63,6 +63,7 @@ class Stopped:
     ) -> Result:
         """Train it to its end."""
         files = DiskFolder(self.path)
+        read_metrics(self.path)
         with limits_of(self.parts) as stop:
             course = Course(self.parts, files, callbacks)
             try:
@@ -98,14 +99,14 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     folder = RunFolder(DiskFolder(path))
     record = folder.record
     if not record:
-        raise RunError(f"{path}: there is no run here that could be continued")
+        raise RunError(f"{path / RECORD}: no such file: there is no run that could be continued")
     if record["format"] != FORMAT:
         raise RunError(f"{path} was made by backproplab 0.1: it can be read, not continued")
     if (path.parent / "sweep.json").exists():
-        hint = f"backproplab sweep {path.parent} --resume"
+        session = path.parent.absolute()
+        hint = typed("backproplab", "sweep", session, "--resume", "--log-dir", session.parent)
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
-    if not record.keys() >= NEEDED:
-        raise DamageError(f"{path / RECORD}: damaged, or not a record of a run")
+    folder.check(record)
     digest = hashlib.sha256(folder.config.encode()).hexdigest()
     if digest not in record["configs"]:
         raise RunError(f"{path / CONFIG} has changed since the run began")

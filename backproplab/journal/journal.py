@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from backproplab.arrays import Array
 from backproplab.errors import DamageError, RunError, reason
 from backproplab.files import Folder, Log
-from backproplab.journal.checkpoint import FORMAT, Checkpoint, decode, encode
+from backproplab.journal.checkpoint import FORMAT, Checkpoint, decode, encode, size_named
 from backproplab.journal.distributions import Distribution
 from backproplab.journal.table import Table
 
@@ -34,6 +34,7 @@ LAST, PREVIOUS = (f"{CHECKPOINTS}/{name}.safetensors" for name in ("last", "prev
 BEST = re.compile(rf"{CHECKPOINTS}/best-\d+\.safetensors")
 EVENTS = re.compile(r"(train|validation)/events\.out\.tfevents\.[^/]+")
 STATE = {"identity", "logs", "position", "files", "sha256"}  # what a position's state holds
+IDENTITY = {"run", "config", "data", "numerics"}
 
 
 class Part(Protocol):
@@ -158,7 +159,7 @@ class Journal:
         """
         where = self.folder.where(name)
         try:
-            found = decode(self.folder.read(name))
+            found = decode(self.folder.read(name, size_named))
         except FileNotFoundError:
             if {LAST, PREVIOUS}.isdisjoint(self.folder.names(CHECKPOINTS)):
                 return None
@@ -167,7 +168,7 @@ class Journal:
             raise DamageError(f"{where}: cannot read: {reason(error)}") from error
         except RunError as error:
             raise DamageError(f"{where}: {error}") from error
-        if found.format != FORMAT or not found.state.keys() >= STATE:
+        if found.format != FORMAT or not _is_position(found.state):
             raise DamageError(f"{where}: not the position of a run that can be continued")
         return found
 
@@ -189,12 +190,16 @@ class Journal:
                 if name.startswith(prefix)
             }
             if file := checkpoint.state["files"].get(part.name):
-                arrays = dict(self._read_kept(file, checkpoint.state["sha256"][file]))
-            part.restore(arrays, parts[part.name])
+                arrays = dict(self._read_kept(file, checkpoint.state["sha256"].get(file, "")))
+            try:
+                part.restore(arrays, parts[part.name])
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                where = f"{self.folder.where()}: the checkpoint's part {part.name!r}"
+                raise DamageError(f"{where} is not of this run: {error}") from error
 
     def _read_kept(self, name: str, digest: str) -> Mapping[str, Array]:
         try:
-            content = self.folder.read(name)
+            content = self.folder.read(name, size_named)
         except OSError as error:
             what = f"cannot read: {reason(error)}"
             raise DamageError(f"{self.folder.where(name)}: {what}") from error
@@ -210,16 +215,10 @@ class Journal:
         append: to the same event files; else new ones are begun, as after another machine's
         numbers. Raises DamageError for a log that is shorter than that.
         """
+        self._check_logs(lengths)
         found = self._found_logs()
-        for log_name, length in lengths.items():
-            present = self.folder.size(log_name) if log_name in found else 0
-            if present < length:
-                raise DamageError(
-                    f"{self.folder.where(log_name)}: damaged: {present:,} bytes, "
-                    f"the checkpoint names {length:,}"
-                )
         if name != LAST:
-            self.folder.replace(LAST, self.folder.read(name))
+            self.folder.replace(LAST, self.folder.read(name, size_named))
         for log_name in set(found) - lengths.keys():
             self.folder.remove(log_name)
         for log_name, length in lengths.items():
@@ -227,6 +226,24 @@ class Journal:
             log.cut(length)
             log.close()
         self._continue(lengths, append)
+
+    def verify(self) -> None:
+        """Raise DamageError unless the last position, and all that it names, can be used."""
+        if checkpoint := self.read():
+            for name in checkpoint.state["files"].values():
+                self._read_kept(name, checkpoint.state["sha256"].get(name, ""))
+            self._check_logs(checkpoint.state["logs"])
+
+    def _check_logs(self, lengths: Mapping[str, int]) -> None:
+        """Raise DamageError for a log that is shorter than the checkpoint says."""
+        found = self._found_logs()
+        for name, length in lengths.items():
+            present = self.folder.size(name) if name in found else 0
+            if present < length:
+                raise DamageError(
+                    f"{self.folder.where(name)}: damaged: {present:,} bytes, "
+                    f"the checkpoint names {length:,}"
+                )
 
     def extend(self, lengths: Mapping[str, int]) -> None:
         """Continue where the older event files are elsewhere: new ones are begun."""
@@ -245,3 +262,17 @@ class Journal:
 
     def _found_logs(self) -> list[str]:
         return [name for name in self.folder.names() if name == METRICS or EVENTS.fullmatch(name)]
+
+
+def _is_position(state: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's state is of the shape that ``commit`` writes."""
+    return (
+        state.keys() >= STATE
+        and all(isinstance(state[key], dict) for key in STATE)
+        and state["identity"].keys() >= IDENTITY
+        and isinstance(state["identity"]["numerics"], dict)
+        and all(isinstance(length, int) and length >= 0 for length in state["logs"].values())
+        and all(name == METRICS or EVENTS.fullmatch(name) for name in state["logs"])
+        and all(BEST.fullmatch(str(name)) for name in state["files"].values())
+        and all(isinstance(part, dict) for part in state["position"].values())
+    )

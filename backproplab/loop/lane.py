@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.data import Order
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
 from backproplab.learners import Arrays, Divergence, Json, Learning
 from backproplab.loop.callbacks import Callback, Every
@@ -101,7 +101,7 @@ class Lane:
         self.length = length
         self.histograms = histograms
         self.progress = Progress()
-        self.message = ""  # why it diverged
+        self.message = ""  # why it diverged or failed
         self.signal = 0  # that ended it
         self.error: Exception | None = None  # of its own end
         self.reported: dict[str, Row] = {}  # of the epoch that is closing, by split
@@ -206,6 +206,7 @@ class Lane:
         stopped = isinstance(error, StopNow)
         self.progress.status = Status.INTERRUPTED if stopped else Status.FAILED
         self.progress.stop_reason = "second_signal" if stopped else "error"
+        self.message = "" if stopped else described(error)
         self.signal = error.number if isinstance(error, StopNow) else 0
 
     def _diverge(self, message: str) -> None:

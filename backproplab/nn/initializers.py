@@ -26,7 +26,12 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 class Initializer(Family):
-    """A distribution of first weights: ``draw(generator, shape)`` in float64."""
+    """A distribution of first weights: ``draw(generator, shape)`` in float64.
+
+    equal: all weights of an array start with one value.
+    """
+
+    equal: ClassVar[bool] = False
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError
@@ -35,12 +40,16 @@ class Initializer(Family):
 class Zeros(Initializer, name="zeros"):
     """All zeros, for biases. As weights they would keep all units of a layer equal."""
 
+    equal = True
+
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
 
 
 class Ones(Initializer, name="ones"):
     """All ones, for the scales of normalization."""
+
+    equal = True
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.ones(shape)

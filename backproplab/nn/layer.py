@@ -86,6 +86,10 @@ class Layer(Family):
         """The approximate number of values that a forward pass keeps for one example."""
         return prod(self.output_shape(shape))
 
+    def blocked(self, shape: Shape, examples: int) -> str:
+        """Why nothing is learned through it from a batch of so few examples; empty if it is."""
+        return ""
+
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         """The layer's output for the inputs ``x`` and its own ``weights``."""
         raise NotImplementedError

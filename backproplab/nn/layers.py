@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from backproplab.errors import DataError
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Uniform, Zeros
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
-from backproplab.spec import Count, Fraction
+from backproplab.spec import Count, Fraction, Off
 
 
 class Dense(Layer, name="dense"):
@@ -27,7 +28,7 @@ class Dense(Layer, name="dense"):
     """
 
     units: Count
-    activation: Activation = Linear()
+    activation: Annotated[Activation, Off("linear")] = Linear()
     bias: bool = True
     initializer: Initializer | None = None
 
@@ -56,6 +57,10 @@ class Dropout(Layer, name="dropout"):
     rate: Fraction
 
     by_member = ("rate",)
+
+    def blocked(self, shape: Shape, examples: int) -> str:
+        kept = examples * prod(shape) * (1 - self.rate)
+        return f"keeps {kept:.2g} values of a batch on average" if kept < 1 else ""
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         if at.generator is None:

@@ -21,24 +21,42 @@ class Metric:
     """One measure of a network's outputs.
 
     function: ``(loss, outputs, targets)`` -> (…): outputs (…, n, units), targets as the data hold
-        them.
+        them; NaN where the metric is undefined.
     tasks: the kinds of task that it is reported for.
+    undefined: why it has no value for these targets, whatever the outputs; empty if it has one.
     """
 
     name: str
     goal: Goal | None
     tasks: tuple[str, ...]
     function: Function
+    undefined: Callable[[Array], str]
 
 
 METRICS: dict[str, Metric] = {}
 
 
+def _without_examples(targets: Array) -> str:
+    return "" if len(targets) else "there are no examples"
+
+
 def metric(
-    name: str, goal: Goal | None, tasks: Sequence[str], function: Function, label: str = ""
+    name: str,
+    goal: Goal | None,
+    tasks: Sequence[str],
+    function: Function,
+    label: str = "",
+    undefined: Callable[[Array], str] = _without_examples,
 ) -> None:
     """Declare a metric: from then on runs of these tasks report it, and its measure is known."""
-    METRICS[measure(name, goal, label).name] = Metric(name, goal, tuple(tasks), function)
+
+    def defined(loss: Loss, outputs: Array, targets: Array) -> Any:
+        if not outputs.shape[-2]:
+            return np.full(outputs.shape[:-2], np.nan)
+        return function(loss, outputs, targets)
+
+    made = Metric(name, goal, tuple(tasks), defined, undefined)
+    METRICS[measure(name, goal, label).name] = made
 
 
 def metrics_of(task: Task) -> tuple[Metric, ...]:
@@ -57,14 +75,20 @@ def _mae(loss: Loss, outputs: Array, targets: Array) -> Any:
 
 
 def _r2(loss: Loss, outputs: Array, targets: Array) -> Any:
-    """1 - Σ(y - t)² / Σ(t - t̄)²: 1 is perfect, 0 is the mean's."""
+    """1 - Σ(y - t)² / Σ(t - t̄)²: 1 is perfect, 0 is the mean's; NaN where all targets are equal."""
     truth = targets.astype(np.float64)
     residual = np.sum((outputs - truth) ** 2, axis=(-2, -1))
     scatter = np.sum((truth - truth.mean(axis=-2, keepdims=True)) ** 2, axis=(-2, -1))
-    unexplained = np.divide(residual, scatter, out=np.ones_like(residual), where=scatter > 0)
-    return 1 - unexplained
+    spread = np.any(truth != truth[..., :1, :], axis=(-2, -1)) & (scatter > 0)
+    return 1 - np.divide(residual, scatter, out=np.full_like(residual, np.nan), where=spread)
+
+
+def _without_spread(targets: Array) -> str:
+    if len(targets) < 2:
+        return "there is one example" if len(targets) else _without_examples(targets)
+    return "" if np.any(targets != targets[:1]) else f"all {len(targets)} targets are equal"
 
 
 metric("accuracy", "max", ["classification"], _accuracy)
 metric("mae", "min", ["regression"], _mae, "mean absolute error")
-metric("r2", "max", ["regression"], _r2, "R²")
+metric("r2", "max", ["regression"], _r2, "R²", _without_spread)

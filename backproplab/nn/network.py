@@ -19,7 +19,7 @@ from backproplab.nn.initializers import GlorotUniform, Initializer
 from backproplab.nn.layer import Layer, Shape, ShapeError, Weight, Weights
 from backproplab.nn.layers import Dense
 from backproplab.nn.parameters import ParameterVector
-from backproplab.spec import Count, Spec
+from backproplab.spec import Count, Off, Spec
 from backproplab.streams import Chance
 
 
@@ -66,6 +66,11 @@ class Network:
     def mixes_examples(self) -> bool:
         """True if, in training, an example's result depends on the other examples of its batch."""
         return any(place.layer.mixes_examples for place in self.places)
+
+    def blocked(self, examples: int) -> dict[int, str]:
+        """By place: why nothing is learned through it from a batch of so few examples."""
+        found = enumerate(p.layer.blocked(p.input_shape, examples) for p in self.places)
+        return {i: f"{self.places[i].name} {why}" for i, why in found if why}
 
     @property
     def footprint(self) -> int:
@@ -121,9 +126,11 @@ class Model(Spec):
     layers: every layer in order, including the output layer.
     """
 
-    hidden: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
+    hidden: Annotated[
+        Annotated[tuple[Count, ...], Field(strict=False)] | None, Off((), unless="layers")
+    ] = None
     layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)] | None = None
-    activation: Activation | None = None
+    activation: Annotated[Activation | None, Off("linear", unless="layers")] = None
     initializer: Initializer = GlorotUniform()
 
     @model_validator(mode="before")

@@ -56,6 +56,10 @@ class BatchNorm(Layer, name="batch_norm"):
             "variance": Weight(features, Ones(), trainable=False),
         }
 
+    def blocked(self, shape: Shape, examples: int) -> str:
+        alone = examples * prod(shape[:-1]) == 1
+        return "normalizes a batch of one value per feature to 0" if alone else ""
+
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         mean, variance = at.align(weights["mean"]), at.align(weights["variance"])
         if at.training:

@@ -12,7 +12,7 @@ from backproplab.autograd.ops.shapes import reshape
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.chain import chain, named_weights
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
-from backproplab.spec import Count
+from backproplab.spec import Count, Off
 
 # the JSON schema of nested layers would be infinite
 Layers = Annotated[
@@ -51,7 +51,7 @@ class Residual(Layer, name="residual"):
     """
 
     layers: Layers
-    activation: Activation = Linear()
+    activation: Annotated[Activation, Off("linear")] = Linear()
 
     def output_shape(self, shape: Shape) -> Shape:
         after = chain(self.layers, shape, "the block's input")[-1].output_shape
@@ -62,6 +62,11 @@ class Residual(Layer, name="residual"):
     @property
     def mixes_examples(self) -> bool:
         return any(layer.mixes_examples for layer in self.layers)
+
+    def blocked(self, shape: Shape, examples: int) -> str:
+        inner = chain(self.layers, shape)
+        found = (p.layer.blocked(p.input_shape, examples) for p in inner)
+        return next((f"{p.name} {why}" for p, why in zip(inner, found, strict=True) if why), "")
 
     def footprint(self, shape: Shape) -> int:
         return sum(place.layer.footprint(place.input_shape) for place in chain(self.layers, shape))

@@ -15,9 +15,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from backproplab.spec import Count, Family, Fraction, NonNegative, Positive
+from backproplab.spec import Count, Family, Fraction, Lasts, NonNegative, Off, Positive
 
 Length = Annotated[int, Field(ge=0, le=10**9)]
+DecaySteps = Annotated[Count | None, Lasts("steps", 0, "the decay does not end")]
 Shrink = Annotated[float, Field(gt=0, le=1)]
 AtLeastOne = Annotated[float, Field(ge=1)]
 Boundaries = Annotated[
@@ -33,7 +34,7 @@ class Schedule(Family):
         rate; the schedule starts after them. (Goyal et al. 2017, arXiv 1706.02677, section 2.2.)
     """
 
-    warmup_steps: Length = 0
+    warmup_steps: Annotated[Length, Lasts("steps", 1, "the warm-up does not end"), Off(0)] = 0
 
     def begin(self, base: float, steps: int) -> Rate:
         """The Rate of a run with ``steps`` updates."""
@@ -91,7 +92,7 @@ class Constant(Schedule, name="constant"):
 class Step(Schedule, name="step"):
     """base · factor^⌊step / every⌋. PyTorch's StepLR."""
 
-    every: Count
+    every: Annotated[Count, Lasts("steps", 1, "the rate never changes")]
     factor: Shrink = 0.1
 
     def at(self, step: int, base: float, steps: int) -> float:
@@ -104,7 +105,7 @@ class _Decay(Schedule):
     decay_steps: by default the whole run.
     """
 
-    decay_steps: Count | None = None
+    decay_steps: DecaySteps = None
     staircase: bool = False
 
     def time(self, step: int, steps: int) -> float:
@@ -137,7 +138,7 @@ class Polynomial(Schedule, name="polynomial"):
     cycle: after decay_steps, use its next multiple instead of staying at ``end``.
     """
 
-    decay_steps: Count | None = None
+    decay_steps: DecaySteps = None
     end: NonNegative = 0.0
     power: Positive = 1.0
     cycle: bool = False
@@ -157,7 +158,7 @@ class Cosine(Schedule, name="cosine"):
     decay_steps: by default the whole run.
     """
 
-    decay_steps: Count | None = None
+    decay_steps: DecaySteps = None
     alpha: Fraction = 0.0
 
     def at(self, step: int, base: float, steps: int) -> float:
@@ -172,7 +173,7 @@ class CosineRestarts(Schedule, name="cosine_restarts"):
     Loshchilov and Hutter 2017 (arXiv 1608.03983).
     """
 
-    first_decay_steps: Count
+    first_decay_steps: Annotated[Count, Lasts("steps", 1, "there is no restart")]
     t_mul: AtLeastOne = 2.0
     m_mul: Shrink = 1.0
     alpha: Fraction = 0.0
@@ -225,7 +226,7 @@ class Piecewise(Schedule, name="piecewise"):
     boundaries. With values, the base is not used.
     """
 
-    boundaries: Boundaries
+    boundaries: Annotated[Boundaries, Lasts("steps", 2, "no update comes after it")]
     factors: Levels = ()
     values: Levels = ()
 

@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 from backproplab.config.brief import briefs
 from backproplab.config.experiment import Role, added_defaults, keys
-from backproplab.errors import ConfigError, did_you_mean
+from backproplab.errors import ConfigError, RunError, did_you_mean
 from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences, lookup
-from backproplab.report.gathering import Record, read_sweep
+from backproplab.report.gathering import Record
 from backproplab.report.pairing import Paired, paired
 from backproplab.runs import best_by
+from backproplab.runs.sweep_file import read_sweep
 from backproplab.status import Status
 
 WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}
@@ -268,7 +269,7 @@ def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:
     sessions = {record.info.folder.parent for record in records}
     try:
         return read_sweep(sessions.pop()) if len(sessions) == 1 else {}
-    except ValueError:  # reported when its trials were read
+    except RunError:  # reported when its trials were read
         return {}
 
 

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from backproplab.files import read_regular
 from backproplab.layout import Column, middle
 from backproplab.report import panels
 from backproplab.report.asked import asked
@@ -195,7 +196,7 @@ def _best_config(comparison: Comparison) -> list[Markup]:
     """The config of the best run."""
     best = comparison.trials[0].best_record
     try:
-        text = (best.info.folder / "config.yaml").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_regular(best.info.folder / "config.yaml").decode(errors="replace")
+    except OSError:  # reported when the config was read
         return []
     return [element("h2", f"Config of {best.info.name}"), element("pre", text.rstrip())]

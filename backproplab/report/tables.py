@@ -19,7 +19,7 @@ from backproplab.report.comparison import Comparison, RankedTrial, labels_of, se
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
 from backproplab.status import Status
-from backproplab.text import number
+from backproplab.text import number, seconds
 
 CONFIG = "config."  # prefix of a key that has the name of a metric
 LARGE = 1000.0  # a mean with its deviation is written with an exponent from here on
@@ -189,6 +189,12 @@ def _epochs(trial: RankedTrial) -> str:
     return str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}–{epochs[-1]}"
 
 
+def _spent(trial: RankedTrial) -> float | None:
+    """Seconds of all runs; None if one is not known."""
+    spent = [record.info.seconds for record in trial.records]
+    return None if None in spent else sum(filter(None, spent))
+
+
 def _run(comparison: Comparison, trial: RankedTrial) -> str:
     """The trial's best run as ``show`` accepts it: only its name if there is one session."""
     info = trial.best_record.info
@@ -198,7 +204,7 @@ def _run(comparison: Comparison, trial: RankedTrial) -> str:
 PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seeds": lambda _, trial: len(trial.numbers(trial.metric.name)) or len(trial.records),
     "epochs": lambda _, trial: _epochs(trial),
-    "seconds": lambda _, trial: f"{sum(r.info.seconds for r in trial.records):.2f}",
+    "seconds": lambda _, trial: seconds(_spent(trial)),
     "status": lambda _, trial: trial.status,
     "run": _run,
     "delta": _delta,

@@ -1,21 +1,19 @@
 """What can be wrong with a sweep as a whole, beyond its schema and its trials.
 
 Each check gives its problems, at the lines of the sweep's file. This file must not know how trials
-are made.
+are made, nor how a run is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 
 from backproplab.config import Experiment
 from backproplab.config.cursor import Cursor
 from backproplab.config.yaml_source import Document
-from backproplab.errors import BackpropLabError, Problem, did_you_mean
-from backproplab.experiment.limits import measured
-from backproplab.experiment.parts import build
-from backproplab.measures import LOSS, MEASURES, SPLITS, goal_of, named, parsed
+from backproplab.errors import Problem, did_you_mean
+from backproplab.experiment.limits import UNDEFINED
+from backproplab.measures import MEASURES, SPLITS, goal_of, named, parsed
 from backproplab.sweep.blocks import amount
 from backproplab.sweep.schema import Parameter, SweepFile
 from backproplab.sweep.trials import Draft, steps
@@ -31,8 +29,13 @@ def limit_problems(file: SweepFile, sweep: Document) -> list[Problem]:
     return [Problem(sweep.name, what, "sweep fewer values, raise max_trials, or give --yes")]
 
 
-def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
-    """A metric that trials cannot be ranked or judged by."""
+def metric_problems(
+    file: SweepFile, sweep: Document, drafts: Sequence[Draft], measured: Iterable[Sequence[str]]
+) -> list[Problem]:
+    """A metric that trials cannot be ranked or judged by.
+
+    measured: the names of what each trial measures, as far as it can be built.
+    """
     name, where = file.metric.name, sweep.where(("metric", "name"))
     matters = file.method != "grid" or "metric" in sweep.tree
     split, bare = parsed(name)
@@ -42,46 +45,51 @@ def metric_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> li
     elif split == "validation" and not all(d[1].data.validation_split for d in drafts):
         what = f"{name} needs examples to validate on, data.validation_split is 0"
         hint = "set it, or name another metric, such as loss"
-        if not matters:
-            return []
     elif file.metric.goal == "auto" and bare in MEASURES and goal_of(name) is None:
         what = f"'{name}' has no better or worse"
         hint = "name another metric, or say goal: minimize or maximize"
-    elif name not in (known := _measured(drafts, name)):
+    elif name not in (known := _known(name, measured)):
         what = f"'{name}' is not measured; one of {', '.join(known)}"
         hint = did_you_mean(name, known)
     else:
         return []
-    return [Problem(where, f"metric: {what}", hint)]
+    return [Problem(where, f"metric: {what}", hint)] if matters else []
 
 
-def _measured(drafts: list[Draft], name: str) -> list[str]:
-    """What is measured of every draft's data, or of the first that does not have ``name``.
-
-    Every measure that there is, where the data cannot be loaded.
-    """
-    if name in (named("train", LOSS.name), named("validation", LOSS.name)):
-        return [name]
-    found: list[str] = []
-    for _, experiment, _ in {repr(draft[1].data): draft for draft in drafts}.values():
-        with suppress(BackpropLabError):  # reported by the run itself
-            parts = build(experiment)
-            splits, measures = parts.splits, parts.measures
-            tested = [named("test", each.name) for each in measures] if splits.test else []
-            found = [*measured(measures, splits.validation is not None), *tested]
-        if found and name not in found:
+def _known(name: str, measured: Iterable[Sequence[str]]) -> Sequence[str]:
+    """What the first trial without ``name`` measures, or any; every measure if none is known."""
+    found: Sequence[str] = [named(split, each) for split in SPLITS for each in MEASURES]
+    for found in measured:
+        if name not in found:
             break
-    return found or [named(split, each) for split in SPLITS for each in MEASURES]
+    return found
 
 
-def pruner_problems(file: SweepFile, sweep: Document, drafts: list[Draft]) -> list[Problem]:
+def pruner_problems(file: SweepFile, sweep: Document, drafts: Sequence[Draft]) -> list[Problem]:
     """A pruner that would never look at a trial."""
     longest = max((draft[1].epochs for draft in drafts), default=None)
-    if file.pruner is None or longest is None or file.pruner.rungs(longest):
+    if file.pruner is None or longest is None:
+        return []
+    first = getattr(file.pruner, "min_trials", 0)
+    if file.num_trials and first >= file.num_trials:
+        what = f"pruner.min_trials: {first} are trained whole first, num_trials is "
+        hint = "lower min_trials, or raise num_trials"
+        return [Problem(sweep.where(("pruner",)), f"{what}{file.num_trials}", hint)]
+    if file.pruner.rungs(longest):
         return []
     what = f"pruner: it looks after {counted(file.pruner.min_epochs, 'epoch')} first"
     rest = f", and no trial has more than {longest}"
     return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
+
+
+def undefined_problems(
+    file: SweepFile, sweep: Document, undefined: Mapping[str, str]
+) -> list[Problem]:
+    """A metric that some trial's data leave undefined. undefined: by name, why."""
+    if not (why := undefined.get(file.metric.name)):
+        return []
+    what = f"metric: '{file.metric.name}' is undefined: {why} to measure it on"
+    return [Problem(sweep.where(("metric", "name")), what, UNDEFINED)]
 
 
 def not_whole(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 
-from backproplab.errors import BackpropLabError, MachineError, StoppedError
+from backproplab.errors import BackpropLabError, DivergedError, MachineError, StoppedError
 from backproplab.experiment.crew import MOST
 from backproplab.signals import Stop, StopNow, listening
 from backproplab.status import Status
@@ -206,8 +206,8 @@ class Driver:
             self.folder.keep(job, outcome.files)
         if outcome.status == Status.FAILED:
             self.standing.errors[job.folder] = outcome.error
-            if self.folder.status(job):  # where it had paused before
-                self.folder.end(job, Status.FAILED)
+            if not outcome.files:
+                self.folder.fail(job, MachineError(outcome.error))
 
     def _count(self, jobs: Iterable[Job]) -> None:
         """Those that have ended, each once."""
@@ -219,9 +219,11 @@ class Driver:
                 self.standing.count(status, job.trial.label, value)
 
     def raise_errors(self) -> None:
-        """Raise BackpropLabError with the error of each run that failed, if one did."""
-        if errors := self.standing.errors:
-            raise BackpropLabError("\n".join(f"{name}: {e}" for name, e in errors.items()))
+        """Raise BackpropLabError if a run failed, DivergedError if all runs diverged."""
+        if self.standing.errors:
+            raise BackpropLabError("\n".join(self.folder.endings(Status.FAILED)))
+        if self.standing.all_diverged:
+            raise DivergedError("\n".join(self.folder.endings(Status.DIVERGED)))
 
     def _receive(self, number: int) -> None:
         """The first signal lets the slices under way end, none begins; a later one drops them."""

@@ -8,18 +8,19 @@ This file must not know the sweep, nor who calls.
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from backproplab.config import Experiment
-from backproplab.errors import BackpropLabError
+from backproplab.errors import described
 from backproplab.experiment import Result
 from backproplab.experiment.crew import train_slice
+from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
 from backproplab.loop import Pace
+from backproplab.runs.run_folder import RunFolder
 from backproplab.status import Status
 
 
@@ -41,7 +42,7 @@ class Work:
 class Outcome:
     """What came of a run, or of a slice of it.
 
-    status: as in run.json; ``failed`` also where there was no run to speak of.
+    status: as in run.json.
     files: those that there are now, except given ones that are still empty.
     error: one line why it failed, else empty.
     """
@@ -76,15 +77,9 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[
 
 
 def _outcome(work: Work, folder: MemoryFolder, end: Result | BaseException) -> Outcome:
+    error = end if isinstance(end, BaseException) else None
+    if error:
+        write_failure(RunFolder(folder), work.experiment, error)
     files = {n: content for n, content in folder.files.items() if content or n not in work.files}
-    if isinstance(end, BaseException):
-        return Outcome(Status.FAILED, files, _message(end))
-    return Outcome(end.status, files, "")
-
-
-def _message(error: BaseException) -> str:
-    """A fault that users can meet by its message; any other also by its kind and place."""
-    if isinstance(error, BackpropLabError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+    status = end.status if isinstance(end, Result) else Status.FAILED
+    return Outcome(status, files, described(error) if error else "")

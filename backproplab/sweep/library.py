@@ -19,7 +19,7 @@ from backproplab.files import write_atomic
 from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Workers, open_executor
 from backproplab.sweep.search import Searcher
-from backproplab.sweep.session import SweepFolder, sessions_of
+from backproplab.sweep.session import SweepFolder, damaged_sessions, sessions_of
 from backproplab.sweep.space import Sweep
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def run(
 
     executor: ``local``, ``local:N``, ``dask:ADDRESS`` or ``mpi``.  resume: run what is missing of
     the newest session of this sweep.  fail_fast: begin no more runs after one failed.
-    Raises BackpropLabError with the error of each failed run, StoppedError after a signal,
-    RunError if there is nothing to resume.
+    Raises BackpropLabError with the errors of runs that failed, DivergedError if all diverged,
+    StoppedError after a signal, RunError if there is nothing to resume.
     """
     with open_executor(executor) as workers, opened(sweep, root, workers, resume) as driver:
         driver.fail_fast = fail_fast
@@ -86,6 +86,7 @@ def _session_to_resume(root: Path, sweep: Sweep) -> Path:
         other = next(sessions_of(root, sweep, by="name"), None)
         near = f"; {other.name} asks something else" if other else ""
         hint = "leave out --resume"
+        near += "".join(f"; {message}" for message in damaged_sessions(root))
         raise RunError(f"{root}: no sweep like this one was begun here{near} — {hint}")
     return found
 

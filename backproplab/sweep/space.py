@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,18 @@ from backproplab.config import Experiment
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
-from backproplab.errors import ConfigError, Problem
+from backproplab.errors import ConfigError, DamageError, DataError, Problem
+from backproplab.files import read_regular
+from backproplab.runs.sweep_file import LIMIT, NAME
 from backproplab.sweep.blocks import Origins, block_problems, points
-from backproplab.sweep.checks import limit_problems, metric_problems, not_whole, pruner_problems
+from backproplab.sweep.checks import (
+    limit_problems,
+    metric_problems,
+    not_whole,
+    pruner_problems,
+    undefined_problems,
+)
+from backproplab.sweep.rehearsal import rehearse
 from backproplab.sweep.schema import Objective, Parameter, Search, SweepFile
 from backproplab.sweep.trials import (
     Draft,
@@ -35,12 +46,15 @@ from backproplab.sweep.trials import (
 from backproplab.sweep.words import (
     apply_words,
     base_document,
+    is_session,
     put_settings,
     put_words,
+    settled,
     sweep_document,
 )
 
 Point = tuple[Values, Origins]
+CORNERS = 500  # of a search's space that are checked
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,7 @@ class Sweep:
     """Every trial of a grid, or the search that will choose them.
 
     duplicates: a note for each trial that is the same as an earlier one and was left out.
+    cautions: what can be run, but not as the configs suggest, once for each kind.
     tree: the whole sweep, base and command line included: written to a file (JSON is YAML), it
         is the same sweep again. texts: what the files held, by their names.
     """
@@ -63,6 +78,7 @@ class Sweep:
     texts: Mapping[str, str] = field(repr=False)
     base: Document = field(repr=False, compare=False)
     document: Document = field(repr=False, compare=False)
+    cautions: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def trial(self, number: int, values: Values) -> Trial:
         """The trial of a search with the values that it chose, by path.
@@ -87,30 +103,53 @@ def read(
 
     settings: options that set keys of the file, ``{"seeds": 5, "max_trials": 2000}``; None
     is no option. yes: any number of trials is meant.
-    Raises ConfigError with every problem at once, each with file, line and what is valid.
+    Every trial is built as ``train`` would build it, with its data.
+    Raises ConfigError with every problem at once, each with file, line and what is valid; DataError
+    if nothing but data files is at fault; DamageError for a session whose sweep.json is damaged.
     """
-    sweep, rest, problems = put_words(sweep_document(Path(path)), words)
+    try:
+        return _read(Path(path), words, settings, yes)
+    except ConfigError as error:
+        if is_session(Path(path)) and not words:
+            what = f"{Path(path) / NAME}: not a sweep that can be continued: {error.problems[0]}"
+            raise DamageError(what) from error
+        raise
+
+
+def _read(path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool) -> Sweep:
+    sweep, rest, problems = put_words(sweep_document(path), words)
     sweep = put_settings(sweep, settings or {})
-    file, found = _shape(sweep)
     base, of_base = _base(sweep, rest)
+    sweep = settled(sweep, base)
+    file, found = _shape(sweep)
     problems = [*problems, *sweep.faults, *found, *of_base]
+    problems += block_problems(file, sweep) if file else []
     if base is None or file is None:
         raise ConfigError(*_once(problems))
-    problems += block_problems(file, sweep)
     if (many := limit_problems(file, sweep)) and not yes:
         raise ConfigError(*_once([*problems, *many]))
     unfit = not_whole(file.parameters, base, sweep)
     fit = {path: p for path, p in file.parameters.items() if path not in unfit}
     checked = file.model_copy(update={"parameters": fit})
-    trials, found = _resolve_all(base, sweep, _points(checked, sweep))
-    problems += [*unfit.values(), *found, *metric_problems(file, sweep, trials)]
-    problems += pruner_problems(file, sweep, trials)
+    points = list(_points(checked, sweep))
+    trials, found = _resolve_all(base, sweep, points)
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
-    if problems:
-        raise ConfigError(*_once(problems))
-    return _sweep(file, seeds, trials, sweep, base)
+    rehearsal = rehearse(trials, [seed for seed in seeds if seed < 2**63], len(points))
+    problems += [*unfit.values(), *found]
+    problems += metric_problems(file, sweep, trials, rehearsal.measured)
+    problems += pruner_problems(file, sweep, trials)
+    problems += undefined_problems(file, sweep, rehearsal.undefined)
+    if problems or not rehearsal.data_only:
+        raise ConfigError(*_once(problems), *rehearsal.problems)
+    if rehearsal.problems:
+        raise DataError("\n".join(map(str, rehearsal.problems)))
+    return _sweep(file, seeds, trials, sweep, base, rehearsal.cautions)
+
+
+def _text(path: Path) -> str:
+    return read_regular(path, LIMIT, follow=True).decode("utf-8-sig")
 
 
 def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
@@ -144,7 +183,10 @@ def _base(sweep: Document, words: Sequence[str]) -> tuple[Document | None, list[
 
 
 def _points(file: SweepFile, sweep: Document) -> Iterator[Point]:
-    """The trials of a grid; of a search one for each border, the others at their first."""
+    """The trials of a grid; of a search its corners: every border and value with every other.
+
+    If these are too many, each border with the others at their first.
+    """
     if file.method == "grid":
         for origins in points(file):
             yield {path: _at(sweep.tree, origin) for path, origin in origins.items()}, origins
@@ -155,11 +197,14 @@ def _points(file: SweepFile, sweep: Document) -> Iterator[Point]:
         ]
         for path, parameter in file.parameters.items()
     }
-    for path, borders in edges.items():
-        for border in borders:
-            chosen = {other: known[0] for other, known in edges.items()} | {path: border}
-            values = {p: value for p, (value, _) in chosen.items()}
-            yield values, {p: origin for p, (_, origin) in chosen.items()}
+    first = {path: borders[0] for path, borders in edges.items()}
+    if prod(map(len, edges.values())) <= CORNERS:
+        corners = [dict(zip(edges, corner, strict=True)) for corner in product(*edges.values())]
+    else:
+        corners = [first | {path: border} for path, known in edges.items() for border in known]
+    for corner in corners:
+        values = {path: value for path, (value, _) in corner.items()}
+        yield values, {path: origin for path, (_, origin) in corner.items()}
 
 
 def _edge_origin(path: str, parameter: Parameter, key: str | int) -> TreePath:
@@ -197,7 +242,12 @@ def _seeds(file: SweepFile, base: Document) -> tuple[int, ...]:
 
 
 def _sweep(
-    file: SweepFile, seeds: tuple[int, ...], drafts: list[Draft], sweep: Document, base: Document
+    file: SweepFile,
+    seeds: tuple[int, ...],
+    drafts: list[Draft],
+    sweep: Document,
+    base: Document,
+    cautions: tuple[str, ...],
 ) -> Sweep:
     name = file.name or re.sub(r"\.{2,}", ".", _slug(Path(sweep.name).stem))[:80] or "sweep"
     search = None
@@ -207,7 +257,7 @@ def _sweep(
         trials, duplicates = _trials(drafts, name, room(seeds))
     else:
         search = Search(**{key: getattr(file, key) for key in Search.model_fields})
-    texts = {n: Path(n).read_text("utf-8-sig") for n in dict.fromkeys((sweep.name, base.name))}
+    texts = {n: _text(Path(n)) for n in dict.fromkeys((sweep.name, base.name))}
     tree = {**sweep.tree, "name": name, "base": base.tree}
     return Sweep(
         name,
@@ -221,6 +271,7 @@ def _sweep(
         texts,
         base,
         document=sweep,
+        cautions=cautions,
     )
 
 

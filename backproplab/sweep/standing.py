@@ -43,6 +43,11 @@ class Standing:
         return sum(self.done.values())
 
     @property
+    def all_diverged(self) -> bool:
+        """Whether every run of the sweep has ended so."""
+        return self.total > 0 and self.done[Status.DIVERGED] == self.total
+
+    @property
     def notes(self) -> list[str]:
         """What else there is to say: ``2 diverged``, ``no worker yet``."""
         found = [f"{n} {status}" for status, n in self.done.items() if status != Status.COMPLETED]

@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from pydantic import ValidationError
-
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
-from backproplab.config.cursor import long_form
+from backproplab.config.cursor import default_form, long_form
 from backproplab.config.experiment import Role, added_defaults, keys
-from backproplab.config.problems import problems_of
+from backproplab.config.loading import validated
 from backproplab.config.wording import TreePath, dotted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
 from backproplab.layout import middle
-from backproplab.sweep.labels import CUT, names_of
+from backproplab.sweep.labels import CUT, names_of, plain
 
 Values = dict[str, Any]
 Draft = tuple[Values, Experiment, Document]  # what a trial sets, its config, where it is written
@@ -70,6 +68,8 @@ class TrialDocument(Document):
         return document.spot(there, key)
 
     def _source(self, path: TreePath, key: bool) -> tuple[Document, TreePath]:
+        if inside := [p for p in self.sources if p[: len(path)] == path and path]:
+            path = inside[0]  # of a section: the first key of it that the sweep sets
         end = next(end for end in range(len(path), -1, -1) if path[:end] in self.sources)
         document, there = self.sources[path[:end]]
         if key and 0 < end == len(path):  # the place of the key, not of one of its values
@@ -93,17 +93,20 @@ def resolve(
     sources: dict[TreePath, tuple[Document, TreePath]] = {(): (base, ())}
     for path in sorted(values, key=lambda path: path.count(".")):  # a parent before its inside
         sources[steps(path)] = sweep, origins[path]
+        outer = _swept_around(path, values)
         try:
-            tree = put(lengthened(tree, steps(path)), steps(path), values[path])
+            if outer and values[outer] is None:
+                hint = _branch(path, outer)
+                raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
+            tree = lengthened(_opened(tree, steps(path)), steps(path))
+            tree = put(tree, steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
     document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
-    try:
-        experiment = Experiment.model_validate(tree)
-    except ValidationError as error:
-        problems += problems_of(error, document, Experiment)
-    if problems:
+    experiment, found = validated(document)
+    problems += [_of_trial(problem, values) for problem in found]
+    if problems or experiment is None:
         raise ConfigError(*problems)
     return experiment, document
 
@@ -113,6 +116,44 @@ def lengthened(tree: Any, path: TreePath) -> Any:
     for end in range(1, len(path)):
         if found := long_form(tree, path[:end], path[end:], Experiment):
             tree = put(tree, path[:end], found[1])
+    return tree
+
+
+def _swept_around(path: str, values: Values) -> str:
+    """``optimizer`` for ``optimizer.beta_1`` where both are swept; else empty."""
+    return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
+
+
+def _branch(path: str, outer: str) -> str:
+    """What to do about a key that only some of the swept values have."""
+    branch = f"branches: [{{{outer}: …, grid: {{{path}: […]}}}}, {{{outer}: …}}]"
+    return f"to sweep it for some only, write {branch}"
+
+
+def _of_trial(problem: Problem, values: Values) -> Problem:
+    """The problem, with the member that the trial takes where members are swept, too."""
+    key = problem.what.partition(":")[0]
+    for path, value in values.items():
+        if key.startswith(f"{path}."):
+            what, hint = f"{problem.what} (with {path}: {plain(value)})", problem.hint
+            if key in values and "unknown key" in what:
+                hint = f"{hint}; {_branch(key, path)}"
+            return Problem(problem.where, what, hint)
+    return problem
+
+
+def _opened(tree: Any, path: TreePath) -> Any:
+    """The tree with the defaults that the path goes through, where the tree leaves them out."""
+    node: Any = tree
+    for end, step in enumerate(path[:-1], start=1):
+        if isinstance(node, dict) and step not in node:
+            node = default_form(tree, path[:end], path[end], Experiment)
+            tree, node = (tree, {}) if node is None else (put(tree, path[:end], node), node)
+        elif isinstance(node, dict) or (
+            isinstance(node, list) and isinstance(step, int) and step < len(node)
+        ):
+            inner: Any = node
+            node = inner[step]
     return tree
 
 

@@ -35,8 +35,10 @@ def done(command, cwd):
     return subprocess.run(["bash", "-c", script], cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=SECONDS, check=False)  # fmt: skip
 
 
-@pytest.mark.parametrize("progress", ["line", "bar"])
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    ("end", "progress"),
+    [*((end, "line") for end in ENDS), ("head", "bar"), ("no stderr", "bar"), ("full both", "bar")],
+)
 def test_train(tmp_path, end, progress):
     (tmp_path / "run.yaml").write_text(json.dumps(TREE))
     command = f"{sys.executable} -m backproplab train run.yaml --progress {progress}"
@@ -93,7 +95,7 @@ def test_a_terminal_that_goes_away(tmp_path):
     )
     os.close(slave)
     shown = b""
-    while b"epoch" not in shown:
+    while b"accuracy" not in shown:
         shown += os.read(master, 4096)
     os.close(master)
     assert child.wait(SECONDS) == 129

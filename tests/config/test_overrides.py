@@ -138,8 +138,8 @@ def test_every_problem_of_every_word_is_told(document: Document) -> None:
         "command line 'x'",
         "command line 'seed=[010, no]'",
         "command line 'seed=[010, no]'",
-        "command line 'a=1,2'",
         "command line 'epochs.x=1'",
+        "command line 'a=1,2'",
     ]
 
 

@@ -158,7 +158,7 @@ def test_a_damaged_sweep_is_grouped_by_config(session, write_run, compare, more)
     sweep(session, **more)
     found, warnings = compare()
     assert len(found.trials) == 1
-    assert "sweep.json is damaged" in warnings[0]
+    assert "sweep.json: damaged" in warnings[0]
 
 
 def test_which_runs_are_meant(root, session, write_run):
