@@ -24,6 +24,11 @@ def row(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {measured(name, value)}" for name, value in values.items())
 
 
+def seconds(value: float | None) -> str:
+    """``12.34``, or a dash if it is not known."""
+    return "–" if value is None else f"{value:.2f}"
+
+
 def counted(amount: int, word: str) -> str:
     """``1 epoch``, ``2,700 epochs``, ``2 batches``."""
     plural = "es" if word.endswith("ch") and word != "epoch" else "s"

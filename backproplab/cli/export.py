@@ -36,8 +36,8 @@ def command(
     typer.echo(f"{text.count(chr(10)) - 1:,} rows in {path}")
 
 
-def _is_export(path: Path) -> bool:
+def _is_export(content: bytes) -> bool:
     from backproplab.report.series import is_long_table
 
-    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
-        return is_long_table(next(csv.reader([lines.readline(2**16)]), []))
+    first = content[: 2**16].partition(b"\n")[0].decode(errors="replace")
+    return is_long_table(next(csv.reader([first]), []))

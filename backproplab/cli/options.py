@@ -18,10 +18,22 @@ RUNS = Path("runs")
 Style = Literal["auto", "bar", "line", "none"]  # of progress
 
 
-def check_free(path: Path, what: str, option: str, is_ours: Callable[[Path], bool]) -> None:
-    """Raise RefusedError if anything other than an earlier file of ours is at the path."""
-    from backproplab.errors import RefusedError
+LIMIT = 2**26  # bytes of a file of ours that is written over
 
-    ours = path.is_file() and not path.is_symlink() and is_ours(path)
-    if not ours and (path.is_symlink() or path.exists()):
+
+def check_free(path: Path, what: str, option: str, is_ours: Callable[[bytes], bool]) -> None:
+    """Raise RefusedError if anything other than an earlier file of ours is at the path.
+
+    is_ours: whether this is the content of such a file.
+    """
+    from backproplab.errors import RefusedError
+    from backproplab.files import read_regular
+
+    try:
+        ours = is_ours(read_regular(path, LIMIT))
+    except FileNotFoundError:
+        return
+    except OSError:
+        ours = False
+    if not ours:
         raise RefusedError(f"{path} exists and is no {what} of ours — choose with {option}")

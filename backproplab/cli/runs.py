@@ -17,11 +17,13 @@ def command(
 ) -> None:
     """List the runs, newest first."""
     from backproplab.cli import render
+    from backproplab.cli.compare import warn
     from backproplab.runs import list_runs
     from backproplab.text import counted
 
     runs = list_runs(log_dir)
     if runs:
+        warn(fault for run in runs[:top] for fault in run.faults)
         render.runs_table(runs[:top])
         if len(runs) > top:
             typer.echo(f"… and {counted(len(runs) - top, 'older run')}: --top {len(runs)}")

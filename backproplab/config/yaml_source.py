@@ -1,12 +1,12 @@
 """A config file as a Document: its plain tree, and the position of each value in the file.
 
-A config must be a regular UTF-8 file of at most 1 MiB, which is checked before it is opened.
+A config must be a regular UTF-8 file of at most 1 MiB.
 This file knows no keys; the schema defines their meaning.
 """
 
 from __future__ import annotations
 
-import stat
+import errno
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from typing import Any
 from backproplab.config.composer import Spot, compose, spot_of
 from backproplab.config.wording import TreePath, command_line, quoted, shown
 from backproplab.errors import ConfigError, Problem, reason
+from backproplab.files import UnusableFile, read_regular
 
 LIMIT = 2**20
 
@@ -68,9 +69,9 @@ def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
     """
     name = str(path)
     try:
-        _look_at(path)
-        with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+        data = read_regular(path, LIMIT, follow=True)
+    except UnusableFile as error:
+        raise _unusable(error, name) from None
     except FileNotFoundError:
         raise ConfigError(Problem(name, "no such file", _nearest(path))) from None
     except OSError as error:
@@ -101,14 +102,10 @@ def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Doc
     return Document(*found, {}, tuple(composed.faults), *more)
 
 
-def _look_at(path: Path) -> None:
-    """Refuse a file that must not be opened: a pipe would hang, ``/dev/zero`` never ends."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        kind = "is a directory" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
-        raise ConfigError(Problem(str(path), kind, "name a YAML file"))
-    if status.st_size > LIMIT:
-        raise _too_large(str(path))
+def _unusable(error: UnusableFile, name: str) -> ConfigError:
+    if error.errno == errno.EFBIG:
+        return _too_large(name)
+    return ConfigError(Problem(name, reason(error).removeprefix("it "), "name a YAML file"))
 
 
 def _decode(data: bytes, name: str) -> str:

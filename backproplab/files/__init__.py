@@ -8,15 +8,31 @@ from backproplab.files.atomic import (
 )
 from backproplab.files.folder import DiskFolder, Folder, Log, MemoryFolder
 from backproplab.files.names import is_plain_name
+from backproplab.files.reading import (
+    Limit,
+    UnusableFile,
+    open_regular,
+    parse_object,
+    read_object,
+    read_regular,
+    unusable,
+)
 
 __all__ = [
     "DiskFolder",
     "Folder",
+    "Limit",
     "Log",
     "MemoryFolder",
+    "UnusableFile",
     "exclusive_folder",
     "is_plain_name",
     "machine_limits",
+    "open_regular",
+    "parse_object",
+    "read_object",
+    "read_regular",
     "sync_directory",
+    "unusable",
     "write_atomic",
 ]

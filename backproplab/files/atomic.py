@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backproplab.errors import MachineError, RunError, reason
+from backproplab.errors import DamageError, MachineError, RunError, reason
+from backproplab.files.reading import UnusableFile
 
 LIMITS = {
     errno.ENOSPC: "the disk is full",
@@ -24,11 +27,15 @@ LIMITS = {
     errno.ENOTDIR: "a parent of it is a file",
     errno.ENOENT: "there is no such folder",
 }
-TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")  # of a file that is being written
+TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)  # a file that is being written
+HIDDEN = re.compile(r"\.(.+)\.new", re.DOTALL)  # a folder that is being written
 
 
 class machine_limits:
-    """Turn an OSError that is the machine's limit into a MachineError that names the file."""
+    """Turn an OSError that is the machine's limit into a MachineError that names the file.
+
+    DamageError if something else than a regular file is in the file's place.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = path
@@ -37,6 +44,8 @@ class machine_limits:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UnusableFile):
+            raise DamageError(f"{self.path}: cannot write: {reason(error)}") from error
         if isinstance(error, OSError):
             cause = LIMITS.get(error.errno or 0, reason(error))
             raise MachineError(f"{self.path}: cannot write: {cause}") from error
@@ -46,17 +55,42 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """Write ``content`` so that a reader, or a crash, sees the old file or the new one, whole.
 
     Temporary file in the same directory, fsync, rename, fsync of the directory.
-    Raises MachineError; leaves no temporary file behind.
+    Raises MachineError; leaves no temporary file behind, nor one of a killed process.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    data = content.encode(errors="replace") if isinstance(content, str) else content
     with machine_limits(path):
         try:
-            _write_synced(temporary, content.encode() if isinstance(content, str) else content)
-            temporary.replace(path)
+            with _synced(temporary, data):
+                temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)
+    remove_temporaries(path.parent, path.name)
+
+
+def remove_temporaries(folder: Path, of: str = "") -> None:
+    """Delete the temporary files of killed processes in a folder.
+
+    of: the file that they were to become; by default any. A file that is still being written is
+    locked by its writer, and stays; so does one that cannot be deleted.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            found = TEMPORARY.fullmatch(path.name)
+            if found and of in ("", found[1]):
+                _remove_unless_locked(path)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(descriptor)
 
 
 def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
@@ -64,6 +98,7 @@ def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
     An empty folder there is used. Raises RunError for one that holds anything, MachineError.
     """
+    path = path.absolute()
     hidden = path.with_name(f".{path.name}.new")  # what a killed process left is replaced
     with machine_limits(path):
         if path.is_dir() and any(path.iterdir()):
@@ -73,7 +108,8 @@ def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
         hidden.mkdir()
         try:
             for name, content in files.items():
-                _write_synced(hidden / name, content)
+                with _synced(hidden / name, content):
+                    pass
             sync_directory(hidden)
             hidden.rename(path)
         except BaseException:
@@ -82,13 +118,17 @@ def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
         sync_directory(path.parent)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    """Write a new file, and wait until it is on the disk."""
+@contextmanager
+def _synced(path: Path, content: bytes) -> Iterator[None]:
+    """A new file that is on the disk, and locked within: see ``remove_temporaries``."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+        yield
 
 
 def sync_directory(path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,9 @@ from backproplab.files.atomic import (
     sync_directory,
     write_atomic,
 )
+from backproplab.files.reading import Limit, open_regular, read_regular
+
+MOST = 2**30  # bytes of a file that is read without a limit of its own
 
 
 class Log(Protocol):
@@ -46,7 +49,8 @@ class Log(Protocol):
 
 
 class Folder(Protocol):
-    """Named files. Reading raises OSError, writing MachineError."""
+    """Named files. Reading raises OSError, writing MachineError, either of them for what is not a
+    regular file: UnusableFile and DamageError."""
 
     def create(self, files: Mapping[str, bytes]) -> None:
         """Make the folder with these files in it, all at once.
@@ -54,7 +58,8 @@ class Folder(Protocol):
         Raises RunError if there is anything in it.
         """
 
-    def read(self, name: str) -> bytes: ...
+    def read(self, name: str, limit: Limit = MOST) -> bytes:
+        """The content of a file of at most ``limit`` bytes."""
 
     def replace(self, name: str, content: bytes) -> None:
         """Write the file; a reader, or a crash, finds the old one or the new one, whole."""
@@ -81,7 +86,7 @@ class Folder(Protocol):
 
 
 class DiskFolder:
-    """A folder on the disk, made when something is written."""
+    """A folder on the disk. Folders in it are made when something is written, but not itself."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -93,8 +98,8 @@ class DiskFolder:
     def create(self, files: Mapping[str, bytes]) -> None:
         exclusive_folder(self.path, files)
 
-    def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+    def read(self, name: str, limit: Limit = MOST) -> bytes:
+        return read_regular(self.path / name, limit)
 
     def replace(self, name: str, content: bytes) -> None:
         self._prepare(name)
@@ -109,7 +114,8 @@ class DiskFolder:
             try:
                 os.link(source, temporary)
             except OSError:  # a file system without links
-                shutil.copyfile(source, temporary)
+                write_atomic(target, self.read(name))
+                return
             temporary.replace(target)
             temporary.unlink(missing_ok=True)  # a rename to another link of itself does nothing
 
@@ -122,10 +128,10 @@ class DiskFolder:
 
     def names(self, below: str = "") -> list[str]:
         found = (self.path / below).rglob("*")
-        return [path.relative_to(self.path).as_posix() for path in found if path.is_file()]
+        return [path.relative_to(self.path).as_posix() for path in found if _is_regular(path)]
 
     def size(self, name: str) -> int:
-        return (self.path / name).stat().st_size
+        return (self.path / name).lstat().st_size
 
     def remove(self, name: str) -> None:
         with machine_limits(self.path / name):
@@ -146,9 +152,18 @@ class DiskFolder:
     def _prepare(self, name: str) -> None:
         parent = (self.path / name).parent
         if not parent.is_dir():
+            if not self.path.is_dir():
+                raise MachineError(f"{self.path}: cannot write: the folder was deleted")
             with machine_limits(parent):
                 parent.mkdir(parents=True, exist_ok=True)
             self._unsynced.add(parent.parent)
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 class DiskLog:
@@ -157,7 +172,8 @@ class DiskLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         with machine_limits(path):
-            self._file = path.open("ab", buffering=0)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            self._file = os.fdopen(open_regular(path, flags), "ab", buffering=0)
             self.length = os.fstat(self._file.fileno()).st_size
 
     def append(self, data: bytes) -> None:
@@ -212,7 +228,7 @@ class MemoryFolder:
             raise RunError("the folder is not empty; give each run a folder of its own")
         self._files.update(files)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: Limit = MOST) -> bytes:
         if name not in self._files:
             raise FileNotFoundError(errno.ENOENT, "there is no such file", name)
         return bytes(self._files[name])

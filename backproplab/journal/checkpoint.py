@@ -12,16 +12,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import RunError, reason
+from backproplab.files import read_regular
 
 FORMAT = 2
 READS = (1, FORMAT)  # 1: of version 0.1, whose arrays can be used, but not continued from
 KEY = "backproplab"  # one metadata key: safetensors writes several in a random order
+METADATA = "__metadata__"
+HEADER = 10**8  # bytes of the longest header that safetensors reads
+SMALL = 2**20  # bytes read of a file that is no safetensors file: enough to say so
 HINT = "use another checkpoint, or train again from the run's config.yaml"
 
 
@@ -45,11 +49,22 @@ def load(path: Path) -> Checkpoint:
     bit, not a checkpoint, or of another format version.
     """
     try:
-        return decode(path.read_bytes())
+        return decode(read_regular(path, size_named, follow=True))
     except OSError as error:
         raise RunError(f"{path}: cannot read the checkpoint: {reason(error)} — {HINT}") from error
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
+
+
+def size_named(file: BinaryIO) -> int:
+    """The size of a whole checkpoint by its header, so that no byte beyond it is read."""
+    try:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length)) if length <= HEADER else {}
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != METADATA]
+        return int(8 + length + max(ends, default=0)) if header else SMALL
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return SMALL
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
@@ -85,6 +100,8 @@ def decode(content: bytes) -> Checkpoint:
                 f"checkpoint of format {record['format']}, this backproplab reads {FORMAT} — "
                 "use the version that wrote it"
             )
+        if not isinstance(record["state"], dict):
+            raise TypeError("the state is not a JSON object")
         arrays = from_bytes(content)
         intact = record["sha256"] == _digest(arrays, json.dumps(record["state"]))
     except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
@@ -98,7 +115,7 @@ def _record(content: bytes) -> dict[str, Any]:
     """Our metadata. A safetensors file starts with the header's length, uint64, and its JSON."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
-    record: dict[str, Any] = json.loads(header["__metadata__"][KEY])
+    record: dict[str, Any] = json.loads(header[METADATA][KEY])
     return record
 
 

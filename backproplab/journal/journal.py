@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from backproplab.arrays import Array
 from backproplab.errors import DamageError, RunError, reason
 from backproplab.files import Folder, Log
-from backproplab.journal.checkpoint import FORMAT, Checkpoint, decode, encode
+from backproplab.journal.checkpoint import FORMAT, Checkpoint, decode, encode, size_named
 from backproplab.journal.distributions import Distribution
 from backproplab.journal.table import Table
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 METRICS = "metrics.csv"
 CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS = (f"{CHECKPOINTS}/{name}.safetensors" for name in ("last", "previous"))
-BEST = re.compile(rf"{CHECKPOINTS}/best-\d+\.safetensors")
+OWN = re.compile(rf"{CHECKPOINTS}/[a-z_]+-\d+\.safetensors")  # of one part, such as best-120
 EVENTS = re.compile(r"(train|validation)/events\.out\.tfevents\.[^/]+")
 STATE = {"identity", "logs", "position", "files", "sha256"}  # what a position's state holds
+IDENTITY = {"run", "config", "data", "numerics"}
 
 
 class Part(Protocol):
@@ -92,9 +93,11 @@ class Journal:
         """Scalars of one step, by tag."""
         self.events[split].scalars(step, values)
 
-    def series(self, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
-        """Scalars at several steps of training, (steps, values) by tag."""
-        self.events["train"].series(found)
+    def series(
+        self, split: str, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]
+    ) -> None:
+        """Scalars at several steps, (steps, values) by tag."""
+        self.events[split].series(found)
 
     def histograms(self, step: int, found: Mapping[str, Distribution]) -> None:
         """Distributions of arrays, by tag."""
@@ -124,8 +127,7 @@ class Journal:
         for part in position:
             own, parts[part.name] = part.state()
             if part.file:
-                files[part.name] = f"{CHECKPOINTS}/{part.file}.safetensors"
-                self._keep(files[part.name], own)
+                files[part.name] = self._keep(f"{CHECKPOINTS}/{part.file}.safetensors", own, files)
             else:
                 arrays |= {f"{part.name}/{name}": array for name, array in own.items()}
         kept = {name: self._kept[name] for name in files.values()}
@@ -135,16 +137,24 @@ class Journal:
             self.folder.alias(LAST, PREVIOUS)
         self.folder.replace(LAST, content)
         for name in present:
-            if BEST.fullmatch(name) and name not in self._kept:
+            if OWN.fullmatch(name) and name not in self._kept:
                 self.folder.remove(name)
         self._kept = kept
 
-    def _keep(self, name: str, arrays: Mapping[str, Array]) -> None:
-        """Write a file that never changes, unless it is known."""
+    def check(self, position: Sequence[Part]) -> None:
+        """Raise ValueError for a part whose state could not be kept: it is no strict JSON."""
+        for part in position:
+            encode(Checkpoint({}, {part.name: part.state()[1]}))
+
+    def _keep(self, name: str, arrays: Mapping[str, Array], files: Mapping[str, str]) -> str:
+        """Write a file that never changes, unless it is known; its name. files: of other parts."""
+        if not OWN.fullmatch(name) or name in files.values():
+            raise ValueError(f"{name}: a part's own file is called word-number, and is its alone")
         if name not in self._kept:
             content = encode(Checkpoint(arrays, {"identity": self.identity}))
             self.folder.replace(name, content)
             self._kept[name] = hashlib.sha256(content).hexdigest()
+        return name
 
     @property
     def has_checkpoint(self) -> bool:
@@ -158,7 +168,7 @@ class Journal:
         """
         where = self.folder.where(name)
         try:
-            found = decode(self.folder.read(name))
+            found = decode(self.folder.read(name, size_named))
         except FileNotFoundError:
             if {LAST, PREVIOUS}.isdisjoint(self.folder.names(CHECKPOINTS)):
                 return None
@@ -167,7 +177,7 @@ class Journal:
             raise DamageError(f"{where}: cannot read: {reason(error)}") from error
         except RunError as error:
             raise DamageError(f"{where}: {error}") from error
-        if found.format != FORMAT or not found.state.keys() >= STATE:
+        if found.format != FORMAT or not _is_position(found.state):
             raise DamageError(f"{where}: not the position of a run that can be continued")
         return found
 
@@ -189,12 +199,16 @@ class Journal:
                 if name.startswith(prefix)
             }
             if file := checkpoint.state["files"].get(part.name):
-                arrays = dict(self._read_kept(file, checkpoint.state["sha256"][file]))
-            part.restore(arrays, parts[part.name])
+                arrays = dict(self._read_kept(file, checkpoint.state["sha256"].get(file, "")))
+            try:
+                part.restore(arrays, parts[part.name])
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                where = f"{self.folder.where()}: the checkpoint's part {part.name!r}"
+                raise DamageError(f"{where} is not of this run: {error}") from error
 
     def _read_kept(self, name: str, digest: str) -> Mapping[str, Array]:
         try:
-            content = self.folder.read(name)
+            content = self.folder.read(name, size_named)
         except OSError as error:
             what = f"cannot read: {reason(error)}"
             raise DamageError(f"{self.folder.where(name)}: {what}") from error
@@ -210,16 +224,10 @@ class Journal:
         append: to the same event files; else new ones are begun, as after another machine's
         numbers. Raises DamageError for a log that is shorter than that.
         """
+        self._check_logs(lengths)
         found = self._found_logs()
-        for log_name, length in lengths.items():
-            present = self.folder.size(log_name) if log_name in found else 0
-            if present < length:
-                raise DamageError(
-                    f"{self.folder.where(log_name)}: damaged: {present:,} bytes, "
-                    f"the checkpoint names {length:,}"
-                )
         if name != LAST:
-            self.folder.replace(LAST, self.folder.read(name))
+            self.folder.replace(LAST, self.folder.read(name, size_named))
         for log_name in set(found) - lengths.keys():
             self.folder.remove(log_name)
         for log_name, length in lengths.items():
@@ -227,6 +235,24 @@ class Journal:
             log.cut(length)
             log.close()
         self._continue(lengths, append)
+
+    def verify(self) -> None:
+        """Raise DamageError unless the last position, and all that it names, can be used."""
+        if checkpoint := self.read():
+            for name in checkpoint.state["files"].values():
+                self._read_kept(name, checkpoint.state["sha256"].get(name, ""))
+            self._check_logs(checkpoint.state["logs"])
+
+    def _check_logs(self, lengths: Mapping[str, int]) -> None:
+        """Raise DamageError for a log that is shorter than the checkpoint says."""
+        found = self._found_logs()
+        for name, length in lengths.items():
+            present = self.folder.size(name) if name in found else 0
+            if present < length:
+                raise DamageError(
+                    f"{self.folder.where(name)}: damaged: {present:,} bytes, "
+                    f"the checkpoint names {length:,}"
+                )
 
     def extend(self, lengths: Mapping[str, int]) -> None:
         """Continue where the older event files are elsewhere: new ones are begun."""
@@ -240,8 +266,23 @@ class Journal:
 
     def discard(self) -> None:
         """Delete all logs of a run that was killed before its first checkpoint."""
-        for name in [*self._found_logs(), *self.folder.names(CHECKPOINTS)]:
+        own = [name for name in self.folder.names(CHECKPOINTS) if OWN.fullmatch(name)]
+        for name in [*self._found_logs(), *own]:
             self.folder.remove(name)
 
     def _found_logs(self) -> list[str]:
         return [name for name in self.folder.names() if name == METRICS or EVENTS.fullmatch(name)]
+
+
+def _is_position(state: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's state is of the shape that ``commit`` writes."""
+    return (
+        state.keys() >= STATE
+        and all(isinstance(state[key], dict) for key in STATE)
+        and state["identity"].keys() >= IDENTITY
+        and isinstance(state["identity"]["numerics"], dict)
+        and all(isinstance(length, int) and length >= 0 for length in state["logs"].values())
+        and all(name == METRICS or EVENTS.fullmatch(name) for name in state["logs"])
+        and all(OWN.fullmatch(str(name)) for name in state["files"].values())
+        and all(isinstance(part, dict) for part in state["position"].values())
+    )

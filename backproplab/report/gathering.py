@@ -6,7 +6,6 @@ by.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,14 +15,15 @@ from typing import Any
 
 from backproplab.config.experiment import added_defaults
 from backproplab.config.scalars import plain
-from backproplab.config.yaml_source import parse_yaml, read_yaml
-from backproplab.errors import ConfigError, RunError
+from backproplab.config.yaml_source import parse_yaml
+from backproplab.errors import ConfigError, Problem, RunError
+from backproplab.files import read_regular, unusable
 from backproplab.runs import RunInfo, find_run, list_runs
-from backproplab.runs.folders import read_json, read_small
+from backproplab.runs.folders import read_json
+from backproplab.runs.sweep_file import read_sweep
 from backproplab.status import Status
 
-LIMIT = 2**26  # most bytes read of a sweep.json
-SMALL = 2**14  # letters; a longer config is read by ``read_yaml``, which has limits on length
+SMALL = 2**14  # bytes; a longer config is read as a whole
 ENTRY = re.compile(r"^[a-z_]+:[^\r\n]*\n(?: [^\r\n]*\n)*", re.MULTILINE)  # a key and its value
 WORD = re.compile(r"([a-z_]+): ([A-Za-z0-9][A-Za-z0-9._-]*)\n")  # an entry of one plain scalar
 TrialKey = tuple[Path, int]
@@ -99,14 +99,13 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
     records = []
     parsed: dict[str, dict[str, Any]] = {}
     for run in runs:
-        if run.status is Status.UNREADABLE:
-            warnings.append(f"{run.selector}: run.json is missing or damaged")
+        warnings += run.faults
         details = read_json(run.folder / "run.json")
         try:
             read = read_config(run.folder / "config.yaml", parsed)
             config = read and added_defaults() | read
         except ConfigError as error:
-            warnings.append(f"{run.selector}: config.yaml: {error.problems[0].what}")
+            warnings.append(f"{run.folder / 'config.yaml'}: {error.problems[0].what}")
             config = {}
         records.append(Record(run, config, details, **found.get(run.folder, {})))
     return records, warnings
@@ -119,7 +118,7 @@ def _unfinished(session: Path) -> list[str]:
         names = [name for trial in sweep.get("trials", ()) for name in trial["runs"]]
         asked = (sweep.get("sweep") or {}).get("num_trials")
         seeds = len(sweep["trials"][0]["runs"]) if names else 0
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except RunError:
         return []  # reported by _sweep_fields
     total = max(len(names), asked * seeds if isinstance(asked, int) else 0)
     statuses = [read_json(session / name / "run.json").get("status") for name in names]
@@ -134,28 +133,32 @@ def read_config(path: Path, parsed: dict[str, dict[str, Any]]) -> dict[str, Any]
     """The tree of a config; fast if many configs share most of their entries.
 
     parsed: the entries read so far, by their text; the trees share their values. A file that is
-    not a plain series of entries, or has a fault, is read by ``read_yaml``. Raises ConfigError.
+    not a plain series of entries, or has a fault, is parsed as a whole. Raises ConfigError.
     """
-    entries = _entries(path)
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        raise ConfigError(Problem(str(path), unusable(error))) from error
+    entries = _entries(content)
     try:
         parsed.update((entry, _parsed(entry)) for entry in entries if entry not in parsed)
     except ConfigError:
         entries = []
     if not entries:
-        return read_yaml(path).tree
+        return parse_yaml(content, str(path)).tree
     return {key: value for entry in entries for key, value in parsed[entry].items()}
 
 
-def _entries(path: Path) -> list[str]:
+def _entries(content: bytes) -> list[str]:
     """The text of a config, split before each top-level key; empty if it has any other lines.
 
     Each entry is parsed as a separate document: a bracket open at its end is a fault.
     """
     try:
-        text = read_small(path).decode()
+        text = content.decode() if len(content) < SMALL else ""
     except UnicodeDecodeError:
         return []
-    entries = ENTRY.findall(text) if len(text) < SMALL else []
+    entries = ENTRY.findall(text)
     return entries if "".join(entries) == text else []
 
 
@@ -165,31 +168,16 @@ def _parsed(entry: str) -> dict[str, Any]:
     return parse_yaml(entry, "config.yaml").tree
 
 
-def read_sweep(session: Path) -> dict[str, Any]:
-    """The object in the session's sweep.json; empty if there is none. ValueError if damaged."""
-    path = session / "sweep.json"
-    if not path.is_file() or path.is_symlink():
-        return {}
-    try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(LIMIT))
-    except (OSError, RecursionError) as error:
-        raise ValueError(str(error)) from error
-    if not isinstance(found, dict):
-        raise ValueError("it is no object")
-    return found
-
-
 def _sweep_fields(session: Path, warnings: list[str]) -> dict[Path, dict[str, Any]]:
     """Fields of ``Record`` from sweep.json, for each run of a sweep by the run's folder."""
     found: dict[Path, dict[str, Any]] = {}
     try:
         for trial in read_sweep(session).get("trials", ()):
-            number, names = int(trial["number"]), trial["runs"]
+            number, names = trial["number"], trial["runs"]
             for at, name in enumerate(names):
                 position = {"trial": (session, number), "sweep_position": (number, at)}
                 found[session / name] = position | {"asked": len(names)}
-    except (ValueError, LookupError, TypeError) as error:
-        warnings.append(f"{session.name}: sweep.json is damaged ({error}): grouped by config")
+    except RunError as error:
+        warnings.append(f"{error}: its runs are grouped by config")
         return {}
     return found

@@ -12,7 +12,7 @@ from backproplab.report.comparison import metric_names
 from backproplab.report.differences import differences, shown
 from backproplab.report.gathering import Record
 from backproplab.report.series import series
-from backproplab.text import counted, number
+from backproplab.text import counted, number, seconds
 
 Row = tuple[str, str, str]
 
@@ -43,7 +43,7 @@ def _results(first: Record, second: Record) -> list[Row]:
     rows: list[Row] = [
         ("status", a.status, b.status),
         ("epochs", str(a.epochs), str(b.epochs)),
-        ("seconds", f"{a.seconds:.2f}", f"{b.seconds:.2f}"),
+        ("seconds", seconds(a.seconds), seconds(b.seconds)),
         ("best epoch", *_both(a.best, b.best, "epoch", "{:.0f}".format)),
     ]
     for name in metric_names([first, second]):

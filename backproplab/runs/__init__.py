@@ -7,8 +7,9 @@ from backproplab.runs.board import Board, find, find_all, start, stop, url
 from backproplab.runs.cleaning import Item, Left, clean, plan_cleaning
 from backproplab.runs.epochs import best_by
 from backproplab.runs.folders import create_session, experiment_folder, open_log_root
-from backproplab.runs.listing import RunInfo, find_run, list_runs, read_metrics, read_run
+from backproplab.runs.listing import RunInfo, find_run, list_runs, read_run
 from backproplab.runs.locking import is_active, lock_session
+from backproplab.runs.metrics_table import read_metrics
 
 __all__ = [
     "Board",

@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from backproplab.runs.folders import open_log_root, read_json
 
 RECORD = ".backproplab-tensorboard.json"
 LOG = ".backproplab-tensorboard.log"
+REGISTRY = ".tensorboard-info"  # a directory of the temporary one, where TensorBoards sign in
 PORTS = range(6006, 6106)
 PATIENCE = 60.0  # seconds from the start to the first response; usually 1.4
 
@@ -129,21 +131,16 @@ def _recorded(root: Path) -> Iterator[Board]:
 
 def _registered(root: Path) -> Iterator[Board]:
     """Boards in TensorBoard's registry, unverified: anyone may write to that directory."""
-    from tensorboard import manager
-
-    try:
-        infos = manager.get_all()
-    except (OSError, ValueError):  # an entry vanished while it was read, or is not text
-        return
-    for info in infos:
+    for path in Path(tempfile.gettempdir(), REGISTRY).glob("pid-*.info"):
+        info = read_json(path)
         try:
-            typed_in = json.loads(base64.b64decode(info.cache_key))["working_directory"]
-            shown = server.directory(typed_in, info.logdir)
-        except (ValueError, LookupError, TypeError):
+            typed_in = json.loads(base64.b64decode(info["cache_key"]))["working_directory"]
+            shown = server.directory(typed_in, info["logdir"])
+            pid, port, prefix = int(info["pid"]), int(info["port"]), str(info["path_prefix"])
+        except (ValueError, LookupError, TypeError, RecursionError):
             continue
-        if shown == root and info.pid > 0:
-            born = server.born(info.pid)
-            yield Board(root, info.pid, info.port, info.logdir, born, False, info.path_prefix)
+        if shown == root and pid > 0:
+            yield Board(root, pid, port, info["logdir"], server.born(pid), False, prefix)
 
 
 def _is_live(board: Board) -> bool:

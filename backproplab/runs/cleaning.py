@@ -1,8 +1,9 @@
 """Deletion that cannot leave its log root: first a plan to look at, then the deed.
 
 A session that ``safety`` lets go and that no process uses is locked, renamed to ``.trash-…`` and
-emptied through descriptors that follow no link; its marker goes last, so a clean that was killed
-is finished by the next one. This file must not know what is in a session.
+rid of what ``contents`` knows as ours, through descriptors that follow no link; its marker goes
+last, so a clean that was killed is finished by the next one. A session that holds files of the
+user's, or cannot be deleted, gets its name back. This file must not know what is in a session.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import shutil
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ from pathlib import Path
 
 from backproplab.errors import BackpropLabError, ConfigError, RunError, reason
 from backproplab.files import machine_limits
+from backproplab.files.atomic import TEMPORARY
 from backproplab.runs.board import LOG, RECORD, Board, find_all, stop
-from backproplab.runs.folders import MARKER, created
+from backproplab.runs.contents import Contents
+from backproplab.runs.folders import MARKER, created, read_marker, remove_unmade
 from backproplab.runs.locking import is_active, lock_session
 from backproplab.runs.safety import TRASH, is_absent, names_in, not_ours, opened, opened_root
 
@@ -30,7 +32,8 @@ OURS = (MARKER, RECORD, LOG)  # the files that we keep in the root itself
 class Item:
     """A directory of ours in the log root.
 
-    size: bytes of its files, by lstat. active: in use. created: in seconds since the epoch.
+    size: bytes of our files, by lstat. active: in use. created: in seconds since the epoch.
+    kept: what is in it and not ours, which stays.
     """
 
     name: str
@@ -39,14 +42,16 @@ class Item:
     size: int
     active: bool
     created: float
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Left:
-    """An entry that stays, and why."""
+    """An entry that stays, and why. failed: because the system refused to delete it."""
 
     name: str
     reason: str
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,13 @@ class CleaningPlan:
 
 @dataclass(frozen=True)
 class CleaningOutcome:
-    """What ``clean`` did. left: planned, but not done. cleared: nothing is in the root any more."""
+    """What ``clean`` did. left: planned, but not done. cleared: nothing is in the root any more.
+
+    kept: files in deleted sessions that are not ours, with the session's name.
+    """
 
     deleted: tuple[Item, ...] = ()
+    kept: tuple[str, ...] = ()
     left: tuple[Left, ...] = ()
     stopped: tuple[Board, ...] = ()
     cleared: bool = False
@@ -115,10 +124,16 @@ def clean(plan: CleaningPlan) -> CleaningOutcome:
         return CleaningOutcome()
     with opened_root(plan.root) as (folder, path):
         stopped = tuple(board for board in plan.boards if stop(board))
+        alive = [board for board in plan.boards if board not in stopped]
         results = {item: _delete(folder, path / item.name, item) for item in plan.doomed}
+        remove_unmade(path)
         return CleaningOutcome(
-            deleted=tuple(item for item, why in results.items() if not why),
-            left=tuple(Left(item.name, why) for item, why in results.items() if why),
+            deleted=tuple(item for item, why in results.items() if not isinstance(why, Left)),
+            kept=tuple(n for why in results.values() if not isinstance(why, Left) for n in why),
+            left=(
+                *(why for why in results.values() if isinstance(why, Left)),
+                *(Left(f"TensorBoard pid {b.pid}", "still ending", failed=True) for b in alive),
+            ),
             stopped=stopped,
             cleared=stopped == plan.boards and _cleared(folder, path),
         )
@@ -133,51 +148,81 @@ def _inspect(root: int, path: Path) -> Item | str:
         with opened(root, path.name) as folder:
             if why := not_ours(root, path, folder):
                 return why
-            inode, sizes = os.fstat(folder).st_ino, _measured(folder)
-            return Item(path.name, inode, *sizes, is_active(folder), created(folder))
+            inode, (runs, size, kept) = os.fstat(folder).st_ino, _measured(folder)
+            return Item(path.name, inode, runs, size, is_active(folder), created(folder), kept)
     except (OSError, RecursionError) as error:
         return f"cannot be checked: {reason(error)}"
 
 
-def _measured(folder: int) -> tuple[int, int]:
-    """(runs, bytes) in a directory; OSError when part of it is on another file system."""
-    size, device = 0, os.fstat(folder).st_dev
-    with os.scandir(folder) as entries:
-        runs = sum(_is_run(entry) for entry in entries)
-    for _, _, files, inner in os.fwalk(".", dir_fd=folder):
-        if os.fstat(inner).st_dev != device:
-            raise OSError(errno.EXDEV, "another file system is mounted in it")
-        for file in files:
+def _measured(folder: int) -> tuple[int, int, tuple[str, ...]]:
+    """(runs, bytes, what is not ours) in a session. Raises OSError if it holds a file system."""
+    runs, size, kept = 0, 0, []
+    for path, parent, name, is_folder in Contents(folder).walk(folder):
+        if is_folder is None:
+            kept.append(path)
+        elif is_folder:
+            runs += not ("/" in path or path.startswith("."))
+        else:
             with suppress(FileNotFoundError):  # a run at work replaces its files
-                size += os.stat(file, dir_fd=inner, follow_symlinks=False).st_size
-    return runs, size
+                size += os.stat(name, dir_fd=parent, follow_symlinks=False).st_size
+    return runs, size, tuple(kept)
 
 
-def _is_run(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
-
-
-def _delete(root: int, path: Path, item: Item) -> str:
-    """Delete ``item``, an entry of ``root``; "" or why it stays."""
+def _delete(root: int, path: Path, item: Item) -> Left | list[str]:
+    """Delete ``item``, an entry of ``root``; what stays of it because it is not ours, or why it
+    stays as a whole."""
     try:
         with opened(root, item.name) as folder:
             if os.fstat(folder).st_ino != item.inode:
-                return "another directory has its name now"
+                return Left(item.name, "another directory has its name now")
             if why := not_ours(root, path, folder):
-                return why
+                return Left(item.name, why)
             if not names_in(folder):  # a leftover
                 os.rmdir(item.name, dir_fd=root)
-                return ""
+                return []
             with lock_session(folder):
-                trash = _moved_to_trash(root, item.name, folder)
-                _empty(folder)
-                os.rmdir(trash, dir_fd=root)
+                return _delete_locked(root, item.name, folder)
     except FileNotFoundError:
-        return "gone already"
+        return Left(item.name, "gone already")
     except RunError:
-        return "in use"
+        return Left(item.name, "in use")
     except (OSError, RecursionError, BackpropLabError) as error:
-        return f"cannot be deleted: {reason(error)}"
+        return Left(item.name, f"cannot be deleted: {reason(error)}", failed=True)
+
+
+def _delete_locked(root: int, name: str, folder: int) -> Left | list[str]:
+    marker = read_marker(folder)
+    home = marker.directory if marker and TRASH.fullmatch(name) else name
+    trash = _moved_to_trash(root, name, folder)
+    kept: list[str] = []
+    try:
+        for path, parent, entry, is_folder in Contents(folder).walk(folder):
+            if is_folder is None:
+                kept.append(path)
+            elif not is_folder and path != MARKER:
+                os.unlink(entry, dir_fd=parent)
+            elif is_folder and not any(name.startswith(f"{path}/") for name in kept):
+                os.rmdir(entry, dir_fd=parent)
+        if kept:
+            os.rename(trash, home, src_dir_fd=root, dst_dir_fd=root)
+        os.unlink(MARKER, dir_fd=folder)
+        if not kept:
+            os.rmdir(trash, dir_fd=root)
+    except (OSError, RecursionError) as error:
+        where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        rest = _put_back(root, trash, home)
+        return Left(home, f"cannot be deleted: {where}{reason(error)}{rest}", failed=True)
+    return [f"{home}/{path}" for path in kept]
+
+
+def _put_back(root: int, trash: str, home: str) -> str:
+    """Give the session its name back; where it is, if that fails."""
+    try:
+        os.rename(trash, home, src_dir_fd=root, dst_dir_fd=root)
+    except FileNotFoundError:  # it has its name back, or is gone
+        return ""
+    except OSError:
+        return f"; what is left of it is in {trash}"
     return ""
 
 
@@ -190,25 +235,14 @@ def _moved_to_trash(root: int, name: str, folder: int) -> str:
     return trash
 
 
-def _empty(folder: int) -> None:
-    """Delete what is in a directory, links as links, its marker last."""
-    with os.scandir(folder) as entries:
-        inside = [entry for entry in entries if entry.name != MARKER]
-    for entry in inside:
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.name, dir_fd=folder)
-        else:
-            os.unlink(entry.name, dir_fd=folder)
-    os.unlink(MARKER, dir_fd=folder)
-
-
 def _is_own_file(root: int, name: str) -> bool:
-    """True for the files that we keep in the root itself."""
+    """True for the files that we keep in the root itself, and for half-written ones of them."""
     try:
         kind = os.stat(name, dir_fd=root, follow_symlinks=False).st_mode
     except OSError:
         return False
-    return name in OURS and stat.S_ISREG(kind)
+    temporary = TEMPORARY.fullmatch(name)
+    return (temporary[1] if temporary else name) in OURS and stat.S_ISREG(kind)
 
 
 def _cleared(root: int, path: Path) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import isfinite
 
-from backproplab.errors import RunError
-from backproplab.measures import POSITION, named, parsed
-from backproplab.runs.listing import RunInfo, read_metrics
+from backproplab.errors import DamageError
+from backproplab.measures import parsed
+from backproplab.runs.listing import RunInfo
+from backproplab.runs.metrics_table import by_epoch, read_metrics
 
 
 def best_by(run: RunInfo, name: str, minimizes: bool) -> dict[str, float]:
@@ -18,21 +19,10 @@ def best_by(run: RunInfo, name: str, minimizes: bool) -> dict[str, float]:
     if run.monitor in ("", name):
         return run.best
     try:
-        epochs = _epochs(run)
-    except (RunError, KeyError, ValueError):
+        epochs = by_epoch(read_metrics(run.folder))
+    except DamageError:
         return run.best
     rows = [row for row in epochs.values() if isfinite(row.get(name, float("nan")))]
     if not rows or parsed(name)[0] == "test":
         return run.best
     return min(rows, key=lambda row: row[name] if minimizes else -row[name])
-
-
-def _epochs(run: RunInfo) -> dict[str, dict[str, float]]:
-    """The metrics of every epoch, by its number."""
-    found: dict[str, dict[str, float]] = {}
-    for row in read_metrics(run.folder):
-        metrics = found.setdefault(row["epoch"], {"epoch": int(row["epoch"])})
-        for name, value in row.items():
-            if name not in POSITION and value:
-                metrics[named(row["split"], name)] = float(value)
-    return found

@@ -4,17 +4,20 @@
     runs/20191003-153452/.backproplab     a session: one invocation; binds its name to its inode
     runs/20191003-153452/exp1/            an experiment of it
 
-A directory comes into being by an exclusive ``mkdir``, so no two processes ever share one. This
-file must not know what an experiment writes, nor how anything is deleted.
+A session appears whole, under a name that no other process has. This file must not know what an
+experiment writes.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import re
-import stat
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import count
@@ -23,12 +26,21 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.errors import ConfigError, MachineError, Problem
-from backproplab.files import is_plain_name, machine_limits, sync_directory, write_atomic
+from backproplab.files import (
+    is_plain_name,
+    machine_limits,
+    parse_object,
+    read_regular,
+    sync_directory,
+    write_atomic,
+)
+from backproplab.files.atomic import remove_temporaries
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
 SESSION = re.compile(r"[0-9]{8}-[0-9]{6}(-[0-9]{1,9})?")
-LIMIT = 2**20  # bytes of the largest JSON file that is read
+
+UNMADE = re.compile(r"\.[0-9]{8}-[0-9]{6}\.[0-9a-f]{8}\.new")  # a session that is being made
 
 Folder = Path | int  # a path, or the descriptor of an open directory
 
@@ -75,29 +87,64 @@ def create_session(
     Raises MachineError and leaves nothing behind.
     """
     now = now or datetime.now()
+    stamp = now.strftime("%Y%m%d-%H%M%S")
+    place = root / f".{stamp}.{secrets.token_hex(4)}.new"
     with machine_limits(root):
-        session = _make_first_free(root, now.strftime("%Y%m%d-%H%M%S"))
+        remove_unmade(root)
+        place.mkdir()
         try:
-            inode, created = session.stat().st_ino, now.timestamp()
-            marker = Marker(session.name, inode, created, dict(runs or {}))
-            write_atomic(session / MARKER, json.dumps(asdict(marker)))
+            with _locked(place):
+                inode = place.stat().st_ino
+                for name in _names(root, stamp):
+                    marker = Marker(name, inode, now.timestamp(), dict(runs or {}))
+                    write_atomic(place / MARKER, json.dumps(asdict(marker)))
+                    if _renamed(place, root / name):
+                        place = root / name
+                        break
             sync_directory(root)
         except BaseException:
-            (session / MARKER).unlink(missing_ok=True)
-            session.rmdir()
+            (place / MARKER).unlink(missing_ok=True)
+            place.rmdir()
             raise
-    return session
+    return place
 
 
-def _make_first_free(root: Path, stamp: str) -> Path:
-    for number in count():
-        session = root / (f"{stamp}-{number}" if number else stamp)
-        try:
-            session.mkdir()
-        except FileExistsError:
-            continue
-        return session
-    raise AssertionError("count() does not end")
+def _names(root: Path, stamp: str) -> Iterator[str]:
+    """The names for a session that are free: the stamp, or the stamp with a number."""
+    every = (f"{stamp}-{number}" if number else stamp for number in count())
+    return (name for name in every if not os.path.lexists(root / name))
+
+
+def _renamed(place: Path, session: Path) -> bool:
+    """False if another process has just taken the session's name."""
+    try:
+        place.rename(session)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Around the making of a session. Raises BlockingIOError if another process makes it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_unmade(root: Path) -> None:
+    """Delete the sessions that killed processes were about to make."""
+    for path in root.iterdir():
+        if UNMADE.fullmatch(path.name):
+            with suppress(OSError), _locked(path):
+                remove_temporaries(path)
+                (path / MARKER).unlink(missing_ok=True)
+                path.rmdir()
 
 
 def experiment_folder(session: Path, name: str) -> Path:
@@ -145,6 +192,11 @@ def read_marker(folder: Folder) -> Marker | None:
     return Marker(directory, inode, created, {name: str(command) for name, command in entries})
 
 
+def is_marked(root: Path) -> bool:
+    """Whether ``root`` has the marker of a log root, or of a session."""
+    return read_json(root / MARKER).get("tool") == TOOL
+
+
 def created(session: Folder) -> float:
     """When the session was made, in seconds since the epoch: what sessions are ordered by.
 
@@ -162,26 +214,8 @@ def _modified(path: Folder | str, directory: int | None = None) -> float:
 
 
 def read_json(path: Path | str, directory: int | None = None) -> dict[str, Any]:
-    """The object in a small regular file; empty for a missing, linked, damaged or odd one."""
-    return object_in(read_small(path, directory))
-
-
-def object_in(text: bytes) -> dict[str, Any]:
-    """The object that the JSON says; empty for damaged JSON, or another value."""
+    """The object in a small JSON file; empty for anything else: see ``files.read_object``."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_object(read_regular(path, directory=directory))
+    except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def read_small(path: Path | str, directory: int | None = None) -> bytes:
-    """The first MiB of a regular file; nothing of a missing, linked or odd one."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
-        try:
-            return os.read(descriptor, LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return b""

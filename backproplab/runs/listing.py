@@ -6,32 +6,34 @@ make its run "unreadable". This file must not know how a run is made.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backproplab.errors import RunError, reason
-from backproplab.runs.folders import created, read_json, read_marker
+from backproplab.errors import DamageError, RunError, reason
+from backproplab.files import read_object
+from backproplab.runs.folders import created, read_marker
 from backproplab.runs.locking import is_active
+from backproplab.runs.metrics_table import TABLE, by_epoch, read_metrics
 from backproplab.runs.run_folder import READS
 from backproplab.status import Status
 
 MESSAGE = 2000  # letters of a message
 SHOWN = 5  # names in an error message
+PATIENCE = 60.0  # seconds between a record's time and its file's, for clocks that differ
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run as its ``run.json`` tells it.
+    """One run as its ``run.json`` describes it; one that has not ended also by its metrics table.
 
-    started: ISO 8601 text. seconds: of training. metrics: last values by name, such as val_loss.
-    best: those of the epoch that was best by ``monitor``. message: why it diverged or failed.
+    started: ISO 8601 text. seconds: of training, None if unknown. metrics: last values by name,
+    such as val_loss. best: those of the epoch that was best by ``monitor``. message: why it
+    diverged or failed. faults: a message for each file that could not be read.
     """
 
     folder: Path
@@ -41,12 +43,13 @@ class RunInfo:
     stop_reason: str = ""
     epochs: int = 0
     started: str = ""
-    seconds: float = 0.0
+    seconds: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     restored_epoch: int = 0
     monitor: str = ""
     message: str = ""
+    faults: tuple[str, ...] = ()
 
     @property
     def selector(self) -> str:
@@ -56,10 +59,7 @@ class RunInfo:
     @property
     def instant(self) -> float:
         """Its start in seconds since the epoch; 0 where ``started`` is no time."""
-        try:
-            return datetime.fromisoformat(self.started).timestamp()
-        except (ValueError, OverflowError, OSError):
-            return 0.0
+        return _instant(self.started)
 
 
 def list_runs(root: Path) -> list[RunInfo]:
@@ -77,35 +77,71 @@ def read_run(folder: Path) -> RunInfo:
 
     A run that says ``running`` while no process holds its session was killed: ``interrupted``.
     """
-    record = read_json(folder / "run.json")
     run = RunInfo(folder, folder.parent.name, folder.name)
-    status, epochs = Status.read(record.get("status")), record.get("epochs")
+    path = folder / "run.json"
+    try:
+        record = read_object(path)
+    except DamageError as error:
+        return replace(run, faults=(str(error),))
+    status = Status.read(record.get("status"))
     if record.get("format") not in READS or status is Status.UNREADABLE:
-        return run
-    if status is Status.RUNNING and not is_active(folder.parent):
-        status = Status.INTERRUPTED
-    restored = record.get("restored_epoch")
-    return replace(
+        what = "damaged: no known 'format' or 'status'" if record else "no such file"
+        return replace(run, faults=(f"{path}: {what}",))
+    epochs, restored = record.get("epochs"), record.get("restored_epoch")
+    run = replace(
         run,
         status=status,
         stop_reason=_text(record.get("stop_reason")),
-        epochs=epochs if isinstance(epochs, int) else _epochs_so_far(folder),
+        epochs=epochs if isinstance(epochs, int) else 0,
         started=_text(record.get("started")),
-        seconds=_number(record.get("seconds")) or 0.0,
+        seconds=_number(record.get("seconds")),
         metrics=_numbers(record.get("metrics")),
         best=_numbers(record.get("best")),
         restored_epoch=restored if isinstance(restored, int) else 0,
         monitor=_text(record.get("monitor")),
         message=_text(record.get("message"), MESSAGE),
     )
+    return _under_way(run, record) if status is Status.RUNNING else run
 
 
-def _epochs_so_far(folder: Path) -> int:
-    """Of a run that is under way, or was killed: what its table has got to."""
+def _under_way(run: RunInfo, record: Mapping[str, Any]) -> RunInfo:
+    """A run without its last record: what it has measured so far, by its metrics table.
+
+    If no process holds its session, it was killed.
+    """
+    status = Status.RUNNING if is_active(run.folder.parent) else Status.INTERRUPTED
+    run = replace(run, status=status, seconds=_seconds_so_far(run, record))
     try:
-        return max((int(row["epoch"]) for row in read_metrics(folder)), default=0)
-    except (RunError, KeyError, ValueError):
-        return 0
+        epochs = by_epoch(read_metrics(run.folder))
+    except DamageError as error:
+        return replace(run, faults=(str(error),))
+    metrics = epochs[max(epochs)] if epochs else {}
+    epoch = int(metrics.pop("epoch", 0))
+    return replace(run, epochs=epoch, metrics=metrics)
+
+
+def _seconds_so_far(run: RunInfo, record: Mapping[str, Any]) -> float | None:
+    """Seconds of training up to the newest row: the record is written just before the first step.
+
+    None before the first row; if the run was resumed after a kill, whose time nobody wrote down;
+    and for copies, whose files have other times than the record says.
+    """
+    resumed = record.get("resumed")
+    entries = resumed if isinstance(resumed, list) else []
+    events = [event for event in entries if isinstance(event, dict)]
+    before = _number(record.get("seconds")) if events else 0.0
+    begun = _instant(_text(events[-1].get("at") if events else record.get("started")))
+    try:
+        since, until = (_written(run.folder / name) for name in ("run.json", TABLE))
+    except OSError:
+        return None
+    if before is None or abs(since - begun) > PATIENCE or until < since:
+        return None
+    return before + until - since
+
+
+def _written(path: Path) -> float:
+    return path.lstat().st_mtime
 
 
 def _numbers(values: Any) -> dict[str, float]:
@@ -139,40 +175,6 @@ def find_run(root: Path, selector: str) -> RunInfo:
     if len(found) == 1:
         return found[0]
     raise RunError(_not_one(root, selector, runs, found))
-
-
-def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of ``metrics.csv``: epoch, step (not in 0.1), split, loss, …; none when no epoch
-    has ended.
-
-    A last line without its line end is still being written, or was cut by a kill: it is left out.
-    Raises RunError for a file that is not such a table.
-    """
-    path = folder / "metrics.csv"
-    try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise RunError(f"{path}: cannot read: {reason(error)}") from error
-    except UnicodeDecodeError as error:
-        raise RunError(f"{path}: damaged: not UTF-8 text") from error
-    whole = text[: text.rfind("\n") + 1]
-    reader = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
-    try:
-        rows = [_checked(path, reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise RunError(f"{path}:{reader.reader.line_num}: damaged: {error}") from error
-    if whole and not {"epoch", "split"} <= set(reader.fieldnames or ()):
-        raise RunError(f"{path}:1: damaged: no columns 'epoch' and 'split'")
-    return rows
-
-
-def _checked(path: Path, line: int, row: dict[str, str]) -> dict[str, str]:
-    """``row``, unless the reader marked it (with None) as longer or shorter than the heading."""
-    if None in row or None in row.values():
-        raise RunError(f"{path}:{line}: damaged: not as many fields as columns")
-    return row
 
 
 def _directories(parent: Path) -> Iterator[Path]:
@@ -232,6 +234,14 @@ def _text(value: Any, length: int = 200) -> str:
     """Text that a terminal shows and does not obey."""
     text = value[:length] if isinstance(value, str) else ""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _instant(text: str) -> float:
+    """Seconds since the epoch; 0 for text that is no time."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
 
 
 def _number(value: Any) -> float | None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from backproplab.errors import RunError
-from backproplab.files import machine_limits
+from backproplab.files import UnusableFile, machine_limits, open_regular
+from backproplab.files.atomic import HIDDEN, remove_temporaries
 from backproplab.runs.folders import Folder, marker_path
 
 PATIENCE = 1.0  # seconds; ``is_active`` holds the lock for microseconds
@@ -22,13 +25,13 @@ PATIENCE = 1.0  # seconds; ``is_active`` holds the lock for microseconds
 def lock_session(session: Folder) -> Iterator[None]:
     """Hold the session while the block runs: no other process can lock or ``clean`` it.
 
-    Raises RunError if another process holds it or it is not (or no longer) a session, MachineError
-    if the file system does not support locks.
+    Raises RunError if another process holds it or it is not (or no longer) a session, DamageError
+    if its marker is not a regular file, MachineError if the file system does not support locks.
     """
     path, directory = marker_path(session)
     with machine_limits(path):
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+            descriptor = open_regular(path, os.O_RDWR, directory)
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{path}: there is no session here") from None
     try:
@@ -37,18 +40,29 @@ def lock_session(session: Folder) -> Iterator[None]:
                 raise RunError(f"{path}: another process uses this session — wait until it ends")
         if not _still_there(session, descriptor):
             raise RunError(f"{path}: the session was deleted")
+        if isinstance(session, Path):
+            _remove_half_written(session)
         yield
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # also releases the copies that forked children hold
     finally:
         os.close(descriptor)
 
 
+def _remove_half_written(session: Path) -> None:
+    """Delete what killed processes left: files and folders under names that they did not keep."""
+    remove_temporaries(session)
+    with suppress(OSError):
+        for path in session.iterdir():
+            if HIDDEN.fullmatch(path.name):
+                shutil.rmtree(path, ignore_errors=True)
+
+
 def is_active(session: Folder) -> bool:
     """True if a process holds the session, or if that cannot be determined."""
     path, directory = marker_path(session)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
-    except FileNotFoundError:
+        descriptor = open_regular(path, directory=directory)
+    except (FileNotFoundError, UnusableFile):  # what is no marker cannot be locked
         return False
     except OSError:
         return True

@@ -14,12 +14,22 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from backproplab.errors import RunError, reason
-from backproplab.files import Folder
-from backproplab.runs.folders import object_in
+from backproplab.errors import DamageError
+from backproplab.files import Folder, parse_object, unusable
+from backproplab.files.reading import MIB
+from backproplab.status import Status
 
 CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
 FORMAT = 2
+NEEDED = {"id": str, "status": str, "configs": list, "hashes": dict}
+OPTIONAL = {
+    "seconds": int | float,
+    "epochs": int,
+    "steps": int,
+    "stop_reason": str,
+    "resumed": list,
+    "numerics": dict,
+}
 READS = (1, FORMAT)  # 1: of version 0.1
 
 
@@ -40,18 +50,30 @@ class RunFolder:
         self.files.create({CONFIG: config.encode(), RECORD: _encoded(record)})
 
     @property
-    def exists(self) -> bool:
-        """Whether a run has begun here."""
-        return bool(self.record)
-
-    @property
     def record(self) -> dict[str, Any]:
-        """run.json; empty if it is missing, damaged or of an unknown format."""
+        """run.json; empty if there is none. Raises DamageError for one that cannot be used."""
+        where = self.files.where(RECORD)
         try:
-            found = object_in(self.files.read(RECORD))
-        except OSError:
+            found = parse_object(self.files.read(RECORD, MIB))
+        except FileNotFoundError:
             return {}
-        return found if found.get("format") in READS else {}
+        except (OSError, ValueError) as error:
+            raise DamageError(f"{where}: {unusable(error)}") from error
+        if found.get("format") not in READS:
+            raise DamageError(f"{where}: damaged, or of a newer version: no known 'format'")
+        if Status.read(found.get("status")) is Status.UNREADABLE:
+            raise DamageError(f"{where}: damaged: no known 'status'")
+        return found
+
+    def check(self, record: Mapping[str, Any]) -> None:
+        """Raise DamageError unless the run can be continued from this record."""
+        where = self.files.where(RECORD)
+        for key, kind in (NEEDED | OPTIONAL).items():
+            if (key in record or key in NEEDED) and not isinstance(record.get(key), kind):
+                raise DamageError(f"{where}: damaged: {key!r} is missing or not of the right type")
+        hashes = [*record["configs"], *record["hashes"].values(), record["hashes"].get("data")]
+        if not all(isinstance(text, str) for text in hashes):
+            raise DamageError(f"{where}: damaged: a hash is missing")
 
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Replace run.json."""
@@ -64,11 +86,11 @@ class RunFolder:
 
     @property
     def config(self) -> str:
-        """config.yaml. Raises RunError if it cannot be read."""
+        """config.yaml. Raises DamageError if it cannot be read."""
         try:
-            return self.files.read(CONFIG).decode()
+            return self.files.read(CONFIG, MIB).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.files.where(CONFIG)}: cannot read: {reason(error)}") from error
+            raise DamageError(f"{self.files.where(CONFIG)}: {unusable(error)}") from error
 
     def write_config(self, config: str) -> None:
         """Replace config.yaml."""

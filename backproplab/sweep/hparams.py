@@ -27,6 +27,7 @@ from typing import Any
 
 from backproplab.files import machine_limits
 from backproplab.runs import RunInfo, best_by, read_run
+from backproplab.runs.sweep_file import read_sweep
 from backproplab.status import Status
 from backproplab.sweep.schema import Objective
 
@@ -58,7 +59,7 @@ def _rows(session: Path) -> Iterator[tuple[str, bytes]]:
     """The folder and the event file of each trial."""
     from backproplab.journal.hparams_events import hparams_row
 
-    sweep = json.loads((session / "sweep.json").read_text(encoding="utf-8"))
+    sweep = read_sweep(session)
     for trial in sweep["trials"]:
         runs = [read_run(session / name) for name in trial["runs"]]
         status = _status(runs)

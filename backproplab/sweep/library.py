@@ -19,7 +19,7 @@ from backproplab.files import write_atomic
 from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Workers, open_executor
 from backproplab.sweep.search import Searcher
-from backproplab.sweep.session import SweepFolder, sessions_of
+from backproplab.sweep.session import SweepFolder, damaged_sessions, sessions_of
 from backproplab.sweep.space import Sweep
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def _session_to_resume(root: Path, sweep: Sweep) -> Path:
         other = next(sessions_of(root, sweep, by="name"), None)
         near = f"; {other.name} asks something else" if other else ""
         hint = "leave out --resume"
+        near += "".join(f"; {message}" for message in damaged_sessions(root))
         raise RunError(f"{root}: no sweep like this one was begun here{near} — {hint}")
     return found
 

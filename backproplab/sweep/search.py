@@ -9,6 +9,7 @@ This file is the only one that knows Optuna; it must not know what a trial is ru
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import warnings
 import weakref
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from backproplab.errors import ConfigError, MachineError, Problem, RunError
+from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
+from backproplab.files import open_regular, unusable
 from backproplab.sweep.schema import Asha, Hyperband, Median, Parameter, Pruner, Search
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Searcher:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.search, self.minimizes = search, minimizes
         self._path = folder / "study.db"
+        _check_kind(self._path)
         with _told_in_our_words(self._path):
             self._space = {path: _distribution(p) for path, p in search.parameters.items()}
             direction: Literal["minimize", "maximize"] = "minimize" if minimizes else "maximize"
@@ -225,6 +228,18 @@ def _sobol(seed: int, space: Mapping[str, BaseDistribution], number: int) -> Bas
             return number
 
     return Sobol(scramble=True, seed=seed)
+
+
+def _check_kind(path: Path) -> None:
+    """Raise DamageError if SQLite would open something other than a regular file."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = path.with_name(path.name + suffix)
+        try:
+            os.close(open_regular(file))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DamageError(f"{file}: {unusable(error)}") from error
 
 
 def _storage(path: Path) -> RDBStorage:

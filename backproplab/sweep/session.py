@@ -16,16 +16,20 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from backproplab.errors import DamageError
 from backproplab.experiment.records import write_failure
-from backproplab.files import MemoryFolder, machine_limits, write_atomic
+from backproplab.files import DiskFolder, MemoryFolder, machine_limits, unusable, write_atomic
+from backproplab.journal import Journal
 from backproplab.runs import best_by, read_run
-from backproplab.runs.folders import created, read_json
+from backproplab.runs.folders import created
 from backproplab.runs.run_folder import FORMAT, TRACEBACK, RunFolder
+from backproplab.runs.sweep_file import NAME, read_sweep
 from backproplab.status import Status
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
@@ -63,7 +67,8 @@ class SweepFolder:
     def __init__(self, path: Path, sweep: Sweep) -> None:
         self.path = path
         self.sweep = sweep
-        self.trials: dict[int, dict[str, Any]] = {t["number"]: t for t in _written(path)}
+        written = read_sweep(path).get("trials", [])
+        self.trials: dict[int, dict[str, Any]] = {trial["number"]: trial for trial in written}
         self._reached: dict[str, Reached] = {}  # by run
         self._tidy()
 
@@ -89,11 +94,11 @@ class SweepFolder:
             "sweep": self.sweep.tree,
             "trials": [self.trials[number] for number in sorted(self.trials)],
         }
-        write_atomic(self.path / "sweep.json", json.dumps(found, indent=1) + "\n")
+        write_atomic(self.path / NAME, json.dumps(found, indent=1) + "\n")
 
     def record(self, run: str) -> Mapping[str, Any]:
-        """run.json of the run of this name; empty if there is none."""
-        return read_json(self.path / run / "run.json")
+        """run.json of the run of this name; empty if there is none. Raises DamageError."""
+        return RunFolder(DiskFolder(self.path / run)).record
 
     def status(self, job: Job) -> Status | None:
         """How its run ended, or that it has paused; None if it is to begin, or to begin anew."""
@@ -106,7 +111,10 @@ class SweepFolder:
             record = self.record(run)
             status = Status.read(record.get("status"))
             paused = status is Status.PAUSED and record.get("format") == FORMAT
-            done = [int(record.get(key) or 0) for key in ("epochs", "steps")]
+            if paused:
+                RunFolder(DiskFolder(self.path / run)).check(record)
+            numbers = (record.get(key) for key in ("epochs", "steps"))
+            done = [number if isinstance(number, int) else 0 for number in numbers]
             self._reached[run] = Reached(status, *done) if status.is_final or paused else Reached()
         return self._reached[run]
 
@@ -141,15 +149,19 @@ class SweepFolder:
         return value if value is not None and isfinite(value) else None
 
     def files(self, job: Job) -> dict[str, bytes]:
-        """What a paused run has left for its next slice: of its event files the names alone."""
+        """What a paused run has left for its next slice: of its event files the names alone.
+
+        Raises DamageError for a file that the slice could not use.
+        """
         if self.status(job) is not Status.PAUSED:
             return {}
-        folder = self.path / job.folder
-        paths = [path for path in folder.rglob("*") if path.is_file()]
-        return {
-            path.relative_to(folder).as_posix(): b"" if EVENTS in path.name else path.read_bytes()
-            for path in paths
-        }
+        folder = DiskFolder(self.path / job.folder)
+        names = folder.names()
+        Journal(folder, (), (), {}).verify()
+        try:
+            return {name: b"" if EVENTS in name else folder.read(name) for name in names}
+        except OSError as error:
+            raise DamageError(f"{folder.path}: {unusable(error)}") from error
 
     def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
         """Write what a slice has left: all of it appears at once, beside what a paused run had."""
@@ -159,6 +171,10 @@ class SweepFolder:
         with machine_limits(final):
             if paused:
                 shutil.copytree(final, partial, copy_function=_link)
+                for path in _files(partial):  # older best weights, which the slice has deleted
+                    name = path.relative_to(partial).as_posix()
+                    if name not in files and EVENTS not in name:
+                        path.unlink()
             for place in {(partial / name).parent for name in files}:
                 place.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
@@ -195,6 +211,10 @@ class SweepFolder:
             shutil.rmtree(before) if final.exists() else before.replace(final)
 
 
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def _link(source: str, target: str) -> None:
     """The same file once more; a copy where the file system knows no links."""
     try:
@@ -214,19 +234,16 @@ def sessions_of(
 ) -> Iterator[Path]:
     """The sessions of this sweep in a log root, or of all that are called like it, newest first."""
     wanted = {"identity": identity(sweep), "name": sweep.name}[by]
-    for path in sorted(root.glob("*/sweep.json"), key=lambda p: created(p.parent), reverse=True):
+    for path in sorted(root.glob(f"*/{NAME}"), key=lambda p: created(p.parent), reverse=True):
+        with suppress(DamageError):
+            if read_sweep(path.parent).get(by) == wanted:
+                yield path.parent
+
+
+def damaged_sessions(root: Path) -> Iterator[str]:
+    """A message for each sweep.json in a log root that cannot be read."""
+    for path in root.glob(f"*/{NAME}"):
         try:
-            found = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if isinstance(found, dict) and found.get(by) == wanted:
-            yield path.parent
-
-
-def _written(path: Path) -> list[dict[str, Any]]:
-    """The trials in sweep.json, which is whole or absent."""
-    try:
-        found: list[dict[str, Any]] = json.loads((path / "sweep.json").read_text())["trials"]
-    except FileNotFoundError:
-        return []
-    return found
+            read_sweep(path.parent)
+        except DamageError as error:
+            yield str(error)

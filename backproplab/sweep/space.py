@@ -19,7 +19,9 @@ from backproplab.config import Experiment
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
-from backproplab.errors import ConfigError, DataError, Problem
+from backproplab.errors import ConfigError, DamageError, DataError, Problem
+from backproplab.files import read_regular
+from backproplab.runs.sweep_file import LIMIT, NAME
 from backproplab.sweep.blocks import Origins, block_problems, points
 from backproplab.sweep.checks import (
     limit_problems,
@@ -44,8 +46,10 @@ from backproplab.sweep.trials import (
 from backproplab.sweep.words import (
     apply_words,
     base_document,
+    is_session,
     put_settings,
     put_words,
+    settled,
     sweep_document,
 )
 
@@ -83,7 +87,9 @@ class Sweep:
         """
         origins: Origins = {path: ("parameters", path) for path in values}
         resolved, document = resolve(self.base, self.document, values, origins)
-        name = numbered(label(values, list(values)), number, room(self.seeds))
+        longest = room(self.seeds)
+        short = label(values, list(values), longest - len(f"_{number}"))
+        name = numbered(short, number, longest)
         return Trial(number, values, key_of(resolved), name, resolved, document)
 
 
@@ -99,16 +105,27 @@ def read(
     is no option. yes: any number of trials is meant.
     Every trial is built as ``train`` would build it, with its data.
     Raises ConfigError with every problem at once, each with file, line and what is valid; DataError
-    if nothing but data files is at fault.
+    if nothing but data files is at fault; DamageError for a session whose sweep.json is damaged.
     """
-    sweep, rest, problems = put_words(sweep_document(Path(path)), words)
+    try:
+        return _read(Path(path), words, settings, yes)
+    except ConfigError as error:
+        if is_session(Path(path)) and not words:
+            what = f"{Path(path) / NAME}: not a sweep that can be continued: {error.problems[0]}"
+            raise DamageError(what) from error
+        raise
+
+
+def _read(path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool) -> Sweep:
+    sweep, rest, problems = put_words(sweep_document(path), words)
     sweep = put_settings(sweep, settings or {})
-    file, found = _shape(sweep)
     base, of_base = _base(sweep, rest)
+    sweep = settled(sweep, base)
+    file, found = _shape(sweep)
     problems = [*problems, *sweep.faults, *found, *of_base]
+    problems += block_problems(file, sweep) if file else []
     if base is None or file is None:
         raise ConfigError(*_once(problems))
-    problems += block_problems(file, sweep)
     if (many := limit_problems(file, sweep)) and not yes:
         raise ConfigError(*_once([*problems, *many]))
     unfit = not_whole(file.parameters, base, sweep)
@@ -129,6 +146,10 @@ def read(
     if rehearsal.problems:
         raise DataError("\n".join(map(str, rehearsal.problems)))
     return _sweep(file, seeds, trials, sweep, base, rehearsal.cautions)
+
+
+def _text(path: Path) -> str:
+    return read_regular(path, LIMIT, follow=True).decode("utf-8-sig")
 
 
 def _shape(sweep: Document) -> tuple[SweepFile | None, list[Problem]]:
@@ -236,7 +257,7 @@ def _sweep(
         trials, duplicates = _trials(drafts, name, room(seeds))
     else:
         search = Search(**{key: getattr(file, key) for key in Search.model_fields})
-    texts = {n: Path(n).read_text("utf-8-sig") for n in dict.fromkeys((sweep.name, base.name))}
+    texts = {n: _text(Path(n)) for n in dict.fromkeys((sweep.name, base.name))}
     tree = {**sweep.tree, "name": name, "base": base.tree}
     return Sweep(
         name,

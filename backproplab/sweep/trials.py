@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from pydantic import ValidationError
-
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
-from backproplab.config.cursor import Cursor, is_family
+from backproplab.config.cursor import default_form, held, long_form
 from backproplab.config.experiment import Role, added_defaults, keys
-from backproplab.config.problems import problems_of
+from backproplab.config.loading import validated
 from backproplab.config.wording import TreePath, dotted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
+from backproplab.layout import middle
+from backproplab.sweep.labels import CUT, names_of, plain
 
 Values = dict[str, Any]
 Draft = tuple[Values, Experiment, Document]  # what a trial sets, its config, where it is written
@@ -98,22 +96,27 @@ def resolve(
         outer = _swept_around(path, values)
         try:
             if outer and values[outer] is None:
-                hint = _branch(sweep, path, outer, "…")
+                hint = _branch(path, outer)
                 raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
+            tree = lengthened(_opened(tree, steps(path)), steps(path))
             tree = put(tree, steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
     document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
-    try:
-        experiment = Experiment.model_validate(tree)
-    except ValidationError as error:
-        unfit = _of_other_members(error, document, sweep, values)
-        found = problems_of(error, document, Experiment)
-        problems += [unfit.get(problem.where, problem) for problem in found]
-    if problems:
+    experiment, found = validated(document)
+    problems += [_of_trial(problem, values) for problem in found]
+    if problems or experiment is None:
         raise ConfigError(*problems)
     return experiment, document
+
+
+def lengthened(tree: Any, path: TreePath) -> Any:
+    """The tree with each ``{dense: 8}`` that the path goes into in a form that has keys."""
+    for end in range(1, len(path)):
+        if found := long_form(tree, path[:end], path[end:], Experiment):
+            tree = put(tree, path[:end], found[1])
+    return tree
 
 
 def _swept_around(path: str, values: Values) -> str:
@@ -121,32 +124,34 @@ def _swept_around(path: str, values: Values) -> str:
     return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
 
 
-def _of_other_members(
-    error: ValidationError, document: Document, sweep: Document, values: Values
-) -> dict[str, Problem]:
-    """By its place, each swept key that this trial's member of a family lacks and another one has,
-    where the member is swept, too."""
-    root = Cursor((), document.tree, Experiment)
-    found = {}
-    for fault in error.errors(include_url=False):
-        *above, key = fault["loc"] or [""]
-        cursor = root.follow(above)
-        family, path = cursor.annotation, dotted(cursor.member().below(key))
-        outer = _swept_around(path, values)
-        if fault["type"] == "extra_forbidden" and outer and is_family(family):
-            owners = [n for n, m in family.members.items() if key in m.model_fields]
-            if owners:
-                where = document.where(steps(path), key=True)
-                what = f"{path}: unknown key '{key}' with {outer}: {family.split(cursor.node)[0]}"
-                found[where] = Problem(where, what, _branch(sweep, path, outer, owners[0]))
-    return found
-
-
-def _branch(sweep: Document, path: str, outer: str, owner: str) -> str:
+def _branch(path: str, outer: str) -> str:
     """What to do about a key that only some of the swept values have."""
-    if sweep.tree.get("method", "grid") != "grid":
-        return f"a search has no branches: sweep each {outer} on its own, or write a grid"
-    return f"put it in a branch, branches: [{{{outer}: {owner}, grid: {{{path}: […]}}}}, …]"
+    branch = f"branches: [{{{outer}: …, grid: {{{path}: […]}}}}, {{{outer}: …}}]"
+    return f"to sweep it for some only, write {branch}"
+
+
+def _of_trial(problem: Problem, values: Values) -> Problem:
+    """The problem, with the member that the trial takes where members are swept, too."""
+    key = problem.what.partition(":")[0]
+    for path, value in values.items():
+        if key.startswith(f"{path}."):
+            what, hint = f"{problem.what} (with {path}: {plain(value)})", problem.hint
+            if key in values and "unknown key" in what:
+                hint = f"{hint}; {_branch(key, path)}"
+            return Problem(problem.where, what, hint)
+    return problem
+
+
+def _opened(tree: Any, path: TreePath) -> Any:
+    """The tree with the defaults that the path goes through, where the tree leaves them out."""
+    node: Any = tree
+    for end, step in enumerate(path[:-1], start=1):
+        if isinstance(node, dict) and step not in node:
+            node = default_form(tree, path[:end], path[end], Experiment)
+            tree, node = (tree, {}) if node is None else (put(tree, path[:end], node), node)
+        else:
+            node = next(iter(held(node, step)), None)
+    return tree
 
 
 def put(node: Any, path: TreePath, value: Any) -> Any:
@@ -179,22 +184,19 @@ def key_of(experiment: Experiment) -> str:
 def labels(trials: Sequence[Values], default: str, longest: int = LONGEST) -> list[str]:
     """A name for each trial, of what differs between them; ``default`` if nothing does."""
     paths = dict.fromkeys(path for values in trials for path in values)
-    differing = [p for p in paths if len({_text(v[p]) if p in v else None for v in trials}) > 1]
-    return _unique([label(values, differing) or default for values in trials], longest)
+    differing = [p for p in paths if len({repr(v[p]) if p in v else None for v in trials}) > 1]
+    return _unique([name or default for name in names_of(trials, differing, longest)], longest)
 
 
-def label(values: Values, paths: Sequence[str]) -> str:
-    """``learning_rate-0.1_optimizer-adam``; the whole path where its last key is not enough."""
-    last = Counter(path.rpartition(".")[2] for path in paths)
-    names = {path: path.rpartition(".")[2] for path in paths}
-    names = {path: name if last[name] == 1 else path for path, name in names.items()}
-    return "_".join(f"{names[path]}-{_text(values[path])}" for path in paths if path in values)
+def label(values: Values, paths: Sequence[str], longest: int = LONGEST) -> str:
+    """``learning_rate-0.1_optimizer-adam``, the name of one trial by itself."""
+    return names_of([values], paths, longest)[0]
 
 
 def numbered(label: str, number: int, longest: int = LONGEST) -> str:
-    """The label with a number at its end, cut to this length."""
+    """The label with a number at its end, shortened in the middle to this length."""
     suffix = f"_{number}"
-    return label[: longest - len(suffix)] + suffix
+    return middle(label, longest - len(suffix), sign=CUT) + suffix
 
 
 def with_seed(label: str, seed: int) -> str:
@@ -218,17 +220,5 @@ def _unique(labels: Sequence[str], longest: int) -> list[str]:
 
 
 def _candidates(label: str, number: int, longest: int) -> Iterator[str]:
-    yield label[:longest].rstrip("._-")
+    yield middle(label, longest, sign=CUT).strip("._-")
     yield from (numbered(label, n, longest) for n in count(number))
-
-
-def _text(value: Any) -> str:
-    """A value as part of a folder's name: a spec by its name, a list by its items."""
-    if isinstance(value, dict):
-        value = value.get("name", next(iter(value), "none"))
-    if isinstance(value, list | tuple):
-        return "-".join(map(_text, value)) or "none"
-    if isinstance(value, float):
-        value = f"{value:.6g}".replace("+", "")
-    text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
-    return re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text))

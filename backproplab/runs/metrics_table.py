@@ -1,0 +1,81 @@
+"""metrics.csv, read back: rows of text whose numbers are numbers.
+
+This file must not know who wrote it, nor which metric is better.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from backproplab.errors import DamageError
+from backproplab.files import read_regular, unusable
+from backproplab.measures import POSITION, SPLITS, named
+
+TABLE = "metrics.csv"
+FIRST = "epoch,"  # what a table begins with
+LIMIT = 2**28  # bytes
+
+
+def read_metrics(folder: Path, epochs: int = 0) -> list[dict[str, str]]:
+    """The rows of ``metrics.csv``: epoch, step (not in 0.1), split, loss, …; none when no epoch
+    has ended.
+
+    A last line without its line end is still being written, or was cut by a kill: it is left out.
+    epochs: that have ended, as the run's record says. Raises DamageError for a file that is not
+    such a table, or that is missing or empty although epochs have ended.
+    """
+    path = folder / TABLE
+    try:
+        text = read_regular(path, LIMIT).decode()
+    except FileNotFoundError:
+        text = ""
+    except UnicodeDecodeError as error:
+        raise DamageError(f"{path}: damaged: not UTF-8 text") from error
+    except OSError as error:
+        raise DamageError(f"{path}: {unusable(error)}") from error
+    if not (text or epochs):
+        return []
+    if "\0" in text or not text.startswith(FIRST[: len(text)] or FIRST):
+        raise DamageError(f"{path}: damaged: no table of metrics")
+    whole = text[: text.rfind("\n") + 1]
+    reader = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
+    try:
+        rows = [_checked(path, reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DamageError(f"{path}:{reader.reader.line_num}: damaged: {error}") from error
+    if (whole or epochs) and not {"epoch", "split"} <= set(reader.fieldnames or ()):
+        raise DamageError(f"{path}:1: damaged: no columns 'epoch' and 'split'")
+    if epochs and not rows:
+        raise DamageError(f"{path}: damaged: no rows, although {epochs:,} epochs have ended")
+    return rows
+
+
+def _checked(path: Path, line: int, row: dict[str, str]) -> dict[str, str]:
+    """``row``, unless the reader marked it (with None) as longer or shorter than the heading."""
+    if None in row or None in row.values():
+        raise DamageError(f"{path}:{line}: damaged: not as many fields as columns")
+    try:
+        int(row.get("epoch", 0)), int(row.get("step", 0))
+        for name, value in row.items():
+            if value and name not in POSITION:
+                float(value)
+    except ValueError:
+        raise DamageError(f"{path}:{line}: damaged: a cell that is no number") from None
+    if row.get("split", "train") not in SPLITS:
+        raise DamageError(f"{path}:{line}: damaged: no split is called {row['split']!r}")
+    return row
+
+
+def by_epoch(rows: Iterable[Mapping[str, str]]) -> dict[int, dict[str, float]]:
+    """The metrics of every epoch, such as ``val_loss``, with its ``epoch``, by its number."""
+    found: dict[int, dict[str, float]] = {}
+    for row in rows:
+        epoch = int(row["epoch"])
+        metrics = found.setdefault(epoch, {"epoch": epoch})
+        for name, value in row.items():
+            if name not in POSITION and value:
+                metrics[named(row["split"], name)] = float(value)
+    return found
