@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 SAMPLES = 5
+LAUNCHERS = (  # where each says how many processes it has started
+    "OMPI_COMM_WORLD_SIZE",  # Open MPI
+    "PMI_SIZE",  # MPICH's hydra, Intel MPI, Cray
+    "MV2_COMM_WORLD_SIZE",  # MVAPICH
+    "SLURM_STEP_NUM_TASKS",  # srun; SLURM_NTASKS also stands in a batch script, which runs once
+)
 DECISIVE = ("backproplab", "numpy")  # packages whose versions decide the bits of a run
 PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
@@ -43,6 +49,12 @@ def free_cores() -> int:
             return cores or 1
         time.sleep(0.002)
     return max((cores or 1) - sorted(counts)[SAMPLES // 2], 1)
+
+
+def launched_processes() -> int:
+    """The number of processes that an MPI launcher started this command as; 1 without one."""
+    found = (os.environ.get(variable, "") for variable in LAUNCHERS)
+    return max([int(text) for text in found if text.isdecimal()], default=1)
 
 
 def cache_bytes() -> int:
