@@ -14,6 +14,7 @@ import typer
 
 from backproplab.cli import standard_streams
 from backproplab.errors import BackpropLabError, ConfigError, MachineError, Problem, reason
+from backproplab.notes import collected
 from backproplab.signals import StopNow, exit_code
 
 CONTENTS = {
@@ -46,7 +47,7 @@ def main() -> None:
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
         _refuse_ranks(words)
-        build(words)(args=words, prog_name="backproplab")
+        _run(words)
     except SystemExit as end:
         if end.code == USAGE:
             _hint(words)
@@ -55,6 +56,16 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         sys.exit(_tell(error))
+
+
+def _run(words: list[str]) -> None:
+    """Run the command; warnings of packages, which would tear a live display, follow at its end."""
+    with collected() as notes:
+        try:
+            build(words)(args=words, prog_name="backproplab")
+        finally:
+            for note in notes:
+                _say(f"note: {note}")
 
 
 def build(words: list[str]) -> typer.Typer:

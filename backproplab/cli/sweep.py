@@ -154,12 +154,14 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     from backproplab.report import sameness
     from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
-    from backproplab.text import typed
+    from backproplab.text import counted, typed
 
     standing, session = driver.standing, driver.folder.path
     comparison = conclude(session)  # the files first: stdout may fail
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
+    for note, runs in standing.warnings.items():
+        typer.echo(f"backproplab: note: {counted(len(runs), 'run')}: {note}", err=True)
     if comparison is None:
         return
     ranking(comparison, (), TOP)

@@ -228,6 +228,8 @@ class Driver:
 
     def _keep(self, job: Job, outcome: Outcome) -> None:
         del self.lost[job.folder]
+        for note in outcome.notes:
+            self.standing.warnings.setdefault(note, set()).add(job.folder)
         if outcome.files:
             self.folder.keep(job, outcome.files)
         if outcome.status == Status.FAILED:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backproplab import environment
 from backproplab.config import Experiment
@@ -20,6 +20,7 @@ from backproplab.experiment.crew import train_slice
 from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
 from backproplab.loop import Pace
+from backproplab.notes import collected
 from backproplab.runs.run_folder import RunFolder
 from backproplab.signals import Flag
 from backproplab.status import Status
@@ -49,12 +50,14 @@ class Outcome:
 
     status: as in run.json.
     files: those that there are now, except given ones that are still empty.
-    error: one line why it failed, else empty.
+    error: one line why it failed, else empty.  notes: warnings of packages, or of one that trained
+        together with it.
     """
 
     status: str
     files: dict[str, bytes]
     error: str
+    notes: tuple[str, ...] = ()
 
 
 def run_slice(
@@ -72,8 +75,9 @@ def run_slice(
     """
     if other := environment.other_versions(versions or {}):
         raise UnfitWorkerError(f"a worker has {other}")
-    with ThreadPoolExecutor(1, "run") as own:
-        return own.submit(_outcomes, works, seconds, flag).result()
+    with ThreadPoolExecutor(1, "run") as own, collected() as notes:
+        outcomes = own.submit(_outcomes, works, seconds, flag).result()
+    return [replace(outcome, notes=tuple(notes)) for outcome in outcomes]
 
 
 def _outcomes(works: Sequence[Work], seconds: float, flag: Flag | None) -> list[Outcome]:

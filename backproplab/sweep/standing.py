@@ -21,7 +21,7 @@ class Standing:
     done: ended runs by status, those that were there before included.
     running: runs handed out.  workers: that are there at this moment.  about_workers: what else is
     to be said about them.  stopping: after a signal.
-    errors: by run.
+    errors: by run.  warnings: of packages, with the runs in which each came.
     best: (mean over its seeds, label) of the best trial so far that is whole.
     """
 
@@ -36,6 +36,7 @@ class Standing:
     stopping: bool = False
     best: tuple[float, str] | None = None
     errors: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, set[str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     before: int = 0
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
