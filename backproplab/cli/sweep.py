@@ -128,10 +128,10 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
         sweep_bar(driver.run(), title)
         return
-    told: tuple[int, list[str]] | None = None
+    shown_last: tuple[int, list[str]] | None = None
     for standing in driver.run():
-        if shown == "line" and (standing.finished, standing.notes) != told:
-            told = standing.finished, standing.notes
+        if shown == "line" and (standing.finished, standing.notes) != shown_last:
+            shown_last = standing.finished, standing.notes
             typer.echo(f"{title}  {_line(standing)}", err=True)
 
 
