@@ -16,13 +16,13 @@ SEARCH = "method: random\nnum_trials: 2\nparameters: {learning_rate: {min: 0.01,
 
 
 @pytest.fixture
-def begun(tmp_path, monkeypatch):
+def begun(tmp_path, monkeypatch, workers):
     """A sweep whose second run has not been made."""
     import shutil
 
     monkeypatch.chdir(tmp_path)
     write(tmp_path, GRID)
-    session = library.run(read("s.yaml"), "r", executor="local:1")
+    session = library.run(read("s.yaml"), "r")
     shutil.rmtree(session / "learning_rate-0.03")
     return session
 
@@ -33,7 +33,7 @@ def write(folder, sweep, base=BASE):
 
 
 def command(monkeypatch, *words):
-    arguments = ["backproplab", "sweep", *words, "--resume", "--progress", "none", "-j", "1"]
+    arguments = ["backproplab", "sweep", *words, "--resume", "--progress", "none"]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -67,7 +67,7 @@ def test_every_name_of_a_session(begun, monkeypatch, capsys, name):
 
 
 def test_the_session_that_is_named_and_no_newer_one_of_the_same_sweep(begun, monkeypatch):
-    library.run(read("s.yaml"), "r", executor="local:1")
+    library.run(read("s.yaml"), "r")
     assert command(monkeypatch, f"r/{begun.name}") == 0
     assert (begun / "learning_rate-0.03" / "run.json").exists()
 
@@ -104,11 +104,11 @@ def test_what_differs_is_said(begun, tmp_path, kind):
     sweep, base, said = DIFFERENCES[kind]
     write(tmp_path, sweep, base)
     with pytest.raises(RunError) as caught:
-        library.run(read("s.yaml"), "r", executor="local:1", resume=True)
+        library.run(read("s.yaml"), "r", resume=True)
     assert f"r: no sweep like this one was begun here; {begun} differs in " in str(caught.value)
     assert said in str(caught.value)
     with pytest.raises(RunError) as caught:
-        library.run(read("s.yaml"), "r", executor="local:1", resume=begun)
+        library.run(read("s.yaml"), "r", resume=begun)
     assert said in str(caught.value)
     assert not (begun / "learning_rate-0.03").exists()
 
@@ -116,17 +116,17 @@ def test_what_differs_is_said(begun, tmp_path, kind):
 @pytest.mark.parametrize("free", ["lockstep: 'off'", "max_trials: 5"])
 def test_what_changes_no_result_may_differ(begun, tmp_path, free):
     write(tmp_path, f"{GRID}{free}\n")
-    assert library.run(read("s.yaml"), "r", executor="local:1", resume=True) == begun
+    assert library.run(read("s.yaml"), "r", resume=True) == begun
 
 
-def test_the_order_of_keys_counts(tmp_path, monkeypatch):
+def test_the_order_of_keys_counts(tmp_path, monkeypatch, workers):
     """Runs are named and numbered by it."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "grid: {learning_rate: [0.1], batch_size: [8, 9]}\n")
-    session = library.run(read("s.yaml"), "r", executor="local:1")
+    session = library.run(read("s.yaml"), "r")
     write(tmp_path, "grid: {batch_size: [8, 9], learning_rate: [0.1]}\n")
     with pytest.raises(RunError, match=f"{session} differs in the order of its keys"):
-        library.run(read("s.yaml"), "r", executor="local:1", resume=True)
+        library.run(read("s.yaml"), "r", resume=True)
 
 
 def test_words_over_a_session_are_another_sweep(begun, monkeypatch, capsys):
@@ -137,5 +137,5 @@ def test_words_over_a_session_are_another_sweep(begun, monkeypatch, capsys):
 def test_no_other_sweep_is_near(begun, tmp_path):
     write(tmp_path, f"name: other\n{GRID}")
     with pytest.raises(RunError, match="begun here — leave out --resume to begin it"):
-        library.run(read("s.yaml"), "r", executor="local:1", resume=True)
+        library.run(read("s.yaml"), "r", resume=True)
     assert json.loads((begun / "sweep.json").read_text())["name"] == "s"
