@@ -72,7 +72,7 @@ class Stopped:
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
             ended = course.lane.progress.stop_reason
-            if self.epochs is not None:
+            if self.epochs is not None and course.lane.progress.epoch < self.epochs:
                 course.prolong()
             _record_resume(course, ended)
             return train(course, Pace(stop), displays)
