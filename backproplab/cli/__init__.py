@@ -31,7 +31,7 @@ CONTENTS = {
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
     "check": "Check a config: its layers, its gradients against central differences.",
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
-    "clean": "Delete our logs and stop our TensorBoard.",
+    "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 

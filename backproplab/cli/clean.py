@@ -16,12 +16,17 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted.")] = False,
     keep: Annotated[int, typer.Option(help="Number of newest sessions to keep.")] = 0,
 ) -> None:
-    """Stop our TensorBoard and delete our log directories.
+    """Delete our log directories, and stop the TensorBoards that show exactly this one.
 
-    Only directories with our marker are deleted. Links are not followed; other files are kept.
+    Only what a run or a sweep has written into a directory with our marker is deleted. Your own
+    files in it are kept and named; links are not followed. A TensorBoard that you started by hand
+    on this log directory is stopped, too; nobody else's, and none of another directory.
+    Exits with 6 if something cannot be deleted or stopped; it keeps its name then.
     """
     from backproplab import runs
     from backproplab.cli import render
+    from backproplab.cli.standard_streams import shown
+    from backproplab.errors import MachineError
 
     plan = runs.plan_cleaning(log_dir, keep)
     render.cleaning(plan)
@@ -35,4 +40,8 @@ def command(
         raise typer.Exit(1)
     if not yes and not typer.confirm("Delete them?"):
         raise typer.Exit(1)
-    render.cleaned(runs.clean(plan))
+    outcome = runs.clean(plan)
+    with shown():
+        render.cleaned(outcome)
+    if failed := [left for left in outcome.left if left.failed]:
+        raise MachineError("\n".join(f"{left.name}: {left.reason}" for left in failed))

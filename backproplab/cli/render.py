@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backproplab.runs.cleaning import CleaningOutcome, CleaningPlan
     from backproplab.sweep.standing import Standing
 
+KEPT = 20  # files that a clean names one by one
 PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
 STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
@@ -187,8 +188,10 @@ def cleaning(plan: CleaningPlan) -> None:
         for item in plan.doomed:
             what = f"{counted(item.runs, 'run')}, {human_size(item.size)}"
             out.print(Text(f"  {printable(item.name)}  {what}"))
+            _kept(out, [f"{item.name}/{path}" for path in item.kept])
     for board in plan.boards:
-        out.print(Text(f"to stop: TensorBoard pid {board.pid}, port {board.port}"))
+        started = "" if board.ours else ", which was started by hand on this directory"
+        out.print(Text(f"to stop: TensorBoard pid {board.pid}, port {board.port}{started}"))
     for word, items in (("kept", plan.kept), ("kept, in use", plan.active)):
         for item in items:
             out.print(Text(f"{word}: {printable(item.name)}"))
@@ -198,12 +201,21 @@ def cleaning(plan: CleaningPlan) -> None:
         out.print(Text(f"nothing of ours to delete or stop in {plan.root}"))
 
 
+def _kept(out: Console, paths: Sequence[str]) -> None:
+    """Files that are not ours, in what is deleted."""
+    for path in paths[:KEPT]:
+        out.print(Text(f"  stays: {printable(path)} (not ours)"))
+    if len(paths) > KEPT:
+        out.print(Text(f"  stay: {counted(len(paths) - KEPT, 'more file')} (not ours)"))
+
+
 def cleaned(outcome: CleaningOutcome) -> None:
     """What a clean did."""
     out = console()
     for board in outcome.stopped:
         out.print(Text(f"stopped TensorBoard pid {board.pid}, port {board.port}"))
     out.print(Text(f"deleted {counted(len(outcome.deleted), 'session')}"))
+    _kept(out, outcome.kept)
     for left in outcome.left:
         out.print(Text(f"left: {printable(left.name)} ({left.reason})", style="yellow"))
 

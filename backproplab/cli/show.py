@@ -32,7 +32,7 @@ def command(
     rows: list[dict[str, str]] = []
     config = ""
     try:
-        rows = read_metrics(found.folder, found.epochs)
+        rows = read_metrics(found.folder, bool(found.metrics))
     except DamageError as error:
         faults.append(str(error))
     try:
