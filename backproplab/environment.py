@@ -52,6 +52,59 @@ def cache_bytes() -> int:
         return 2**20
 
 
+def free_memory() -> int | None:
+    """Bytes that this process may still take: the least of what the machine has available, its
+    control group and its address space leave; None if none of them is known (not Linux)."""
+    known = [_available(), _left_in_group(), _left_in_address_space()]
+    return min((size for size in known if size is not None), default=None)
+
+
+def _available() -> int | None:
+    """What the kernel can give without swapping."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return found[0] * 1024 if found else None
+
+
+def _left_in_group() -> int | None:
+    """Of the control groups around this process (versions 2 and 1), with the cache that can go."""
+    try:
+        rows = [row.split(":", 2) for row in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        return None
+    left = []
+    for _, controllers, place in rows:
+        new = not controllers
+        if not new and "memory" not in controllers.split(","):
+            continue
+        root = Path("/sys/fs/cgroup") if new else Path("/sys/fs/cgroup/memory")
+        names = ("max", "current") if new else ("limit_in_bytes", "usage_in_bytes")
+        inside = root / place.lstrip("/")
+        for group in (inside, *inside.parents):
+            try:
+                most, used = (int((group / f"memory.{name}").read_text()) for name in names)
+                stat = dict(row.split() for row in (group / "memory.stat").read_text().splitlines())
+            except (OSError, ValueError):  # "max": no limit
+                continue
+            left.append(max(most - used + int(stat.get("inactive_file", 0)), 0))
+    return min(left, default=None)
+
+
+def _left_in_address_space() -> int | None:
+    """Of the limit that ``ulimit -v`` sets."""
+    try:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_AS)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        return None
+    return max(most - used, 0) if most != resource.RLIM_INFINITY else None
+
+
 def _count_running() -> int:
     """The number of processes and threads that are running or ready to run."""
     lines = Path("/proc/stat").read_text().splitlines()

@@ -17,6 +17,7 @@ This file imports nothing of the house.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -131,37 +132,114 @@ def reason(error: Exception) -> str:
     return text[:1].lower() + text[1:]
 
 
-# what people type who come from elsewhere
+# what people type who come from elsewhere -> what it may be here; without capitals, _ and -
 SYNONYMS = {
-    "lr": "learning_rate",
-    "batch": "batch_size",
-    "opt": "optimizer",
-    "init": "initializer",
-    "xavier": "glorot_uniform",
-    "he": "he_normal",
-    "swish": "silu",
-    "identity": "linear",
-    "mean_squared_error": "mse",
-    "cross_entropy": "softmax_cross_entropy",
-    "full": "batch",
-    "mini": "minibatch",
-    "online": "stochastic",
-    "log": "log_uniform",
-    "loguniform": "log_uniform",
-    "bayes": "tpe",
-    "bayesian": "tpe",
-    "sobol": "qmc",
-    "cma": "cmaes",
-    "successive_halving": "asha",
+    squashed: names.split()
+    for names, words in {
+        "learning_rate": "lr eta stepsize learningrateinit",
+        "batch_size": "batch bs batchsize minibatchsize perdevicetrainbatchsize",
+        "batch_mode": "mode",
+        "optimizer": "opt optim solver",
+        "schedule": "scheduler lrscheduler lrschedule learningrateschedule",
+        "initializer": "init kernelinitializer weightinit initialization",
+        "epochs": "nepochs numepochs maxepochs numtrainepochs epoch maxiter niter",
+        "steps": "maxsteps nsteps numsteps iterations",
+        "seed": "randomstate randomseed rngseed",
+        "loss": "criterion lossfn lossfunction objective",
+        "data": "dataset datasets",
+        "model": "network net architecture arch",
+        "hidden": "hiddenlayers hiddenlayersizes hiddensizes hiddenunits hiddendims hiddensize",
+        "activation": "act activationfunction nonlinearity",
+        "validation_split": "valsplit validationfraction validsize valsize",
+        "test_split": "testsize testfraction",
+        "standardize": "normalize scale standardscaler",
+        "path": "dir folder root datadir dataroot",
+        "clipping": "clip gradclip gradientclip gradientclipval maxgradnorm clipnorm clipvalue",
+        "accumulate": "gradientaccumulationsteps accumulategradbatches",
+        "dtype": "precision",
+        "early_stopping": "earlystop earlystoppingcallback",
+        "min_delta": "tol",
+        "warmup_steps": "warmup warmupiters numwarmupsteps",
+        "decay_steps": "tmax totaliters totalsteps",
+        "every": "stepsize interval",
+        "factor rate": "gamma decayrate",
+        "boundaries": "milestones",
+        "cooldown": "cooldownepochs",
+        "epsilon": "eps",
+        "beta_1": "beta1 b1 betas",
+        "beta_2": "beta2 b2",
+        "momentum": "mu",
+        "rho alpha": "decay smoothing",
+        "l2": "l2reg reg regularization alphal2",
+        "units": "outfeatures features width size neurons nunits",
+        "filters": "outchannels channels",
+        "kernel": "kernelsize",
+        "strides stride": "stride strides",
+        "rate": "p prob dropoutrate",
+        "bias": "usebias",
+        "dense": "linear fc fullyconnected",
+        "conv2d": "conv convolution conv2dlayer",
+        "batch_norm": "bn batchnorm1d batchnorm2d batchnormalization",
+        "layer_norm": "ln layernormalization",
+        "max_pool": "maxpool maxpool2d maxpooling2d",
+        "linear": "identity none",
+        "silu": "swish",
+        "leaky_relu": "lrelu",
+        "glorot_uniform": "xavier xavieruniform glorot",
+        "glorot_normal": "xaviernormal",
+        "he_normal": "he kaiming kaimingnormal",
+        "he_uniform": "kaiminguniform",
+        "mse": "meansquarederror mseloss l2loss squarederror",
+        "mae": "meanabsoluteerror l1loss l1",
+        "softmax_cross_entropy": "crossentropy crossentropyloss categoricalcrossentropy "
+        "sparsecategoricalcrossentropy nll logloss nllloss",
+        "binary_cross_entropy": "bce bceloss bcewithlogits bcewithlogitsloss binarycrossentropy",
+        "huber": "huberloss smoothl1 smoothl1loss",
+        "constant": "constantlr fixed",
+        "cosine": "cosineannealing cosineannealinglr cosinedecay",
+        "cosine_restarts": "cosineannealingwarmrestarts cosinedecayrestarts sgdr",
+        "step": "steplr",
+        "exponential": "exponentiallr exponentialdecay",
+        "piecewise": "multisteplr multistep piecewiseconstantdecay",
+        "polynomial": "polynomiallr polynomialdecay lineardecay linearlr",
+        "reduce_on_plateau": "reducelronplateau plateau",
+        "one_cycle": "onecyclelr",
+        "global_norm": "clipgradnorm clipglobalnorm",
+        "breast_cancer": "cancer",
+        "batch": "full fullbatch",
+        "minibatch": "mini",
+        "stochastic": "online single",
+        "log_uniform": "log loguniform",
+        "int_log": "intloguniform logint",
+        "tpe": "bayes bayesian optuna",
+        "qmc": "sobol",
+        "cmaes": "cma",
+        "asha": "successivehalving",
+        "parameters": "params space searchspace",
+        "num_trials": "ntrials trials numsamples maxevals",
+        "grid": "paramgrid",
+    }.items()
+    for squashed in words.split()
 }
+
+
+def _squash(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.lower())
+
+
+def synonyms(word: str) -> list[str]:
+    """What a word of another tool may be called here."""
+    return SYNONYMS.get(_squash(word), [])
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """``did you mean 'adam'?`` for the nearest valid name, or an empty string."""
-    if SYNONYMS.get(word) in set(valid):
-        return f"did you mean '{SYNONYMS[word]}'?"
+    names = sorted(valid)
+    same = [name for name in names if _squash(name) == _squash(word)]
+    if known := [*same, *(name for name in synonyms(word) if name in names)]:
+        return f"did you mean '{known[0]}'?"
     plain = word.strip().lower().replace("-", "_")
-    near = get_close_matches(plain, sorted(valid), n=3, cutoff=0.6)
+    near = get_close_matches(plain, names, n=3, cutoff=0.6)
     if not near:
         return ""
     swapped = max(near, key=lambda name: sorted(name) == sorted(plain))  # adma: adam, not adamax

@@ -68,7 +68,10 @@ class IsPath:
 
 def absolute(path: str, folder: Path = Path()) -> str:
     """A path below ``folder``, as an absolute one; ``~`` is the home. An empty one stays."""
-    return str((folder / os.path.expanduser(path)).absolute()) if path else ""  # noqa: PTH111  # Path's raises on ~nobody
+    if not path or "\0" in path:
+        return path
+    whole = (folder / os.path.expanduser(path)).absolute()  # noqa: PTH111  # Path's raises on ~nobody
+    return str(whole.resolve() if ".." in whole.parts else whole)
 
 
 PathText = Annotated[str, AfterValidator(absolute), IsPath()]

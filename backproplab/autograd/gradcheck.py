@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd.tensor import Tensor
-from backproplab.autograd.transforms import jvp, vjp
+from backproplab.autograd.transforms import fresh_leaf, jvp, vjp
 from backproplab.errors import GraphError
 
 
@@ -39,7 +39,7 @@ def gradcheck(
     Order 2 checks the pullback ``(xs, u) -> uᵀJ`` in the same way, and so on up to ``order``.
     """
     generator = np.random.default_rng(seed)
-    points = [np.asarray(x, dtype=np.float64) for x in xs]
+    points = [fresh_leaf(x).value.astype(np.float64) for x in xs]
     y, pullback = vjp(function, *points)
     u = generator.standard_normal(y.shape)
     gradients = [g.value for g in pullback(u)]

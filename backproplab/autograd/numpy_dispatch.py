@@ -18,13 +18,12 @@ from backproplab.errors import GraphError, did_you_mean
 
 SPREAD = {"concatenate", "concat", "stack", "hstack", "vstack"}  # take their arrays in one list
 OWN_NAME = {"amax": "max", "amin": "min", "around": "round", "true_divide": "divide",
-            "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute",
-            "array_split": "split"}  # fmt: skip
+            "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute"}  # fmt: skip
 ATTRIBUTES: dict[Callable[..., Any], str] = {np.shape: "shape", np.ndim: "ndim", np.size: "size"}
 
 
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
-ONE_MATRIX = {np.trace, np.diagonal, np.diag}  # NumPy uses the first two axes, our ops the last two
+LAST_TWO = {np.linalg.trace, np.linalg.diagonal}  # of the axes; np.trace uses the first two
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
@@ -48,13 +47,20 @@ def array_function(
     name = OWN_NAME.get(function.__name__, function.__name__)
     if function in ATTRIBUTES and len(args) == 1 and not kwargs:
         return getattr(args[0], ATTRIBUTES[function])
+    if function not in (
+        getattr(np, function.__name__, 0),
+        getattr(np.linalg, function.__name__, 0),
+    ):
+        raise GraphError(
+            f"{function.__module__}.{name} has no rule for tensors"
+        )  # as np.emath.sqrt
     op = _op(name)
     try:
         if name == "einsum":
             return op(*args[1:], subscripts=_checked(args[0], args[1:]), **kwargs)
         arrays, settings = _split(function, op, args, kwargs)
-        if function in ONE_MATRIX and getattr(arrays[0], "ndim", 0) > 2:
-            raise GraphError(f"np.{name} of more than two axes has no rule: use np.linalg.{name}")
+        if function in LAST_TWO:
+            settings |= {"axis1": -2, "axis2": -1}
         return op(*arrays, **settings)
     except (TypeError, AttributeError, IndexError) as error:
         raise GraphError(f"np.{name} so called has no rule for tensors: {error}") from error
@@ -74,7 +80,7 @@ def _split(
     given = inspect.signature(function).bind(*args, **kwargs).arguments
     if function.__name__ in SPREAD:
         (_, arrays), *rest = given.items()
-        return arrays, _used(dict(rest))
+        return [arrays], _used(dict(rest))
     names = list(inspect.signature(function).parameters)[: _array_count(op, len(given))]
     arrays = [given.pop(name, None) for name in names]
     while arrays and arrays[-1] is None:
@@ -92,14 +98,12 @@ def _array_count(op: Callable[..., Any], given: int) -> int:
 
 def _checked(subscripts: str, arrays: Sequence[Any]) -> str:
     """The subscripts, which in NumPy must name each axis or have an ellipsis; ours need none."""
-    terms, _, result = subscripts.replace(" ", "").partition("->")
+    terms = subscripts.replace(" ", "").partition("->")[0]
     for term, array in zip(terms.split(","), arrays, strict=False):
         if "..." not in term and len(term) != np.ndim(getattr(array, "value", array)):
             raise GraphError(
                 f"einsum {subscripts!r}: {term!r} does not name each axis of its array"
             )
-    if any("..." in term[1:] for term in [*terms.split(","), result]):
-        raise GraphError(f"einsum {subscripts!r}: the ellipsis must lead")
     return subscripts
 
 

@@ -6,6 +6,8 @@ printer and the recorder read the same record. This file must not know the ops.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +17,9 @@ from backproplab.errors import GraphError
 
 if TYPE_CHECKING:
     from backproplab.autograd.primitive import Op
+
+
+REAL = "fiub"  # kinds of dtype: floats, whole numbers, booleans
 
 
 class Node:
@@ -51,6 +56,11 @@ class Tensor:
 
     def __init__(self, value: Any, node: Node | None = None, tracked: bool = False) -> None:
         self.value = value if isinstance(value, np.ndarray) else np.asarray(value)
+        if self.value.dtype.kind not in REAL:
+            raise GraphError(
+                f"a tensor has real numbers, not {self.value.dtype}: for complex numbers compute "
+                "with the real and the imaginary part, two arrays"
+            )
         self.node = node
         self.tracked = tracked
 
@@ -70,34 +80,70 @@ class Tensor:
     def dtype(self) -> np.dtype[Any]:
         return self.value.dtype
 
+    def constant(self, door: str) -> Array:
+        """The array, for what leaves the graph through ``door``. GraphError if it is tracked: its
+        gradient would be 0 without a word."""
+        if self.tracked:
+            raise GraphError(
+                f"{door} needs plain numbers, and a tracked tensor would lose its graph there. "
+                "Compute with ops (ops.sin(x), not math.sin(x)); make an array of tensors with "
+                "np.stack([...]), not by assignment; write ops.stop_gradient(x) for a constant; "
+                "to show a number, x.value"
+            )
+        return self.value
+
     def item(self) -> Any:
-        """The number of a tensor with one entry, as a Python scalar."""
-        return self.value.item()
+        """The number of a tensor with one entry, as a Python scalar. GraphError if tracked."""
+        return self.constant("item()").item()
 
     def __len__(self) -> int:
         return len(self.value)
 
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self.value)))
+
+    def __contains__(self, number: Any) -> bool:
+        return bool(np.any(self.value == getattr(number, "value", number)))
+
     def __float__(self) -> float:
-        return float(self.value.item())
+        return float(self.constant("float()").item())
 
     def __int__(self) -> int:
-        return int(self.value.item())
+        return int(self.constant("int()").item())
+
+    def __complex__(self) -> complex:
+        return complex(self.constant("complex()").item())
+
+    def __index__(self) -> int:
+        return index(self.constant("an index").item())
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.constant("round()").item(), digits)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(self.value)  # a comparison with 0: its derivative is 0
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if self.tracked:
-            raise GraphError(
-                "a NumPy function was given a tracked tensor and would lose its graph: "
-                "use backproplab.ops, or tensor.value for the array"
-            )
-        return np.array(self.value, dtype=dtype, copy=copy)
+        return np.array(self.constant("a NumPy array"), dtype=dtype, copy=copy)
+
+    def __copy__(self) -> Tensor:
+        return self  # it is never changed in place
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self if self.tracked else Tensor(self.value.copy())
+
+    def __reduce__(self) -> Any:
+        return Tensor, (self.constant("pickle"),)
+
+    def __format__(self, form: str) -> str:
+        return format(self.value, form) if form else repr(self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GraphError(
             "a tensor cannot be changed in place, its graph keeps the value: "
-            "use ops.where, or build it with ops.concatenate"
+            "use ops.where, or build it with np.stack"
         )
 
     def __repr__(self) -> str:

@@ -29,9 +29,7 @@ def fresh_leaf(x: Any) -> Tensor:
     of 1e-4 on an int array gives 10000)."""
     if isinstance(x, Tensor) and x.tracked:
         return leaf(x)
-    value = np.asarray(x.value if isinstance(x, Tensor) else x)
-    if value.dtype.kind not in "fiub":
-        raise GraphError(f"cannot differentiate by an array of {value.dtype}: real numbers only")
+    value = x.value if isinstance(x, Tensor) else Tensor(x).value
     return Tensor(value if value.dtype.kind == "f" else value.astype(np.float64), None, True)
 
 
@@ -51,6 +49,17 @@ def set_tracked(own: Sequence[Tensor], value: bool) -> None:
             x.tracked = value
 
 
+def called(function: Function, *xs: Any, **settings: Any) -> Any:
+    """The function's result. ``w[i] = tensor`` raises GraphError, which NumPy replaces by its own
+    ValueError: here the cause is raised."""
+    try:
+        return function(*xs, **settings)
+    except (ValueError, TypeError) as error:
+        if isinstance(error.__cause__, GraphError):
+            raise error.__cause__ from None
+        raise
+
+
 def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Function:
     """``(f(*xs), ∂f/∂x)`` as a function, for an f whose result is one number.
 
@@ -63,7 +72,7 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
         positions = list(argnums) if isinstance(argnums, Sequence) else [index(argnums)]
         trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
-        y = _one_number(function(*[trees.get(i, x) for i, x in enumerate(xs)], **settings))
+        y = _one_number(called(function, *[trees.get(i, x) for i, x in enumerate(xs)], **settings))
         chosen = [trees[p % len(xs)] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
         found = iter(backward(y, Tensor(np.ones_like(y.value)), own))
@@ -85,7 +94,7 @@ def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, .
     """``(y, pullback)``: pullback(u) returns uᵀ ∂y/∂x for each x, by one backward pass."""
     trees = [mapped(fresh_leaf, x) for x in xs]
     own = [x for tree in trees for x in leaves(tree)]
-    y = _as_tensors(function(*trees))
+    y = _as_tensors(called(function, *trees))
 
     value = settle(y, own)
     set_tracked(own, False)
@@ -110,7 +119,7 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     """``(y, ∂y/∂x · v)``: the derivative of y along the tangents v, by the vjp of the vjp."""
     trees = [mapped(fresh_leaf, x) for x in primals]
     own = [x for tree in trees for x in leaves(tree)]
-    y = _as_tensors(function(*trees))
+    y = _as_tensors(called(function, *trees))
     ys = tensors(y)
     us = [Tensor(np.zeros_like(part.value), None, True) for part in ys]
     pulled = backward(_sum_of_products(us, ys), Tensor(np.ones(())), own)
@@ -131,7 +140,8 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
         x = fresh_leaf(xs[at])
 
         def only(x: Tensor) -> Tensor:
-            (y,) = tensors(_as_tensors(function(*[x if i == at else v for i, v in enumerate(xs)])))
+            given = [x if i == at else v for i, v in enumerate(xs)]
+            (y,) = tensors(_as_tensors(called(function, *given)))
             return y
 
         y = only(x)
@@ -140,7 +150,7 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
         rows = [backward(y, Tensor(seed), [x])[0] for seed in _unit_vectors(y)]
         if not rows:
             return Tensor(np.zeros(y.shape + x.shape, x.dtype))
-        result: Tensor = settle(reshape(stack(*rows), shape=y.shape + x.shape), [x])
+        result: Tensor = settle(reshape(stack(rows), shape=y.shape + x.shape), [x])
         set_tracked([x], False)
         return result
 
@@ -174,7 +184,7 @@ def _by_columns(function: Function, given: Any, y: Tensor) -> Tensor:
     if not x.size:
         return Tensor(np.zeros(y.shape + x.shape, y.dtype))
     columns = [jvp(function, [x], [seed])[1] for seed in _unit_vectors(x)]
-    flat = concatenate(*[reshape(c, shape=(1, y.size)) for c in columns], axis=0)
+    flat = concatenate([reshape(c, shape=(1, y.size)) for c in columns])
     return reshape(transpose(flat), shape=y.shape + x.shape)
 
 
@@ -194,7 +204,7 @@ def _sum_of_products(us: Sequence[Tensor], ys: Sequence[Tensor]) -> Tensor:
 
 
 def _as_tensors(y: Any) -> Any:
-    return mapped(lambda part: part if isinstance(part, Tensor) else Tensor(np.asarray(part)), y)
+    return mapped(lambda part: part if isinstance(part, Tensor) else Tensor(part), y)
 
 
 def _one_number(y: Any) -> Tensor:
@@ -219,7 +229,7 @@ def _paired(given: Any, tree: Any, parts: list[Tensor]) -> list[tuple[Any, Tenso
 
 def _like(v: Any, x: Tensor, what: str) -> Tensor:
     """v as a tensor of the type of x. Raises GraphError if its shape is not that of x."""
-    vector = v if isinstance(v, Tensor) else Tensor(np.asarray(v, dtype=x.dtype))
+    vector = v if isinstance(v, Tensor) else Tensor(Tensor(v).value.astype(x.dtype, copy=False))
     if vector.shape != x.shape:
         raise GraphError(f"the {what} has shape {vector.shape}, expected {x.shape}")
     return vector

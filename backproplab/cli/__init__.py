@@ -33,6 +33,7 @@ CONTENTS = {
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
+USAGE = 2  # the exit code of a command line with unknown words
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 
 
@@ -43,7 +44,9 @@ def main() -> None:
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
         build(words)(args=words, prog_name="backproplab")
-    except SystemExit:
+    except SystemExit as end:
+        if end.code == USAGE:
+            _hint(words)
         raise
     except BaseException as error:
         if debug:
@@ -118,6 +121,14 @@ def _tell(error: BaseException) -> int:
         count = len(error.problems)
         _say(f"{count} problem{'s' if count > 1 else ''}; nothing was written")
     return error.exit_code
+
+
+def _hint(words: list[str]) -> None:
+    """After an error of usage: options that are keys of a config."""
+    from backproplab.cli.keys import hints
+
+    for hint in hints(words):
+        _say(hint)
 
 
 def _say(line: str) -> None:

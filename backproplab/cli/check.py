@@ -21,20 +21,16 @@ def command(
 ) -> None:
     """Check a config's layers, and every gradient against central differences.
 
-    Exits with 1 if a gradient is off by more than the tolerance.
+    Exits with 1 if a gradient is off by more than the tolerance and than rounding explains.
     """
-    from backproplab import config
-    from backproplab.checking import check
+    from backproplab.checking import check, precise
     from backproplab.cli import render
-    from backproplab.errors import BackpropLabError, ConfigError
+    from backproplab.errors import BackpropLabError
+    from backproplab.experiment.reading import parts_of
 
-    experiment, document = config.read(path, *(overrides or []))
-    try:
-        result = check(experiment, examples, entries or None)
-    except ConfigError as error:
-        raise config.located(error, document) from None
+    result = check(parts_of(path, overrides or [], precise), examples, entries or None)
     render.check(result, tolerance)
-    wrong = [row.name for row in result.gradients if not row.error <= tolerance]
+    wrong = [row.name for row in result.gradients if row.verdict(tolerance) == "wrong"]
     if wrong:
         raise BackpropLabError(
             f"the gradient of {', '.join(wrong)} is off by more than {tolerance:g}"

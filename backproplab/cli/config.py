@@ -49,11 +49,12 @@ def init(
     """Write a commented config to start from. An existing file is not changed."""
     from backproplab.errors import RefusedError
     from backproplab.files import write_atomic
+    from backproplab.text import typed
 
     if path.exists() or path.is_symlink():
         raise RefusedError(f"{path} exists already; choose another name")
     write_atomic(path, TEMPLATE.format(name=shlex.quote(str(path))))
-    typer.echo(f"wrote {path}; train it with: backproplab train {shlex.quote(str(path))}")
+    typer.echo(f"wrote {path}; train it with: {typed('backproplab', 'train', path)}")
 
 
 @app.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
@@ -116,14 +115,14 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             out.print(Text(f"  test  {text.row(test)}"))
-    where = "" if log_dir == Path("runs") else f" --log-dir {quote(str(log_dir))}"
-    repeat = quote(str(results[-1].folder / "config.yaml"))
+    last = results[-1]
     out.print(Text(f"\nlogs      {session}"))
-    out.print(Text(f"see them  backproplab tensorboard {quote(str(session))}"))
-    out.print(Text(f"list      backproplab runs{where}"))
-    out.print(Text(f"repeat    backproplab train {repeat}"))
-    if results[-1].signal and results[-1].saved:
-        out.print(Text(f"continue  backproplab resume {quote(str(results[-1].folder))}"))
+    out.print(Text(f"see them  {text.typed('backproplab', 'tensorboard', session)}"))
+    out.print(Text(f"list      {text.typed('backproplab', 'runs', '--log-dir', log_dir)}"))
+    repeat = text.typed("backproplab", "train", last.folder / "config.yaml", "--log-dir", log_dir)
+    out.print(Text(f"repeat    {repeat}"))
+    if last.signal and last.saved:
+        out.print(Text(f"continue  {text.typed('backproplab', 'resume', last.folder)}"))
     for command in never_begun.values():
         out.print(Text(f"not begun {command}"))
 
@@ -237,11 +236,10 @@ def check(result: Check, tolerance: float) -> None:
             column, justify="right" if column in ("entries", "relative error") else "left"
         )
     for row in result.gradients:
-        word = (
-            Text("right", style="green") if row.error <= tolerance else Text("wrong", style="red")
-        )
-        word = word if row.reached else Text("not reached", style="yellow")
-        gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", f"{row.error:.1e}", word)
+        verdict = row.verdict(tolerance)
+        word = Text(verdict, style={"right": "green", "wrong": "red"}.get(verdict, "yellow"))
+        error = f"{row.error:.1e}" if row.reached else "-"
+        gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", error, word)
     out.print("", gradients, sep="\n")
     cost, count = result.cost, result.weights
     out.print(

@@ -111,7 +111,7 @@ def _run(
             _follow(driver, f"{sweep.name} on {workers.name}", progress)
         finally:
             with shown():
-                _answer(driver, log_dir)
+                _answer(driver, log_dir, where)
     driver.raise_errors()
 
 
@@ -144,15 +144,13 @@ def _line(standing: Standing) -> str:
     return "  ".join(words)
 
 
-def _answer(driver: Driver, log_dir: Path) -> None:
+def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
-    import sys
-    from shlex import join, quote
-
     from backproplab import report
     from backproplab.report.sameness import sentence
     from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
+    from backproplab.text import typed
 
     standing, session = driver.standing, driver.folder.path
     comparison = conclude(session)  # the files first: stdout may fail
@@ -167,10 +165,11 @@ def _answer(driver: Driver, log_dir: Path) -> None:
     if not standing.all_diverged:
         for line in driver.folder.endings(Status.DIVERGED):
             typer.echo(line)
-    where = "" if log_dir == RUNS else f" --log-dir {quote(str(log_dir))}"
+    root = ("--log-dir", log_dir)
     if standing.finished < standing.total:
-        words = [word for word in sys.argv[1:] if word != "--resume"]
-        typer.echo(f"\ncontinue  backproplab {join([*words, '--resume'])}")
+        more = () if executor == "local" else ("--executor", executor)
+        again = typed("backproplab", "sweep", session, "--resume", *root, *more)
+        typer.echo(f"\ncontinue  {again}")
     typer.echo(f"\nresults   {session / RESULTS}")
-    typer.echo(f"report    backproplab report {session.name}{where}")
-    typer.echo(f"curves    backproplab tensorboard {quote(str(session))}")
+    typer.echo(f"report    {typed('backproplab', 'report', session.name, *root)}")
+    typer.echo(f"curves    {typed('backproplab', 'tensorboard', session)}")

@@ -31,6 +31,7 @@ def command(
 ) -> None:
     """Show the logs in TensorBoard on 127.0.0.1: start it, or find the one that runs."""
     from backproplab import runs
+    from backproplab.text import typed
 
     root, session = _root_and_session(place or log_dir)
     if stop:
@@ -45,7 +46,7 @@ def command(
     typer.echo(link)
     if advice := _advice(root):
         typer.echo(advice)
-    typer.echo("stop it with: backproplab tensorboard --stop")
+    typer.echo(f"stop it with: {typed('backproplab', 'tensorboard', root, '--stop')}")
     if open_browser:
         typer.launch(link)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,6 @@ from backproplab.cli.options import RUNS, LogDir, Style
 
 if TYPE_CHECKING:
     from backproplab.config import Experiment
-    from backproplab.config.yaml_source import Document
     from backproplab.experiment import Parts, Result
 
     Planned = tuple[str, Experiment | Parts]  # the command that trains it alone, and itself
@@ -53,7 +51,7 @@ def command(
         resolved = [config.to_yaml(config.load(file, *overrides)) for file in files]
         typer.echo("---\n".join(resolved), nl=False)
         return
-    experiments = _read_all(files, overrides)
+    experiments = _read_all(files, overrides, log_dir)
     if dry_run:
         typer.echo("dry run: everything fits; nothing was trained or written")
     else:
@@ -92,53 +90,36 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
     return files, overrides
 
 
-def _read_all(files: list[Path], overrides: list[str]) -> dict[str, Planned]:
+def _read_all(files: list[Path], overrides: list[str], log_dir: Path) -> dict[str, Planned]:
     """Every experiment by its name, checked down to its data; all problems are reported together.
 
     A single one comes built, so that its data are not loaded twice.
     """
-    documents = _documents(files, overrides)  # a typo is reported before the heavy imports
-
     from backproplab.cli import render
     from backproplab.config import located
+    from backproplab.config.overrides import retyped
     from backproplab.errors import ConfigError, Problem
-    from backproplab.experiment import build
     from backproplab.experiment.cautions import cautions
-
-    problems: list[Problem] = []
-    found: dict[str, Planned] = {}
-    for file, (experiment, document) in zip(files, documents, strict=True):
-        try:
-            parts = build(experiment)
-        except ConfigError as error:
-            problems += located(error, document).problems
-            continue
-        noted = located(ConfigError(*cautions(parts)), document).problems
-        render.header(parts, noted)
-        if experiment.name in found:
-            what = f"two experiments are named '{experiment.name}'"
-            problems.append(Problem(document.name, what, "give each config its own 'name'"))
-        command = join(["backproplab", "train", str(file.resolve()), *overrides])
-        found[experiment.name] = command, parts if len(files) == 1 else experiment
-    if problems:
-        raise ConfigError(*problems)
-    return found
-
-
-def _documents(files: list[Path], overrides: list[str]) -> list[tuple[Experiment, Document]]:
-    """What the files say, by the schema alone; the problems of all files are reported together."""
-    from backproplab.config import read
-    from backproplab.errors import ConfigError, Problem
+    from backproplab.experiment.reading import Findings, read_parts
+    from backproplab.text import typed
 
     if not files:
         raise ConfigError("no config given: backproplab train CONFIG.yaml [KEY=VALUE]...")
-    problems: list[Problem] = []
-    found = []
+    findings = Findings()
+    found: dict[str, Planned] = {}
     for file in files:
-        try:
-            found.append(read(file, *overrides))
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(*problems)
+        read = read_parts(file, overrides, findings)
+        if read is None:
+            continue
+        parts, document = read
+        experiment = parts.experiment
+        render.header(parts, located(ConfigError(*cautions(parts)), document).problems)
+        if experiment.name in found:
+            what = f"two experiments are named '{experiment.name}'"
+            hint = "give each config its own 'name'"
+            findings.problems.append(Problem(document.name, what, hint))
+        words: list[str | Path] = [file, *retyped(document, overrides), "--log-dir", log_dir]
+        command = typed("backproplab", "train", *words)
+        found[experiment.name] = command, parts if len(files) == 1 else experiment
+    findings.check()
     return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -65,11 +65,29 @@ class Cursor:
     def _child(self, step: str | int) -> Cursor:
         inside = self.member()
         declared = _declared(inside.annotation, step)
-        held = _held(inside.node, step)
-        if declared is None and not held:  # a label that pydantic adds, such as a union's branch
+        there = held(inside.node, step)
+        if declared is None and not there:  # a label that pydantic adds, such as a union's branch
             return self
-        node = inside.node if inside.is_bare() else held[0] if held else None
+        node = inside.node if inside.is_bare() else there[0] if there else None
         return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
+
+
+def default_form(tree: Any, path: TreePath, following: str | int, schema: Any) -> Any:
+    """What is at a path that the file leaves out, in a form that can hold the key ``following``.
+
+    A list, or ``{name: adam}`` if the default member has that key; else None.
+    """
+    parent = Cursor((), tree, schema).follow(path[:-1]).member()
+    if not _is_model(parent.annotation) or str(path[-1]) not in parent.annotation.model_fields:
+        return None
+    try:
+        value = getattr(parent.annotation.model_validate(parent.node or {}), str(path[-1]))
+    except ValidationError:
+        value = parent.annotation.model_fields[str(path[-1])].get_default()
+    if isinstance(value, Family):
+        known = following in type(value).model_fields
+        return {"name": value.name} if known else None
+    return list(value) if isinstance(value, list | tuple) else None
 
 
 def is_family(annotation: Any) -> TypeGuard[type[Family]]:
@@ -95,7 +113,7 @@ def _declared(annotation: Any, step: str | int) -> tuple[Any, tuple[Any, ...]] |
     return (arguments[0] if repeated else arguments[min(step, len(arguments) - 1)]), ()
 
 
-def _held(node: Any, step: str | int) -> tuple[Any, ...]:
+def held(node: Any, step: str | int) -> tuple[Any, ...]:
     """The file's value at this key or index, in a tuple; an empty tuple if there is none."""
     if isinstance(node, dict) and step in node:
         return (node[str(step)],)

@@ -29,7 +29,7 @@ from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
 from backproplab.optim.schedules import Constant
-from backproplab.spec import Count, Lasts, Spec
+from backproplab.spec import Count, Lasts, Off, Spec
 
 
 def _plain_name(name: str) -> str:
@@ -95,7 +95,7 @@ class TensorBoard(Spec):
     """
 
     histograms: Annotated[
-        int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any")
+        int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
     ] = 1
 
 
@@ -137,23 +137,29 @@ class Experiment(Spec):
     loss: Loss = Auto()
     optimizer: Optimizer = Adam()
     learning_rate: Annotated[LearningRate | None, Role.OWN] = None
-    schedule: Annotated[Schedule, Role.OWN] = Constant()
-    clipping: Clipping | None = None
+    schedule: Annotated[Schedule, Role.OWN, Off("constant")] = Constant()
+    clipping: Annotated[Clipping | None, Off()] = None
     batch_mode: BatchMode = "minibatch"
     batch_size: Count | None = None
-    accumulate: Annotated[Count, Lasts("batches", 0, "an update takes those")] = 1
+    accumulate: Annotated[Count, Lasts("batches", 0, "an update takes those"), Off(1)] = 1
     epochs: Annotated[Count, Role.OWN, Role.LENGTH] = 10
-    steps: Annotated[Count | None, Role.LENGTH, Lasts("steps", 0, "it ends by its epochs")] = None
+    steps: Annotated[
+        Count | None, Role.LENGTH, Lasts("steps", 0, "it ends by its epochs"), Off()
+    ] = None
     evaluate_every: Annotated[Count | None, Lasts("steps", 0, "it is measured at its end only")] = (
         None
     )
-    early_stopping: Annotated[EarlyStopping | None, Role.OWN] = None
+    early_stopping: Annotated[EarlyStopping | None, Role.OWN, Off()] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
     ] = "auto"
     threads: Threads = "auto"
     tensorboard: Annotated[
-        TensorBoard, Role.NO_NUMBER, Role.OWN, NotSwept("set it in the base")
+        TensorBoard,
+        Role.NO_NUMBER,
+        Role.OWN,
+        NotSwept("set it in the base"),
+        Off({"histograms": 0}),
     ] = TensorBoard()
     sweep: Annotated[
         SkipJsonSchema[None], BeforeValidator(_no_sweep), NotSwept("a trial holds no sweep")

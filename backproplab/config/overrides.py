@@ -2,18 +2,23 @@
 
 Values are read by the rules of the file: ``learning_rate=1e-3``, ``model.hidden=[64, 32]``,
 ``optimizer={name: adam, beta_1: 0.8}``. The order of the words does not matter: a parent is set
-before its children. This file knows no keys; the schema checks them later.
+before its children. A value that the file leaves out has its default there. This file knows no
+keys; the schema checks them later.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from backproplab.config.composer import Composed, compose
+from backproplab.config.cursor import default_form
+from backproplab.config.experiment import Experiment
 from backproplab.config.wording import TreePath, command_line, dotted, quoted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
@@ -59,6 +64,19 @@ def put_overrides(document: Document, words: Sequence[str]) -> tuple[Document, l
         except ConfigError as error:
             problems.extend(error.problems)
     return changed, problems
+
+
+def retyped(document: Document, words: Sequence[str]) -> list[str]:
+    """The words as they can be typed in any folder: paths in their values are absolute."""
+    plain: dict[str, str] = {}
+    for path, word in document.words.items():
+        value: Any = document.tree
+        for step in path:
+            value = value[step]
+        _, text = _split(word)
+        if compose(text, lambda _: "").value != value and isinstance(value, str | dict | list):
+            plain[word] = f"{word.partition('=')[0]}={json.dumps(value, ensure_ascii=False)}"
+    return [plain.get(word, word) for word in words]
 
 
 def _copy(document: Document) -> Document:
@@ -140,8 +158,11 @@ def _put(document: Document, path: TreePath, word: str, value: Any) -> TreePath:
     """Set the value, and create the parents that it needs; its path, with indexes of lists."""
     parent: Any = document.tree
     real: TreePath = ()
-    for step in path[:-1]:
+    for step, following in pairwise(path):
         real = (*real, _step(parent, real, step, word))
+        if isinstance(parent, dict) and step not in parent:
+            parent[step] = default_form(document.tree, real, following, Experiment)
+            document.words[real] = word
         _open(document, parent, real, word)
         parent = parent[real[-1]]
     real = (*real, _step(parent, real, path[-1], word))

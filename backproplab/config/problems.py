@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from backproplab.config import habits
 from backproplab.config.cursor import Cursor, is_family
 from backproplab.config.scalars import plain
 from backproplab.config.wording import TreePath, cut, dotted, quoted, shown
@@ -124,32 +125,29 @@ def _unknown_key(error: Error, root: Cursor) -> Finding:
     *above, key = error["loc"]
     parent = root.follow(above).member()
     path, valid = parent.below(key), parent.annotation.model_fields
-    what = f"unknown key {quoted(key)}"
+    member = getattr(parent.annotation, "name", None)
+    of = f" of {member}" if isinstance(member, str) else ""
+    what = f"unknown key {quoted(key)}{of}"
     hint = f"valid keys: {', '.join(valid)}" if valid else "it takes no keys"
-    hint = did_you_mean(cut(key), valid) or _further_down(key, parent) or hint
+    hint = habits.of_key(key, parent, root.annotation) or hint
     return Finding(path, _at(path, what) if parent.path else what, hint, at_key=True)
-
-
-def _further_down(key: str, parent: Cursor) -> str:
-    """A hint if a section has the key: ``activation`` at the top belongs in ``model``."""
-    for name, field in parent.annotation.model_fields.items():
-        inner = getattr(field.annotation, "model_fields", {})
-        if key in inner:
-            return f"did you mean '{dotted(parent.below(name))}.{key}'?"
-    return ""
 
 
 def _unknown_member(error: Error, root: Cursor) -> Finding:
     cursor, context = root.follow(error["loc"]), error["ctx"]
     path = (*cursor.path, context["key"]) if context["key"] else cursor.path
     hint = context["hint"] or _owner(cursor.annotation, error["input"])
+    if isinstance(error["input"], dict) and context["key"] != "name":
+        inside = error["input"].get(context["key"])
+        hint = habits.of_key(context["key"], cursor, root.annotation, inside) or hint
     return Finding(path, _at(cursor.path, error["msg"]), hint, context["key"] not in ("", "name"))
 
 
 def _member_form(error: Error, root: Cursor) -> Finding:
     cursor, value = root.follow(error["loc"]), error["input"]
     what = _at(cursor.path, f"{error['msg']}, got {shown(value)}")
-    return Finding(cursor.path, what, _owner(cursor.annotation, value))
+    hint = habits.of_value(cursor, value, root.annotation) or _owner(cursor.annotation, value)
+    return Finding(cursor.path, what, hint)
 
 
 def _owner(family: Any, fields: Any) -> str:

@@ -27,9 +27,8 @@ def settle(document: Document, cursors: Iterable[Cursor]) -> Document:
     tree = {(): copy.deepcopy(document.tree)}
     dropped: set[TreePath] = set()
     for leaf in (leaf for cursor in cursors for leaf in _leaves(cursor)):
-        value = _meaning(leaf, document)
-        if value is not leaf.node:
-            _set(tree, leaf.path, value)
+        if meaning := _meaning(leaf, document):
+            _set(tree, leaf.path, *meaning)
             dropped.add(leaf.path)
     gone = {id(document.unread[path]) for path in dropped & document.unread.keys()}
     faults = tuple(fault for fault in document.faults if id(fault) not in gone)
@@ -57,22 +56,27 @@ def _leaves(cursor: Cursor) -> Iterator[Cursor]:
         yield inside
 
 
-def _meaning(leaf: Cursor, document: Document) -> Any:
-    """The value as the schema takes it; the same object where nothing changes."""
+def _meaning(leaf: Cursor, document: Document) -> tuple[Any] | None:
+    """The value as the schema takes it, in a tuple; None if it is what was read."""
     value, source = leaf.node, document.plain.get(leaf.path)
-    text = source if source is not None else value if isinstance(value, str | None) else None
-    text = "null" if value is None and source is None else text
+    text = source if source is not None else value if isinstance(value, str) else ""
     off = next((mark for mark in leaf.constraints if isinstance(mark, Off)), None)
-    if off and (value is False if text is None else text.lower() in OFF):
-        return value if _is_set(off.unless, leaf.path, document.tree) else off.value
+    unread = leaf.path in document.unread
+    if off and (value is False or (value is None and not unread) or text.lower() in OFF - NULLS):
+        return None if _is_set(off.unless, leaf.path, document.tree) else (_plain(off.value),)
     if leaf.annotation is str and source is not None and source not in NULLS:
         value = source
-    elif leaf.path in document.unread and SWITCH.fullmatch(text or ""):
-        value = value if leaf.annotation in (bool, Any) else text
+    elif unread and SWITCH.fullmatch(text) and leaf.annotation not in (bool, Any):
+        return (text,)
     if isinstance(value, str) and any(isinstance(mark, IsPath) for mark in leaf.constraints):
         typed = isinstance(document.spot(leaf.path), str)  # in a shell, in some folder
-        return absolute(value, Path() if typed else Path(document.name).parent)
-    return value
+        value = absolute(value, Path() if typed else Path(document.name).parent)
+    return None if value is leaf.node else (value,)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a file has it: a list, not a tuple; a copy of what can change."""
+    return list(value) if isinstance(value, tuple) else copy.copy(value)
 
 
 def _is_set(sibling: str, path: TreePath, tree: Any) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
-from backproplab.spec import Family, Fraction
+from backproplab.spec import Family, Fraction, Off
 from backproplab.task import Task
 
 
@@ -87,8 +87,8 @@ class Dataset(Family):
 
     brings_test: ClassVar[bool] = False
 
-    validation_split: Fraction = 0.2
-    test_split: Fraction = 0.0
+    validation_split: Annotated[Fraction, Off(0.0)] = 0.2
+    test_split: Annotated[Fraction, Off(0.0)] = 0.0
     standardize: bool = True
 
     def read(self, generator: np.random.Generator) -> RawData:

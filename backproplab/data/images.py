@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from backproplab.data.dataset import Dataset, Examples, RawData
 from backproplab.data.idx import read_idx
-from backproplab.errors import DataError, Problem
+from backproplab.errors import DataError, Problem, reason
 from backproplab.spec import PathText, absolute
 from backproplab.task import Task
 
@@ -56,19 +58,20 @@ class ImageFiles(Dataset):
         return Examples(inputs.reshape(len(inputs), -1), targets.astype(np.int64))
 
     def _find(self) -> list[Path]:
-        """The four files, from the first folder that has them all."""
-        folders = list(self._folders())
+        """The four files, from the first folder that has them all.
+
+        Capitals, ``.`` or ``_`` for ``-``, and ``.gz`` make no difference, if one file only fits.
+        """
+        folders, seen = list(self._folders()), []
         for folder in folders:
-            present = _names(folder)
-            choices = [next((n for n in (f, f"{f}.gz") if n in present), None) for f in FILES]
-            if None not in choices:
-                return [folder / choice for choice in choices if choice]
-        raise DataError(str(Problem(
-            f"data set {self.name}",
-            f"none of the folders {', '.join(map(str, folders))} has all of {', '.join(FILES)}"
-            " (plain or .gz)",
-            f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER",
-        )))  # fmt: skip
+            names, fault = _names(folder)
+            fit = [_fitting(file, names) for file in FILES]
+            if all(len(choices) == 1 for choices in fit):
+                return [folder / choices[0] for choices in fit]
+            seen.append(f"{folder} {fault or _lack(fit, names)}")
+        hint = f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER"
+        what = f"{'; '.join(seen)}; needed are {', '.join(FILES)}, plain or .gz, in one folder"
+        raise DataError(str(Problem(f"data set {self.name}", what, hint)))
 
     def _folders(self) -> Iterator[Path]:
         if self.path:
@@ -95,11 +98,49 @@ class Mnist(ImageFiles, name="mnist"):
     labels = tuple("0123456789")
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: Path) -> tuple[list[str], str]:
+    """The names in a folder, and why there are none."""
     try:
-        return {entry.name for entry in folder.iterdir()}
-    except (OSError, ValueError):
-        return set()
+        return sorted(entry.name for entry in folder.iterdir()), ""
+    except FileNotFoundError:
+        return [], "does not exist"
+    except NotADirectoryError:
+        return [], "is a file, not a folder"
+    except (OSError, ValueError) as error:
+        return [], f"cannot be read: {reason(error)}"
+
+
+def _plain(name: str) -> str:
+    """A name without what unpackers and browsers change in it."""
+    short = re.sub(r"[-._ ]+", "-", name.lower().removesuffix(".gz"))
+    return re.sub(r"\btest\b", "t10k", short)
+
+
+def _fitting(file: str, names: Sequence[str]) -> list[str]:
+    """The names that may mean the file; the exact one alone if it is there."""
+    exact = next((name for name in (file, f"{file}.gz") if name in names), None)
+    return [exact] if exact else [name for name in names if _plain(name) == _plain(file)]
+
+
+def _lack(fit: Sequence[Sequence[str]], names: Sequence[str]) -> str:
+    """What a folder lacks, and what is nearest in it."""
+    spare = [name for name in names if not any(name in choices for choices in fit)]
+    several = [f"both {' and '.join(choices)}" for choices in fit if len(choices) > 1]
+    missing = [file for file, choices in zip(FILES, fit, strict=True) if not choices]
+    lacks = [f"no {file}{_nearest(file, spare)}" for file in missing]
+    if len(missing) == len(FILES) and not any(_nearest(file, spare) for file in missing):
+        lacks = [f"none of the files, but {len(names)} others" if names else "no files"]
+    return f"has {', '.join([*several, *lacks])}"
+
+
+def _nearest(file: str, names: Sequence[str]) -> str:
+    """``(but emnist-train-images-idx3-ubyte)``: a name that holds the file's, or is like it."""
+    plain = {_plain(name): name for name in names}
+    inside = [name for short, name in plain.items() if _plain(file) in short]
+    kind = file.partition("-idx")[0]  # train-images
+    near = inside or [name for short, name in plain.items() if kind in short]
+    near = near or [plain[n] for n in get_close_matches(_plain(file), plain, n=1, cutoff=0.7)]
+    return f" (but {near[0]})" if near else ""
 
 
 def _fault(where: Path, what: str) -> DataError:

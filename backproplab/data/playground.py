@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
 from backproplab.data.synthetic import Samples
+from backproplab.spec import Off
 from backproplab.task import Task
 
 FEATURES = {
@@ -55,7 +56,7 @@ class Playground(Dataset):
     """
 
     samples: Samples = 500
-    noise: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    noise: Annotated[float, Field(ge=0, le=0.5), Off(0.0)] = 0.0
     features: Features = ("x1", "x2")
     standardize: bool = False
 

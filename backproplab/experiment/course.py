@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.config import Role, keys, to_yaml, tree_of
-from backproplab.errors import DamageError, MachineError, RunError
+from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
@@ -129,6 +129,7 @@ class Course:
             progress.stop_reason = ""
         elif self._was_prolonged:
             self.prolong()
+        self._check_length()
         if differs:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
@@ -136,6 +137,13 @@ class Course:
             self.journal.reopen(checkpoint.state["logs"], append=not differs, name=name)
         else:
             self.journal.extend(checkpoint.state["logs"])
+
+    def _check_length(self) -> None:
+        """Raise ConfigError if the run is to be shorter than it is already."""
+        progress, epochs = self.lane.progress, self.lane.length.epochs
+        if progress.epoch > epochs or (progress.epoch == epochs and not self.lane.ended):
+            what = f"{epochs} is not more than the {progress.epoch} epochs that are done"
+            raise ConfigError(Problem("epochs", what, "train a new run instead"))
 
     def prolong(self) -> None:
         """The run was over, and now has more epochs: patience begins afresh, the best stays."""

@@ -57,14 +57,14 @@ def crew_size(experiment: Experiment) -> int:
         return 1
     parts = build(experiment)
     assert parts.network is not None
-    parameters = parts.network.parameters(np.dtype(experiment.dtype))
+    itemsize = np.dtype(experiment.dtype).itemsize
     tile = parts.experiment.batch_size if experiment.accumulate > 1 else None
-    examples = min(parts.batch_length, tile or tile_length(parts.network, parameters))
-    numbers = len(parameters) * (2 + len(experiment.optimizer.slots))
+    examples = min(parts.batch_length, tile or tile_length(parts.network, itemsize))
+    numbers = parts.network.size * (2 + len(experiment.optimizer.slots))
     numbers += 2 * parts.network.footprint * examples
     data = parts.splits.train.inputs.nbytes
     cache, room = environment.cache_bytes() / 2, MOST_DATA / max(data, 1)
-    size = int(min(cache / (numbers * parameters.flat.itemsize), room, MOST))
+    size = int(min(cache / (numbers * itemsize), room, MOST))
     return size if size >= FEWEST else 1
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.data import Splits, batch_length
 from backproplab.errors import ConfigError, Problem
+from backproplab.learners.backprop import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
 from backproplab.text import counted
@@ -121,13 +122,29 @@ def threads_for(network: Network, rows: int) -> int:
     return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
 
 
-def check_memory(network: Network, experiment: Experiment) -> None:
-    """Refuse a network that outgrows the machine: weights, best weights, gradient, slots."""
-    vectors = 3 + len(experiment.optimizer.slots)  # weights, best weights, gradient
-    needed = np.dtype(experiment.dtype).itemsize * vectors * network.size
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
+def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
+    """Bytes that training allocates beside the data, by the sizes alone.
+
+    Weights, best weights, gradient and slots; the first draw of the largest array, in float64; the
+    values of a pass forward and backward.
+    """
+    itemsize = np.dtype(experiment.dtype).itemsize
+    vectors = 3 + len(experiment.optimizer.slots)
+    largest = max((prod(weight.shape) for weight in network.weights.values()), default=0)
+    length = pass_length(experiment, rows) if experiment.learner.batches else 1
+    passing = 2 * network.footprint * min(length, tile_length(network, itemsize))
+    return itemsize * (vectors * network.size + passing) + 8 * largest
+
+
+def check_memory(network: Network, experiment: Experiment, rows: int) -> None:
+    """Refuse a network that needs more memory than is free, before anything is allocated."""
+    needed, free = memory_needed(network, experiment, rows), environment.free_memory()
+    if free is not None and needed > free:
         raise ConfigError(
-            f"model: training it needs {needed / 2**30:,.0f} GiB for weights, gradients and "
-            f"optimizer, this machine has {memory / 2**30:,.0f} GiB — make the layers smaller"
+            f"model: training it needs {_gib(needed)} for weights, gradients, optimizer and a "
+            f"batch; {_gib(free)} are free — make the layers smaller, or the batch"
         )
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:,.1f} GiB" if size < 2**33 else f"{size / 2**30:,.0f} GiB"

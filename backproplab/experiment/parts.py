@@ -174,7 +174,7 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
             units = loss.units(splits.task) if loss else splits.task.outputs
             network = experiment.model.network(splits.input_shape, units)
             problems += network_problems(network, experiment, len(splits.train))
-            check_memory(network, experiment)
+            check_memory(network, experiment, len(splits.train))
     except ConfigError as error:
         problems += error.problems
     parts = Parts(experiment, splits, network, loss, metrics_of(splits.task))
@@ -196,6 +196,6 @@ def _with_threads(parts: Parts) -> Parts:
     threads = 1
     if network and experiment.learner.batches:
         tile = experiment.batch_size if experiment.accumulate > 1 else None
-        tile = tile or tile_length(network, network.parameters(np.dtype(experiment.dtype)))
+        tile = tile or tile_length(network, np.dtype(experiment.dtype).itemsize)
         threads = threads_for(network, min(parts.batch_length, tile))
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -22,6 +22,7 @@ from backproplab.loop import Callback, Display, Pace
 from backproplab.runs.metrics_table import read_metrics
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
 from backproplab.status import Status
+from backproplab.text import typed
 
 
 def resume(
@@ -71,7 +72,7 @@ class Stopped:
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
             ended = course.lane.progress.stop_reason
-            if self.epochs is not None:
+            if self.epochs is not None and course.lane.progress.epoch < self.epochs:
                 course.prolong()
             _record_resume(course, ended)
             return train(course, Pace(stop), displays)
@@ -102,7 +103,8 @@ def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
     if record["format"] != FORMAT:
         raise RunError(f"{path} was made by backproplab 0.1: it can be read, not continued")
     if (path.parent / "sweep.json").exists():
-        hint = f"backproplab sweep {path.parent} --resume"
+        session = path.parent.absolute()
+        hint = typed("backproplab", "sweep", session, "--resume", "--log-dir", session.parent)
         raise RunError(f"{path} is a run of a sweep, which continues it — {hint}")
     folder.check(record)
     digest = hashlib.sha256(folder.config.encode()).hexdigest()

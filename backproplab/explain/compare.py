@@ -42,7 +42,7 @@ def _numeric(expression: Expression, values: Mapping[str, float], name: str) -> 
     x = values[name]
 
     def along(t: float) -> float:
-        return expression.evaluate({**values, name: x + t})[-1].item()
+        return expression.evaluate({**values, name: x + t})[-1].value.item()
 
     with np.errstate(all="ignore"):
         return float(central_difference(along, STEP * max(1.0, abs(x))))

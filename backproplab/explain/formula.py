@@ -63,7 +63,7 @@ def local_derivative(tensor: Tensor, position: int, names: Mapping[int, str]) ->
     with np.errstate(all="ignore"):
         result = rule(Tensor(np.float64(1)), stand_ins[id(tensor)], *inputs, **node.settings)
     named = {id(new): names[old] for old, new in stand_ins.items()}
-    return Derivative(write(result, named), float(result.item()))
+    return Derivative(write(result, named), float(result.value))
 
 
 def _stand_in(x: Tensor) -> Tensor:
@@ -100,8 +100,10 @@ def _step(tensor: Tensor, written: Mapping[int, tuple[str, int]]) -> tuple[str, 
         return _infix(*INFIX[node.op.name], *inputs)
     if node.op.name == "negative":
         return _minus(inputs[0])
+    if node.op.name == "nan_where":  # values that are explained are finite
+        return inputs[0]
     if node.op.name == "where" and is_number(node.inputs[0]):  # a constant condition
-        return inputs[1] if node.inputs[0].item() else inputs[2]
+        return inputs[1] if node.inputs[0].value else inputs[2]
     return f"{node.op.name}({', '.join(text for text, _ in inputs)})", ATOM
 
 

@@ -64,6 +64,6 @@ def _elementwise(function: Callable[..., Any], count: int) -> bool:
         return False
     if whole.shape != TRIAL.shape or any(y.shape for y in entries):
         return False
-    alone = np.reshape([y.item() for y in entries], TRIAL.shape)
+    alone = np.reshape([y.value for y in entries], TRIAL.shape)
     same = np.allclose(whole.value, alone, rtol=1e-12, atol=0, equal_nan=True)
     return same and not np.array_equal(whole.value, TRIAL)

@@ -131,7 +131,7 @@ def trace(expression: Expression, values: Mapping[str, float]) -> Trace:
     with np.errstate(all="ignore"):
         gradients = backward(root, Tensor(np.float64(1)), order)
     found = [
-        GraphNode(names[id(x)], _kind(x), write_step(x, names), x.item(), g.item())
+        GraphNode(names[id(x)], _kind(x), write_step(x, names), x.value.item(), g.value.item())
         for x, g in zip(order, gradients, strict=True)
     ]
     edges = _edges(order, names, [node.gradient for node in found])
@@ -176,7 +176,7 @@ def _check_values(
             raise ConfigError(
                 Problem(
                     f"expression, column {column}",
-                    f"the value is {tensor.item()}" + (f" at {point}" if point else ""),
+                    f"the value is {tensor.value}" + (f" at {point}" if point else ""),
                     "choose values where every step is a finite number",
                 )
             )

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backproplab import config as configs
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
-from backproplab.errors import ConfigError
-from backproplab.experiment import Parts, build
+from backproplab.experiment import Parts
+from backproplab.experiment.reading import parts_of
 from backproplab.learners import Descent, Split
 from backproplab.nn import Activation, Network, Place
 from backproplab.nn.activations import Linear
@@ -69,11 +68,7 @@ def of_config(path: Path, overrides: Sequence[str]) -> Update:
 
     Raises ConfigError, DataError.
     """
-    experiment, document = configs.read(path, *overrides)
-    try:
-        return update(build(experiment))
-    except ConfigError as error:
-        raise configs.located(error, document) from error
+    return update(parts_of(path, overrides))
 
 
 def update(parts: Parts) -> Update:
@@ -96,7 +91,7 @@ def update(parts: Parts) -> Update:
     )
     parameters = _step(descent, example)
     known = parts, descent.network, descent.loss.name, network.places
-    return Update(*known, values, example.encoded[0], loss.item(), parameters)
+    return Update(*known, values, example.encoded[0], loss.value.item(), parameters)
 
 
 def opened(network: Network) -> Network:

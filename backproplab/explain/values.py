@@ -59,7 +59,7 @@ def _value(name: str, text: str) -> float:
     formula = parse(text, f"{name}={text[:40]}")
     if formula.variables:
         raise ConfigError(Problem(f"{name}={text[:40]}", "must be a number", "2, 1e-3 or pi/2"))
-    value = formula.evaluate({})[-1].item()
+    value = formula.evaluate({})[-1].value.item()
     if not np.isfinite(value):
         raise ConfigError(Problem(f"{name}={text[:40]}", f"is {value}", "give a finite number"))
     return float(value)

@@ -51,7 +51,7 @@ class BackpropSource:
         self.refusal = ""
         self.gradient = gradient or parameters.twin()
         self.exact_tile = tile
-        self.tile = tile or tile_length(network, parameters)
+        self.tile = tile or tile_length(network, parameters.flat.itemsize)
         self._share: ParameterVector | None = None  # a tile's gradient
         self._bound: dict[int, Bound] = {}  # by the size of the batch
 
@@ -129,7 +129,7 @@ class BackpropSource:
         return self._bound[batch]
 
 
-def tile_length(network: Network, parameters: ParameterVector) -> int:
+def tile_length(network: Network, itemsize: int) -> int:
     """Examples to take at a time, by the network alone: the same on every machine.
 
     Their activations, forward and backward, should stay near the cache, and yet outweigh the
@@ -138,9 +138,8 @@ def tile_length(network: Network, parameters: ParameterVector) -> int:
     """
     if network.mixes_examples:
         return 10**9
-    itemsize = parameters.flat.itemsize
     example = 2 * network.footprint * itemsize
-    return max(TILE // example, len(parameters) * itemsize // example, 1)
+    return max(TILE // example, network.size * itemsize // example, 1)
 
 
 def _gradients(

@@ -12,7 +12,7 @@ from backproplab.learners import Arrays, Json
 from backproplab.loop.callbacks import Callback
 from backproplab.loop.lane import Lane, numbers, plain
 from backproplab.measures import Goal, Row
-from backproplab.spec import Lasts, NonNegative, Spec
+from backproplab.spec import Lasts, NonNegative, Off, Spec
 
 EXHAUSTED = "patience_exhausted"
 
@@ -29,12 +29,12 @@ class EarlyStopping(Spec):
     """
 
     monitor: str = "val_loss"
-    min_delta: NonNegative = 0.0
+    min_delta: Annotated[NonNegative, Off(0.0)] = 0.0
     patience: Annotated[int, Field(ge=0), Lasts("epochs", 1, "training is never stopped early")] = 0
     mode: Literal["auto", "min", "max"] = "auto"
-    baseline: float | None = None
+    baseline: Annotated[float | None, Off()] = None
     restore_best_weights: bool = False
-    start_from_epoch: Annotated[int, Field(ge=0), Lasts("epochs", 1, "no epoch counts")] = 0
+    start_from_epoch: Annotated[int, Field(ge=0), Lasts("epochs", 1, "no epoch counts"), Off(0)] = 0
 
 
 class Best(Callback):

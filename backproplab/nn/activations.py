@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from backproplab.autograd import Tensor
 from backproplab.autograd.ops import activations as functions
-from backproplab.autograd.ops import trigonometric
+from backproplab.autograd.ops import exponential, trigonometric
 from backproplab.nn.layer import Layer, Pass, Weights
 from backproplab.spec import NonNegative
 
@@ -88,4 +88,4 @@ class Tanh(Activation, name="tanh"):
 class Sigmoid(Activation, name="sigmoid"):
     """1 / (1 + e⁻ˣ)."""
 
-    function = functions.sigmoid
+    function = exponential.sigmoid

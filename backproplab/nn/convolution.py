@@ -14,7 +14,7 @@ from backproplab.autograd.windows import Windows
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Zeros
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
-from backproplab.spec import Count
+from backproplab.spec import Count, Off
 
 
 def _is_size(value: Any, least: int) -> bool:
@@ -67,7 +67,7 @@ class Convolution(Layer):
     stride: Numbers = 1
     padding: Padding = "valid"
     dilation: Numbers = 1
-    activation: Activation = Linear()
+    activation: Annotated[Activation, Off("linear")] = Linear()
     bias: bool = True
     initializer: Initializer | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from backproplab.errors import DataError
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.initializers import Initializer, Uniform, Zeros
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
-from backproplab.spec import Count, Fraction
+from backproplab.spec import Count, Fraction, Off
 
 
 class Dense(Layer, name="dense"):
@@ -28,7 +28,7 @@ class Dense(Layer, name="dense"):
     """
 
     units: Count
-    activation: Activation = Linear()
+    activation: Annotated[Activation, Off("linear")] = Linear()
     bias: bool = True
     initializer: Initializer | None = None
 

@@ -19,7 +19,7 @@ from backproplab.nn.initializers import GlorotUniform, Initializer
 from backproplab.nn.layer import Layer, Shape, ShapeError, Weight, Weights
 from backproplab.nn.layers import Dense
 from backproplab.nn.parameters import ParameterVector
-from backproplab.spec import Count, Spec
+from backproplab.spec import Count, Off, Spec
 from backproplab.streams import Chance
 
 
@@ -126,9 +126,11 @@ class Model(Spec):
     layers: every layer in order, including the output layer.
     """
 
-    hidden: Annotated[tuple[Count, ...], Field(strict=False)] | None = None
+    hidden: Annotated[
+        Annotated[tuple[Count, ...], Field(strict=False)] | None, Off((), unless="layers")
+    ] = None
     layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)] | None = None
-    activation: Activation | None = None
+    activation: Annotated[Activation | None, Off("linear", unless="layers")] = None
     initializer: Initializer = GlorotUniform()
 
     @model_validator(mode="before")

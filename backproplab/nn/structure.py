@@ -12,7 +12,7 @@ from backproplab.autograd.ops.shapes import reshape
 from backproplab.nn.activations import Activation, Linear
 from backproplab.nn.chain import chain, named_weights
 from backproplab.nn.layer import Layer, Pass, Shape, ShapeError, Weight, Weights
-from backproplab.spec import Count
+from backproplab.spec import Count, Off
 
 # the JSON schema of nested layers would be infinite
 Layers = Annotated[
@@ -51,7 +51,7 @@ class Residual(Layer, name="residual"):
     """
 
     layers: Layers
-    activation: Activation = Linear()
+    activation: Annotated[Activation, Off("linear")] = Linear()
 
     def output_shape(self, shape: Shape) -> Shape:
         after = chain(self.layers, shape, "the block's input")[-1].output_shape

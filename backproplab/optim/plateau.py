@@ -13,7 +13,7 @@ from pydantic import Field
 
 from backproplab.measures import monitored
 from backproplab.optim.schedules import Length, Rate, Schedule
-from backproplab.spec import Lasts, NonNegative
+from backproplab.spec import Lasts, NonNegative, Off
 
 
 class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
@@ -31,10 +31,10 @@ class ReduceOnPlateau(Schedule, name="reduce_on_plateau"):
     monitor: str = "val_loss"
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     patience: Annotated[Length, Lasts("epochs", 2, "the rate is never reduced")] = 10
-    min_delta: NonNegative = 1e-4
+    min_delta: Annotated[NonNegative, Off(0.0)] = 1e-4
     mode: Literal["auto", "min", "max"] = "auto"
-    cooldown: Annotated[Length, Lasts("epochs", 1, "it does not end")] = 0
-    min_lr: NonNegative = 0.0
+    cooldown: Annotated[Length, Lasts("epochs", 1, "it does not end"), Off(0)] = 0
+    min_lr: Annotated[NonNegative, Off(0.0)] = 0.0
 
     def begin(self, base: float, steps: int) -> Rate:
         return _PlateauRate(self, base, steps)

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from math import exp, expm1, fsum, log
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import model_validator
 
 from backproplab.arrays import Array
 from backproplab.columns import each
-from backproplab.spec import Family, Fraction, NonNegative, Positive
+from backproplab.spec import Family, Fraction, NonNegative, Off, Positive
 
 Pad = tuple[Array, ...]  # scratch space
 
@@ -38,9 +38,9 @@ class Optimizer(Family):
     """
 
     flavor: Literal["keras", "torch"] = "keras"
-    l1: NonNegative = 0.0
-    l2: NonNegative = 0.0
-    weight_decay: NonNegative = 0.0
+    l1: Annotated[NonNegative, Off(0.0)] = 0.0
+    l2: Annotated[NonNegative, Off(0.0)] = 0.0
+    weight_decay: Annotated[NonNegative, Off(0.0)] = 0.0
 
     slots: ClassVar[tuple[str, ...]] = ()
     scratch: ClassVar[int] = 1

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from backproplab.spec import Count, Family, Fraction, Lasts, NonNegative, Positive
+from backproplab.spec import Count, Family, Fraction, Lasts, NonNegative, Off, Positive
 
 Length = Annotated[int, Field(ge=0, le=10**9)]
 DecaySteps = Annotated[Count | None, Lasts("steps", 0, "the decay does not end")]
@@ -34,7 +34,7 @@ class Schedule(Family):
         rate; the schedule starts after them. (Goyal et al. 2017, arXiv 1706.02677, section 2.2.)
     """
 
-    warmup_steps: Annotated[Length, Lasts("steps", 1, "the warm-up does not end")] = 0
+    warmup_steps: Annotated[Length, Lasts("steps", 1, "the warm-up does not end"), Off(0)] = 0
 
     def begin(self, base: float, steps: int) -> Rate:
         """The Rate of a run with ``steps`` updates."""

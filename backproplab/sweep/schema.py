@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from backproplab.config.experiment import Name
 from backproplab.config.wording import cut
 from backproplab.measures import goal_of
-from backproplab.spec import Count, Family, Positive, Spec
+from backproplab.spec import Count, Family, Off, Positive, Spec
 
 MOST_SEEDS = 1000
 Distribution = Literal["uniform", "log_uniform", "int", "int_log"]
@@ -237,7 +237,7 @@ class Search(Spec):
     parameters: dict[str, Parameter] = Field(default={})
     num_trials: Count | None = None
     search_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    pruner: Pruner | None = None
+    pruner: Annotated[Pruner | None, Off()] = None
 
 
 class SweepFile(Block, Search):
@@ -255,4 +255,4 @@ class SweepFile(Block, Search):
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
     metric: Annotated[Objective, BeforeValidator(_objective)] = Objective()
     max_trials: Count = 1000
-    lockstep: Literal["auto", "off"] = "auto"
+    lockstep: Annotated[Literal["auto", "off"], Off("off")] = "auto"

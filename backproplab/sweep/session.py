@@ -171,6 +171,10 @@ class SweepFolder:
         with machine_limits(final):
             if paused:
                 shutil.copytree(final, partial, copy_function=_link)
+                for path in _files(partial):  # older best weights, which the slice has deleted
+                    name = path.relative_to(partial).as_posix()
+                    if name not in files and EVENTS not in name:
+                        path.unlink()
             for place in {(partial / name).parent for name in files}:
                 place.mkdir(parents=True, exist_ok=True)
             for name, content in files.items():
@@ -205,6 +209,10 @@ class SweepFolder:
         for before in self.path.glob(f"{BEFORE}*"):
             final = self.path / before.name.removeprefix(BEFORE)
             shutil.rmtree(before) if final.exists() else before.replace(final)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _link(source: str, target: str) -> None:

@@ -49,6 +49,7 @@ from backproplab.sweep.words import (
     is_session,
     put_settings,
     put_words,
+    settled,
     sweep_document,
 )
 
@@ -116,12 +117,13 @@ def read(
 def _read(path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool) -> Sweep:
     sweep, rest, problems = put_words(sweep_document(path), words)
     sweep = put_settings(sweep, settings or {})
-    file, found = _shape(sweep)
     base, of_base = _base(sweep, rest)
+    sweep = settled(sweep, base)
+    file, found = _shape(sweep)
     problems = [*problems, *sweep.faults, *found, *of_base]
+    problems += block_problems(file, sweep) if file else []
     if base is None or file is None:
         raise ConfigError(*_once(problems))
-    problems += block_problems(file, sweep)
     if (many := limit_problems(file, sweep)) and not yes:
         raise ConfigError(*_once([*problems, *many]))
     unfit = not_whole(file.parameters, base, sweep)

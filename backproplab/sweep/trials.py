@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from pydantic import ValidationError
-
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
-from backproplab.config.cursor import Cursor, is_family
+from backproplab.config.cursor import default_form, held
 from backproplab.config.experiment import Role, added_defaults, keys
-from backproplab.config.problems import problems_of
+from backproplab.config.loading import validated
 from backproplab.config.wording import TreePath, dotted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
@@ -98,20 +96,16 @@ def resolve(
         outer = _swept_around(path, values)
         try:
             if outer and values[outer] is None:
-                hint = _branch(sweep, path, outer, "…")
+                hint = _branch(path, outer)
                 raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
-            tree = put(tree, steps(path), values[path])
+            tree = put(_opened(tree, steps(path)), steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
     document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
-    try:
-        experiment = Experiment.model_validate(tree)
-    except ValidationError as error:
-        unfit = _of_other_members(error, document, sweep, values)
-        found = problems_of(error, document, Experiment)
-        problems += [unfit.get(problem.where, problem) for problem in found]
-    if problems:
+    experiment, found = validated(document)
+    problems += [_of_trial(problem, values) for problem in found]
+    if problems or experiment is None:
         raise ConfigError(*problems)
     return experiment, document
 
@@ -121,32 +115,34 @@ def _swept_around(path: str, values: Values) -> str:
     return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
 
 
-def _of_other_members(
-    error: ValidationError, document: Document, sweep: Document, values: Values
-) -> dict[str, Problem]:
-    """By its place, each swept key that this trial's member of a family lacks and another one has,
-    where the member is swept, too."""
-    root = Cursor((), document.tree, Experiment)
-    found = {}
-    for fault in error.errors(include_url=False):
-        *above, key = fault["loc"] or [""]
-        cursor = root.follow(above)
-        family, path = cursor.annotation, dotted(cursor.member().below(key))
-        outer = _swept_around(path, values)
-        if fault["type"] == "extra_forbidden" and outer and is_family(family):
-            owners = [n for n, m in family.members.items() if key in m.model_fields]
-            if owners:
-                where = document.where(steps(path), key=True)
-                what = f"{path}: unknown key '{key}' with {outer}: {family.split(cursor.node)[0]}"
-                found[where] = Problem(where, what, _branch(sweep, path, outer, owners[0]))
-    return found
-
-
-def _branch(sweep: Document, path: str, outer: str, owner: str) -> str:
+def _branch(path: str, outer: str) -> str:
     """What to do about a key that only some of the swept values have."""
-    if sweep.tree.get("method", "grid") != "grid":
-        return f"a search has no branches: sweep each {outer} on its own, or write a grid"
-    return f"put it in a branch, branches: [{{{outer}: {owner}, grid: {{{path}: […]}}}}, …]"
+    branch = f"branches: [{{{outer}: …, grid: {{{path}: […]}}}}, {{{outer}: …}}]"
+    return f"to sweep it for some only, write {branch}"
+
+
+def _of_trial(problem: Problem, values: Values) -> Problem:
+    """The problem, with the member that the trial takes where members are swept, too."""
+    key = problem.what.partition(":")[0]
+    for path, value in values.items():
+        if key.startswith(f"{path}."):
+            what, hint = f"{problem.what} (with {path}: {_text(value)})", problem.hint
+            if key in values and "unknown key" in what:
+                hint = f"{hint}; {_branch(key, path)}"
+            return Problem(problem.where, what, hint)
+    return problem
+
+
+def _opened(tree: Any, path: TreePath) -> Any:
+    """The tree with the defaults that the path goes through, where the tree leaves them out."""
+    node: Any = tree
+    for end, step in enumerate(path[:-1], start=1):
+        if isinstance(node, dict) and step not in node:
+            node = default_form(tree, path[:end], path[end], Experiment)
+            tree, node = (tree, {}) if node is None else (put(tree, path[:end], node), node)
+        else:
+            node = next(iter(held(node, step)), None)
+    return tree
 
 
 def put(node: Any, path: TreePath, value: Any) -> Any:

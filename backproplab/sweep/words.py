@@ -9,19 +9,23 @@ This file knows which keys name blocks, and nothing of trials.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backproplab.config.composer import compose
+from backproplab.config.composer import Composed, compose
+from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
-from backproplab.config.overrides import apply_overrides
+from backproplab.config.overrides import put_overrides
+from backproplab.config.settling import settle
 from backproplab.config.wording import TreePath, command_line
 from backproplab.config.yaml_source import Document, read_yaml
 from backproplab.errors import ConfigError, DamageError, Problem
 from backproplab.runs.sweep_file import NAME, read_sweep
+from backproplab.spec import Off
 from backproplab.sweep.schema import Block, SweepFile
+from backproplab.sweep.trials import steps
 
 OWN_KEYS = SweepFile.model_fields.keys() - Experiment.model_fields.keys()
 
@@ -56,11 +60,14 @@ def base_document(sweep: Document) -> Document | None:
     """
     base = sweep.tree.get("base")
     if isinstance(base, dict):
-        positions, keys = (
+        tables: tuple[dict[TreePath, Any], ...] = (sweep.positions, sweep.keys, sweep.plain)
+        positions, keys, plain = (
             {path[1:]: place for path, place in table.items() if path[:1] == ("base",)}
-            for table in (sweep.positions, sweep.keys)
+            for table in tables
         )
-        return Document(base, sweep.name, positions, keys)
+        inside = {path[1:]: f for path, f in sweep.unread.items() if path[:1] == ("base",)}
+        own = tuple(inside.values())
+        return Document(base, sweep.name, positions, keys, {}, own, plain, inside)
     if not isinstance(base, str):
         return None
     path = Path(sweep.name).parent / base
@@ -89,7 +96,7 @@ def put_settings(sweep: Document, settings: Mapping[str, Any]) -> Document:
 def put_words(sweep: Document, words: Sequence[str]) -> tuple[Document, list[str], list[Problem]]:
     """(the sweep with its words, the words that are left for the base, problems)."""
     problems: list[Problem] = []
-    parsed: list[tuple[str, str, list[Any]]] = []
+    parsed: list[tuple[str, str, Composed]] = []
     for word in words:
         if word.strip().endswith(","):
             hint = "write no space after a comma, or quote all of it"
@@ -101,12 +108,13 @@ def put_words(sweep: Document, words: Sequence[str]) -> tuple[Document, list[str
             problems += error.problems
     rest: list[str] = []
     given: set[str] = set()
-    for word, path, values in sorted(parsed, key=lambda item: len(item[2]) < 2):
+    for word, path, composed in sorted(parsed, key=lambda item: len(item[2].value) < 2):
+        values = composed.value
         if path in given:
             where, hint = command_line(word), "keep one of them"
             problems.append(Problem(where, f"{path}: given twice", hint))
         elif len(values) > 1 or (values and _is_swept(path, sweep.tree)):
-            sweep = _put_values(sweep, path, values, word)
+            sweep = _put_values(sweep, path, composed, word)
             given.add(path)
         else:
             rest.append(word)
@@ -115,24 +123,58 @@ def put_words(sweep: Document, words: Sequence[str]) -> tuple[Document, list[str
 
 def apply_words(base: Document, words: Sequence[str]) -> tuple[Document, list[Problem]]:
     """The base with its words, as far as they are sound, and what is wrong with it so far."""
-    try:
-        return apply_overrides(base, words), list(base.faults)
-    except ConfigError as error:
-        return base, [*base.faults, *error.problems]
+    changed, problems = put_overrides(base, words)
+    settled = settle(changed, [Cursor((), changed.tree, Experiment)])
+    return settled, [*settled.faults, *problems]
 
 
-def _values(word: str) -> list[Any]:
-    """The values between the commas; one or none if it is a word for the base."""
+def settled(sweep: Document, base: Document | None) -> Document:
+    """The sweep with the meaning of its own values, and of those that trials of the base take."""
+    root = Cursor((), base.tree if base else {}, Experiment)
+    cursors = [Cursor((), sweep.tree, SweepFile)]
+    for path, origin, value in _swept(sweep.tree, ()):
+        place = root.follow(steps(path))
+        unset = value is None and any(isinstance(m, Off) and m.unless for m in place.constraints)
+        if not unset:
+            cursors.append(Cursor(origin, value, place.annotation, place.constraints))
+    found = settle(sweep, cursors)
+    of_base = {id(fault) for path, fault in sweep.unread.items() if path[:1] == ("base",)}
+    return replace(found, faults=tuple(f for f in found.faults if id(f) not in of_base))
+
+
+def _swept(tree: Any, at: TreePath) -> Iterator[tuple[str, TreePath, Any]]:
+    """Every value that a block gives a path, and where it is written."""
+    for block in ("grid", "parameters"):
+        held = tree.get(block)
+        for path, given in held.items() if isinstance(held, dict) else ():
+            inside: TreePath = ("values",) if isinstance(given, dict) else ()
+            values = given.get("values") if isinstance(given, dict) else given
+            for index, value in enumerate(values if isinstance(values, list) else ()):
+                yield path, (*at, block, path, *inside, index), value
+    for index, row in enumerate(tree["zip"] if isinstance(tree.get("zip"), list) else ()):
+        for path, value in row.items() if isinstance(row, dict) else ():
+            yield path, (*at, "zip", index, path), value
+    branches = tree.get("branches")
+    for index, branch in enumerate(branches if isinstance(branches, list) else ()):
+        if isinstance(branch, dict):
+            here: TreePath = (*at, "branches", index)
+            yield from _swept(branch, here)
+            for path in branch.keys() - Block.model_fields.keys():
+                yield path, (*here, path), branch[path]
+
+
+def _values(word: str) -> Composed:
+    """The list of values between the commas; one or none if it is a word for the base."""
     key, _, text = word.partition("=")
     try:
         composed = compose(f"[{text}]", lambda _: command_line(word), (key,))
     except ConfigError:
         if "," in text:
             raise
-        return []
-    if composed.faults:
+        return Composed([])
+    if len(composed.value) > 1 and len(composed.faults) > len(composed.unread):
         raise ConfigError(*composed.faults)
-    return list(composed.value)
+    return composed
 
 
 def _is_swept(path: str, tree: Mapping[str, Any]) -> bool:
@@ -153,10 +195,19 @@ def _mappings(nodes: Any) -> list[dict[str, Any]]:
     return [n for n in nodes if isinstance(n, dict)] if isinstance(nodes, list) else []
 
 
-def _put_values(sweep: Document, path: str, values: list[Any], word: str) -> Document:
-    search = sweep.tree.get("method", "grid") != "grid"
+def _put_values(sweep: Document, path: str, composed: Composed, word: str) -> Document:
+    search, values = sweep.tree.get("method", "grid") != "grid", composed.value
     block = "parameters" if search else "grid"
-    return _put(sweep, block, path, {"values": values} if search else values, word)
+    inside: TreePath = (block, path, "values") if search else (block, path)
+    changed = _put(sweep, block, path, {"values": values} if search else values, word)
+    plain = {(*inside, *at[1:]): text for at, text in composed.plain.items()}
+    unread = {(*inside, *at[1:]): fault for at, fault in composed.unread.items()}
+    return replace(
+        changed,
+        faults=(*changed.faults, *composed.faults),
+        plain=changed.plain | plain,
+        unread=changed.unread | unread,
+    )
 
 
 def _put(document: Document, key: str, inside: str | None, value: Any, word: str) -> Document:

@@ -260,13 +260,13 @@ CUBE = np.arange(24.0).reshape(2, 3, 4)
 # calls whose meaning would differ from NumPy's: refused, never answered otherwise
 REFUSED = [
     lambda t: np.linalg.norm(t(A), 1), lambda t: np.linalg.norm(t(A), np.inf), lambda t: np.ravel(t(A), "F"),
-    lambda t: np.reshape(t(A), (4, 3), order="F"), lambda t: np.trace(t(CUBE)), lambda t: np.diagonal(t(CUBE)),
-    lambda t: np.einsum("...ij->ij...", t(CUBE)), lambda t: np.einsum("i->i", t(A)), lambda t: np.size(t(A), 0),
+    lambda t: np.reshape(t(A), (4, 3), order="F"),
+    lambda t: np.emath.sqrt(t(A)), lambda t: np.einsum("i->i", t(A)), lambda t: np.size(t(A), 0),
     lambda t: np.cross(t(np.ones(4)), np.ones(4)), lambda t: np.tensordot(t(np.ones((5, 2, 6))), np.ones((6, 2, 3)), 2),
     lambda t: np.vdot(t(np.ones(3)), np.ones(1)), lambda t: np.linalg.matrix_power(t(A), 1), lambda t: np.pad(t(A), 1.5),
-    lambda t: np.pad(t(A), 1, mode="edge"), lambda t: np.repeat(t(A), [1, 2, 3]), lambda t: np.diag(t(A), 1),
+    lambda t: np.pad(t(A), 1, mode="edge"), lambda t: np.repeat(t(A), [1, 2, 3]),
     lambda t: np.median(t(A), keepdims=True), lambda t: np.take(t(A), [0, 2]), lambda t: np.add.accumulate(t(A)),
-    lambda t: np.kron(t(np.ones(2)), np.ones(2)),
+    lambda t: np.pad(t(A), 1, constant_values=(1, 2)),
 ]  # fmt: skip
 # calls that are answered, as NumPy answers them
 ANSWERED = [
@@ -279,6 +279,8 @@ ANSWERED = [
     lambda t: np.nan_to_num(t(np.array([np.inf, -np.inf, np.nan, 1.0]))), lambda t: np.flip(t(A), 1), lambda t: np.diff(t(A), axis=0),
     lambda t: np.tile(t(A), 2), lambda t: np.linalg.trace(t(CUBE[:, :, :3])), lambda t: np.logaddexp(t(A), 1.0), lambda t: +t(A) % 3,
     lambda t: np.size(t(A)), lambda t: np.shape(t(A)), lambda t: np.max(t(A), axis=(0, 1)), lambda t: np.dot(t(CUBE), A.T), lambda t: np.argsort(t(-A), 0),
+    lambda t: np.trace(t(CUBE)), lambda t: np.diagonal(t(CUBE)), lambda t: np.einsum("...ij->ij...", t(CUBE)), lambda t: np.diag(t(A), 1),
+    lambda t: np.kron(t(np.ones(2)), np.ones(2)), lambda t: np.array_split(t(A), 3, 1)[2], lambda t: np.concatenate([t(A)]), lambda t: np.linalg.diagonal(t(CUBE)),
 ]  # fmt: skip
 
 

@@ -101,10 +101,10 @@ class Child:
             raise AssertionError(f"{self.pid} did not end: {self.err}")
         return code
 
-    def signal(self, number):
-        """Whether it was still there to be signalled."""
+    def signal(self, number, group=False):
+        """Whether it was still there to be signalled. group: and the processes that it started."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            (os.killpg if group else os.kill)(self.pid, number)
             return True
         return False
 

@@ -249,6 +249,25 @@ def test_a_run_that_is_finished_or_that_diverged(place):
     assert "diverged" in refused(place, wild)
 
 
+def test_a_run_that_is_at_work(place):
+    words = ["train", place.config(epochs=100_000), "--progress", "none"]
+    child = place.zygote.start(words, place.folder)
+    until(lambda: list(place.folder.glob("runs/*/run/checkpoints/previous.safetensors")))
+    code, _, err = ended(["resume", "latest"], place.folder)
+    child.signal(9)
+    child.wait()
+    assert code == 5, err
+    assert "another process uses this session" in err
+
+
+def test_a_run_of_a_sweep(place):
+    """Its sweep continues it."""
+    words = ["sweep", place.config(), "learning_rate=0.1,0.01", "-j", "1", "--progress", "none"]
+    assert place.zygote.run(words, place.folder) == 0
+    run = next(place.folder.glob("runs/*/*/run.json")).parent
+    assert re.search(r"backproplab sweep \S+ --resume", refused(place, run))
+
+
 # --- more epochs
 
 
@@ -265,6 +284,15 @@ def test_more_epochs_are_those_of_a_longer_run(place):
     run, whole = longer(place, 5, 12, schedule={"reduce_on_plateau": {"patience": 1}})
     assert differences(remains(run), remains(whole)) == []
     assert (run / "config.yaml").read_text().count("epochs: 12") == 1
+
+
+def test_fewer_epochs_than_a_killed_run_has_done(place):
+    """Its record does not know how many those are; its checkpoint does."""
+    run = place.broken()
+    before = listing(run)
+    code, err = place.resume(run, "--epochs", "2")
+    assert (code, listing(run)) == (2, before)
+    assert "epochs that are done" in err
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,13 @@ TRIALS = list(itertools.product(MOMENTS, NUMBERS, TIMES))  # 45
 
 
 def send(child, number, times, chance):
-    """The signal, as a wrapper, ``timeout`` and a terminal may send it together."""
+    """The signal, as a wrapper, ``timeout`` and a terminal send it: to it or to its whole group."""
+    kill = chance.choice([os.kill, os.killpg])
     for k in range(times):
         if k:
             time.sleep(chance.choice([0, chance.uniform(0, GAP)]))
         try:
-            os.kill(child.pid, number)
+            kill(child.pid, number)
         except ProcessLookupError:
             return
 

@@ -24,7 +24,10 @@ from backproplab.loop import pace
 
 
 def become(job):
-    """A new process that runs one command. pace: constants of ``loop.pace``."""
+    """A new process that runs one command, or a program.
+
+    pace: constants of ``loop.pace``.  slice: seconds of a sweep's slices.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
@@ -41,7 +44,10 @@ def become(job):
     if "slice" in job:
         backproplab.sweep.driver.SLICE = job["slice"]
     sys.argv = ["backproplab", *job["words"]]
-    main()
+    if "program" in job:
+        exec(job["program"], {"__name__": "__main__"})
+    else:
+        main()
 
 
 def leave(call):

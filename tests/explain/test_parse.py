@@ -106,7 +106,7 @@ def test_variables_are_in_the_order_of_the_text_and_constants_are_none():
 
 
 def value(text, **values):
-    return parse(text).evaluate(values)[-1].item()
+    return parse(text).evaluate(values)[-1].value.item()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_random_expressions_have_python_s_value(text):
     expected = python_value(text)
     assume(expected is not None)
     parsed = parse(text)
-    results = [x.item() for x in parsed.evaluate(NAMES)]
+    results = [x.value.item() for x in parsed.evaluate(NAMES)]
     assume(all(abs(x) < 1e8 for x in results))  # else the last bits of exp and ** grow
     scale = max(map(abs, results))
     assert results[-1] == pytest.approx(expected, rel=1e-9, abs=1e-12 * scale)

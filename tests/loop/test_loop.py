@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_info
 
 from backproplab.config import Experiment, load
 from backproplab.experiment import run
-from backproplab.loop import Callback, Every
+from backproplab.learners import Descent
+from backproplab.loop import Callback, Display, Every
 from backproplab.optim import Schedule
 from backproplab.registry import families
 
@@ -208,3 +209,76 @@ def test_fashion_mnist_is_trained_within_the_memory_that_its_parts_need():
     command = [sys.executable, "-m", "benchmarks.memory"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.endswith(": met\n"), done.stdout
+
+
+# --- callbacks and displays
+
+
+class Hears(Callback):
+    """The gradient's norm, every so many updates."""
+
+    def __init__(self, every):
+        self.name, self.hears, self.heard = f"every {every}", {"gradient_norm": every}, {}
+
+    def hear(self, lane, steps, values):
+        assert values.keys() == self.hears.keys()
+        self.heard.update(zip(steps.tolist(), values["gradient_norm"].tolist(), strict=True))
+
+
+def test_each_hears_at_its_own_steps_and_cuts_no_span(tmp_path):
+    two, three, watch = Hears(2), Hears(3), Watch()
+    spans = []
+    with pytest.MonkeyPatch.context() as patch:
+        advance = Descent.advance
+        patch.setattr(Descent, "advance", lambda *a: spans.append(a[1]) or advance(*a))
+        run(experiment(dtype="float64"), tmp_path / "heard", [two, three])
+    assert {(span.start + span.steps) % 4 for span in spans} == {0}  # each to its epoch's end
+    run(experiment(dtype="float64"), tmp_path / "watched", [watch])
+    for every, callback in ((2, two), (3, three)):
+        assert callback.heard.keys() == set(range(every, 21, every))
+        expected = [watch.norms[step - 1] for step in callback.heard]
+        np.testing.assert_allclose(list(callback.heard.values()), expected, rtol=1e-12)
+    events = EventAccumulator(str(tmp_path / "heard" / "train")).Reload()
+    steps = [event.step for event in events.Scalars("gradient_norm")]
+    assert steps == list(range(1, 21))  # as often as both need together
+
+
+def test_a_look_ends_a_run_in_the_middle_of_an_epoch(tmp_path):
+    class Enough(Callback):
+        when = Every(3)
+
+        def look(self, lane):
+            if lane.progress.step == 6:
+                lane.request_stop("enough")
+                lane.request_stop("too late")
+
+    result = run(experiment(), tmp_path / "run", [Enough()])
+    assert (result.status, result.progress.stop_reason) == ("completed", "enough")
+    assert (result.progress.step, result.progress.epoch, result.progress.examples) == (6, 1, 192)
+
+
+@pytest.mark.parametrize("moment", ["start", "glance", "epoch", "finish"])
+def test_a_display_whose_pipe_is_gone_ends_alone(tmp_path, moment):
+    class Shows(Display):
+        seconds = 0.0
+
+        def __init__(self):
+            self.shown = []
+            for name in ("start", "glance", "epoch", "finish"):
+                setattr(self, name, lambda lane, name=name: self.show(name))
+
+        def show(self, name):
+            self.shown.append(name)
+
+    class Broken(Shows):
+        def show(self, name):
+            super().show(name)
+            if name == moment:
+                raise BrokenPipeError
+
+    broken, other = Broken(), Shows()
+    assert run(experiment(), tmp_path / "run", displays=[broken, other]).status == "completed"
+    assert broken.shown[-1] == moment
+    assert broken.shown.count(moment) == 1
+    assert other.shown[-1] == "finish"
+    assert other.shown.count("epoch") == 5

@@ -68,7 +68,7 @@ def test_a_dask_scheduler_killed_is_told_and_local_workers_go_on(
         _, err = process.communicate(timeout=120)
     assert process.returncode == 6, err
     told = [line for line in err.splitlines() if line.startswith("backproplab:")]
-    assert told == [f"backproplab: {cluster.spec} is gone: start it anew; --resume goes on"], err
+    assert told == [f"backproplab: {cluster.spec} is gone: start it anew; --resume continues"], err
     assert "Traceback" not in err
     before = {
         name for name, record in shell.records("lost").items() if record["status"] == "completed"

@@ -77,7 +77,7 @@ def stopped(shell, *words):
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert "--resume goes on" in err
+    assert "--resume continues" in err
     return out
 
 
@@ -109,7 +109,7 @@ def wait_for_workers(shell, process, amount):
 
 @pytest.mark.slow
 def test_after_ctrl_c_nothing_begins(shell):
-    """Not even what waits for a slot; and it is said at once that the epochs under way must end."""
+    """Not even what waits for a slot; and it is said at once that the steps under way must end."""
     base = ENDLESS.replace("samples: 120", "samples: 20000") + "batch_size: 1\n"
     shell.write(base, "lockstep: 'off'\ngrid: {learning_rate: [0.1, 0.03, 0.01]}\n")
     process = shell.start("-j", "1")
@@ -117,7 +117,7 @@ def test_after_ctrl_c_nothing_begins(shell):
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "stopping when the epochs under way end; Ctrl-C again stops at once" in err
+    assert "stopping after the steps under way; Ctrl-C again stops at once" in err
     assert len(shell.handed()) == 2
     assert len(epochs(shell)) == 1
 

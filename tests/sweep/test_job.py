@@ -87,7 +87,8 @@ def test_a_run_that_diverges_is_a_result(scratch):
 
 def test_a_config_that_cannot_run_is_told_in_words(scratch):
     outcome = run_job(config(batch_size=100000))
-    assert (outcome.status, outcome.files) == ("failed", {})
+    assert outcome.status == "failed"
+    assert set(outcome.files) == {"config.yaml", "run.json", "traceback.txt"}
     assert "batch_size" in outcome.error
     assert str(scratch) not in outcome.error
 

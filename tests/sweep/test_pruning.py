@@ -8,7 +8,7 @@ import pytest
 
 from backproplab import runs
 from backproplab.sweep.driver import Driver
-from backproplab.sweep.executors import Engine
+from backproplab.sweep.executors import Workers
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import SweepFolder
 from backproplab.sweep.space import read
@@ -35,7 +35,7 @@ def searched(folder, base, search, slots=2):
     session = runs.create_session(runs.open_log_root(folder / "runs"))
     place = SweepFolder(session, read(folder / "s.yaml"))
     searcher = Searcher(place.sweep.search, place.sweep.metric.minimizes, session)
-    driver = Driver(place, Engine(Here(), lambda: slots, (), "here"), searcher)
+    driver = Driver(place, Workers(Here(), lambda: slots, (), "here"), searcher)
     for _ in driver.run():
         pass
     records = [json.loads(path.read_text()) for path in session.glob("[!.]*/run.json")]

@@ -47,6 +47,12 @@ def where(condition: Array, a: Array, b: Array, out: Array) -> list[Call]:
     return [*look, partial(np.copyto, out, b), partial(np.copyto, out, a, where=mask)]
 
 
+def nan_where(g: Array, y: Array, out: Array) -> list[Call]:
+    mask, nan = np.empty(y.shape, bool), np.full((), np.nan, out.dtype)
+    look = partial(np.isnan, y, mask)
+    return [look, partial(np.copyto, out, g), partial(np.copyto, out, nan, where=mask)]
+
+
 def sigmoid(x: Array, out: Array) -> list[Call]:
     steps = partial(np.negative, x, out), partial(np.exp, out, out)
     return [*steps, partial(np.add, out, 1, out), partial(np.reciprocal, out, out)]

@@ -40,6 +40,7 @@ def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call
     in the flat logits."""
     classes, whole = logits.shape[-1], logits
     total, chosen = np.empty((*out.shape, 1), out.dtype), np.empty(out.shape, logits.dtype)
+    top = np.empty(total.shape, logits.dtype)
     calls: list[Call] = [partial(_check_range, labels, classes)]
     if logits.shape[:-1] != out.shape or not logits.flags.c_contiguous:
         whole = np.empty((*out.shape, classes), logits.dtype)
@@ -48,10 +49,11 @@ def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call
     at = np.empty_like(rows)
     return [
         *calls,
-        *_logsumexp(whole, (-1,), total),
+        *_log_of_sum(whole, (-1,), top, np.empty(whole.shape, out.dtype), total),
         partial(np.add, rows, labels, at, dtype=at.dtype),
         partial(whole.reshape(-1).take, at, None, chosen, "wrap"),
-        partial(np.subtract, total[..., 0], chosen, out),
+        partial(np.subtract, top[..., 0], chosen, chosen),  # first: their sum is small
+        partial(np.add, total[..., 0], chosen, out),
     ]
 
 
@@ -69,7 +71,9 @@ def _few(x: Array, axis: Axes) -> bool:
 
 
 def _reduce(ufunc: np.ufunc, x: Array, axis: Axes, out: Array) -> list[Call]:
-    """out ← the ufunc reduced over the axes of x, which keep length 1."""
+    """out ← the ufunc reduced over the axes of x, which keep length 1; 0 if they are empty."""
+    if not x.size:
+        return [partial(out.fill, 0)]
     if not _few(x, axis):
         return [partial(ufunc.reduce, x, axis=axis, out=out, keepdims=True)]
     first, second, *others = [x[..., i : i + 1] for i in range(x.shape[-1])]
@@ -89,8 +93,25 @@ def _across(ufunc: np.ufunc, x: Array, reduced: Array, axis: Axes, out: Array) -
 
 def _logsumexp(x: Array, axis: Axes, out: Array) -> list[Call]:
     """out ← ln Σ eˣ over the axes, which keep length 1."""
-    top, infinite = np.empty(out.shape, x.dtype), np.empty(out.shape, bool)
-    zero, e = np.zeros((), x.dtype), np.empty(x.shape, out.dtype)
+    top = np.empty(out.shape, x.dtype)
+    calls = _log_of_sum(x, axis, top, np.empty(x.shape, out.dtype), out)
+    return [*calls, partial(np.add, out, top, out)]
+
+
+def log_softmax(x: Array, out: Array, axis: Axes) -> list[Call]:
+    kept = kept_shape(x, axis)
+    top, total = np.empty(kept, x.dtype), np.empty(kept, out.dtype)
+    return [
+        *_log_of_sum(x, axis, top, out, total),
+        *_across(np.subtract, x, top, axis, out),  # first: their sum is small
+        *_across(np.subtract, out, total, axis, out),
+    ]
+
+
+def _log_of_sum(x: Array, axis: Axes, top: Array, e: Array, out: Array) -> list[Call]:
+    """top ← the maximum m over the axes, which keep length 1 (0 if infinite), e ← exp(x - m),
+    out ← ln Σ e."""
+    infinite, zero = np.empty(out.shape, bool), np.zeros((), x.dtype)
     return [
         *_reduce(np.maximum, x, axis, top),
         partial(np.isinf, top, infinite),
@@ -99,7 +120,6 @@ def _logsumexp(x: Array, axis: Axes, out: Array) -> list[Call]:
         partial(np.exp, e, e),
         *_reduce(np.add, e, axis, out),
         partial(np.log, out, out),
-        partial(np.add, out, top, out),
     ]
 
 

@@ -84,7 +84,11 @@ def _at_firsts(x: Array, top: Array, windows: Windows, dtype: Any, use: Use) -> 
     hit = np.empty(top.shape, bool)
     mask, waiting = np.empty(top.shape, dtype), np.empty(top.shape, dtype)
     *others, (last, _) = windows.views(x)
-    calls: list[Call] = [partial(waiting.fill, 1)]
+    inf, one = np.array(np.inf, top.dtype), np.ones((), top.dtype)
+    calls: list[Call] = [  # 1, and NaN in a window with NaN: which entry is the largest?
+        partial(np.maximum, top, inf, out=waiting),
+        partial(np.minimum, waiting, one, out=waiting),
+    ]
     for place, view in others:
         calls += [partial(np.equal, view, top, hit), partial(np.copyto, mask, hit)]
         calls += [partial(np.multiply, mask, waiting, mask), *use(place, mask)]

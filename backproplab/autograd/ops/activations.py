@@ -11,18 +11,21 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise
-from backproplab.autograd.ops.elementwise import absolute, clip, greater, minimum, sign, where
-from backproplab.autograd.ops.exponential import exp, expm1, log, square
+from backproplab.autograd.ops.elementwise import (
+    absolute,
+    ceil,
+    clip,
+    greater,
+    less_equal,
+    minimum,
+    sign,
+    where,
+)
+from backproplab.autograd.ops.exponential import exp, expm1, log, sigmoid, square
 from backproplab.autograd.ops.trigonometric import tanh
 from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
-
-
-def _sigmoid(x: Array, out: Array | None = None) -> Array:
-    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
-        y = np.exp(np.negative(x, out=out), out=out)
-    return np.reciprocal(np.add(y, 1, out=out), out=out)
 
 
 def _erfc(x: Array, out: Array | None = None) -> Array:
@@ -39,21 +42,12 @@ def _erf(x: Array, out: Array | None = None) -> Array:
     return result
 
 
-sigmoid = primitive(
-    "sigmoid",
-    _sigmoid,
-    in_place=True,
-    lowering=elementwise.sigmoid,
-    vjp=[lambda g, y, x: g * (y * (1 - y))],
-    samples=reals((3, 4)),
-    doc="1 / (1 + e⁻ˣ), without overflow.",
-)
 relu = primitive(
     "relu",
     lambda x, out=None: np.maximum(x, 0, out=out),
     in_place=True,
     lowering=elementwise.relu,
-    vjp=[lambda g, y, x: g * greater(y, 0)],  # of y, so that y may take the place of x
+    vjp=[lambda g, y, x: g * ceil(minimum(y, 1))],  # 0, 1 or NaN; y may take the place of x
     samples=reals((3, 4)),
     doc="max(x, 0); derivative 0 at 0.",
 )
@@ -88,7 +82,8 @@ erfc = primitive(
 @composition
 def leaky_relu(x: Any, *, alpha: float = 0.3) -> Tensor:
     """x where x > 0, else α x."""
-    return where(greater(x, 0), x, alpha * x)
+    slope = where(less_equal(x, 0), alpha, ceil(minimum(x, 1)))  # α, 1 or NaN
+    return x * slope
 
 
 @composition
@@ -181,7 +176,8 @@ def soft_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
 @composition
 def hard_shrink(x: Any, *, threshold: float = 0.5) -> Tensor:
     """x if |x| > threshold, else 0."""
-    return where(greater(absolute(x), threshold), x, 0.0)
+    size = absolute(x)
+    return x * where(less_equal(size, threshold), 0.0, ceil(minimum(size, 1)))  # 0, 1 or NaN
 
 
 @composition

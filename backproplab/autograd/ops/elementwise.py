@@ -2,6 +2,14 @@
 
 Conventions at kinks and ties: |x|' = 0 at 0; if both arguments of maximum or minimum are equal,
 the first gets the whole gradient.
+
+Conventions of every op, at numbers where a function has no value or no derivative:
+
+- NaN in, NaN out; and the gradient by that input is NaN, unless the derivative is the same for all
+  its values (a sum), or 0 (a step function, a comparison). nan_to_num is the exception.
+- outside the domain, such as the logarithm of -1, value and gradient are NaN.
+- at the edge of the domain the derivative is its limit from inside, which may be infinite:
+  √x and ln x at 0, and xˣ at 0 (-∞).
 """
 
 from __future__ import annotations
@@ -10,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.lowering import elementwise, into
+from backproplab.autograd.lowering import elementwise, into, stepwise
 from backproplab.autograd.primitive import Op, composition, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
@@ -113,14 +121,24 @@ where: Op = primitive(
 )
 
 
+nan_where: Op = primitive(
+    "nan_where",
+    stepwise(elementwise.nan_where, lambda g, y: np.empty(np.broadcast(g, y).shape, g.dtype)),
+    lowering=elementwise.nan_where,
+    vjp=[lambda u, out, g, y: nan_where(u, y), None],
+    samples=PAIR,
+    doc="g, but NaN where y is NaN: what is derived from a comparison with NaN is unknown.",
+)
+
+
 def extremum(name: str, ufunc: Any, wins: Any, wins_strictly: Any, word: str) -> Op:
     """The op maximum or minimum: the chosen argument gets the gradient, at a tie the first one."""
     return primitive(
         name,
         ufunc,
         vjp=[
-            lambda g, y, a, b: where(wins(a, b), g, 0.0),
-            lambda g, y, a, b: where(wins_strictly(b, a), g, 0.0),
+            lambda g, y, a, b: nan_where(where(wins(a, b), g, 0.0), y),
+            lambda g, y, a, b: nan_where(where(wins_strictly(b, a), g, 0.0), y),
         ],
         samples=sample(_two_distinct),
         doc=f"The {word} of a and b.",

@@ -6,7 +6,9 @@ from math import log as ln
 
 import numpy as np
 
-from backproplab.autograd.ops.elementwise import equal, greater, where
+from backproplab.arrays import Array
+from backproplab.autograd.lowering import elementwise
+from backproplab.autograd.ops.elementwise import equal, greater, logical_and, nan_where, where
 from backproplab.autograd.primitive import Op, composition, primitive
 from backproplab.autograd.samples import positives, reals, uniform
 from backproplab.autograd.tensor import Tensor
@@ -42,58 +44,93 @@ expm1 = primitive(
     samples=reals((3, 4)),
     doc="eˣ - 1, exact for small x.",
 )
-log = primitive("log", np.log, vjp=[lambda g, y, x: g / x], samples=positives((3, 4)), doc="ln x.")
+log = primitive(
+    "log",
+    np.log,
+    vjp=[lambda g, y, x: nan_where(g / x, y)],
+    samples=positives((3, 4)),
+    doc="ln x.",
+)
 log2 = primitive(
     "log2",
     np.log2,
-    vjp=[lambda g, y, x: g / (ln(2) * x)],
+    vjp=[lambda g, y, x: nan_where(g / (ln(2) * x), y)],
     samples=positives((3, 4)),
     doc="The logarithm of x to base 2.",
 )
 log10 = primitive(
     "log10",
     np.log10,
-    vjp=[lambda g, y, x: g / (ln(10) * x)],
+    vjp=[lambda g, y, x: nan_where(g / (ln(10) * x), y)],
     samples=positives((3, 4)),
     doc="The logarithm of x to base 10.",
 )
 log1p = primitive(
     "log1p",
     np.log1p,
-    vjp=[lambda g, y, x: g / (1 + x)],
+    vjp=[lambda g, y, x: nan_where(g / (1 + x), y)],
     samples=uniform((3, 4), low=-0.8, high=2.0),
     doc="ln(1 + x), exact for small x.",
+)
+
+
+def _sigmoid(x: Array, out: Array | None = None) -> Array:
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
+        y = np.exp(np.negative(x, out=out), out=out)
+    return np.reciprocal(np.add(y, 1, out=out), out=out)
+
+
+sigmoid = primitive(
+    "sigmoid",
+    _sigmoid,
+    in_place=True,
+    lowering=elementwise.sigmoid,
+    vjp=[lambda g, y, x: g * (y * (1 - y))],
+    samples=reals((3, 4)),
+    doc="1 / (1 + e⁻ˣ), without overflow.",
 )
 logaddexp = primitive(
     "logaddexp",
     np.logaddexp,
-    vjp=[lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y)],
+    vjp=[  # not exp(a - y): the digits that this needs are rounded off in y
+        lambda g, y, a, b: g * sigmoid(a - b),
+        lambda g, y, a, b: g * sigmoid(b - a),
+    ],
     samples=[reals((3, 4), (3, 4)), reals((3, 4), (1, 4))],
     doc="ln(eᵃ + eᵇ), without overflow.",
 )
 logaddexp2 = primitive(
     "logaddexp2",
     np.logaddexp2,
-    vjp=[lambda g, y, a, b: g * exp2(a - y), lambda g, y, a, b: g * exp2(b - y)],
+    vjp=[
+        lambda g, y, a, b: g * sigmoid(ln(2) * (a - b)),
+        lambda g, y, a, b: g * sigmoid(ln(2) * (b - a)),
+    ],
     samples=reals((3, 4), (3, 4)),
     doc="log₂(2ᵃ + 2ᵇ), without overflow.",
 )
 
 
-def _log_where_positive(a: Tensor) -> Tensor:
-    positive = greater(a, 0)
-    return where(positive, log(where(positive, a, 1.0)), 0.0)
+def _base_not_0(a: Tensor, b: Tensor) -> Tensor:
+    """a; 1 where a = b = 0, as 0 · 0⁻¹ is not the derivative of a⁰."""
+    return where(logical_and(equal(a, 0), equal(b, 0)), 1.0, a)
+
+
+def _log_of_base(a: Tensor, b: Tensor) -> Tensor:
+    """ln a; 0 where aᵇ = 0 for this b and all near it."""
+    return log(where(logical_and(equal(a, 0), greater(b, 0)), 1.0, a))
 
 
 power: Op = primitive(
     "power",
     np.power,
     vjp=[
-        lambda g, y, a, b: g * b * power(a, where(equal(b, 0), 1.0, b - 1)),
-        lambda g, y, a, b: g * y * _log_where_positive(a),
+        lambda g, y, a, b: g * b * power(_base_not_0(a, b), b - 1),
+        lambda g, y, a, b: g * (y * _log_of_base(a, b)),
     ],
     samples=[positives((3, 4), (3, 4)), positives((3, 4), (1, 4))],
-    doc="aᵇ; the derivative by b is 0 where a ≤ 0.",
+    doc="aᵇ. The derivative by b is aᵇ ln a: NaN where a < 0; where a = 0, it is 0 if b > 0, else "
+    "-∞. The derivative by a is 0 where b = 0.",
 )
 
 

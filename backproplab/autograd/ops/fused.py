@@ -9,7 +9,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, logits, stepwise
-from backproplab.autograd.ops.activations import sigmoid
+from backproplab.autograd.ops.exponential import sigmoid
 from backproplab.autograd.ops.logits import kind, softmax
 from backproplab.autograd.ops.shapes import expand_dims
 from backproplab.autograd.primitive import primitive

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, sliding, stepwise
-from backproplab.autograd.ops.shapes import axes_from_right, expand_dims, ravel, reshape
+from backproplab.autograd.ops.shapes import (
+    axes_from_right,
+    axis_from_right,
+    expand_dims,
+    numbers,
+    ravel,
+    reshape,
+)
 from backproplab.autograd.primitive import Op, Rule, composition, primitive, shape_of
 from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
@@ -90,33 +97,51 @@ def _join_rule(position: int) -> Rule:
     return rule
 
 
-concatenate = primitive(
+_concatenate = primitive(
     "concatenate",
     lambda *xs, axis, out=None: np.concatenate(xs, axis=axis, out=out),
     vjp=_join_rule,
     samples=[reals((2, 3), (4, 3), axis=0), reals((2, 3), (2, 1), (2, 2), axis=-1)],
-    settings=lambda *xs, axis=0: {"axis": axes_from_right(axis, len(shape_of(xs[0])))[0]},
+    settings=lambda *xs, axis=0: {"axis": axis_from_right(axis, len(shape_of(xs[0])))},
     doc="The arrays joined along an existing ``axis``.",
 )
 
 
+def _listed(arrays: Sequence[Any]) -> Sequence[Any]:
+    """The arrays of ``f(a, b)`` or of NumPy's ``f([a, b])``; one array is its entries, as there."""
+    listed = arrays[0] if len(arrays) == 1 else arrays
+    if not len(listed):
+        raise ValueError("need at least one array to join")
+    return [x if hasattr(x, "shape") else np.asarray(x) for x in listed]
+
+
+@composition
+def concatenate(*arrays: Any, axis: int | None = 0) -> Tensor:
+    """The arrays, or those of one list, joined along an existing ``axis`` (None: raveled)."""
+    if axis is None:
+        return _concatenate(*[ravel(x) for x in _listed(arrays)])
+    return _concatenate(*_listed(arrays), axis=axis)
+
+
 @composition
 def stack(*arrays: Any, axis: int = 0) -> Tensor:
-    """The arrays joined along a new ``axis``."""
-    return concatenate(*[expand_dims(x, axis=axis) for x in arrays], axis=axis)
+    """The arrays, or those of one list, joined along a new ``axis``."""
+    return _concatenate(*[expand_dims(x, axis=axis) for x in _listed(arrays)], axis=axis)
 
 
 @composition
 def hstack(*arrays: Any) -> Tensor:
-    """The arrays joined along the second axis, or along their only one."""
-    return concatenate(*arrays, axis=0 if len(shape_of(arrays[0])) == 1 else 1)
+    """The arrays, or those of one list, joined along the second axis, or along their only one."""
+    rows = [x if x.ndim else reshape(x, shape=1) for x in _listed(arrays)]
+    return _concatenate(*rows, axis=0 if rows[0].ndim == 1 else 1)
 
 
 @composition
 def vstack(*arrays: Any) -> Tensor:
-    """The arrays joined along the first axis; an array of one axis is a row."""
-    rows = [expand_dims(x, axis=0) if len(shape_of(x)) == 1 else x for x in arrays]
-    return concatenate(*rows, axis=0)
+    """The arrays, or those of one list, joined along the first axis; an array of one axis is a
+    row."""
+    rows = [x if x.ndim > 1 else reshape(x, shape=(1, -1)) for x in _listed(arrays)]
+    return _concatenate(*rows, axis=0)
 
 
 def part(x: Any, axis: int, piece: Any) -> Tensor:
@@ -127,19 +152,22 @@ def part(x: Any, axis: int, piece: Any) -> Tensor:
 @composition
 def split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """x cut along ``axis`` into this number of equal parts, or at these indices."""
-    (at,) = axes_from_right(axis, len(shape_of(x)))
-    length = shape_of(x)[at]
-    if isinstance(indices_or_sections, int):
-        if length % indices_or_sections:
-            raise ValueError(
-                f"{length} entries cannot be cut into {indices_or_sections} equal parts"
-            )
-        sizes = [length // indices_or_sections] * (indices_or_sections - 1)
-        places = list(accumulate(sizes))
-    else:
-        places = list(indices_or_sections)
-    bounds = [0, *places, length]
-    return [part(x, at, slice(start, end)) for start, end in pairwise(bounds)]
+    at = axis_from_right(axis, len(shape_of(x)))
+    length, parts = shape_of(x)[at], numbers(indices_or_sections)
+    if np.ndim(indices_or_sections) == 0 and length % parts[0]:
+        raise ValueError(f"{length} entries cannot be cut into {parts[0]} equal parts")
+    return array_split(x, indices_or_sections=indices_or_sections, axis=axis)
+
+
+@composition
+def array_split(x: Any, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """As ``split``; if the parts cannot be equal, the first ones are longer by 1."""
+    at = axis_from_right(axis, len(shape_of(x)))
+    length, places = shape_of(x)[at], list(numbers(indices_or_sections))
+    if np.ndim(indices_or_sections) == 0:
+        size, longer = divmod(length, places[0])
+        places = [i * size + min(i, longer) for i in range(1, places[0])]
+    return [part(x, at, slice(start, end)) for start, end in pairwise([0, *places, length])]
 
 
 @composition
@@ -152,20 +180,24 @@ def flip(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 @composition
-def roll(x: Any, *, shift: int, axis: int | None = None) -> Tensor:
+def roll(x: Any, *, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
     """x shifted circularly by ``shift`` entries along ``axis`` (None: raveled)."""
     if axis is None:
         return reshape(roll(ravel(x), shift=shift, axis=0), shape=shape_of(x))
-    (at,) = axes_from_right(axis, len(shape_of(x)))
-    cut = -shift % max(shape_of(x)[at], 1)
-    return concatenate(part(x, at, slice(cut, None)), part(x, at, slice(0, cut)), axis=at)
+    for by, along in zip(*np.broadcast_arrays(numbers(shift), numbers(axis)), strict=True):
+        at = axis_from_right(along, len(shape_of(x)))
+        cut = int(-by % max(shape_of(x)[at], 1))
+        x = _concatenate(part(x, at, slice(cut, None)), part(x, at, slice(0, cut)), axis=at)
+    return x
 
 
 @composition
-def diff(x: Any, *, axis: int = -1) -> Tensor:
-    """x[1:] - x[:-1] along ``axis``."""
-    (at,) = axes_from_right(axis, len(shape_of(x)))
-    return part(x, at, slice(1, None)) - part(x, at, slice(None, -1))
+def diff(x: Any, *, n: int = 1, axis: int = -1) -> Tensor:
+    """x[1:] - x[:-1] along ``axis``, ``n`` times."""
+    at = axis_from_right(axis, len(shape_of(x)))
+    for _ in range(n):
+        x = part(x, at, slice(1, None)) - part(x, at, slice(None, -1))
+    return x
 
 
 def _pad_settings(
@@ -173,6 +205,8 @@ def _pad_settings(
 ) -> dict[str, Any]:
     if mode != "constant":
         raise GraphError(f"pad: mode {mode!r} has no rule; only 'constant'")
+    if np.ndim(constant_values):
+        raise GraphError(f"pad: constant_values must be one number, got {constant_values}")
     widths = np.asarray(pad_width)
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise GraphError(f"pad: pad_width must be whole numbers from 0, got {pad_width}")
@@ -226,7 +260,7 @@ take_along_axis: Op = primitive(
         None,
     ],
     samples=sample(lambda rng: (rng.standard_normal((3, 4)), rng.integers(0, 4, (3, 5))), axis=-1),
-    settings=lambda x, indices, axis: {"axis": axes_from_right(axis, len(shape_of(x)))[0]},
+    settings=lambda x, indices, axis=-1: {"axis": axis_from_right(axis, len(shape_of(x)))},
     doc="The entries of x at ``indices`` along ``axis``.",
 )
 put_along_axis: Op = primitive(

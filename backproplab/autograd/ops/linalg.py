@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,15 @@ import numpy as np
 from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.indexing import scatter, take
 from backproplab.autograd.ops.reductions import sum
-from backproplab.autograd.ops.shapes import expand_dims, reshape, swapaxes, transpose
+from backproplab.autograd.ops.shapes import (
+    axes_from_right,
+    expand_dims,
+    moveaxis,
+    numbers,
+    reshape,
+    swapaxes,
+    transpose,
+)
 from backproplab.autograd.primitive import Op, apply, composition, lift, primitive, shape_of
 from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
@@ -143,10 +153,10 @@ def dot(a: Any, b: Any) -> Tensor:
         return a * b
     if len(left) <= 2 and len(right) <= 2:
         return matmul(a, b)
-    rows = reshape(a, shape=(-1, left[-1]))
+    rows = _matrix(a, 1)
     front = (len(right) - 2,) if len(right) > 1 else (0,)
     order = (*front, *[axis for axis in range(len(right)) if axis not in front])
-    columns = reshape(transpose(b, axes=order), shape=(left[-1], -1))
+    columns = _matrix(transpose(b, axes=order), len(order) - 1)
     rest = tuple(right[axis] for axis in order[1:])
     return reshape(matrix_product(rows, columns), shape=(*left[:-1], *rest))
 
@@ -165,8 +175,8 @@ def inner(a: Any, b: Any) -> Tensor:
     left, right = shape_of(a), shape_of(b)
     if not left or not right:
         return a * b
-    rows, columns = reshape(a, shape=(-1, left[-1])), reshape(b, shape=(-1, right[-1]))
-    return reshape(rows @ flipped(columns), shape=(*left[:-1], *right[:-1]))
+    product = matrix_product(_matrix(a, 1), flipped(_matrix(b, 1)))
+    return reshape(product, shape=(*left[:-1], *right[:-1]))
 
 
 @composition
@@ -177,10 +187,13 @@ def outer(a: Any, b: Any) -> Tensor:
 
 @composition
 def kron(a: Any, b: Any) -> Tensor:
-    """The Kronecker product of two matrices."""
-    (m, n), (p, q) = shape_of(a), shape_of(b)
-    blocks = reshape(a, shape=(m, 1, n, 1)) * reshape(b, shape=(1, p, 1, q))
-    return reshape(blocks, shape=(m * p, n * q))
+    """The Kronecker product: each entry of a times b, as blocks."""
+    left, right = shape_of(a), shape_of(b)
+    left = (1,) * (len(right) - len(left)) + left
+    right = (1,) * (len(left) - len(right)) + right
+    outside = reshape(a, shape=[n for size in left for n in (size, 1)])
+    blocks = outside * reshape(b, shape=[n for size in right for n in (1, size)])
+    return reshape(blocks, shape=[m * n for m, n in zip(left, right, strict=True)])
 
 
 @composition
@@ -194,14 +207,26 @@ def cross(a: Any, b: Any) -> Tensor:
 
 
 @composition
-def tensordot(a: Any, b: Any, *, axes: int = 2) -> Tensor:
-    """The sums of products over the last ``axes`` axes of a and the first of b."""
+def tensordot(a: Any, b: Any, *, axes: int | Sequence[Any] = 2) -> Tensor:
+    """The sums of products over the last ``axes`` axes of a and the first of b, or over the axes
+    (of a, of b) given."""
+    if not isinstance(axes, int):
+        ours, theirs = map(numbers, axes)
+        axes = len(ours)
+        a = moveaxis(a, source=ours, destination=tuple(range(-axes, 0)))
+        b = moveaxis(b, source=theirs, destination=tuple(range(len(theirs))))
     left, right = shape_of(a), shape_of(b)
     if left[len(left) - axes :] != right[:axes] or axes > min(len(left), len(right)):
         raise GraphError(f"tensordot: the last {axes} axes of {left} are not the first of {right}")
-    summed = int(np.prod(right[:axes]))
-    rows, columns = reshape(a, shape=(-1, summed)), reshape(b, shape=(summed, -1))
-    return reshape(rows @ columns, shape=(*left[: len(left) - axes], *right[axes:]))
+    product = matrix_product(_matrix(a, axes), _matrix(b, len(right) - axes))
+    return reshape(product, shape=(*left[: len(left) - axes], *right[axes:]))
+
+
+def _matrix(x: Any, columns: int) -> Tensor:
+    """x as a matrix: the last ``columns`` axes as one, and the axes before them as one."""
+    shape = shape_of(x)
+    cut = len(shape) - columns
+    return reshape(x, shape=(prod(shape[:cut]), prod(shape[cut:])))
 
 
 @composition
@@ -219,27 +244,35 @@ def slogdet(x: Any) -> tuple[Tensor, Tensor]:
 
 
 @composition
-def diagonal(x: Any) -> Tensor:
-    """The main diagonal of the last two axes."""
-    places = np.arange(np.min(shape_of(x)[-2:]))
-    return take(x, index=(Ellipsis, places, places))
+def diagonal(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The diagonals number ``offset`` of the matrices over two axes, along a new last axis."""
+    ndim = len(shape_of(x))
+    if len(axes_from_right((axis1, axis2), ndim)) < 2:
+        raise ValueError("diagonal: axis1 and axis2 must be two axes")
+    x = moveaxis(x, source=(axis1, axis2), destination=(-2, -1))
+    rows, columns = x.shape[-2:]
+    count = min(rows + min(offset, 0), columns - max(offset, 0))
+    places = np.arange(max(count, 0))
+    return take(x, index=(Ellipsis, places - min(offset, 0), places + max(offset, 0)))
 
 
 @composition
-def trace(x: Any) -> Tensor:
-    """The sum of the main diagonal."""
-    return sum(diagonal(x), axis=-1)
+def trace(x: Any, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+    """The sums of the diagonals number ``offset`` of the matrices over two axes."""
+    return sum(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
 
 
 @composition
-def diag(x: Any) -> Tensor:
-    """A matrix with this diagonal if x is a vector; the diagonal if x is a matrix."""
+def diag(x: Any, *, k: int = 0) -> Tensor:
+    """A matrix with the diagonal number ``k`` if x is a vector; that diagonal if x is a matrix."""
     shape = shape_of(x)
-    if len(shape) > 1:
-        return diagonal(x)
-    places = np.arange(*shape)
-    index = (Ellipsis, places, places)
-    return apply(scatter, x, index=index, shape=(*shape, *shape), trailing=1)
+    if len(shape) == 2:
+        return diagonal(x, offset=k)
+    if len(shape) != 1:
+        raise ValueError(f"diag takes a vector or a matrix, got shape {shape}")
+    places, n = np.arange(*shape), shape[0] + abs(k)
+    index = (Ellipsis, places - min(k, 0), places + max(k, 0))
+    return apply(scatter, x, index=index, shape=(n, n), trailing=1)
 
 
 @composition

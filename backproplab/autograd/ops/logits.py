@@ -36,9 +36,9 @@ _softmax = np.errstate(invalid="ignore")(
 )
 
 
-def _log_softmax(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
-    return np.subtract(x, _logsumexp(x, axis=axis, keepdims=True), out=out)
-
+_log_softmax = np.errstate(invalid="ignore", divide="ignore")(
+    stepwise(logits.log_softmax, lambda x, axis: np.empty(x.shape, kind(x)))
+)
 
 logsumexp = primitive(
     "logsumexp",
@@ -47,7 +47,7 @@ logsumexp = primitive(
     vjp=[lambda g, y, x, axis, keepdims: spread(g, x, axis, keepdims) * softmax(x, axis=axis)],
     samples=ROWS,
     settings=reduction,
-    doc="ln Σ eˣ over ``axis``; -inf for a row of -inf.",
+    doc="ln Σ eˣ over ``axis``; -inf for a row of -inf, and for no entries.",
 )
 softmax: Op = primitive(
     "softmax",
@@ -62,6 +62,7 @@ softmax: Op = primitive(
 log_softmax = primitive(
     "log_softmax",
     _log_softmax,
+    lowering=logits.log_softmax,
     vjp=[lambda g, y, x, axis: g - softmax(x, axis=axis) * sum(g, axis=axis, keepdims=True)],
     samples=[reals((3, 4)), reals((2, 3, 4), axis=-2)],
     settings=_axis,

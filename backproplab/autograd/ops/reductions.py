@@ -11,7 +11,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, sums
-from backproplab.autograd.ops.elementwise import where
+from backproplab.autograd.ops.elementwise import nan_where, where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
 from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
@@ -38,7 +38,7 @@ def _first_extreme(x: Array, y: Array, axis: tuple[int, ...], keepdims: bool) ->
     top = y if keepdims else np.expand_dims(y, axis)
     hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN is the extreme and gets the gradient
     front = np.moveaxis(hit, axis, range(-len(axis), 0))
-    flat = front.reshape(*front.shape[: front.ndim - len(axis)], -1)
+    flat = front.reshape(*front.shape[: front.ndim - len(axis)], _count(x, axis))
     first = (np.cumsum(flat, axis=-1) == 1) & flat
     return np.moveaxis(first.reshape(front.shape), range(-len(axis), 0), axis)
 
@@ -89,7 +89,9 @@ def _extreme(name: str, function: Any) -> Op:
         function,
         vjp=[
             lambda g, y, x, axis, keepdims: where(
-                first_extreme(x, y, axis=axis, keepdims=keepdims), spread(g, x, axis, keepdims), 0.0
+                first_extreme(x, y, axis=axis, keepdims=keepdims),
+                spread(nan_where(g, y), x, axis, keepdims),
+                0.0,
             )
         ],
         samples=RANKED,

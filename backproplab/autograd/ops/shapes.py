@@ -7,6 +7,7 @@ an array with additional leading axes (a population) can use the same call.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from operator import index
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise, into, sums
+from backproplab.autograd.ops.storage import full_like
 from backproplab.autograd.primitive import Op, composition, primitive, shape_of
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
@@ -23,7 +25,7 @@ def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, .
     """The axes as ascending negative numbers; None means all ``ndim`` axes."""
     if axis is None:
         return tuple(range(-ndim, 0))
-    axes = tuple(axis) if isinstance(axis, Sequence) else (index(axis),)
+    axes = numbers(axis)
     for a in axes:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim)
@@ -33,9 +35,19 @@ def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, .
     return negative
 
 
+def axis_from_right(axis: int, ndim: int) -> int:
+    """One axis as a negative number; TypeError for None or several."""
+    return axes_from_right(index(axis), ndim)[0]
+
+
 def _place(axis: int, ndim: int) -> int:
     """An axis counted from the left."""
-    return axes_from_right(axis, ndim)[0] + ndim
+    return axis_from_right(axis, ndim) + ndim
+
+
+def numbers(given: int | Sequence[int]) -> tuple[int, ...]:
+    """One whole number, or several, as a tuple."""
+    return tuple(given) if isinstance(given, Sequence | np.ndarray) else (index(given),)
 
 
 def _lead(x: Array, trailing: int) -> tuple[int, ...]:
@@ -51,11 +63,12 @@ def _reshape(x: Array, shape: tuple[int, ...], trailing: int, out: Array | None 
 
 def _reshape_settings(x: Any, shape: int | Sequence[int]) -> dict[str, Any]:
     old = shape_of(x)
-    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    wanted = numbers(shape)
     if -1 in wanted:
-        known = -int(np.prod(wanted, dtype=np.int64))
-        rest = int(np.prod(old, dtype=np.int64)) // known if known else 0
-        wanted = tuple(rest if n == -1 else n for n in wanted)
+        known = -prod(wanted)
+        if known <= 0 or prod(old) % known:
+            raise ValueError(f"cannot reshape an array of shape {old} into shape {wanted}")
+        wanted = tuple(prod(old) // known if n == -1 else n for n in wanted)
     return {"shape": wanted, "trailing": len(old)}
 
 
@@ -102,8 +115,8 @@ swapaxes: Op = primitive(
     vjp=[lambda g, y, x, axis1, axis2: swapaxes(g, axis1=axis1, axis2=axis2)],
     samples=reals((2, 3, 4), axis1=-1, axis2=-2),
     settings=lambda x, axis1, axis2: {
-        "axis1": axes_from_right(axis1, len(shape_of(x)))[0],
-        "axis2": axes_from_right(axis2, len(shape_of(x)))[0],
+        "axis1": axis_from_right(axis1, len(shape_of(x))),
+        "axis2": axis_from_right(axis2, len(shape_of(x))),
     },
     doc="x with two axes exchanged.",
     view=True,
@@ -113,11 +126,7 @@ expand_dims = primitive(
     lambda x, axis, out=None: np.expand_dims(x, axis),
     vjp=[lambda g, y, x, axis: reshape(g, shape=x.shape)],
     samples=[reals((3, 4), axis=-1), reals((3, 4), axis=(-2, -4))],
-    settings=lambda x, axis: {
-        "axis": axes_from_right(
-            axis, len(shape_of(x)) + (1 if isinstance(axis, int) else len(axis))
-        )
-    },
+    settings=lambda x, axis: {"axis": axes_from_right(axis, len(shape_of(x)) + len(numbers(axis)))},
     doc="x with new axes of length 1 at ``axis``.",
     view=True,
 )
@@ -135,7 +144,7 @@ broadcast_to: Op = primitive(
     _broadcast_to,
     vjp=[lambda g, y, x, shape, trailing: sum_to(g, shape=x.shape)],
     samples=[reals((1, 4), shape=(3, 4)), reals((3, 1), shape=(2, 3, 4)), reals((), shape=(2,))],
-    settings=lambda x, shape: {"shape": tuple(shape), "trailing": len(shape_of(x))},
+    settings=lambda x, shape: {"shape": numbers(shape), "trailing": len(shape_of(x))},
     doc="x repeated along axes of length 1, and along new leading ones, to ``shape``.",
     view=True,
 )
@@ -165,9 +174,13 @@ cast: Op = primitive(
     "cast",
     into(lambda x, dtype: x.astype(dtype)),
     lowering=elementwise.cast,
-    vjp=[lambda g, y, x, dtype: cast(g, dtype=x.dtype)],
+    vjp=[
+        lambda g, y, x, dtype: (
+            cast(g, dtype=x.dtype) if y.dtype.kind == "f" else full_like(x, fill_value=0)
+        )
+    ],
     samples=reals((3, 4), dtype=np.float64),
-    doc="x in another number type.",
+    doc="x in another number type; a constant to a gradient if that is no float.",
 )
 
 
@@ -193,8 +206,7 @@ def squeeze(x: Any, *, axis: int | Sequence[int] | None = None) -> Tensor:
 def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """x with the axes ``source`` moved to the positions ``destination``."""
     ndim = len(shape_of(x))
-    listed = [(a,) if isinstance(a, int) else tuple(a) for a in (source, destination)]
-    start, end = ([_place(a, ndim) for a in axes] for axes in listed)
+    start, end = ([_place(a, ndim) for a in numbers(axes)] for axes in (source, destination))
     order = [a for a in range(ndim) if a not in start]
     for place, axis in sorted(zip(end, start, strict=True)):
         order.insert(place, axis)
@@ -204,7 +216,7 @@ def moveaxis(x: Any, *, source: int | Sequence[int], destination: int | Sequence
 @composition
 def tile(x: Any, *, reps: int | Sequence[int]) -> Tensor:
     """Copies of the whole x, ``reps`` of them along each axis."""
-    times = (reps,) if isinstance(reps, int) else tuple(reps)
+    times = numbers(reps)
     shape = shape_of(x)
     times = (1,) * (len(shape) - len(times)) + times
     shape = (1,) * (len(times) - len(shape)) + shape
@@ -219,7 +231,7 @@ def repeat(x: Any, *, repeats: int, axis: int | None = None) -> Tensor:
     if axis is None:
         return repeat(ravel(x), repeats=repeats, axis=0)
     shape = shape_of(x)
-    at = _place(axis, len(shape))
+    at, repeats = _place(axis, len(shape)), index(repeats)
     apart = expand_dims(x, axis=at + 1)
     spread = broadcast_to(apart, shape=(*shape[: at + 1], repeats, *shape[at + 1 :]))
     return reshape(spread, shape=(*shape[:at], shape[at] * repeats, *shape[at + 1 :]))

@@ -11,11 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.ops.elementwise import absolute, equal, multiply, where
+from backproplab.autograd.ops.elementwise import absolute, equal, multiply, not_equal, where
 from backproplab.autograd.ops.exponential import sqrt, square
 from backproplab.autograd.ops.indexing import concatenate, flip, part
 from backproplab.autograd.ops.reductions import Axis, max, mean, min, sum
-from backproplab.autograd.ops.shapes import axes_from_right, moveaxis, ravel, reshape
+from backproplab.autograd.ops.shapes import (
+    axes_from_right,
+    axis_from_right,
+    moveaxis,
+    ravel,
+    reshape,
+)
 from backproplab.autograd.primitive import Op, composition, lift, primitive, shape_of
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
@@ -26,7 +32,7 @@ cumulative_sum: Op = primitive(
     np.add.accumulate,
     vjp=[lambda g, y, x, axis: flip(cumulative_sum(flip(g, axis=axis), axis=axis), axis=axis)],
     samples=[reals((3, 4), axis=-1), reals((3, 4), axis=0)],
-    settings=lambda x, axis: {"axis": axes_from_right(axis, len(shape_of(x)))[0]},
+    settings=lambda x, axis: {"axis": axis_from_right(axis, len(shape_of(x)))},
     doc="The running sum of x along ``axis``.",
 )
 
@@ -42,7 +48,7 @@ def cumprod(x: Any, *, axis: int | None = None) -> Tensor:
     """The running product along ``axis`` (None: of the raveled x), by log₂ n multiplications."""
     (x,) = lift(ravel(x) if axis is None else x)
     axis = 0 if axis is None else axis
-    (at,) = axes_from_right(axis, x.ndim)
+    at = axis_from_right(axis, x.ndim)
     step = 1
     while step < x.shape[at]:
         start, rest = part(x, at, slice(0, step)), part(x, at, slice(step, None))
@@ -64,7 +70,7 @@ def prod(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return Tensor(np.ones(kept if keepdims else rest, x.dtype))
     while (n := y.shape[0]) > 1:
         odd = [y[n - 1 :]] if n % 2 else []
-        y = concatenate(multiply(y[: n // 2], y[n // 2 : n - n % 2]), *odd, axis=0)
+        y = concatenate([multiply(y[: n // 2], y[n // 2 : n - n % 2]), *odd])
     return reshape(y, shape=kept if keepdims else rest)
 
 
@@ -74,7 +80,7 @@ def var(x: Any, *, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -
     shape = shape_of(x)
     n = int(np.prod([shape[a] for a in axes_from_right(axis, len(shape))]))
     squares = square(x - mean(x, axis=axis, keepdims=True))
-    return sum(squares, axis=axis, keepdims=keepdims) / (n - ddof)
+    return sum(squares, axis=axis, keepdims=keepdims) / np.maximum(n - ddof, 0).item()
 
 
 @composition
@@ -110,13 +116,13 @@ def norm(
 @composition
 def all(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether every entry over ``axis`` is nonzero; a constant to a gradient."""
-    return equal(min(where(x, 1.0, 0.0), axis=axis, keepdims=keepdims), 1)
+    return equal(sum(where(x, 0, 1), axis=axis, keepdims=keepdims), 0)
 
 
 @composition
 def any(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any entry over ``axis`` is nonzero; a constant to a gradient."""
-    return equal(max(where(x, 1.0, 0.0), axis=axis, keepdims=keepdims), 1)
+    return not_equal(sum(where(x, 1, 0), axis=axis, keepdims=keepdims), 0)
 
 
 @composition

@@ -14,12 +14,21 @@ from backproplab.autograd.lowering import elementwise, into
 from backproplab.autograd.primitive import composition, primitive
 from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
+
+
+def _fill(x: Any, fill_value: Any) -> dict[str, Any]:
+    if np.iscomplexobj(fill_value):
+        raise GraphError(f"full_like: fill_value must be real, not complex: {fill_value}")
+    return {"fill_value": fill_value}
+
 
 full_like = primitive(
     "full_like",
     into(np.full_like),
     vjp=[None],
     samples=reals((3, 4), fill_value=2.0),
+    settings=_fill,
     doc="An array of ``fill_value`` in the shape and type of x; a constant to a gradient.",
     shape_only=True,
 )

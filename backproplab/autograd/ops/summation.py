@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -15,21 +16,40 @@ from backproplab.errors import GraphError
 
 
 def _settings(*arrays: Any, subscripts: str) -> dict[str, Any]:
-    """``...ij,...jk->...ik``: each operand and the result may have leading axes."""
-    terms, arrow, result = subscripts.replace(" ", "").partition("->")
-    operands = [term.replace("...", "") for term in terms.split(",")]
-    if len(operands) != len(arrays):
-        raise GraphError(f"einsum {subscripts!r} names {len(operands)} arrays, got {len(arrays)}")
-    for term, array in zip(operands, arrays, strict=True):
-        if len(set(term)) < len(term):
-            raise GraphError(f"einsum {term!r}: an axis twice in one array; use diagonal or trace")
-        if len(term) > len(shape_of(array)):
-            raise GraphError(f"einsum {term!r}: the array has shape {shape_of(array)}")
-    letters = "".join(operands)
+    """Subscripts without an ellipsis of the user's: it gets letters, one for each axis that it
+    stands for. Each operand and the result may have leading axes besides, ``...ij,...jk->...ik``.
+    """
+    left, arrow, result = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(arrays):
+        raise GraphError(f"einsum {subscripts!r} names {len(terms)} arrays, got {len(arrays)}")
+    counts = [_hidden(term, array) for term, array in zip(terms, arrays, strict=True)]
+    letters = "".join(terms).replace("...", "")
     if not arrow:
-        result = "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))
-    left = ",".join(f"...{term}" for term in operands)
-    return {"subscripts": f"{left}->...{result.replace('...', '')}"}
+        single = sorted(letter for letter in set(letters) if letters.count(letter) == 1)
+        result = "..." + "".join(single)
+    free = [letter for letter in ascii_letters if letter not in letters + result]
+    hidden = "".join(free[: max(counts)])
+    if hidden and arrow and "..." not in result:
+        raise GraphError(f"einsum {subscripts!r}: the result has no place for the axes of '...'")
+    named = [
+        term.replace("...", hidden[len(hidden) - count :])
+        for term, count in zip(terms, counts, strict=True)
+    ]
+    result = result.replace("...", hidden)
+    if "." in result or len(set(result)) < len(result):
+        raise GraphError(f"einsum {subscripts!r}: the result names an axis twice")
+    return {"subscripts": f"{','.join('...' + term for term in named)}->...{result}"}
+
+
+def _hidden(term: str, array: Any) -> int:
+    """The number of axes that the ellipsis of a term stands for; 0 if it has none."""
+    letters, shape = term.replace("...", "", 1), shape_of(array)
+    if len(set(letters)) < len(letters) or "." in letters:
+        raise GraphError(f"einsum {term!r}: an axis twice in one array; use diagonal or trace")
+    if len(letters) > len(shape):
+        raise GraphError(f"einsum {term!r}: the array has shape {shape}")
+    return len(shape) - len(letters) if "..." in term else 0
 
 
 def _einsum(*arrays: Array, subscripts: str, out: Array | None = None) -> Array:
@@ -72,6 +92,7 @@ einsum: Op = primitive(
         reals((3, 4), subscripts="ij->j"),
         reals((2, 3), (3,), (2,), subscripts="ij,j,i"),
         reals((2, 3, 4), (2, 4, 3), subscripts="...ij,...ji->..."),
+        reals((3, 2, 5), (3, 4), subscripts="i...,ij->...j"),
     ],
     settings=_settings,
     doc="The sum of products given by ``subscripts``, such as 'ij,jk->ik'.",

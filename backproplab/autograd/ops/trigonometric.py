@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.ops.elementwise import absolute, less, where
+from backproplab.autograd.ops.elementwise import absolute, equal, less, nan_where, where
 from backproplab.autograd.ops.exponential import sqrt, square
 from backproplab.autograd.primitive import Op, composition, primitive
 from backproplab.autograd.samples import reals, uniform
@@ -32,14 +32,14 @@ tan = primitive(
 arcsin = primitive(
     "arcsin",
     np.arcsin,
-    vjp=[lambda g, y, x: g / sqrt(1 - square(x))],
+    vjp=[lambda g, y, x: g / sqrt((1 - x) * (1 + x))],
     samples=WITHIN_1,
     doc="The angle in [-π/2, π/2] whose sine is x.",
 )
 arccos = primitive(
     "arccos",
     np.arccos,
-    vjp=[lambda g, y, x: -g / sqrt(1 - square(x))],
+    vjp=[lambda g, y, x: -g / sqrt((1 - x) * (1 + x))],
     samples=WITHIN_1,
     doc="The angle in [0, π] whose cosine is x.",
 )
@@ -54,18 +54,21 @@ arctan2 = primitive(
     "arctan2",
     np.arctan2,
     vjp=[
-        lambda g, y, a, b: g * b / (square(a) + square(b)),
-        lambda g, y, a, b: -g * a / (square(a) + square(b)),
+        lambda g, y, a, b: g * (b / hypot(a, b) / hypot(a, b)),  # a² may overflow
+        lambda g, y, a, b: -g * (a / hypot(a, b) / hypot(a, b)),
     ],
     samples=[reals((3, 4), (3, 4)), reals((3, 4), (1, 4))],
     doc="The angle of the point (b, a), in (-π, π].",
 )
-hypot = primitive(
+hypot: Op = primitive(
     "hypot",
     np.hypot,
-    vjp=[lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * b / y],
+    vjp=[
+        lambda g, y, a, b: g * (a / where(equal(y, 0), 1.0, y)),
+        lambda g, y, a, b: g * (b / where(equal(y, 0), 1.0, y)),
+    ],
     samples=[reals((3, 4), (3, 4)), reals((3, 4), (1, 4))],
-    doc="√(a² + b²), without overflow.",
+    doc="√(a² + b²), without overflow; derivative 0 at 0.",
 )
 sinh: Op = primitive(
     "sinh", np.sinh, vjp=[lambda g, y, x: g * cosh(x)], samples=reals((3, 4)), doc="sinh x."
@@ -79,21 +82,21 @@ tanh = primitive(
 arcsinh = primitive(
     "arcsinh",
     np.arcsinh,
-    vjp=[lambda g, y, x: g / sqrt(1 + square(x))],
+    vjp=[lambda g, y, x: g / hypot(x, 1.0)],
     samples=reals((3, 4)),
     doc="The number whose sinh is x.",
 )
 arccosh = primitive(
     "arccosh",
     np.arccosh,
-    vjp=[lambda g, y, x: g / sqrt(square(x) - 1)],
+    vjp=[lambda g, y, x: g / (sqrt(x - 1) * sqrt(x + 1))],
     samples=ABOVE_1,
     doc="The number ≥ 0 whose cosh is x.",
 )
 arctanh = primitive(
     "arctanh",
     np.arctanh,
-    vjp=[lambda g, y, x: g / (1 - square(x))],
+    vjp=[lambda g, y, x: nan_where(g / ((1 - x) * (1 + x)), y)],
     samples=WITHIN_1,
     doc="The number whose tanh is x.",
 )
