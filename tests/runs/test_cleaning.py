@@ -485,7 +485,7 @@ def test_a_clean_killed_at_any_step_is_finished_by_the_next(
             clean(plan_cleaning(root))
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert plan_cleaning(root).foreign == ()
+        assert {left.name for left in plan_cleaning(root).foreign} <= {session.name}
         outcome = clean(plan_cleaning(root))
         assert outcome.left == ()
         assert [path.name for path in session.iterdir()] == ["link"]
