@@ -43,15 +43,28 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
+        _run(words)
+    except SystemExit as end:
+        code = end.code
+    except BaseException as error:
+        if debug:
+            traceback.print_exc()
+        code = _tell(error)
+    with standard_streams.shown():
+        pass  # nothing is left for Python to flush, whose errors have other exit codes
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> None:
+    """Run the command and write out what it has printed. Raises SystemExit."""
+    try:
         build(words)(args=words, prog_name="backproplab")
     except SystemExit as end:
         if end.code == USAGE:
             _hint(words)
+        if not end.code:
+            sys.stdout.flush()
         raise
-    except BaseException as error:
-        if debug:
-            traceback.print_exc()
-        sys.exit(_tell(error))
 
 
 def build(words: list[str]) -> typer.Typer:
@@ -103,7 +116,7 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, StopNow):
         _say("interrupted")
         return exit_code(error.number)
-    if isinstance(error, BrokenPipeError):  # the reader of our output went away: | head
+    if isinstance(error, standard_streams.ReaderGone):  # as with | head
         standard_streams.mute()
         return 0
     if isinstance(error, MemoryError):

@@ -22,6 +22,8 @@ Least = Annotated[
         "--min/--max", help="Whether a lower or a higher value is better.", show_default="known"
     ),
 ]
+TEST = "Show the test metrics of every trial, not of the best only."
+Test = Annotated[bool, typer.Option("--test", help=TEST)]
 ROWS = 50  # default length of the table
 TOP = f"{ROWS} in the table, else all"
 
@@ -38,6 +40,7 @@ def command(
         typer.Option(metavar="A,B", help="Only these keys and metrics.", show_default="differing"),
     ] = None,
     group_seeds: Annotated[bool, typer.Option(help="Runs that differ by seed are one row.")] = True,
+    test: Test = False,
     form: Annotated[Literal["table", "csv", "json", "md"], typer.Option("--format")] = "table",
     log_dir: LogDir = RUNS,
 ) -> None:
@@ -46,22 +49,20 @@ def command(
     Metrics are those of each run's best epoch. Trials with runs that did not complete come last.
     """
     from backproplab import report
-    from backproplab.report.sameness import sentence
-    from backproplab.text import counted
+    from backproplab.cli.printing import sentence
+    from backproplab.cli.render import ranking
+    from backproplab.report import sameness
 
     records, warnings = report.read_records(report.chosen_runs(log_dir, runs or ()))
     warn(warnings)
     comparison = report.compare(records, metric, goal_word(least), group_seeds)
     columns = [word.strip() for word in cols.split(",")] if cols else ()
     if form != "table":
-        typer.echo(report.formatted(comparison, form, columns, top))
+        typer.echo(report.formatted(comparison, form, columns, top, test))
         return
-    top = top or ROWS
-    typer.echo(report.formatted(comparison, form, columns, top))
-    if (total := len(comparison.trials)) > top:
-        typer.echo(f"… and {counted(total - top, 'more trial')}: --top {total}")
+    ranking(comparison, columns, top or ROWS, test)
     if len(records) > 1:
-        typer.echo(f"\n{sentence(records)}")
+        sentence(f"equal: {sameness.sentence(records)}")
 
 
 def goal_word(least: bool | None) -> Literal["min", "max"] | None:

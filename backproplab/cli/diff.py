@@ -20,7 +20,8 @@ def command(
 ) -> None:
     """Show how two runs' configs and results differ, and the epoch at which metrics diverge."""
     from backproplab import report
-    from backproplab.report.sameness import sentence
+    from backproplab.cli.printing import lines, sentence
+    from backproplab.report import sameness
     from backproplab.runs import find_run
 
     found = [find_run(log_dir, word) for word in (first, second)]
@@ -30,14 +31,37 @@ def command(
     names = (found[0].name, found[1].name)
     if names[0] == names[1]:
         names = (found[0].selector, found[1].selector)
-    _show(("config", *names), pair.config or [("nothing differs", "", "")])
-    typer.echo()
-    _show(("results", *names), pair.results)
-    typer.echo(f"\n{pair.parting}\n{sentence(records)}")
+    _show("config", names, pair.config or [("nothing differs", "", "")])
+    lines([""])
+    _show("results", names, pair.results)
+    lines([""])
+    sentence(pair.parting)
+    sentence(f"equal: {sameness.sentence(records)}")
 
 
-def _show(head: tuple[str, str, str], rows: Sequence[tuple[str, str, str]]) -> None:
-    lines = [head, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        typer.echo("  ".join(f"{t:<{w}}" for t, w in zip(line, widths, strict=True)).rstrip())
+def _show(what: str, names: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
+    """A table of both runs; a row that is too long for it stands below, a line for each run."""
+    from backproplab.cli.printing import entries, lines, table, width
+    from backproplab.layout import GAP, NARROW, Column, cells_of
+
+    room = width()
+    most = max(map(cells_of, (row[0] for row in rows)))
+    each = None if room is None else max((room - min(most, room // 3) - 2 * len(GAP)) // 2, NARROW)
+    long = [row for row in rows if each and max(map(cells_of, row[1:])) > each]
+    short = [row for row in rows if row not in long]
+    if short:
+        keys, first, second = ([row[at] for row in short] for at in range(3))
+        pairs = zip(names, (first, second), strict=True)
+        both = [Column(_fitting(name, cells, each), cells) for name, cells in pairs]
+        table([Column(what, keys, is_name=True), *both])
+    else:
+        lines([what])
+    for key, ours, theirs in long:
+        lines([key])
+        entries([(f"  {names[0]}", ours), (f"  {names[1]}", theirs)])
+
+
+def _fitting(name: str, cells: Sequence[str], room: int | None) -> str:
+    from backproplab.layout import cells_of, middle
+
+    return name if room is None else middle(name, max([room, *map(cells_of, cells)]))

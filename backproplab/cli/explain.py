@@ -86,23 +86,22 @@ def _write(explanation: Explanation, outputs: Mapping[str, Path]) -> None:
 
 def _show(report: Report) -> None:
     """Print the report on the terminal."""
-    from rich.table import Table
-    from rich.text import Text
+    from backproplab.cli.printing import lines, sentence, table
+    from backproplab.layout import Column
 
-    from backproplab.cli.render import console
-
-    out = console()
-    out.print(Text(report.title, style="bold"))
+    lines([report.title], "bold")
     for section in report.sections:
-        out.print(Text(f"\n{section.title}", style="bold"))
+        lines(["", section.title], "bold")
         if isinstance(section.body, list):
             for line in section.body:
-                out.print(Text(f"  {line}"))
+                sentence(line, "  ", 2)
             continue
-        table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-        for header in section.body.headers:
-            left = header in section.body.left
-            table.add_column(header, justify="left" if left else "right")
-        for row in section.body.rows:
-            table.add_row(*[Text(cell) for cell in row])
-        out.print(table)
+        heads, rows = section.body.headers, section.body.rows
+        last = len(heads) - 1
+        table([
+            Column(
+                head, [row[at] for row in rows], right=head not in section.body.left,
+                rank=0 if at in (0, last) else last - at,
+            )
+            for at, head in enumerate(heads)
+        ])  # fmt: skip

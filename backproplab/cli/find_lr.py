@@ -87,13 +87,16 @@ def _usable(file: Path) -> Path:
 def _show(test: RangeTest) -> None:
     """Some points of the curve, and what follows from it."""
     from backproplab import text
+    from backproplab.cli.printing import table
+    from backproplab.layout import Column
 
     count = len(test.rates)
     shown = sorted({round(i * (count - 1) / (ROWS - 1)) for i in range(ROWS)})
-    typer.echo(f"{'learning rate':>13}  {'loss':>10}  {'smoothed':>10}")
-    for i in shown:
-        loss, smoothed = text.number(test.losses[i]), text.number(test.smoothed[i])
-        typer.echo(f"{test.rates[i]:13.2e}  {loss:>10}  {smoothed:>10}")
+    table([
+        Column("learning rate", [f"{test.rates[i]:.2e}" for i in shown], right=True),
+        Column("loss", [text.number(test.losses[i]) for i in shown], right=True, rank=1),
+        Column("smoothed", [text.number(test.smoothed[i]) for i in shown], right=True),
+    ])  # fmt: skip
     if test.steepest is None:
         return
     typer.echo(f"\nsteepest fall at {test.steepest:.2g}")

@@ -1,18 +1,28 @@
-"""What the commands print: headers to stderr, results to stdout. The owner of rich's tables."""
+"""What the commands show: headers to stderr, results to stdout, laid out by ``layout``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from backproplab import text
-from backproplab.measures import POSITION, listed, of_split
+from backproplab.cli.printing import (
+    command,
+    console,
+    lines,
+    printable,
+    sentence,
+    table,
+    values,
+    width,
+)
+from backproplab.layout import NARROW, Column, cells_of, fit, middle, paragraph
+from backproplab.measures import LOSS, POSITION, listed, of_split, parsed
 from backproplab.status import Status
 from backproplab.text import counted
 
@@ -21,28 +31,12 @@ if TYPE_CHECKING:
     from backproplab.config import Experiment
     from backproplab.errors import Problem
     from backproplab.experiment import Parts, Result
+    from backproplab.report import Comparison
     from backproplab.runs import RunInfo
-    from backproplab.runs.cleaning import CleaningOutcome, CleaningPlan
-    from backproplab.sweep.standing import Standing
 
-KEPT = 20  # files that a clean names one by one
-PLAIN_WIDTH = 1000  # of a table that goes to a file or a pipe: nothing is cut
+VERDICTS = {"right": "green", "wrong": "red"}
 STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
-
-
-class Output(Console):
-    """Standard output; that its reader is gone is an error like any other, not exit code 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def console() -> Console:
-    """Standard output; not squeezed to 80 columns where there is no terminal."""
-    return Output(
-        highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
-    )
 
 
 def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
@@ -60,10 +54,15 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
         "seed": str(e.seed),
         "threads": str(e.threads),
     }
-    lines = [Text(e.name, style="bold")]
-    lines += [Text(f"  {key:<9}{value}") for key, value in rows.items()]
-    lines += [Text(f"  caution  {caution}", style="yellow") for caution in cautions]
-    Console(stderr=True, highlight=False, soft_wrap=True).print(*lines, sep="\n")
+    out = Console(stderr=True, highlight=False, soft_wrap=True)
+    room = out.width if sys.stderr.isatty() else None
+    out.print(Text(e.name, style="bold"))
+    for key, value in rows.items():
+        for line in paragraph(value, room, f"  {key}", 11):
+            out.print(Text(line))
+    for caution in cautions:
+        for line in paragraph(str(caution), room, "  caution", 11):
+            out.print(Text(line, style="yellow"))
 
 
 def _method(e: Experiment) -> str:
@@ -99,74 +98,131 @@ def summary(
     out = console()
     for result in results:
         state = result.progress
-        style = "green" if state.status is Status.COMPLETED else "red"
-        out.print(
-            Text.assemble(
-                ("\n" + result.folder.name, "bold"), "  ", (state.status, style),
-                f" ({state.stop_reason}) after {counted(state.epoch, 'epoch')}, "
-                f"{counted(state.step, 'update')}, "
-                f"{state.seconds:.2f} s",
-            )
-        )  # fmt: skip
+        out.print()
+        _ending(result.folder.name, state.status, state.stop_reason,
+                f"after {counted(state.epoch, 'epoch')}, {counted(state.step, 'update')}, "
+                f"{state.seconds:.2f} s")  # fmt: skip
         if result.best:
             best = {k: v for k, v in result.best.items() if k != "epoch"}
-            out.print(Text(f"  best  epoch {int(result.best['epoch'])}: {text.row(best)}"))
+            _values(f"  best  epoch {int(result.best['epoch'])}: ", best)
         if result.restored_epoch:
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
-            out.print(Text(f"  test  {text.row(test)}"))
+            _values("  test  ", test)
     last = results[-1]
-    out.print(Text(f"\nlogs      {session}"))
-    out.print(Text(f"see them  {text.typed('backproplab', 'tensorboard', session)}"))
-    out.print(Text(f"list      {text.typed('backproplab', 'runs', '--log-dir', log_dir)}"))
+    out.print()
+    command("logs", str(session))
+    command("see them", text.typed("backproplab", "tensorboard", session))
+    command("list", text.typed("backproplab", "runs", "--log-dir", log_dir))
     repeat = text.typed("backproplab", "train", last.folder / "config.yaml", "--log-dir", log_dir)
-    out.print(Text(f"repeat    {repeat}"))
+    command("repeat", repeat)
     if last.signal and last.saved:
-        out.print(Text(f"continue  {text.typed('backproplab', 'resume', last.folder)}"))
-    for command in never_begun.values():
-        out.print(Text(f"not begun {command}"))
+        command("continue", text.typed("backproplab", "resume", last.folder))
+    for words in never_begun.values():
+        command("not begun", words)
+
+
+def _ending(name: str, status: Status, reason: str, spent: str) -> None:
+    """``exp1  completed (epochs) after 30 epochs, …``: the status is never cut."""
+    why = f" ({printable(reason)})" if reason else ""
+    room = width()
+    head = printable(name)
+    if room is not None:
+        head = middle(head, max(room - len(f"  {status}{why}"), NARROW))
+    style = STYLES.get(status, "red")
+    whole = f"{head}  {status}{why} {spent}"
+    apart = room is not None and cells_of(whole) > room
+    console().print(
+        Text.assemble((head, "bold"), "  ", (status, style), why, "" if apart else f" {spent}")
+    )
+    if apart:
+        sentence(spent, "  ", 2)
+
+
+def _values(label: str, row: Mapping[str, float]) -> None:
+    """``best  epoch 3: loss 0.1234  …``, wrapped between two values."""
+    values(label, [f"{name} {text.measured(name, value)}" for name, value in row.items()])
 
 
 def runs_table(runs: Sequence[RunInfo]) -> None:
     """The runs, newest first, with the numbers that they ended with."""
     names = listed(name for run in runs for name in run.metrics)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("#", "run", "status", "epochs", "seconds", *names):
-        side: Literal["left", "right"] = "left" if column in ("run", "status") else "right"
-        table.add_column(Text(column), justify=side, no_wrap=column == "run")
-    for index, run in enumerate(runs, start=1):
-        style = STYLES.get(run.status, "red")
-        values = [text.number(run.metrics[n]) if n in run.metrics else "" for n in names]
-        table.add_row(
-            str(index), Text(printable(f"{run.session}/{run.name}")), Text(run.status, style=style),
-            str(run.epochs), text.seconds(run.seconds), *values,
-        )  # fmt: skip
-    console().print(table)
+    order = sorted(names, key=lambda name: (parsed(name)[0] != "validation", name != "loss"))
+    first = next((name for name in order if parsed(name)[1] == LOSS.name), (order or [""])[0])
+    metrics = [
+        Column(
+            name, [_of_run(run, name) for run in runs], right=True,
+            rank=0 if name == first else 4 + order.index(name),
+        )
+        for name in names
+    ]  # fmt: skip
+
+    def columns(named: Sequence[str]) -> list[Column]:
+        return [
+            Column("#", [str(at) for at in range(1, len(runs) + 1)], right=True),
+            Column("run", named, is_name=True),
+            Column(
+                "status", [str(run.status) for run in runs],
+                styles=[STYLES.get(run.status, "red") for run in runs],
+            ),
+            Column("epochs", [str(run.epochs) for run in runs], right=True, rank=2),
+            Column("seconds", [text.seconds(run.seconds) for run in runs], right=True, rank=3),
+            *metrics,
+        ]  # fmt: skip
+
+    whole = [printable(f"{run.session}/{run.name}") for run in runs]
+    short = [printable(run.name) for run in runs]
+    room = width()
+    fits = room is None or fit(columns(whole), room).columns[1].cells == whole
+    table(columns(whole if fits else short), "" if fits else "session too; it is part of show N")
 
 
-def run_details(run: RunInfo, rows: Sequence[dict[str, str]], config: str) -> None:
-    """One run: status, the last rows of its metrics, its config."""
-    out = console()
-    reason = f" ({run.stop_reason})" if run.stop_reason else ""
-    out.print(Text.assemble((run.folder.name, "bold"), f"  {run.status}{reason}"))
+def _of_run(run: RunInfo, name: str) -> str:
+    return text.measured(name, run.metrics[name]) if name in run.metrics else "–"
+
+
+def run_details(
+    run: RunInfo,
+    rows: Sequence[dict[str, str]],
+    config: str,
+    settings: Sequence[tuple[str, str]],
+    more: str,
+) -> None:
+    """One run, the result first: status, its last and best values, its config, its folder.
+
+    config: as text, shown as it is. settings: what differs from the defaults, by key. more: the
+    command that shows all of the config; empty if this is all.
+    """
+    _ending(run.folder.name, run.status, run.stop_reason,
+            f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s")  # fmt: skip
     if run.message:
-        out.print(Text(f"  {run.message}"))
-    spent = f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s"
-    out.print(Text(f"  {spent}, started {run.started}"))
+        sentence(run.message, "  ", 2)
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
-        out.print(Text(f"  best epoch {int(run.best.get('epoch', 0))}: {text.row(best)}"))
+        _values(f"  best epoch {int(run.best.get('epoch', 0))}: ", best)
     if run.restored_epoch:
-        out.print(Text(f"  kept the weights of epoch {run.restored_epoch}"))
-    out.print(Text(f"  {run.folder}\n"))
+        lines([f"  kept the weights of epoch {run.restored_epoch}"])
     if rows:
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for column in rows[0]:
-            table.add_column(Text(column), justify="left" if column == "split" else "right")
-        shown = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
-        for row in shown:
-            table.add_row(*[Text(_short(key, value)) for key, value in row.items()])
-        out.print(table)
-    out.print(Text(f"\n{config.rstrip()}"))
+        lines([""])
+        last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
+        table([
+            Column(
+                printable(name), [_short(name, row[name]) for row in last],
+                right=name != "split", rank=0 if name in ("split", LOSS.name) else 1 + at,
+            )
+            for at, name in enumerate(rows[0])
+        ])  # fmt: skip
+    if settings:
+        lines(["", "config, where it differs from the defaults:"])
+        indent = max(len(key) for key, _ in settings) + 2
+        for key, value in settings:
+            sentence(value, key, indent)
+    if config:
+        lines(["", *config.rstrip().splitlines()])
+    lines([""])
+    command("started", run.started)
+    command("folder", str(run.folder))
+    if more:
+        command("all keys", more)
 
 
 def _short(column: str, value: str) -> str:
@@ -176,118 +232,78 @@ def _short(column: str, value: str) -> str:
         return printable(value)
 
 
-def cleaning(plan: CleaningPlan) -> None:
-    """What a clean would delete and stop, what stays, and why."""
-    out = console()
-    runs = sum(item.runs for item in plan.doomed)
-    size = human_size(sum(item.size for item in plan.doomed))
-    if plan.doomed:
-        sessions = counted(len(plan.doomed), "session")
-        out.print(Text(f"to delete in {plan.root}: {sessions}, {counted(runs, 'run')}, {size}"))
-        for item in plan.doomed:
-            what = f"{counted(item.runs, 'run')}, {human_size(item.size)}"
-            out.print(Text(f"  {printable(item.name)}  {what}"))
-            _kept(out, [f"{item.name}/{path}" for path in item.kept])
-    for board in plan.boards:
-        started = "" if board.ours else ", which was started by hand on this directory"
-        out.print(Text(f"to stop: TensorBoard pid {board.pid}, port {board.port}{started}"))
-    for word, items in (("kept", plan.kept), ("kept, in use", plan.active)):
-        for item in items:
-            out.print(Text(f"{word}: {printable(item.name)}"))
-    for left in plan.foreign:
-        out.print(Text(f"left alone: {printable(left.name)} ({left.reason})", style="dim"))
-    if not plan.doomed and not plan.boards:
-        out.print(Text(f"nothing of ours to delete or stop in {plan.root}"))
+def ranking(
+    comparison: Comparison, columns: Sequence[str], top: int | None, test: bool = False
+) -> None:
+    """The ranked table, the test metrics of the best trial, and how to read the differences."""
+    from backproplab.report import columns_of, test_of_best
+    from backproplab.report.pairing import LEGEND
 
-
-def _kept(out: Console, paths: Sequence[str]) -> None:
-    """Files that are not ours, in what is deleted."""
-    for path in paths[:KEPT]:
-        out.print(Text(f"  stays: {printable(path)} (not ours)"))
-    if len(paths) > KEPT:
-        out.print(Text(f"  stay: {counted(len(paths) - KEPT, 'more file')} (not ours)"))
-
-
-def cleaned(outcome: CleaningOutcome) -> None:
-    """What a clean did."""
-    out = console()
-    for board in outcome.stopped:
-        out.print(Text(f"stopped TensorBoard pid {board.pid}, port {board.port}"))
-    out.print(Text(f"deleted {counted(len(outcome.deleted), 'session')}"))
-    _kept(out, outcome.kept)
-    for left in outcome.left:
-        out.print(Text(f"left: {printable(left.name)} ({left.reason})", style="yellow"))
+    table(columns_of(comparison, columns, top, test), "--cols picks, --format csv has all")
+    shown = comparison.trials[:top]
+    if total := len(comparison.trials) - len(shown):
+        lines([f"… and {counted(total, 'more trial')}: --top {len(comparison.trials)}"])
+    if columns:
+        return
+    if (of_best := test_of_best(comparison)) and not test:
+        sentence(f"#1, chosen by {comparison.metric.name}, has {of_best} (--test: of all)")
+    if comparison.is_paired:
+        sentence(LEGEND)
 
 
 def check(result: Check, tolerance: float) -> None:
     """The layers, the gradients, and what the two ways of finding them cost."""
-    out = console()
-    layers = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("layer", "output", "parameters", "FLOPs / example"):
-        layers.add_column(column, justify="left" if column in ("layer", "output") else "right")
-    for layer in result.layers:
-        layers.add_row(layer.name, _shape(layer.shape), f"{layer.parameters:,}", f"{layer.flops:,}")
-    totals = (sum(layer.parameters for layer in result.layers), sum(x.flops for x in result.layers))
-    layers.add_row("in all", "", *[f"{total:,}" for total in totals], style="bold")
-    out.print(layers)
-    gradients = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("gradient of", "shape", "entries", "relative error", ""):
-        gradients.add_column(
-            column, justify="right" if column in ("entries", "relative error") else "left"
-        )
-    for row in result.gradients:
-        verdict = row.verdict(tolerance)
-        word = Text(verdict, style={"right": "green", "wrong": "red"}.get(verdict, "yellow"))
-        error = f"{row.error:.1e}" if row.reached else "-"
-        gradients.add_row(row.name, _shape(row.shape), f"{row.asked:,}", error, word)
-    out.print("", gradients, sep="\n")
-    cost, count = result.cost, result.weights
-    out.print(
-        f"\nnumeric   {cost.numeric_passes:,} forward passes for {cost.entries:,} of {count:,} "
-        f"weights, {cost.numeric_seconds:.3f} s (all of them take {2 * count:,} passes)"
+    layers = result.layers
+    flops = [layer.flops for layer in layers]
+    sizes = [layer.parameters for layer in layers]
+    bold = [*[""] * len(layers), "bold"]
+    table(
+        [
+            Column(
+                "layer",
+                [*[printable(each.name) for each in layers], "in all"],
+                is_name=True,
+                styles=bold,
+            ),
+            Column("output", [*[_shape(each.shape) for each in layers], ""], rank=1),
+            Column("parameters", [f"{n:,}" for n in (*sizes, sum(sizes))], right=True, styles=bold),
+            Column(
+                "FLOPs / example",
+                [f"{n:,}" for n in (*flops, sum(flops))],
+                right=True,
+                short="FLOPs",
+                rank=1,
+                styles=bold,
+            ),
+        ]
     )
-    out.print(
-        f"backprop  1 forward and 1 backward pass for all {count:,} weights, "
-        f"{cost.backprop_seconds:.3f} s"
+    lines([""])
+    rows = result.gradients
+    words = [row.verdict(tolerance) for row in rows]
+    errors = [f"{row.error:.1e}" if row.reached else "-" for row in rows]
+    table(
+        [
+            Column("gradient of", [printable(row.name) for row in rows], is_name=True),
+            Column("shape", [_shape(row.shape) for row in rows], rank=2),
+            Column("entries", [f"{row.asked:,}" for row in rows], right=True, rank=1),
+            Column("relative error", errors, right=True, short="error"),
+            Column("", words, styles=[VERDICTS.get(word, "yellow") for word in words]),
+        ]
+    )
+    cost, count = result.cost, result.weights
+    lines([""])
+    sentence(
+        f"{cost.numeric_passes:,} forward passes for {cost.entries:,} of {count:,} weights, "
+        f"{cost.numeric_seconds:.3f} s (all of them take {2 * count:,} passes)",
+        "numeric",
+        10,
+    )
+    sentence(
+        f"1 forward and 1 backward pass for all {count:,} weights, {cost.backprop_seconds:.3f} s",
+        "backprop",
+        10,
     )
 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) or "1"
-
-
-def human_size(size: float) -> str:
-    """Bytes as people read them: 6.2 MB."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def printable(name: str) -> str:
-    """A file's name that can neither break the line nor speak to the terminal."""
-    return name if name.isprintable() else ascii(name)
-
-
-def sweep_bar(standings: Iterable[Standing], title: str) -> None:
-    """A live bar over the runs of a sweep, with the best trial so far."""
-    from rich import progress
-
-    bar = progress.Progress(
-        progress.TextColumn("[bold]{task.description}"),
-        progress.MofNCompleteColumn(),
-        progress.BarColumn(bar_width=16),
-        progress.TimeRemainingColumn(compact=True),
-        progress.TextColumn("{task.fields[others]}", style="dim"),
-        progress.TextColumn("{task.fields[best]}", style="cyan"),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task = bar.add_task(title, total=None, best="", others="")
-        for standing in standings:
-            others = "  ".join([f"{standing.running} running", *standing.notes])
-            best = standing.best
-            shown = f"best {text.number(best[0])}  {best[1]}" if best else ""
-            done = standing.finished
-            bar.update(task, total=standing.total, completed=done, best=shown, others=others)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from backproplab.cli.compare import Least, MetricName, Selectors, goal_word, warn
+from backproplab.cli.compare import Least, MetricName, Selectors, Test, goal_word, warn
 from backproplab.cli.options import RUNS, LogDir, check_free
 
 
@@ -21,6 +21,7 @@ def command(
     ] = None,
     metric: MetricName = None,
     least: Least = None,
+    test: Test = False,
     log_dir: LogDir = RUNS,
 ) -> None:
     """Write one HTML file with results, learning curves, importance of keys, and environment.
@@ -36,7 +37,7 @@ def command(
     path = _usable(out or Path(f"report-{chosen[0].session}.html"))
     records, warnings = report.read_records(chosen)
     comparison = report.compare(records, metric, goal_word(least))
-    page, warnings = report.render(comparison, warnings)
+    page, warnings = report.render(comparison, warnings, test)
     warn(warnings)
     write_atomic(path, page)
     typer.echo(f"report  {path}")

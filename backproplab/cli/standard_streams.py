@@ -30,6 +30,10 @@ class ReaderGone(Exception):
     """Nobody reads standard output any more, as after ``| head``."""
 
 
+class OutputFailed(MachineError):
+    """Standard output cannot be written, as to a full disk."""
+
+
 def prepare() -> None:
     """Open a missing stream on /dev/null, and let none fail for what it is given to print.
 
@@ -44,15 +48,20 @@ def prepare() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123  # until the end
     codecs.register_error(HANDLER, _replace)
-    codecs.register(lambda name: _ascii() if name.replace("_", "-") == ASCII else None)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding=_encoding(stream.encoding), errors=HANDLER)
-    sys.stdout, sys.stderr = Output(sys.stdout), Forgiving(sys.stderr)
+    if not isinstance(sys.stdout, Output):
+        sys.stdout = Output(sys.stdout)
+    if not isinstance(sys.stderr, Forgiving):
+        sys.stderr = Forgiving(sys.stderr)
 
 
 def _encoding(name: str) -> str:
-    return ASCII if codecs.lookup(name).name == "ascii" else name
+    if codecs.lookup(name).name != "ascii":
+        return name
+    codecs.register(lambda name: _ascii() if name.replace("_", "-") == ASCII else None)
+    return ASCII
 
 
 def _ascii() -> codecs.CodecInfo:
@@ -87,7 +96,7 @@ def typed(sign: str) -> str:
 
 
 class Output:
-    """Standard output. Raises ReaderGone, or MachineError, where it cannot be written."""
+    """Standard output. Raises ReaderGone, or OutputFailed, where it cannot be written."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -111,7 +120,7 @@ def _named() -> Iterator[None]:
     except BrokenPipeError:
         raise ReaderGone from None
     except OSError as error:
-        raise MachineError(f"standard output: cannot write: {reason(error)}") from None
+        raise OutputFailed(f"standard output: cannot write: {reason(error)}") from None
 
 
 class Forgiving:
@@ -146,7 +155,7 @@ def shown() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except (ReaderGone, MachineError):
+    except (ReaderGone, OutputFailed):
         mute()
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # trials of a dry run
 TOP = 20  # rows of the table at the end
-BEST = "values of each run's epoch with the best {}, test_ ones of its end"
-LAST = "values of each run's last epoch"
+BEST = "Values are those of each run's epoch with the best {}."
+LAST = "Values are those of each run's last epoch."
 
 
 def command(
@@ -83,15 +83,18 @@ def _workers(executor: str, jobs: int | None) -> str:
 
 
 def _list(sweep: Sweep) -> None:
+    from backproplab.cli.printing import sentence, table
+    from backproplab.layout import Column
     from backproplab.report.asked import asked
     from backproplab.text import counted
 
     for key, text in asked(sweep.tree).items():
-        typer.echo(f"{key}: {text}")
-    for trial in sweep.trials[:SHOWN]:
-        typer.echo(f"{trial.number:>4}  {trial.label}")
+        sentence(f"{key}: {text}")
+    shown = sweep.trials[:SHOWN]
+    numbers, labels = [str(trial.number) for trial in shown], [trial.label for trial in shown]
+    table([Column("#", numbers, right=True), Column("trial", labels, is_name=True)])
     if len(sweep.trials) > SHOWN:
-        typer.echo(f"   …  {len(sweep.trials) - SHOWN} more")
+        typer.echo(f"…  {len(sweep.trials) - SHOWN} more")
     number = sweep.search.num_trials or 0 if sweep.search else len(sweep.trials)
     runs = counted(number * len(sweep.seeds), "run")
     typer.echo(f"{counted(number, 'trial')}, {counted(len(sweep.seeds), 'seed')}: {runs}")
@@ -101,7 +104,10 @@ def _run(
     sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
+    from contextlib import suppress
+
     from backproplab.cli.standard_streams import shown
+    from backproplab.errors import BackpropLabError
     from backproplab.sweep.executors import open_executor
     from backproplab.sweep.library import opened
 
@@ -109,9 +115,12 @@ def _run(
         driver.fail_fast = fail_fast
         try:
             _follow(driver, f"{sweep.name} on {workers.name}", progress)
-        finally:
-            with shown():
+        except BaseException:
+            with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
+            raise
+        with shown():
+            _answer(driver, log_dir, where)
     driver.raise_errors()
 
 
@@ -121,7 +130,7 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
     shown = ("bar" if sys.stderr.isatty() else "line") if progress == "auto" else progress
     if shown == "bar":
-        from backproplab.cli.render import sweep_bar
+        from backproplab.cli.live import sweep_bar
 
         sweep_bar(driver.run(), title)
         return
@@ -138,7 +147,7 @@ def _line(standing: Standing) -> str:
 
     words = [f"{standing.finished}/{standing.total} done", *standing.notes]
     if standing.best:
-        words.append(f"best {number(standing.best[0])} {standing.best[1]}")
+        words.append(f"best {standing.metric} {number(standing.best[0])} {standing.best[1]}")
     if standing.seconds_left is not None:
         words.append(f"{standing.seconds_left:.0f} s left")
     return "  ".join(words)
@@ -146,8 +155,9 @@ def _line(standing: Standing) -> str:
 
 def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
-    from backproplab import report
-    from backproplab.report.sameness import sentence
+    from backproplab.cli.printing import command, lines, sentence
+    from backproplab.cli.render import ranking
+    from backproplab.report import sameness
     from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
     from backproplab.text import typed
@@ -158,18 +168,20 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
     if comparison is None:
         return
-    typer.echo(report.formatted(comparison, "table", (), TOP))
+    ranking(comparison, (), TOP)
     metric, records = driver.folder.sweep.metric, comparison.records
-    caption = BEST.format(metric.name) if metric.at == "best" else LAST
-    typer.echo(f"{caption}; {sentence(records)}" if len(records) > 1 else caption)
+    sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
+    if len(records) > 1:
+        sentence(sameness.sentence(records), "equal: ", 0)
     if not standing.all_diverged:
         for line in driver.folder.endings(Status.DIVERGED):
-            typer.echo(line)
+            sentence(line)
     root = ("--log-dir", log_dir)
+    lines([""])
     if standing.finished < standing.total:
         more = () if executor == "local" else ("--executor", executor)
         again = typed("backproplab", "sweep", session, "--resume", *root, *more)
-        typer.echo(f"\ncontinue  {again}")
-    typer.echo(f"\nresults   {session / RESULTS}")
-    typer.echo(f"report    {typed('backproplab', 'report', session.name, *root)}")
-    typer.echo(f"curves    {typed('backproplab', 'tensorboard', session)}")
+        command("continue", again)
+    command("results", str(session / RESULTS))
+    command("report", typed("backproplab", "report", session.name, *root))
+    command("curves", typed("backproplab", "tensorboard", session))

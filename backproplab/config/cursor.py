@@ -72,6 +72,26 @@ class Cursor:
         return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
 
 
+def long_form(
+    tree: Any, path: TreePath, rest: TreePath, schema: Any
+) -> tuple[str, dict[str, Any]] | None:
+    """A form with keys for a member that is written as ``{dense: 8}`` at the path.
+
+    (``dense``, ``{name: dense, units: 8}``); where the rest of the path goes through ``dense`` to
+    a key, (``dense``, ``{dense: {units: 8}}``). None for any other value, or if rest is ``dense``.
+    """
+    cursor = Cursor((), tree, schema).follow(path)
+    if not is_family(cursor.annotation) or cursor.path != path:
+        return None
+    try:
+        name, fields, key = cursor.annotation.split(cursor.node)
+    except PydanticCustomError:
+        return None
+    if key in ("", "name") or name not in cursor.annotation.members or rest == (key,):
+        return None
+    return key, {key: fields} if rest[0] == key else {"name": name, **fields}
+
+
 def default_form(tree: Any, path: TreePath, following: str | int, schema: Any) -> Any:
     """What is at a path that the file leaves out, in a form that can hold the key ``following``.
 

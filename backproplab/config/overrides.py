@@ -2,8 +2,8 @@
 
 Values are read by the rules of the file: ``learning_rate=1e-3``, ``model.hidden=[64, 32]``,
 ``optimizer={name: adam, beta_1: 0.8}``. The order of the words does not matter: a parent is set
-before its children. A value that the file leaves out has its default there. This file knows no
-keys; the schema checks them later.
+before its children. A value that the file leaves out has its default there. This file knows which
+values are members of families, and no keys; the schema checks them later.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 from backproplab.config.composer import Composed, compose
-from backproplab.config.cursor import default_form
+from backproplab.config.cursor import default_form, long_form
 from backproplab.config.experiment import Experiment
 from backproplab.config.wording import TreePath, command_line, dotted, quoted, shown
 from backproplab.config.yaml_source import Document
@@ -158,12 +157,13 @@ def _put(document: Document, path: TreePath, word: str, value: Any) -> TreePath:
     """Set the value, and create the parents that it needs; its path, with indexes of lists."""
     parent: Any = document.tree
     real: TreePath = ()
-    for step, following in pairwise(path):
+    for at, step in enumerate(path[:-1], start=1):
         real = (*real, _step(parent, real, step, word))
         if isinstance(parent, dict) and step not in parent:
-            parent[step] = default_form(document.tree, real, following, Experiment)
+            parent[step] = default_form(document.tree, real, path[at], Experiment)
             document.words[real] = word
         _open(document, parent, real, word)
+        _lengthen(document, parent, real, path[at:])
         parent = parent[real[-1]]
     real = (*real, _step(parent, real, path[-1], word))
     _forget(document, real)
@@ -197,6 +197,23 @@ def _open(document: Document, parent: Any, path: TreePath, word: str) -> None:
         _inherit(document, path)
     parent[step] = {} if value is None else {"name": value}
     document.words[path] = word
+
+
+def _lengthen(document: Document, parent: Any, path: TreePath, rest: TreePath) -> None:
+    """``{dense: 8}`` becomes ``{name: dense, units: 8}``, a form that has the keys of the rest."""
+    found = long_form(document.tree, path, rest, Experiment)
+    if found is None:
+        return
+    key, form = found
+    inside, above = (*path, key), (*path, key) if key in form else path
+    bare = not isinstance(parent[path[-1]][key], dict | None)
+    fields = [name for name in form.get(key, form) if name != "name"]
+    parent[path[-1]] = form
+    tables: tuple[dict[TreePath, Any], ...] = (document.positions, document.keys, document.words)
+    for table in tables:
+        for old in [known for known in table if known[: len(inside)] == inside]:
+            end = old[len(inside) :] or ((fields[0],) if bare else ())
+            table[(*above, *end)] = table[old]
 
 
 def _inherit(document: Document, path: TreePath) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Literal
 
 from backproplab import text
+from backproplab.layout import duration, listed, middle, progress_line
 from backproplab.loop.callbacks import Display
+from backproplab.loop.early_stopping import Best
+from backproplab.measures import LOSS, parsed
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.live import Live
 
     from backproplab.loop.lane import Lane
 
 Style = Literal["auto", "bar", "line", "none"]
 REFRESH = 0.1  # seconds between two updates of the bar
+LEAST_BAR, LEAST_NAME = 10, 6  # cells of the bar, and of the name beside it
 
 
 def progress(style: Style, name: str) -> Display:
@@ -41,49 +46,70 @@ class Lines(Display):
 
 
 class Bar(Display):
-    """A live bar over the epochs, with the newest metrics and the time that is left."""
+    """A live bar over the epochs with the time that is left, and a line of the newest metrics.
+
+    The bar, the count and the time are never cut; metrics fall from the last, and are counted.
+    """
 
     seconds = REFRESH
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.bar: Progress | None = None
-        self.task: TaskID | None = None
+        self.live: Live | None = None
+        self.began = 0.0
+        self.before = 0  # steps of an earlier session
 
     def start(self, lane: Lane) -> None:
-        from rich import progress as rich_progress
         from rich.console import Console
-        from rich.table import Column
+        from rich.live import Live
 
-        fixed, rest = Column(no_wrap=True), Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        self.bar = rich_progress.Progress(
-            rich_progress.TextColumn("[bold]{task.description}", table_column=fixed),
-            rich_progress.TextColumn("{task.fields[place]}", table_column=fixed.copy()),
-            rich_progress.BarColumn(bar_width=16, table_column=fixed.copy()),
-            rich_progress.TimeRemainingColumn(compact=True, table_column=fixed.copy()),
-            rich_progress.TextColumn("{task.fields[measured]}", style="cyan", table_column=rest),
-            console=Console(stderr=True),
-            expand=True,
-        )
-        epochs = lane.length.epochs
-        self.task = self.bar.add_task(
-            self.name, total=epochs, place=f"epoch 0/{epochs}", measured=""
-        )
-        self.bar.start()
+        self.began, self.before = time.monotonic(), lane.progress.step
+        self.live = Live(console=Console(stderr=True, highlight=False), auto_refresh=False)
+        self.live.start()
+        self.glance(lane)
 
     def glance(self, lane: Lane) -> None:
-        if self.bar is None or self.task is None:
+        if self.live is None:
             return
-        progress, length = lane.progress, lane.length
-        self.bar.update(
-            self.task,
-            completed=min(progress.step / length.each, length.epochs),
-            place=f"epoch {progress.epoch}/{length.epochs}",
-            measured=text.row(progress.metrics),
-        )
+        from rich.text import Text
+
+        lines = live_lines(self.name, lane, self._seconds_left(lane), self.live.console.width)
+        self.live.update(Text("\n".join(lines), no_wrap=True), refresh=True)
 
     epoch = glance
 
     def finish(self, lane: Lane) -> None:
-        if self.bar:
-            self.bar.stop()
+        if self.live:
+            self.glance(lane)
+            self.live.stop()
+
+    def _seconds_left(self, lane: Lane) -> float | None:
+        """By the pace of this session; None before its first step."""
+        done = lane.progress.step - self.before
+        rest = lane.length.epochs * lane.length.each - lane.progress.step
+        return (time.monotonic() - self.began) / done * rest if done > 0 else None
+
+
+def live_lines(name: str, lane: Lane, left: float | None, width: int) -> list[str]:
+    """Two lines that fit the width: the bar, and the metrics."""
+    progress, length = lane.progress, lane.length
+    share = min(progress.step / (length.each * length.epochs), 1.0)
+    count = f"epoch {progress.epoch:>{len(str(length.epochs))}}/{length.epochs}"
+    after = "  ".join(filter(None, (f"{share:4.0%}", duration(left) if share < 1 else "")))
+    room = width - 1 - len(count) - len(after) - LEAST_BAR - 4
+    head = f"{middle(name, room)}  {count}" if room >= LEAST_NAME else count
+    return [progress_line(head, share, after, width - 1), listed(_metrics(lane), width - 1)]
+
+
+def _metrics(lane: Lane) -> list[str]:
+    """The monitored metric, its best with its epoch, then the others, most important first."""
+    metrics = dict(lane.progress.metrics)
+    texts = []
+    for best in (callback for callback in lane.callbacks if isinstance(callback, Best)):
+        if best.monitor in metrics:
+            texts.append(f"{best.monitor} {text.number(metrics.pop(best.monitor))}")
+        if best.monitor in best.row:
+            at = f"@ {int(best.row['epoch'])}"
+            texts.append(f"best {best.monitor} {text.number(best.row[best.monitor])} {at}")
+    rest = sorted(metrics, key=lambda other: (parsed(other)[1] != LOSS.name, parsed(other)[0]))
+    return texts + [f"{other} {text.number(metrics[other])}" for other in rest]

@@ -8,7 +8,14 @@ from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
 from backproplab.report.series import long_table
-from backproplab.report.tables import FORMATS, RankedTable, formatted, ranked_table
+from backproplab.report.tables import (
+    FORMATS,
+    RankedTable,
+    columns_of,
+    formatted,
+    ranked_table,
+    test_of_best,
+)
 
 __all__ = [
     "FORMATS",
@@ -19,6 +26,7 @@ __all__ = [
     "Ranking",
     "Record",
     "chosen_runs",
+    "columns_of",
     "compare",
     "formatted",
     "long_table",
@@ -26,4 +34,5 @@ __all__ = [
     "ranked_table",
     "read_records",
     "render",
+    "test_of_best",
 ]

@@ -9,85 +9,212 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backproplab.report.comparison import RankedTrial
-from backproplab.report.differences import ABSENT, shown
+from backproplab.layout import shortened
+from backproplab.report.comparison import RankedTrial, labels_of
+from backproplab.report.differences import ABSENT
 from backproplab.report.scales import Scale
+from backproplab.report.theme import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WORDS = 12  # an axis with more labels shows none
+WORDS = 12  # an axis with more words names only some of them
 RATIO = 100.0  # a scale is logarithmic from this ratio of largest to smallest number
 LETTERS = 18  # longest label
+LANE = 0.12  # share of the height that a hatched lane takes
+STEP = 0.15  # distance of a value beside the scale, as a share of the scale
 
 
 @dataclass(frozen=True)
 class Axis:
-    """ticks: the distinct values, sorted. is_log: for a learning rate or a wide range."""
+    """ticks: the distinct values, sorted. is_log: for a learning rate or a wide range.
+
+    places: the coordinate of each tick; of words its index. labels: one for each tick, unique.
+    apart: ticks that have no place on the scale of numbers and are drawn before its start: "not
+    set", and 0 on a logarithmic scale. name: of the axis; the key, or the item of a list.
+    """
 
     key: str
     ticks: tuple[Any, ...]
     is_number: bool
     is_log: bool
+    places: tuple[float, ...]
+    labels: tuple[str, ...]
+    apart: int = 0
+    name: str = ""
 
     @classmethod
     def of(cls, key: str, trials: Sequence[RankedTrial]) -> Axis:
-        values = {repr(value): value for value in (trial.values[key] for trial in trials)}
-        numbers = all(type(value) in (int, float) for value in values.values())
-        ticks = tuple(sorted(values.values(), key=None if numbers else _natural))
-        positive = numbers and ticks[0] > 0
-        wide = positive and (ticks[-1] / ticks[0] >= RATIO or key.endswith("learning_rate"))
-        return cls(key, ticks, numbers, wide)
+        distinct = {repr(value): value for value in (trial.values[key] for trial in trials)}
+        named = labels_of(distinct.values())
+        values = list(distinct.values())
+        numbers, name = _numbers(values, key)
+        known = sorted(number for number in numbers if number is not None)
+        blank = [v for v, n in zip(values, numbers, strict=True) if n is None]
+        scaled = bool(known) and all(value is None or value is ABSENT for value in blank)
+        if not scaled or (blank and len(known) < 2):
+            ticks = tuple(sorted(values, key=_natural))
+            labels = tuple(named[repr(tick)] for tick in ticks)
+            return cls(
+                key, ticks, False, False, tuple(map(float, range(len(ticks)))), labels, 0, key
+            )
+        zero = known[0] == 0 and len(known) > 2 and known[-1] / known[1] >= RATIO
+        on_scale = known[1:] if zero else known
+        positive = on_scale[0] > 0
+        wide = (
+            on_scale[-1] / on_scale[0] >= RATIO or key.endswith("learning_rate")
+            if positive
+            else False
+        )
+        by_number = {n: v for v, n in zip(values, numbers, strict=True) if n is not None}
+        apart = [*sorted(blank, key=_natural), *([by_number[0]] if zero else [])]
+        places = [
+            *_before(on_scale[0], on_scale[-1], wide, len(apart)),
+            *map(float, on_scale),
+        ]
+        ticks = (*apart, *(by_number[number] for number in on_scale))
+        labels = tuple("not set" if tick is ABSENT else named[repr(tick)] for tick in ticks)
+        return cls(key, ticks, True, wide, tuple(places), labels, len(apart), name)
 
     def index(self, value: Any) -> int:
         return list(map(repr, self.ticks)).index(repr(value))
 
     def coordinate(self, value: Any) -> float:
         """The coordinate of a value: a number itself, the index of a word."""
-        return float(value) if self.is_number else float(self.index(value))
+        return self.places[self.index(value)]
 
     def fraction(self, value: Any) -> float:
         """The same, from 0 at the first tick to 1 at the last."""
         return self.scale.fraction(self.coordinate(value))
 
+    def is_on_scale(self, value: Any) -> bool:
+        """Whether the value is a number of the scale."""
+        return self.is_number and self.index(value) >= self.apart
+
     @property
     def scale(self) -> Scale:
         """From the first tick to the last."""
-        return Scale(self.coordinate(self.ticks[0]), self.coordinate(self.ticks[-1]), self.is_log)
+        return Scale(self.places[0], self.places[-1], self.is_log)
+
+    @property
+    def short_labels(self) -> list[str]:
+        """The labels, shortened in the middle; those of different values differ."""
+        return shortened(self.labels, LETTERS)
+
+    def round_ticks(self) -> list[tuple[float, str]]:
+        """(fraction, text) of round numbers on the scale, and of what is apart from it."""
+        whole, own = self.scale, Scale(self.places[self.apart], self.places[-1], self.is_log)
+        beside = zip(self.places[: self.apart], self.short_labels, strict=False)
+        found = [(whole.fraction(place), label) for place, label in beside]
+        low, high = own.low, own.high
+        numbers = [float(tick) for tick in own.locator().tick_values(low, high)]
+        return found + [(whole.fraction(t), f"{t:g}") for t in numbers if low <= t <= high]
 
     def dress(self, axes: Axes) -> None:
         """Set scale, label and tick texts of a horizontal axis of points."""
         if self.is_log:
             set_log(axes, "x")
-        if not self.is_number and len(self.ticks) <= WORDS:
+        if self.apart:
+            self._dress_apart(axes)
+        if not self.is_number:
             axes.set_xlim(-0.5, len(self.ticks) - 0.5)
             self._label(axes, "x", range(len(self.ticks)))
-        axes.set_xlabel(self.key, parse_math=False)
+        some = f" (every {_nth(self._step)} named)" if not self.is_number and self._step > 1 else ""
+        axes.set_xlabel(self.name + some, parse_math=False)
+
+    def _dress_apart(self, axes: Axes) -> None:
+        """Set ticks for round numbers and for what has no place among them, with a line between."""
+        from matplotlib.ticker import FixedLocator, NullLocator
+
+        texts = dict(zip(self.places[: self.apart], self.short_labels, strict=False))
+        own = Scale(self.places[self.apart], self.places[-1], self.is_log)
+        round_ones = own.locator().tick_values(own.low, own.high)
+        texts |= {float(t): f"{t:g}" for t in round_ones if own.low <= t <= own.high}
+        axes.xaxis.set_major_locator(FixedLocator(list(texts)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(list(texts), list(texts.values()), parse_math=False)
+        last, first = self.places[self.apart - 1 : self.apart + 1]
+        middle = (last * first) ** 0.5 if self.is_log else (last + first) / 2
+        axes.axvline(middle, color=FAINT, linewidth=0.8, linestyle=":")
 
     def dress_cells(self, axes: Axes, letter: str) -> None:
         """Set the labels of an axis of cells, at their centers."""
         self._label(axes, letter, [at + 0.5 for at in range(len(self.ticks))])
-        getattr(axes, f"set_{letter}label")(self.key, parse_math=False)
+        getattr(axes, f"set_{letter}label")(self.name, parse_math=False)
         axes.tick_params(length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
 
+    @property
+    def _step(self) -> int:
+        return -(-len(self.ticks) // WORDS)
+
     def _label(self, axes: Axes, letter: str, places: Sequence[float]) -> None:
-        texts = [shortened(shown(value)) for value in self.ticks]
+        step = self._step if letter == "x" else 1
+        texts, places = self.short_labels[::step], list(places)[::step]
         crowded = letter == "x" and max(map(len, texts)) * len(texts) > 40
         slant = {"rotation": 30, "ha": "right"} if crowded else {}
         getattr(axes, f"set_{letter}ticks")(places, texts, parse_math=False, **slant)
 
 
-def set_vertical(axes: Axes, scale: Scale) -> None:
-    """Set the vertical scale, with a margin beyond its ends."""
+def _nth(step: int) -> str:
+    return {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
+
+
+def _numbers(values: Sequence[Any], key: str) -> tuple[list[float | None], str]:
+    """(the number of each value or None, the axis' name).
+
+    Lists of one length that differ in one number have this number: ``model.hidden.0``.
+    """
+    lists = [value for value in values if isinstance(value, list)]
+    rest = [value for value in values if not (isinstance(value, list) or value in (None, ABSENT))]
+    if len(lists) > 1 and not rest and len({len(value) for value in lists}) == 1:
+        columns = list(zip(*lists, strict=True))
+        varied = [at for at, items in enumerate(columns) if len(set(map(repr, items))) > 1]
+        if len(varied) == 1 and all(_is_number(item) for item in columns[varied[0]]):
+            at = varied[0]
+            found = [value[at] if isinstance(value, list) else None for value in values]
+            return found, f"{key}.{at}" if len(columns) > 1 else key
+    return [value if _is_number(value) else None for value in values], key
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _before(low: float, high: float, is_log: bool, count: int) -> list[float]:
+    """Ascending coordinates before the start of a scale."""
+    steps = range(count, 0, -1)
+    if is_log:
+        ratio = max(high / low, 10.0) ** STEP
+        return [low / ratio**step for step in steps]
+    reach = STEP * ((high - low) or 1.0)
+    return [low - reach * step for step in steps]
+
+
+def set_vertical(axes: Axes, scale: Scale, lane: int = 0) -> None:
+    """Set the vertical scale, with a margin beyond its ends.
+
+    lane: 1 for a hatched lane above the scale, -1 for one below it, for what has no number.
+    """
     if scale.is_log:
         set_log(axes, "y")
         axes.yaxis.set_major_locator(scale.locator())
-        axes.set_ylim(scale.low / 1.2, scale.high * 1.2)
+        low, high = scale.low / 1.2, scale.high * 1.2
+        reach = (high / low) ** (LANE / (1 - LANE))
+        axes.set_ylim(low / reach if lane < 0 else low, high * reach if lane > 0 else high)
     else:
         margin = 0.06 * (scale.high - scale.low) or 0.5
-        axes.set_ylim(scale.low - margin, scale.high + margin)
+        low, high = scale.low - margin, scale.high + margin
+        reach = (high - low) * LANE / (1 - LANE)
+        axes.set_ylim(low - reach if lane < 0 else low, high + reach if lane > 0 else high)
+    if lane:
+        from matplotlib.patches import Rectangle
+
+        bottom = 1 - LANE if lane > 0 else 0.0
+        style: dict[str, Any] = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0}
+        style |= {"transform": axes.transAxes, "zorder": 0, "alpha": 0.5}
+        axes.add_patch(Rectangle((0, bottom), 1, LANE, hatch="////", **style))
 
 
 def set_log(axes: Axes, letter: str) -> None:
@@ -97,10 +224,6 @@ def set_log(axes: Axes, letter: str) -> None:
     axes.set(**{f"{letter}scale": "log"})
     axis = axes.xaxis if letter == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
 
 
 def _natural(value: Any) -> tuple[int, float, str]:

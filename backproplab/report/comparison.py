@@ -5,19 +5,22 @@ This file must not know how a comparison is shown.
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from backproplab.config.experiment import Role, keys
+from backproplab.config.brief import briefs
+from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.errors import ConfigError, RunError, did_you_mean
 from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences, lookup
 from backproplab.report.gathering import Record
+from backproplab.report.pairing import Paired, paired
 from backproplab.runs import best_by
 from backproplab.runs.sweep_file import read_sweep
 from backproplab.status import Status
@@ -51,11 +54,20 @@ class RankedTrial:
     values: dict[str, Any] = field(default_factory=dict)
     asked: int = 0
 
-    @property
+    @cached_property
     def counted(self) -> tuple[Record, ...]:
-        """The runs that statistics use: completed and pruned ones, else unfinished ones."""
-        counted = tuple(r for r in self.records if r.info.status.counts)
-        return counted or tuple(r for r in self.records if r.info.status.is_under_way)
+        """The runs that statistics use: completed and pruned ones, else unfinished ones.
+
+        Of several runs with one seed the newest: a repetition is no further sample.
+        """
+        counted = [r for r in self.records if r.info.status.counts]
+        counted = counted or [r for r in self.records if r.info.status.is_under_way]
+        newest: dict[Any, Record] = {}
+        for record in counted:
+            seed = record.info.folder if record.seed is None else repr(record.seed)
+            if seed not in newest or record.info.instant > newest[seed].info.instant:
+                newest[seed] = record
+        return tuple(newest.values())
 
     @property
     def status(self) -> str:
@@ -72,6 +84,11 @@ class RankedTrial:
         """The finite values of a metric, one for each counted run that has it."""
         found = [value_of(record, name, self.metric.at) for record in self.counted]
         return [value for value in found if value is not None]
+
+    def by_seed(self, name: str) -> dict[str, float]:
+        """The finite values of a metric by seed, of the counted runs."""
+        found = {repr(r.seed): value_of(r, name, self.metric.at) for r in self.counted}
+        return {seed: value for seed, value in found.items() if value is not None}
 
     def mean(self, name: str) -> float | None:
         numbers = self.numbers(name)
@@ -132,6 +149,38 @@ class Comparison:
     def several_seeds(self) -> bool:
         return any(len(trial.records) > 1 for trial in self.trials)
 
+    @cached_property
+    def labels(self) -> dict[str, dict[str, str]]:
+        """For each key that differs: a value's ``repr`` -> its label."""
+        return {key: labels_of(trial.values[key] for trial in self.trials) for key in self.keys}
+
+    def label(self, key: str, value: Any) -> str:
+        """The short text of a value of a key that differs, unique among its values."""
+        return self.labels[key][repr(value)]
+
+    @cached_property
+    def paired(self) -> tuple[Paired | None, ...]:
+        """Each trial against the first; None for the first, and without a common seed."""
+        if not self.trials or not self.trials[0].numbers(self.metric.name):
+            return (None,) * len(self.trials)
+        return (None, *(paired(trial, self.trials[0]) for trial in self.trials[1:]))
+
+    @cached_property
+    def pairs(self) -> dict[int, Paired | None]:
+        """``paired`` by the ``id`` of the trial."""
+        return {id(trial): pair for trial, pair in zip(self.trials, self.paired, strict=True)}
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether some trial can be compared with the first on at least two seeds."""
+        return any(pair and len(pair.differences) > 1 for pair in self.paired)
+
+    @property
+    def is_told_by_keys(self) -> bool:
+        """Whether the keys that differ tell all trials apart, so that no name has to."""
+        told = {repr([trial.values[key] for key in self.keys]) for trial in self.trials}
+        return bool(self.keys) and len(told) == len(self.trials)
+
 
 def compare(
     records: Sequence[Record],
@@ -153,19 +202,27 @@ def compare(
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
     left_out = {*keys(Role.NO_NUMBER), *(["seed"] if group_seeds else [])}
     read = [at for at, group in enumerate(groups) if group[0].config]
-    found = dict(differences([_without(groups[at][0].config, left_out) for at in read]))
+    varied = _varied(sweep)
+    trees = [_without(groups[at][0].config, left_out) for at in read]
+    found = dict(differences(trees, varied=varied))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
     trials = [
         RankedTrial(
             group,
             chosen,
             dict(zip(found, values.get(at, [ABSENT] * len(found)), strict=True)),
-            group[0].asked if group_seeds else 0,
+            _asked(group) if group_seeds else 0,
         )
         for at, group in enumerate(groups)
     ]
     ranked = sorted(trials, key=lambda trial: trial.rank_key)
-    return Comparison(chosen, _varied_first(found, sweep), tuple(ranked), sweep)
+    return Comparison(chosen, _varied_first(found, varied), tuple(ranked), sweep)
+
+
+def labels_of(values: Iterable[Any]) -> dict[str, str]:
+    """A value's ``repr`` -> its label, unique among these values."""
+    distinct = {repr(value): value for value in values}
+    return dict(zip(distinct, briefs([*distinct.values()]), strict=True))
 
 
 def value_of(record: Record, name: str, at: str = "best") -> float | None:
@@ -217,32 +274,62 @@ def _sweep_of(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _grouped(records: Sequence[Record]) -> list[tuple[Record, ...]]:
+    """The runs of each trial. Runs of one config are one trial, whichever session they are in."""
+    trials: dict[Any, Any] = {}  # the config of a sweep's trial is that of its first run
     groups: dict[Any, list[Record]] = {}
     for record in records:
-        groups.setdefault(_identity(record), []).append(record)
+        identity = _identity(record)
+        identity = trials.setdefault(record.trial, identity) if record.trial else identity
+        groups.setdefault(identity, []).append(record)
     return [tuple(group) for group in groups.values()]
 
 
+def _asked(group: Sequence[Record]) -> int:
+    """The planned number of runs: those of each sweep's trial, and every other run."""
+    by_trial = {record.trial: record.asked for record in group if record.trial}
+    return sum(by_trial.values()) + sum(not record.trial for record in group)
+
+
 def _identity(record: Record) -> Any:
-    """The key of a run's trial: the sweep's trial, else its config, else its folder."""
-    if record.trial:
-        return record.trial
+    """Equal for configs that compute the same, except for the seed; a folder without a config.
+
+    A default of a key that earlier versions did not have counts as absent.
+    """
     if not record.config:
         return record.info.folder
-    return repr(_without(record.config, keys(Role.NO_NUMBER) | {"seed"}))
+    tree = _without(record.config, keys(Role.NO_NUMBER) | {"seed"})
+    added = added_defaults()
+    unread = {"batch_size"} if tree.get("batch_mode", "minibatch") != "minibatch" else set()
+    used = {
+        key: value
+        for key, value in tree.items()
+        if value is not None and key not in unread and added.get(key) != value
+    }
+    return json.dumps(used, sort_keys=True, default=str)
 
 
 def _without(tree: dict[str, Any], keys: Set[str]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in keys}
 
 
-def _varied_first(found: dict[str, list[Any]], sweep: dict[str, Any]) -> tuple[str, ...]:
-    """The keys that the sweep varied in its order, then the others in the config's order."""
+def _varied(sweep: dict[str, Any]) -> list[str]:
+    """The paths that the trials of a sweep set, in its order; of a damaged one empty."""
     trials = sweep.get("trials")
-    first = trials[0] if isinstance(trials, list) and trials else {}
-    varied = list(first.get("values", {}) if isinstance(first, dict) else {})
-    order = {path: at for at, path in enumerate(varied)}
-    return tuple(sorted(found, key=lambda path: order.get(path, len(order))))
+    found = (
+        [t.get("values") for t in trials if isinstance(t, dict)] if isinstance(trials, list) else []
+    )
+    each = (path for values in found if isinstance(values, dict) for path in values)
+    return list(dict.fromkeys(each))
+
+
+def _varied_first(found: Iterable[str], varied: Sequence[str]) -> tuple[str, ...]:
+    """The keys that the sweep varied in its order, then the others in the config's order."""
+
+    def place(path: str) -> int:
+        near = (at for at, other in enumerate(varied) if f"{path}.".startswith(f"{other}."))
+        return min(near, default=len(varied))
+
+    return tuple(sorted(found, key=place))
 
 
 def setting(trial: RankedTrial, path: str) -> Any:

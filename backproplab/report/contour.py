@@ -51,8 +51,15 @@ def contour_figure(comparison: Comparison) -> str:
 
 def _sides(comparison: Comparison) -> Sides | None:
     axes = [Axis.of(key, comparison.trials) for key, _ in importances(comparison)]
-    numbers = [axis for axis in axes if axis.is_number and len(axis.ticks) >= FEWEST_VALUES]
+    numbers = [
+        axis for axis in axes if axis.is_number and len(axis.ticks) - axis.apart >= FEWEST_VALUES
+    ]
     return (numbers[0], numbers[1]) if len(numbers) > 1 else None
+
+
+def on_scales(trials: Sequence[RankedTrial], sides: Sides) -> list[RankedTrial]:
+    """The trials that have a number for both keys."""
+    return [t for t in trials if all(side.is_on_scale(t.values[side.key]) for side in sides)]
 
 
 def _point(trial: RankedTrial, sides: Sides) -> Point:
@@ -63,7 +70,7 @@ def _point(trial: RankedTrial, sides: Sides) -> Point:
 def _means(comparison: Comparison, sides: Sides) -> dict[Point, float]:
     """The mean of the metric at each point, over the trials there."""
     found: dict[Point, list[float]] = {}
-    for trial in comparison.trials:
+    for trial in on_scales(comparison.trials, sides):
         if (mean := trial.mean(comparison.metric.name)) is not None:
             found.setdefault(_point(trial, sides), []).append(mean)
     return {point: fmean(numbers) for point, numbers in found.items()}
@@ -105,8 +112,9 @@ def _draw_trials(
     dot: dict[str, Any] = {"markeredgecolor": PAPER, "markeredgewidth": 0.6, "markersize": 5}
     ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 2, "markersize": 11}
     axes.plot(*_columns(list(means)), "o", color=INK, **dot)
-    axes.plot(*_columns([_point(comparison.trials[0], sides)]), "o", color=TRIALS[1][0], **ring)
-    name, trials = comparison.metric.name, comparison.trials
+    name, trials = comparison.metric.name, on_scales(comparison.trials, sides)
+    best = [trial for trial in trials if trial is comparison.trials[0]]
+    axes.plot(*_columns([_point(trial, sides) for trial in best]), "o", color=TRIALS[1][0], **ring)
     lost = [t for t in trials if t.mean(name) is None and Status.DIVERGED in t.status]
     axes.plot(*_columns([_point(trial, sides) for trial in lost]), "x", color=TRIALS[1][0])
 
@@ -116,7 +124,7 @@ def _columns(points: Sequence[Point]) -> tuple[list[float], list[float]]:
 
 
 def _dress(axes: Axes, side: Axis, letter: str) -> None:
-    places, texts = zip(*side.scale.ticks(), strict=True)
+    places, texts = zip(*side.round_ticks(), strict=True)
     margin = (-0.04, 1.04)
     axes.set(**{f"{letter}ticks": places, f"{letter}ticklabels": texts, f"{letter}lim": margin})
-    getattr(axes, f"set_{letter}label")(side.key, parse_math=False)
+    getattr(axes, f"set_{letter}label")(side.name, parse_math=False)

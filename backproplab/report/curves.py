@@ -6,7 +6,7 @@ This file must not know the page around the figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,31 +25,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Bands = Mapping[str, Band]
+PANEL = (4.8, 3.3)  # inches of a panel: readable on a phone
 BANDED = 3  # number of best trials whose range over seeds is drawn; more would overlap
 POINTS, FAINT_POINTS = 200, 100  # most points of a curve: in color, in gray
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A metric over epochs or another ``unit``; at least one of ``best`` has it."""
+    """A metric over epochs or another ``unit``; at least one of ``best`` has it.
+
+    lost: which of ``best`` have diverged runs.
+    """
 
     name: str
     best: Sequence[Bands]
     others: Sequence[Bands] = ()
     unit: str = "epoch"
+    lost: Collection[int] = ()
 
 
 def curves_figure(panels: Sequence[Panel]) -> str:
-    """A panel for each metric: mean lines, min-max bands of the first trials, others in gray."""
+    """A figure for each metric: mean lines, min-max bands of the first trials, others in gray."""
 
-    def draw(figure: Figure) -> None:
-        grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
-        for axes, panel in zip(grid.flat, panels, strict=False):
-            _draw_curves(axes, panel)
-        for axes in grid.flat[len(panels) :]:
-            axes.remove()
+    def drawn(panel: Panel) -> Callable[[Figure], None]:
+        return lambda figure: _draw_curves(figure.subplots(), panel)
 
-    return svg(draw, "curves", (10, 3.3 * -(-len(panels) // 2)), "learning curves")
+    names = [f"{panel.name} by {panel.unit}" for panel in panels]
+    pairs = enumerate(zip(panels, names, strict=True))
+    return "".join(svg(drawn(panel), f"curves{at}", PANEL, name) for at, (panel, name) in pairs)
 
 
 def is_cut(panel: Panel) -> bool:
@@ -75,7 +78,9 @@ def _draw_curves(axes: Axes, panel: Panel) -> None:
             _draw_line(axes, bands[name], FAINT_POINTS, **style)
     for at, bands in reversed(list(enumerate(panel.best))):
         if name in bands:
-            _draw_trial(axes, bands[name].within(scale.low, scale.high), at)
+            _draw_trial(axes, bands[name], at, scale)
+            if at in panel.lost:
+                _draw_end(axes, bands[name], at, scale)
     set_vertical(axes, scale)
     title = label_of(name) + (f" by {panel.unit}" if panel.unit != "epoch" else "")
     axes.set_title(title, loc="left", fontweight="bold", parse_math=False)
@@ -96,14 +101,35 @@ def _set_horizontal(axes: Axes, unit: str) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_trial(axes: Axes, band: Band, at: int) -> None:
+def _draw_trial(axes: Axes, band: Band, at: int, scale: Scale) -> None:
+    """Draw the mean where it is on the scale, and a triangle at the end where it leaves it."""
     color, dash = TRIALS[at][0], "-" if at < len(TRIALS) // 2 else "--"
-    if at < BANDED and (band.high > band.low).any():
-        kept = np.union1d(extremes(band.low, POINTS), extremes(band.high, POINTS))
-        ends = band.low[kept], band.high[kept]
+    near = band.within(scale.low, scale.high)
+    if at < BANDED and (near.high > near.low).any():
+        kept = np.union1d(extremes(near.low, POINTS), extremes(near.high, POINTS))
+        ends = near.low[kept], near.high[kept]
         axes.fill_between(band.at[kept], *ends, color=color, alpha=0.18, linewidth=0)
     width = 1.8 if len(band.mean) <= POINTS else 1.2
-    _draw_line(axes, band, POINTS, color=color, linewidth=width, linestyle=dash)
+    kept = extremes(near.mean, POINTS)
+    x, mean = band.at[kept], band.mean[kept]
+    off = (mean < scale.low) | (mean > scale.high)
+    marker = "o" if len(kept) == 1 else ""
+    shown = np.where(off, np.nan, mean)
+    axes.plot(x, shown, marker=marker, color=color, linewidth=width, linestyle=dash)
+    leaves = off & ~np.roll(off, 1)
+    leaves[:1] = off[:1]
+    for chosen, mark, end in (
+        (mean > scale.high, "^", scale.high),
+        (mean < scale.low, "v", scale.low),
+    ):
+        places = x[leaves & chosen]
+        axes.plot(places, np.full(len(places), end), mark, color=color, markersize=6)
+
+
+def _draw_end(axes: Axes, band: Band, at: int, scale: Scale) -> None:
+    """Draw × after the last value of a trial that diverged: there is no number to draw."""
+    last = min(max(float(band.mean[-1]), scale.low), scale.high)
+    axes.plot(band.at[-1:], [last], "x", color=TRIALS[at][0], markersize=9, markeredgewidth=2)
 
 
 def _draw_line(axes: Axes, band: Band, points: int, **style: Any) -> None:

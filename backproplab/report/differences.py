@@ -6,7 +6,7 @@ This file knows no key except ``name``, which selects a family's member.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 LENGTH, LONGEST = 60, 200  # most letters of a value, and of one shown exactly
@@ -22,8 +22,13 @@ class Absent:
 ABSENT = Absent()
 
 
-def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, list[Any]]]:
+def differences(
+    trees: Sequence[Any], path: str = "", varied: Collection[str] = ()
+) -> Iterator[tuple[str, list[Any]]]:
     """(dotted path, the value in each tree) for every key whose values are not all equal.
+
+    varied: paths that a sweep set. A list is compared item by item if one of them is inside it or
+    if its items are specs; else it is one value.
 
     Specs of one family with different names differ by name, under the family's path, and by the
     settings that all of them have. A setting that only some can have differs if it does so among
@@ -41,26 +46,28 @@ def differences(trees: Sequence[Any], path: str = "") -> Iterator[tuple[str, lis
         for key in dict.fromkeys(key for spec in specs for key in spec):
             if not (path and key == "name"):
                 values = [spec.get(key, ABSENT) for spec in specs]
-                yield from _under(_join(path, key), values, names if chosen else [])
-    elif _alike(specs):
+                yield from _under(_join(path, key), values, names if chosen else [], varied)
+    elif _by_item(specs, path, varied):
         for index, items in enumerate(zip(*specs, strict=True)):
-            yield from differences(items, _join(path, str(index)))
+            yield from differences(items, _join(path, str(index)), varied)
     else:
         yield path, list(trees)
 
 
-def _under(path: str, values: list[Any], names: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+def _under(
+    path: str, values: list[Any], names: list[Any], varied: Collection[str]
+) -> Iterator[tuple[str, list[Any]]]:
     """The differences below one key. names: of the specs, if these differ."""
     present = [value for value in values if value is not ABSENT]
     if not names or len(present) == len(values):
-        yield from differences(values, path)
+        yield from differences(values, path, varied)
         return
     pairs = {
         (repr(name), repr(v)) for name, v in zip(names, values, strict=True) if v is not ABSENT
     }
     if len(pairs) == len({name for name, _ in pairs}):  # the name determines the value
         return
-    for found, at in differences(present, path):
+    for found, at in differences(present, path, varied):
         each = iter(at)
         yield found, [ABSENT if value is ABSENT else next(each) for value in values]
 
@@ -75,12 +82,15 @@ def _as_spec(tree: Any) -> Any:
     return {"name": tree} if isinstance(tree, str) else tree
 
 
-def _alike(trees: Sequence[Any]) -> bool:
-    """Whether all are lists of mappings, of equal length, such as layers."""
-    return all(isinstance(tree, list) for tree in trees) and (
-        len({len(tree) for tree in trees}) == 1
-        and all(isinstance(item, dict) for tree in trees for item in tree)
-    )
+def _by_item(trees: Sequence[Any], path: str, varied: Collection[str]) -> bool:
+    """Whether lists are compared item by item; only lists of one length can be."""
+    if not all(isinstance(tree, list) for tree in trees) or len({len(tree) for tree in trees}) > 1:
+        return False
+    if any(known.startswith(f"{path}.") for known in varied):
+        return True
+    items = [item for tree in trees for item in tree]
+    specs = all(isinstance(item, dict | str) for item in items)  # one without fields is a name
+    return specs and any(isinstance(item, dict) for item in items)
 
 
 def _join(path: str, key: str) -> str:

@@ -6,26 +6,27 @@ This file must not know the page around a figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.report.axes import Axis, set_vertical
+from backproplab.report.axes import LANE, Axis, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.scales import Scale
 from backproplab.report.theme import FAINT, INK, TRIALS
 from backproplab.status import Status
-from backproplab.text import number
+from backproplab.text import counted, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Point = tuple[float, list[float]]  # coordinate of a key's value, metric of the trial's runs
+PANEL = (4.8, 3.3)  # inches of one of several panels: readable on a phone
 OPAQUE = 100  # more points are drawn fainter, because they overlap
 BRIGHT, DEEP = "#fefefe", "#010101"  # of numbers in a heat map; not theme colors
 
@@ -33,23 +34,39 @@ BRIGHT, DEEP = "#fefefe", "#010101"  # of numbers in a heat map; not theme color
 def keys_figure(comparison: Comparison, keys: Sequence[str]) -> str:
     """The metric against each key: a point per trial, its range over seeds, × if it diverged.
 
-    Points of pruned trials are hollow: they show the value at which the trial ended.
+    Points of pruned trials are hollow: they show the value at which the trial ended. A diverged
+    run has no number: its × is in a hatched lane beyond the scale, on the worse side.
     """
     scale = _scale(comparison)
+    lost = any(Status.DIVERGED in trial.status for trial in comparison.trials)
+    lane = comparison.metric.sign if lost else 0
 
-    def draw(figure: Figure) -> None:
-        rows, columns = -(-len(keys) // 3), min(3, len(keys))
-        grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-        for axes, key in zip(grid.flat, keys, strict=False):
+    def panel(key: str) -> Callable[[Figure], None]:
+        def draw(figure: Figure) -> None:
+            axes = figure.subplots()
+            set_vertical(axes, scale, lane)
             _draw_key(axes, comparison, key, scale)
-        set_vertical(grid[0, 0], scale)
-        for axes in grid[:, 0]:
             axes.set_ylabel(comparison.metric.name, parse_math=False)
-        for axes in grid.flat[len(keys) :]:
-            axes.remove()
 
-    size = (10 if len(keys) > 1 else 7, 3.4 * -(-len(keys) // 3))
-    return svg(draw, "keys", size, f"{comparison.metric.name} against the keys")
+        return draw
+
+    size = PANEL if len(keys) > 1 else (7, 3.4)
+    names = [f"{comparison.metric.name} against {key}" for key in keys]
+    pairs = enumerate(zip(keys, names, strict=True))
+    return "".join(svg(panel(key), f"keys{at}", size, name) for at, (key, name) in pairs)
+
+
+def left_out(comparison: Comparison) -> list[str]:
+    """What the figure against the keys does not show as a number: counts, in words."""
+    scale, name, trials = _scale(comparison), comparison.metric.name, comparison.trials
+    means = [(trial, trial.mean(name)) for trial in trials]
+    lost = sum(Status.DIVERGED in trial.status for trial in trials)
+    far = sum(m is not None and not scale.low <= m <= scale.high for _, m in means)
+    missing = sum(m is None and Status.DIVERGED not in t.status for t, m in means)
+    texts = [f"{counted(lost, 'trial')} with diverged runs (hatched, ×)" if lost else ""]
+    texts += [f"{counted(far, 'trial')} beyond the axis (triangles at its end)" if far else ""]
+    texts += [f"{counted(missing, 'trial')} without {name} (not drawn)" if missing else ""]
+    return [text for text in texts if text]
 
 
 def _scale(comparison: Comparison) -> Scale:
@@ -70,19 +87,22 @@ def _draw_key(axes: Axes, comparison: Comparison, key: str, scale: Scale) -> Non
         for ended in (False, True)
     )
     if len(comparison.keys) == 1 and axis.is_number:
-        axes.plot(*_columns([(x, fmean(n)) for x, n in points]), color=FAINT, linewidth=1)
-    _draw_ranges(axes, points)
+        on = [(x, fmean(n)) for x, n in points if x >= axis.places[axis.apart]]
+        axes.plot(*_columns(on), color=FAINT, linewidth=1)
+    _draw_ranges(axes, points, scale)
     _draw_means(axes, points, scale, color=TRIALS[0][0], markeredgewidth=0)
     _draw_means(axes, pruned, scale, markerfacecolor="none", markeredgecolor=TRIALS[0][0])
-    lost = [(axis.coordinate(t.values[key]), 0.97) for t in trials if Status.DIVERGED in t.status]
-    top = axes.get_xaxis_transform()
-    axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=top)
+    height = 1 - LANE / 2 if comparison.metric.sign > 0 else LANE / 2
+    lost = [(axis.coordinate(t.values[key]), height) for t in trials if Status.DIVERGED in t.status]
+    lane = axes.get_xaxis_transform()
+    axes.plot(*_columns(lost), "x", color=TRIALS[1][0], transform=lane)
     axis.dress(axes)
 
 
-def _draw_ranges(axes: Axes, points: Sequence[Point]) -> None:
-    """Draw lines from the smallest to the largest value, as one path."""
-    several = [(x, numbers) for x, numbers in points if len(numbers) > 1]
+def _draw_ranges(axes: Axes, points: Sequence[Point], scale: Scale) -> None:
+    """Draw lines from the smallest to the largest value on the scale, as one path."""
+    clipped = [(x, np.clip(numbers, scale.low, scale.high)) for x, numbers in points]
+    several = [(x, numbers) for x, numbers in clipped if len(numbers) > 1]
     ends = [end for x, n in several for end in ((x, min(n)), (x, max(n)), (x, np.nan))]
     axes.plot(*_columns(ends), color=TRIALS[0][0], alpha=0.5 * _strength(points))
 
@@ -120,13 +140,38 @@ def heat_figure(comparison: Comparison) -> str:
     def draw(figure: Figure) -> None:
         _draw_heat(figure.subplots(), comparison, (first, second), cells)
 
-    size = (max(5.0, 2 + 0.95 * len(first.ticks)), 1.3 + 0.5 * len(second.ticks))
+    statuses = [t.status for t in comparison.trials if t.status != Status.COMPLETED]
+    widest = 0.4 + 0.085 * max(map(len, statuses), default=0)  # inches of a cell's text
+    width = 2 + max(0.95, widest) * len(first.ticks)
+    size = (max(5.0, width), 1.3 + 0.55 * len(second.ticks))
     return svg(draw, "heat", size, f"mean {comparison.metric.name} by two keys")
 
 
 def is_heat_map(first: Axis, second: Axis, filled: int) -> bool:
     columns, rows = len(first.ticks), len(second.ticks)
     return max(columns, rows) <= 16 and 2 * filled >= columns * rows
+
+
+def clipped(comparison: Comparison) -> tuple[int, Scale]:
+    """(how many trials' means the colors of a heat map do not tell apart, the colors' scale)."""
+    means = [m for t in comparison.trials if (m := t.mean(t.metric.name)) is not None]
+    scale = Scale.of_metric(means, comparison.metric.sign) if means else Scale(0, 1)
+    return sum(not scale.low <= mean <= scale.high for mean in means), scale
+
+
+def _cell_text(value: float, trials: Sequence[RankedTrial]) -> str:
+    """The number; below it what else there is to say: not all runs count in it."""
+    statuses = dict.fromkeys(t.status for t in trials if t.status != Status.COMPLETED)
+    known = [number(value)] if np.isfinite(value) else []
+    return "\n".join([*known, *statuses])
+
+
+def hatch(axes: Axes, column: int, row: int, color: str) -> None:
+    """Mark a cell whose color is not its value."""
+    from matplotlib.patches import Rectangle
+
+    style: dict[str, Any] = {"facecolor": "none", "edgecolor": color, "linewidth": 0}
+    axes.add_patch(Rectangle((column, row), 1, 1, hatch="////", alpha=0.35, **style))
 
 
 def _draw_heat(
@@ -151,9 +196,12 @@ def _draw_heat(
     )
     for (column, row), trials in cells.items():
         value = values[row, column]
-        text = number(value) if np.isfinite(value) else trials[0].status
         shade = np.dot(picture.to_rgba(value)[:3], (0.299, 0.587, 0.114))
-        ink = INK if not np.isfinite(value) else DEEP if shade > 0.5 else BRIGHT
+        known_one = np.isfinite(value)
+        ink = INK if not known_one else DEEP if shade > 0.5 else BRIGHT
+        text = _cell_text(value, trials)
         axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=ink, fontsize=9)
+        if not known_one or not scale.low <= value <= high:
+            hatch(axes, column, row, FAINT if not known_one else ink)
     for side, letter in zip(sides, "xy", strict=True):
         side.dress_cells(axes, letter)

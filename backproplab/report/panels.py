@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backproplab.layout import middle
 from backproplab.measures import named, parsed
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.contour import contour_figure
 from backproplab.report.curves import BANDED, Bands, Panel, curves_figure, is_cut
-from backproplab.report.differences import ABSENT, shown
-from backproplab.report.figures import heat_figure, keys_figure
-from backproplab.report.importance import importances
+from backproplab.report.differences import ABSENT
+from backproplab.report.figures import clipped, heat_figure, keys_figure, left_out
+from backproplab.report.importance import VISIBLE, Importance, effects, importances
 from backproplab.report.markup import Markup, element
 from backproplab.report.parallel import parallel_figure
 from backproplab.report.series import bands, pace
 from backproplab.report.theme import TRIALS
 from backproplab.status import Status
+from backproplab.text import counted, number
 
 GREY = 60  # most gray curves, of trials beyond the best
+LETTERS = 40  # of a value in a label
 LABELED = 4  # most keys in a label
 MOST_KEYS = 6  # most keys that the metric is drawn against
 LINES = 300  # most lines of parallel coordinates
@@ -31,7 +34,9 @@ def label(comparison: Comparison, trial: RankedTrial) -> str:
     said = [key for key in comparison.keys if trial.values[key] is not ABSENT]
     if not said or len(comparison.keys) > LABELED:
         return trial.best_record.info.name
-    return ", ".join(f"{short_key(comparison, key)} {shown(trial.values[key])}" for key in said)
+    texts = [middle(comparison.label(key, trial.values[key]), LETTERS) for key in said]
+    names = [short_key(comparison, key) for key in said]
+    return ", ".join(f"{name} {text}" for name, text in zip(names, texts, strict=True))
 
 
 def short_key(comparison: Comparison, key: str) -> str:
@@ -56,14 +61,15 @@ def curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
     if not chosen:
         return []
     legend = [_legend_entry(comparison, at) for at, each in enumerate(best) if each]
-    drawn = [Panel(name, best, others) for name in chosen]
+    lost = {at for at, t in enumerate(comparison.trials[:most]) if Status.DIVERGED in t.status}
+    drawn = [Panel(name, best, others, lost=lost) for name in chosen]
     paced = _paced(comparison, drawn, rest[::step])
     cut = any(map(is_cut, drawn))
-    caption = _caption(comparison, len(others), len(rest), cut, bool(paced))
-    figure = Markup(curves_figure([*drawn, *paced]))
+    caption = _caption(comparison, len(others), len(rest), cut, bool(paced), bool(lost))
+    figure = element("div", Markup(curves_figure([*drawn, *paced])), class_="panels")
     return [
         element("h2", "Learning curves"),
-        element("figure", figure, element("ul", *legend, class_="legend"), caption),
+        element("figure", element("ul", *legend, class_="legend"), figure, caption),
     ]
 
 
@@ -81,7 +87,13 @@ def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[RankedTria
         return [{name: band.by(p) for name, band in each.items() if p > 0} for p, each in pairs]
 
     return [
-        Panel(panel.name, over(what, best, panel.best), over(what, rest, panel.others), unit)
+        Panel(
+            panel.name,
+            over(what, best, panel.best),
+            over(what, rest, panel.others),
+            unit,
+            panel.lost if all(pace(trial, what) > 0 for trial in best) else (),
+        )
         for what, unit in [("steps", "update"), ("seconds", "second of training")]
     ]
 
@@ -89,10 +101,14 @@ def _paced(comparison: Comparison, drawn: list[Panel], rest: Sequence[RankedTria
 def _legend_entry(comparison: Comparison, at: int) -> Markup:
     dash = "solid" if at < len(TRIALS) // 2 else "dashed"
     swatch = element("span", class_="swatch", style=f"border-top:3px {dash} var(--trial-{at})")
-    return element("li", swatch, label(comparison, comparison.trials[at]))
+    trial = comparison.trials[at]
+    state = "" if trial.status == Status.COMPLETED else f" ({trial.status})"
+    return element("li", swatch, f"{label(comparison, trial)}{state}")
 
 
-def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool, paced: bool) -> Markup:
+def _caption(
+    comparison: Comparison, drawn: int, rest: int, cut: bool, paced: bool, lost: bool
+) -> Markup:
     text = []
     if comparison.several_seeds:
         whose = f" of the best {BANDED}" if len(comparison.trials) > BANDED else ""
@@ -103,10 +119,18 @@ def _caption(comparison: Comparison, drawn: int, rest: int, cut: bool, paced: bo
         some = f"{drawn} of the " if drawn < rest else "the "
         text.append(f"In grey: {some}{rest} trials beyond the best {len(TRIALS)}.")
     if paced:
-        text.append("Epochs differ in their updates, hence the last two panels; seconds compare")
-        text.append("where each run had a core to itself (lockstep: off).")
+        text.append("Trials differ in their updates per epoch; the last two panels show the metric")
+        text.append("over updates and over seconds. Seconds can be compared if each run had a core")
+        text.append("to itself (lockstep: off).")
     if cut:
-        text.append("What leaves an axis runs along its end.")
+        text.append("▲ and ▼ mark where a curve leaves the axis.")
+    if lost:
+        text.append("× marks the last finite value of a trial with diverged runs.")
+    unseen = [trial for trial in comparison.trials if trial.mean(trial.metric.name) is None]
+    if unseen:
+        text.append(
+            f"{counted(len(unseen), 'trial')} without a finite value: no curve, or its start."
+        )
     return element("figcaption", " ".join(text))
 
 
@@ -116,14 +140,16 @@ def keys(comparison: Comparison) -> list[Markup]:
     if not len(comparison.trials) > len(comparison.keys) > 0:
         return []
     seeds = "'s mean, a line its range over seeds" if comparison.several_seeds else ""
-    caption = f"{name}: a point is a trial{seeds}, a triangle one beyond the axis, × a divergence"
     pruned = any(Status.PRUNED in trial.status for trial in comparison.trials)
-    caption += ", hollow one that was pruned." if pruned else "."
+    caption = [f"{name}: a point is a trial{seeds}{'; hollow: pruned' if pruned else ''}."]
+    if out := left_out(comparison):
+        caption.append(f"Not shown as numbers: {', '.join(out)}.")
+    if hidden := comparison.keys[MOST_KEYS:]:
+        caption.append(f"Not drawn: {', '.join(hidden)}.")
+    figure = element("div", Markup(keys_figure(comparison, shown_keys)), class_="panels")
     parts = [
         element("h2", f"{name} by key"),
-        element(
-            "figure", Markup(keys_figure(comparison, shown_keys)), element("figcaption", caption)
-        ),
+        element("figure", figure, element("figcaption", " ".join(caption))),
     ]
     return [*parts, *_two_keys(comparison), *_all_keys(comparison)]
 
@@ -132,15 +158,36 @@ def _two_keys(comparison: Comparison) -> list[Markup]:
     """A heat map for a grid of two keys, else contours over the two most important numbers."""
     name = comparison.metric.name
     if len(comparison.keys) == 2 and (heat := heat_figure(comparison)):
-        caption = f"Mean {name} of each cell; the brighter, the better."
-        return [element("figure", Markup(heat), element("figcaption", caption))]
+        return [_wide(heat, _heat_caption(comparison))]
     if not (contour := contour_figure(comparison)):
         return []
     caption = (
         f"{name} over the two numbers that matter most, interpolated between the trials (dots). "
-        "Each shade holds as many trials. The ring is the best, × a divergence."
+        "Each shade holds as many trials. The ring is the best, × a trial that diverged: it has no "
+        "number and is no part of the surface."
     )
-    return [element("figure", Markup(contour), element("figcaption", caption))]
+    return [_wide(contour, caption)]
+
+
+def _wide(figure: str, caption: str) -> Markup:
+    """A figure that scrolls sideways where the screen is too narrow to read it."""
+    inside = element("div", Markup(figure), class_="wide")
+    return element("figure", inside, element("figcaption", caption))
+
+
+def _heat_caption(comparison: Comparison) -> str:
+    count, scale = clipped(comparison)
+    text = f"Mean {comparison.metric.name} of each cell; the brighter, the better."
+    if count:
+        text += (
+            f" Colors reach from {number(scale.low)} to {number(scale.high)}. Beyond them:"
+            f" {counted(count, 'cell')}, hatched, in the color of that end."
+        )
+    if any(trial.status != Status.COMPLETED for trial in comparison.trials):
+        text += (
+            " A status in a cell: not all of its runs completed; hatched without a number: none."
+        )
+    return text + " An empty cell was not tried."
 
 
 def _all_keys(comparison: Comparison) -> list[Markup]:
@@ -160,26 +207,61 @@ def _all_keys(comparison: Comparison) -> list[Markup]:
     ]
     if len(drawn) < len(trials):
         caption.append(f"{len(drawn)} of the {len(trials):,} trials are drawn.")
-    return [element("figure", Markup(figure), element("figcaption", " ".join(caption)))]
+    if missing := len(comparison.trials) - len(trials):
+        caption.append(f"{counted(missing, 'trial')} without a value: not drawn.")
+    return [_wide(figure, " ".join(caption))]
 
 
 def importance(comparison: Comparison) -> list[Markup]:
-    found = importances(comparison)
+    """What each key explains: within groups of equal other keys for a grid, else with another."""
+    found = effects(comparison)
     if not found:
         return []
+    name = comparison.metric.name
+    is_grid = any(effect.within for effect in found)
     rows = [
-        element(
-            "tr",
-            element("th", key, scope="row"),
-            element("td", element("span", class_="bar", style=f"width:{share:.1%}")),
-            element("td", f"{share:.0%}", class_="right"),
-        )
-        for key, share in found
+        element("tr", element("th", effect.key, scope="row"), *_alone(effect), _within(effect))
+        for effect in found
     ]
-    text = (
-        f"The share of the variance of the ranks of {comparison.metric.name} that the key explains "
-        "alone: η² of Kruskal and Wallis (Tomczak and Tomczak, 2014), corrected for chance. "
-        "Diverged trials rank last; shares need not add up to 100 %."
+    heads = ["key", "alone", "", "within the others" if is_grid else "with another key"]
+    head = element("thead", element("tr", *[element("th", text) for text in heads]))
+    alone = (
+        f"alone: the share of the variance of the ranks of {name} that the key explains without "
+        "the others (η² of Kruskal and Wallis; Tomczak and Tomczak, 2014; corrected for chance; "
+        "diverged trials rank last; shares need not add up to 100 %). A key without a number here "
+        "may still matter together with another key. "
     )
-    table = element("table", element("tbody", *rows), class_="bars")
-    return [element("h2", "Which key matters"), table, element("p", text, class_="note")]
+    grid = (
+        "within the others: in groups of trials that are equal in all other keys, the worst mean "
+        "divided by the best (or minus it): smallest, median, largest. It includes chance."
+    )
+    other = "with another key: how much more both keys explain than the other one alone."
+    note = alone + (grid if is_grid else other)
+    table = element("table", head, element("tbody", *rows), class_="bars")
+    return [
+        element("h2", "What each key does"),
+        element("div", table, class_="scroll"),
+        element("p", note, class_="note"),
+    ]
+
+
+def _alone(effect: Importance) -> list[Markup]:
+    """The bar and the number; a dash in place of 0 %, which would say that a key has no effect."""
+    seen = effect.alone >= VISIBLE
+    bar = [element("span", class_="bar", style=f"width:{effect.alone:.1%}")] if seen else []
+    return [
+        element("td", *bar),
+        element("td", f"{effect.alone:.0%}" if seen else "–", class_="right"),
+    ]
+
+
+def _within(effect: Importance) -> Markup:
+    within = effect.within
+    if within is None:
+        text = f"{effect.together:.0%} more than {effect.partner} alone"
+        return element("td", text if effect.together >= VISIBLE else "–")
+    ends = [min(within.ratios), within.middle, max(within.ratios)]
+    texts = [f"×{x:.3g}" if within.is_ratio else f"{x:.3g}" for x in ends]
+    value, wins = within.best
+    said = f"{' · '.join(texts)}; {value} is best in {wins} of {within.groups} groups"
+    return element("td", said + (f"; some trial diverged in {within.lost}" if within.lost else ""))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backproplab.report.axes import WORDS, Axis, shortened
+from backproplab.layout import middle
+from backproplab.report.axes import LETTERS, WORDS, Axis
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, RankedTrial
-from backproplab.report.differences import ABSENT, shown
+from backproplab.report.differences import ABSENT
 from backproplab.report.scales import Scale, Shades
 from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
 from backproplab.status import Status
@@ -75,7 +76,7 @@ def _key_column(key: str, trials: Sequence[RankedTrial]) -> Column:
         for value, up in zip(values, lift, strict=True)
     ]
     absent = [(BELOW, "not set")] if ABSENT in values else []
-    return Column(key, places, [*absent, *_key_ticks(axis, room)])
+    return Column(axis.name, places, [*absent, *_key_ticks(axis, room)])
 
 
 def _room(axis: Axis) -> float:
@@ -87,9 +88,9 @@ def _room(axis: Axis) -> float:
 
 def _key_ticks(axis: Axis, room: float) -> list[Tick]:
     if len(axis.ticks) > WORDS:
-        return axis.scale.ticks() if axis.is_number else []
+        return axis.round_ticks() if axis.is_number else []
     stands = [axis.fraction(tick) for tick in axis.ticks]
-    texts = [shortened(shown(tick)) for tick in axis.ticks]
+    texts = axis.short_labels
     middles = [(1 - room) * stand + room / 2 for stand in stands]
     return _apart(list(zip(middles, texts, strict=True)))
 
@@ -126,7 +127,7 @@ def _draw_column(axes: Axes, at: int, column: Column) -> None:
     paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.8}
     plain: dict[str, Any] = {"parse_math": False, "zorder": 4}
     axes.plot([at, at], [0, 1], color=INK, linewidth=1, zorder=3)
-    axes.text(at, 1.05, shortened(column.name), ha="center", fontweight="bold", **plain)
+    axes.text(at, 1.05, middle(column.name, LETTERS), ha="center", fontweight="bold", **plain)
     for place, text in column.ticks:
         axes.text(at + 0.02, place, text, va="center", fontsize=9, bbox=paper, **plain)
 

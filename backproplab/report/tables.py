@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproplab.errors import ConfigError, did_you_mean
+from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
-from backproplab.report.comparison import Comparison, RankedTrial, setting
+from backproplab.report.comparison import Comparison, RankedTrial, labels_of, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
+from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
+from backproplab.status import Status
 from backproplab.text import number, seconds
 
 CONFIG = "config."  # prefix of a key that has the name of a metric
+LARGE = 1000.0  # a mean with its deviation is written with an exponent from here on
 FORMATS = ("table", "csv", "json", "md")
 
 
@@ -32,7 +36,10 @@ class RankedTable:
 
 
 def ranked_table(
-    comparison: Comparison, columns: Sequence[str] = (), top: int | None = None
+    comparison: Comparison,
+    columns: Sequence[str] = (),
+    top: int | None = None,
+    test: bool = False,
 ) -> RankedTable:
     """The trials, best first. columns: keys and metrics; by default ``default_columns``.
 
@@ -40,22 +47,66 @@ def ranked_table(
     """
     if columns:
         _check(comparison, columns)
-    chosen = [*columns] or default_columns(comparison)
-    shown_trials = comparison.trials[:top]
-    cells = [[cell(comparison, trial, name) for name in chosen] for trial in shown_trials]
-    rows = [(str(rank), *row) for rank, row in enumerate(cells, start=1)]
+    chosen = [*columns] or default_columns(comparison, test)
+    cells = [_cells(comparison, name, top) for name in chosen]
+    ranks = [str(rank) for rank in range(1, len(comparison.trials[:top]) + 1)]
     return RankedTable(
-        ("#", *chosen), tuple(map(tuple, rows)), (True, *_numeric(comparison, chosen))
+        ("#", *chosen),
+        tuple(zip(ranks, *cells, strict=True)),
+        (True, *_numeric(comparison, chosen)),
     )
 
 
-def default_columns(comparison: Comparison) -> list[str]:
-    """The keys that differ, the metric, other common metrics, seeds, epochs, status, run."""
+def default_columns(comparison: Comparison, test: bool = False, whole: bool = False) -> list[str]:
+    """The keys that differ, the metric, its difference to the best, other metrics, status.
+
+    test: with the test metrics of every trial, which invite choosing by them. whole: with
+    everything that there is, as for a file; else nothing that another column says, too.
+    """
     names = sorted(listed(comparison.names), key=lambda name: parsed(name)[0] != "validation")
+    names = [name for name in names if parsed(name)[0] != "test"]
+    if test or whole:
+        names += [name for name in comparison.names if parsed(name)[0] == "test"]
     metrics = dict.fromkeys([comparison.metric.name, *names])
     seeds = ["seeds"] if comparison.several_seeds else []
     keys = [_as_column(comparison, key) for key in comparison.keys]
-    return list(dict.fromkeys([*keys, *metrics, *seeds, "epochs", "status", "run"]))
+    paired = ["delta", "wins", "verdict"] if comparison.is_paired else []
+    first, *others = metrics
+    status = ["status"] if whole or not paired else []  # a verdict says it
+    repeated = comparison.sweep and comparison.is_told_by_keys
+    run = [] if repeated and not whole else ["run"]
+    return list(dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *status, *run]))
+
+
+def columns_of(
+    comparison: Comparison, columns: Sequence[str] = (), top: int | None = None, test: bool = False
+) -> list[Column]:
+    """The ranked table for a terminal: which columns fall first where it is narrow."""
+    table = ranked_table(comparison, columns, top, test)
+    found = []
+    for at, (name, right) in enumerate(zip(table.columns, table.numeric, strict=True)):
+        cells = [row[at] for row in table.rows]
+        kept = name in ("#", "status", "verdict", comparison.metric.name)
+        metric = name in comparison.names
+        key = not metric and name not in PLAIN
+        rank = 0 if kept else 1 if columns or key or name == "delta" else OPTIONAL.get(name, 3)
+        styles = [_style(cell) for cell in cells] if name in ("status", "verdict") else ()
+        head, short = HEADS.get(name, (name, _short_head(table.columns, name) if key else ""))
+        is_name = name == "run" or (key and not right)
+        found.append(Column(head, cells, right, short, is_name, rank, styles))
+    return found
+
+
+def _style(cell: str) -> str:
+    """Repeats for the eye what the text says."""
+    return next((style for word, style in STYLES.items() if word in cell), "")
+
+
+def _short_head(heads: Sequence[str], name: str) -> str:
+    """``lr`` for a learning rate; else the last key of a path, if no other has the same."""
+    last = name.rpartition(".")[2]
+    alone = sum(head.rpartition(".")[2] == last for head in heads) == 1
+    return SHORT.get(last, last) if alone and not last.isdecimal() else name
 
 
 def _as_column(comparison: Comparison, key: str) -> str:
@@ -73,17 +124,64 @@ def cell(comparison: Comparison, trial: RankedTrial, column: str) -> str:
         return str(PLAIN[column](comparison, trial))
     if column in comparison.names:
         return measured(trial, column)
-    return shown(setting(trial, column.removeprefix(CONFIG)))
+    key = column.removeprefix(CONFIG)
+    return comparison.label(key, trial.values[key]) if key in trial.values else ""
+
+
+def _cells(comparison: Comparison, column: str, top: int | None) -> list[str]:
+    key, trials = column.removeprefix(CONFIG), comparison.trials
+    if column in PLAIN or column in comparison.names or key in comparison.keys:
+        return [cell(comparison, trial, column) for trial in trials[:top]]
+    labels = labels_of(setting(trial, key) for trial in trials)
+    return [labels[repr(setting(trial, key))] for trial in trials[:top]]
 
 
 def measured(trial: RankedTrial, name: str) -> str:
     mean, std = trial.mean(name), trial.std(name)
     if mean is None:
         return "–"
-    text = number(mean)
     if std is None:
-        return text
+        return number(mean)
+    if max(abs(mean), std) >= LARGE:
+        return f"{mean:.2e} ± {std:.2e}"
+    text = number(mean)
     return f"{text} ± {number(std) if 'e' in text else f'{std:.4f}'}"
+
+
+def signed(value: float) -> str:
+    """A difference: always with its sign."""
+    text = number(value) if abs(value) < LARGE else f"{value:.2e}"
+    return f"{'' if text.startswith('-') else '+'}{text}"
+
+
+def _pair(comparison: Comparison, trial: RankedTrial) -> Paired | None:
+    return comparison.pairs[id(trial)]
+
+
+def _delta(comparison: Comparison, trial: RankedTrial) -> str:
+    pair = _pair(comparison, trial)
+    return signed(pair.mean) if pair else ""
+
+
+def _wins(comparison: Comparison, trial: RankedTrial) -> str:
+    pair = _pair(comparison, trial)
+    return f"{pair.wins} of {len(pair.differences)}" if pair else ""
+
+
+def _verdict(comparison: Comparison, trial: RankedTrial) -> str:
+    """The trial's status if not all of its runs are complete; else what the differences say."""
+    if trial.status != Status.COMPLETED:
+        return f"✗ {trial.status}" if Status.DIVERGED in trial.status else f"  {trial.status}"
+    pair = _pair(comparison, trial)
+    word = BEST if trial is comparison.trials[0] else pair.verdict if pair else ""
+    return f"{SIGNS[word]} {word.rstrip('?')}" if word else ""
+
+
+def test_of_best(comparison: Comparison) -> str:
+    """``test_accuracy 0.9700, test_loss 0.1012`` of the chosen trial only; empty without any."""
+    names = [name for name in comparison.names if parsed(name)[0] == "test"]
+    best = comparison.trials[0]
+    return ", ".join(f"{name} {measured(best, name)}" for name in names if best.numbers(name))
 
 
 def _epochs(trial: RankedTrial) -> str:
@@ -109,7 +207,18 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seconds": lambda _, trial: seconds(_spent(trial)),
     "status": lambda _, trial: trial.status,
     "run": _run,
+    "delta": _delta,
+    "wins": _wins,
+    "verdict": _verdict,
 }
+HEADS = {"delta": ("Δ to #1", "Δ"), "wins": ("beats #1", "")}  # and a shorter head
+SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
+OPTIONAL = {"wins": 2, "seeds": 4, "epochs": 5, "seconds": 5, "run": 6}  # the largest falls first
+STYLES = {
+    BEST: "green", TIE: "cyan", Status.COMPLETED: "green", Status.DIVERGED: "magenta",
+    Status.FAILED: "red", Status.UNREADABLE: "red", Status.PRUNED: "dim",
+    Status.RUNNING: "yellow", Status.PAUSED: "yellow", Status.INTERRUPTED: "yellow",
+}  # fmt: skip
 
 
 def _check(comparison: Comparison, columns: Sequence[str]) -> None:
@@ -122,7 +231,10 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
 
 
 def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
-    return [name not in ("status", "run") and _is_numeric(comparison, name) for name in columns]
+    return [
+        name not in ("status", "run", "verdict") and _is_numeric(comparison, name)
+        for name in columns
+    ]
 
 
 def _is_numeric(comparison: Comparison, name: str) -> bool:
@@ -134,17 +246,24 @@ def _is_numeric(comparison: Comparison, name: str) -> bool:
 
 
 def formatted(
-    comparison: Comparison, form: str, columns: Sequence[str] = (), top: int | None = None
+    comparison: Comparison,
+    form: str,
+    columns: Sequence[str] = (),
+    top: int | None = None,
+    test: bool = False,
 ) -> str:
-    """The ranked table in one of FORMATS. CSV and JSON keep every digit."""
+    """The ranked table in one of FORMATS. CSV and JSON keep every digit and the test metrics."""
     if form == "json":
         trials = [as_object(comparison, trial) for trial in comparison.trials[:top]]
         head = {"metric": vars(comparison.metric), "keys": comparison.keys, "trials": trials}
         return json.dumps(head, indent=2, ensure_ascii=False, default=str)
-    table = ranked_table(comparison, columns, top)
     if form == "csv":
-        return _csv(comparison, table.columns[1:], top)
-    return _markdown(table) if form == "md" else _aligned(table)
+        if columns:
+            _check(comparison, columns)
+        return _csv(comparison, [*columns] or default_columns(comparison, whole=True), top)
+    if form == "md":
+        return _markdown(ranked_table(comparison, columns, top, test))
+    return "\n".join(fit(columns_of(comparison, columns, top, test), None).lines())
 
 
 def as_object(comparison: Comparison, trial: RankedTrial) -> dict[str, Any]:
@@ -176,8 +295,11 @@ def _csv(comparison: Comparison, columns: Sequence[str], top: int | None) -> str
 def _raw(comparison: Comparison, trial: RankedTrial, column: str) -> list[Any]:
     if column in comparison.names:
         return [trial.mean(column), trial.std(column)]
+    if column == "delta":
+        pair = _pair(comparison, trial)
+        return [pair and pair.mean]
     if column in PLAIN:
-        return [PLAIN[column](comparison, trial)]
+        return [str(PLAIN[column](comparison, trial)).strip()]
     value = setting(trial, column.removeprefix(CONFIG))
     return [
         None if value is ABSENT else value if isinstance(value, int | float) else written(value)
@@ -185,16 +307,6 @@ def _raw(comparison: Comparison, trial: RankedTrial, column: str) -> list[Any]:
 
 
 def _markdown(table: RankedTable) -> str:
-    lines = [table.columns, ["--:" if right else ":--" for right in table.numeric], *table.rows]
+    heads = [HEADS.get(name, (name, ""))[0] for name in table.columns]
+    lines = [heads, ["--:" if right else ":--" for right in table.numeric], *table.rows]
     return "\n".join(f"| {' | '.join(x.replace('|', chr(92) + '|') for x in r)} |" for r in lines)
-
-
-def _aligned(table: RankedTable) -> str:
-    lines = [table.columns, *table.rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = [">" if right else "<" for right in table.numeric]
-    places = list(zip(sides, widths, strict=True))
-    return "\n".join(
-        "  ".join(f"{text:{s}{w}}" for text, (s, w) in zip(line, places, strict=True)).rstrip()
-        for line in lines
-    )

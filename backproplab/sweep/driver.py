@@ -66,7 +66,7 @@ class Driver:
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
         runs = (trials or len(sweep.trials)) * len(sweep.seeds)
-        self.standing = Standing(runs, len(sweep.seeds), sweep.metric.minimizes)
+        self.standing = Standing(runs, len(sweep.seeds), sweep.metric.minimizes, sweep.metric.name)
 
     def run(self) -> Iterator[Standing]:
         """Raises StoppedError after a signal, MachineError when the workers are gone."""

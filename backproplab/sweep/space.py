@@ -87,7 +87,9 @@ class Sweep:
         """
         origins: Origins = {path: ("parameters", path) for path in values}
         resolved, document = resolve(self.base, self.document, values, origins)
-        name = numbered(label(values, list(values)), number, room(self.seeds))
+        longest = room(self.seeds)
+        short = label(values, list(values), longest - len(f"_{number}"))
+        name = numbered(short, number, longest)
         return Trial(number, values, key_of(resolved), name, resolved, document)
 
 

@@ -17,6 +17,7 @@ class Standing:
     """How far a sweep is.
 
     total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
+    metric: the name of the value that trials are ranked by.
     done: ended runs by status, those that were there before included.
     running: runs handed out.  workers: that are there at this moment.  stopping: after a signal.
     errors: by run.
@@ -26,6 +27,7 @@ class Standing:
     total: int
     seeds: int
     minimizes: bool
+    metric: str = "val_loss"
     done: Counter[str] = field(default_factory=Counter)
     running: int = 0
     workers: int = 0

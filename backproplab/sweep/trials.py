@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,12 +14,14 @@ from typing import Any
 
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
-from backproplab.config.cursor import default_form, held
+from backproplab.config.cursor import default_form, held, long_form
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.config.loading import validated
 from backproplab.config.wording import TreePath, dotted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
+from backproplab.layout import middle
+from backproplab.sweep.labels import CUT, names_of, plain
 
 Values = dict[str, Any]
 Draft = tuple[Values, Experiment, Document]  # what a trial sets, its config, where it is written
@@ -98,7 +98,8 @@ def resolve(
             if outer and values[outer] is None:
                 hint = _branch(path, outer)
                 raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
-            tree = put(_opened(tree, steps(path)), steps(path), values[path])
+            tree = lengthened(_opened(tree, steps(path)), steps(path))
+            tree = put(tree, steps(path), values[path])
         except ConfigError as error:
             where = sweep.where(origins[path][: origins[path].index(path) + 1], key=True)
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
@@ -108,6 +109,14 @@ def resolve(
     if problems or experiment is None:
         raise ConfigError(*problems)
     return experiment, document
+
+
+def lengthened(tree: Any, path: TreePath) -> Any:
+    """The tree with each ``{dense: 8}`` that the path goes into in a form that has keys."""
+    for end in range(1, len(path)):
+        if found := long_form(tree, path[:end], path[end:], Experiment):
+            tree = put(tree, path[:end], found[1])
+    return tree
 
 
 def _swept_around(path: str, values: Values) -> str:
@@ -126,7 +135,7 @@ def _of_trial(problem: Problem, values: Values) -> Problem:
     key = problem.what.partition(":")[0]
     for path, value in values.items():
         if key.startswith(f"{path}."):
-            what, hint = f"{problem.what} (with {path}: {_text(value)})", problem.hint
+            what, hint = f"{problem.what} (with {path}: {plain(value)})", problem.hint
             if key in values and "unknown key" in what:
                 hint = f"{hint}; {_branch(key, path)}"
             return Problem(problem.where, what, hint)
@@ -175,22 +184,19 @@ def key_of(experiment: Experiment) -> str:
 def labels(trials: Sequence[Values], default: str, longest: int = LONGEST) -> list[str]:
     """A name for each trial, of what differs between them; ``default`` if nothing does."""
     paths = dict.fromkeys(path for values in trials for path in values)
-    differing = [p for p in paths if len({_text(v[p]) if p in v else None for v in trials}) > 1]
-    return _unique([label(values, differing) or default for values in trials], longest)
+    differing = [p for p in paths if len({repr(v[p]) if p in v else None for v in trials}) > 1]
+    return _unique([name or default for name in names_of(trials, differing, longest)], longest)
 
 
-def label(values: Values, paths: Sequence[str]) -> str:
-    """``learning_rate-0.1_optimizer-adam``; the whole path where its last key is not enough."""
-    last = Counter(path.rpartition(".")[2] for path in paths)
-    names = {path: path.rpartition(".")[2] for path in paths}
-    names = {path: name if last[name] == 1 else path for path, name in names.items()}
-    return "_".join(f"{names[path]}-{_text(values[path])}" for path in paths if path in values)
+def label(values: Values, paths: Sequence[str], longest: int = LONGEST) -> str:
+    """``learning_rate-0.1_optimizer-adam``, the name of one trial by itself."""
+    return names_of([values], paths, longest)[0]
 
 
 def numbered(label: str, number: int, longest: int = LONGEST) -> str:
-    """The label with a number at its end, cut to this length."""
+    """The label with a number at its end, shortened in the middle to this length."""
     suffix = f"_{number}"
-    return label[: longest - len(suffix)] + suffix
+    return middle(label, longest - len(suffix), sign=CUT) + suffix
 
 
 def with_seed(label: str, seed: int) -> str:
@@ -214,17 +220,5 @@ def _unique(labels: Sequence[str], longest: int) -> list[str]:
 
 
 def _candidates(label: str, number: int, longest: int) -> Iterator[str]:
-    yield label[:longest].rstrip("._-")
+    yield middle(label, longest, sign=CUT).strip("._-")
     yield from (numbered(label, n, longest) for n in count(number))
-
-
-def _text(value: Any) -> str:
-    """A value as part of a folder's name: a spec by its name, a list by its items."""
-    if isinstance(value, dict):
-        value = value.get("name", next(iter(value), "none"))
-    if isinstance(value, list | tuple):
-        return "-".join(map(_text, value)) or "none"
-    if isinstance(value, float):
-        value = f"{value:.6g}".replace("+", "")
-    text = str(value).lower() if value is None or isinstance(value, bool) else str(value)
-    return re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text))

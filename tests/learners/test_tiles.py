@@ -116,7 +116,11 @@ def test_a_tile_of_a_wide_network_outweighs_its_weights():
     wide = network([{"dense": 2048}, {"dense": 2048}, {"dense": CLASSES}])
     parameters = wide.parameters(np.float32)
     example = 2 * 4 * (16 + 2048 + 2048 + 3)
-    assert tile_length(wide, parameters.flat.itemsize) * example > parameters.flat.nbytes - example > TILE
+    assert (
+        tile_length(wide, parameters.flat.itemsize) * example
+        > parameters.flat.nbytes - example
+        > TILE
+    )
 
 
 @pytest.mark.parametrize("fields", [

@@ -272,7 +272,7 @@ def test_the_best_epoch_is_that_of_the_metric(write_run, compare):
     assert trial.mean("loss") == 5
 
 
-def test_sessions_of_one_name_in_two_roots_are_not_mixed(
+def test_one_config_in_sessions_of_one_name_in_two_roots_is_one_trial(
     root, session, write_run, compare, tmp_path
 ):
     write_run("a", 0.1)
@@ -280,4 +280,5 @@ def test_sessions_of_one_name_in_two_roots_are_not_mixed(
     other = tmp_path / "other" / session.name
     shutil.copytree(session, other)
     found, _ = compare(str(session), str(other))
-    assert [len(trial.records) for trial in found.trials] == [1, 1]
+    assert [len(trial.records) for trial in found.trials] == [2]
+    assert len(found.trials[0].counted) == 1  # the same seed twice is one sample

@@ -91,10 +91,10 @@ def test_the_caption_says_what_is_drawn(write_run, compare):
             write_run(f"r{rate}-{seed}", 0.1 * rate, seed=seed, learning_rate=rate, rows=last)
     said = "".join(panels.curves(compare()[0], []))
     assert "bands of the best 3 reach from the smallest to the largest" in said
-    assert "runs along" not in said
+    assert "leaves the axis" not in said
     rows = [f"{epoch},train,{1e-32 if epoch == 20 else 1}" for epoch in range(1, 21)]
     write_run("tiny", 0.01, learning_rate=9, rows=rows)
-    assert "What leaves an axis runs along its end." in "".join(panels.curves(compare()[0], []))
+    assert "▲ and ▼ mark where a curve leaves the axis." in "".join(panels.curves(compare()[0], []))
 
 
 def test_epochs_of_other_lengths_are_drawn_by_update_and_by_second_too(write_run, compare):
@@ -109,7 +109,12 @@ def test_epochs_of_other_lengths_are_drawn_by_update_and_by_second_too(write_run
     assert list(drawn["steps"].at) == [1, 2, 3]
     assert list(drawn["seconds"].at) == [2, 4, 6]
     said = "".join(panels.curves(comparison, []))
-    for words in (">update<", ">second of training<", ">epoch<", "Epochs differ in their updates"):
+    for words in (
+        ">update<",
+        ">second of training<",
+        ">epoch<",
+        "differ in their updates per epoch",
+    ):
         assert words in said
 
 

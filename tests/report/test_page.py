@@ -67,18 +67,18 @@ def test_the_page_has_its_parts_and_is_well_formed(grid, compare):
     page = page_of(compare)
     words = " ".join(Reader(page).words)
     for part in (
-        "What was asked",
+        "Settings",
         "Results",
         "Learning curves",
         "val_loss by key",
-        "Which key matters",
+        "What each key does",
         "Environment",
         "Config of",
     ):
         assert part in words
     assert "Best: " in words
     assert "same data ✓" in words
-    assert page.count("<svg") == 4  # curves, keys, heat map, parallel coordinates
+    assert page.count("<svg") == 6  # two of curves, two of keys, heat map, parallel coordinates
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_runs(grid, compare):
@@ -112,7 +112,7 @@ def test_one_run_is_a_report_too(write_run, compare):
     write_run("only", 0.2)
     page = page_of(compare)
     assert "Result: " in " ".join(Reader(page).words)
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2  # training and validation loss
 
 
 def test_where_much_differs_trials_go_by_their_runs_names(write_run, compare):
@@ -124,14 +124,14 @@ def test_where_much_differs_trials_go_by_their_runs_names(write_run, compare):
     second.write_text(second.read_text().replace("circle", "xor").replace("[4]", "[5]"))
     page = page_of(compare)
     assert "Best: second with val_loss 0.1000" in "".join(Reader(page).words)
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2  # training and validation loss
 
 
 def test_runs_of_which_none_was_measured(write_run, compare):
     for rate in (1, 2):
         write_run(f"r{rate}", status="diverged", learning_rate=rate)
     words = " ".join(Reader(page_of(compare)).words)
-    assert "No run has measured val_loss." in words
+    assert "No run has a finite val_loss." in words
     assert "Learning curves" not in words
 
 

@@ -59,8 +59,8 @@ def test_what_a_trial_does_not_set_is_below(trials):
 
 
 def test_ticks_that_would_cover_each_other_are_left_out(trials):
-    ticks = column(trials(0.0, 0.001, 0.5, 1.0))[1]
-    assert [text for _, text in ticks] == ["0", "0.5", "1"]
+    ticks = column(trials(1.0, 1.001, 1.5, 2.0))[1]
+    assert [text for _, text in ticks] == ["1", "1.5", "2"]
 
 
 def test_the_metric_has_places_for_far_out_and_diverged():

@@ -1,0 +1,76 @@
+"""Tables and sentences as wide as the terminal, or whole in a pipe: the owner of rich's console."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from backproplab.layout import Column, entry, fit, hidden_line, packed, paragraph
+
+PLAIN_WIDTH = 1000  # of what goes to a file or a pipe: nothing is cut
+
+
+class Output(Console):
+    """Standard output; that its reader is gone is an error like any other, not exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console() -> Console:
+    """Standard output; not squeezed to 80 columns where there is no terminal."""
+    return Output(
+        highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH
+    )
+
+
+def width() -> int | None:
+    """Of the terminal that stdout is; None for a file or a pipe: nothing is shortened there."""
+    return console().width if sys.stdout.isatty() else None
+
+
+def table(columns: Sequence[Column], hint: str = "") -> None:
+    """A table that fits the terminal; the columns that do not are named below it."""
+    fitted = fit(columns, width())
+    out = console()
+    for row in fitted.rows():
+        line = Text.assemble(*row)
+        line.rstrip()
+        out.print(line)
+    lines(hidden_line(fitted.hidden, width(), hint))
+
+
+def lines(texts: Iterable[str], style: str = "") -> None:
+    """Lines that are wrapped already."""
+    for text in texts:
+        console().print(Text(text, style=style))
+
+
+def sentence(text: str, label: str = "", indent: int = 0) -> None:
+    """A sentence, wrapped at spaces; no number is parted from its error or unit."""
+    lines(paragraph(text, width(), label, indent))
+
+
+def entries(pairs: Iterable[tuple[str, str]]) -> None:
+    """A name on a line, and below it its whole value, wrapped at spaces."""
+    for name, value in pairs:
+        lines([name])
+        lines(paragraph(value, width(), "    ", 4))
+
+
+def command(label: str, text: str, indent: int = 10) -> None:
+    """A command or a path after its label; on a line of its own if it does not fit."""
+    lines(entry(label, text, width(), indent))
+
+
+def values(label: str, texts: Sequence[str]) -> None:
+    """Values after their label, each whole, wrapped between two of them."""
+    lines(packed(texts, width(), label))
+
+
+def printable(name: str) -> str:
+    """A file's name that can neither break the line nor speak to the terminal."""
+    return name if name.isprintable() else ascii(name)
