@@ -104,7 +104,10 @@ def _run(
     sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
+    from contextlib import suppress
+
     from backproplab.cli.standard_streams import shown
+    from backproplab.errors import BackpropLabError
     from backproplab.sweep.executors import open_executor
     from backproplab.sweep.library import opened
 
@@ -112,9 +115,12 @@ def _run(
         driver.fail_fast = fail_fast
         try:
             _follow(driver, f"{sweep.name} on {workers.name}", progress)
-        finally:
-            with shown():
+        except BaseException:
+            with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
+            raise
+        with shown():
+            _answer(driver, log_dir, where)
     driver.raise_errors()
 
 
