@@ -174,7 +174,7 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     metric, records = driver.folder.sweep.metric, comparison.records
     sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
     if len(records) > 1:
-        sentence(sameness.sentence(records), "equal: ", 0)
+        sentence(sameness.sentence(records))
     if not standing.all_diverged:
         for line in driver.folder.endings(Status.DIVERGED):
             sentence(line)
