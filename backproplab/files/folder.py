@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -190,6 +191,8 @@ class DiskLog:
                 if os.fstat(self._file.fileno()).st_nlink == 0:
                     raise OSError(errno.ENOENT, "the file was deleted during the run")
             except OSError:
+                with suppress(OSError):  # which gives its room back to the record of the failure
+                    os.ftruncate(self._file.fileno(), self.length)
                 self._file.close()  # a torn record can only be the last one
                 raise
         self.length += len(data)

@@ -151,7 +151,8 @@ def remove_unmade(root: Path, age: float = 0.0) -> None:
 def experiment_folder(session: Path, name: str) -> Path:
     """The place of the experiment ``name``, which the run itself makes.
 
-    Raises ConfigError for a name that is not a plain file name or that the session already has.
+    Raises ConfigError for a name that is not a plain file name or that the session already has,
+    MachineError if the session is not there any more.
     """
     if not is_plain_name(name):
         raise ConfigError(
@@ -161,6 +162,8 @@ def experiment_folder(session: Path, name: str) -> Path:
                 "use 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first, no '..'",
             )
         )
+    if not session.is_dir():
+        raise MachineError(f"{session}: cannot write: the folder was deleted")
     folder = session / name
     if folder.exists():
         raise ConfigError(Problem("name", f"two experiments are called {name!r}", "rename one"))
