@@ -32,7 +32,7 @@ CONTENTS = {
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
     "check": "Check a config: its layers, its gradients against central differences.",
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
-    "clean": "Delete our logs and stop our TensorBoard.",
+    "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
 USAGE = 2  # the exit code of a command line with unknown words
 ALONE = ("train", "resume", "sweep", "find-lr")  # what several ranks would do several times
@@ -49,20 +49,30 @@ def main() -> None:
         _refuse_ranks(words)
         _run(words)
     except SystemExit as end:
-        if end.code == USAGE:
-            _hint(words)
-        raise
+        code = end.code
     except BaseException as error:
         if debug:
             traceback.print_exc()
-        sys.exit(_tell(error))
+        code = _tell(error)
+    with standard_streams.shown():
+        pass  # nothing is left for Python to flush, whose errors have other exit codes
+    sys.exit(code)
 
 
 def _run(words: list[str]) -> None:
-    """Run the command; warnings of packages, which would tear a live display, follow at its end."""
+    """Run the command and write out what it has printed. Raises SystemExit.
+
+    Warnings of packages, which would tear a live display, follow at its end.
+    """
     with collected() as notes:
         try:
             build(words)(args=words, prog_name="backproplab")
+        except SystemExit as end:
+            if end.code == USAGE:
+                _hint(words)
+            if not end.code:
+                sys.stdout.flush()
+            raise
         finally:
             for note in notes:
                 _say(f"note: {note}")
@@ -129,7 +139,7 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, StopNow):
         _say("interrupted")
         return exit_code(error.number)
-    if isinstance(error, BrokenPipeError):  # the reader of our output went away: | head
+    if isinstance(error, standard_streams.ReaderGone):  # as with | head
         standard_streams.mute()
         return 0
     if isinstance(error, MemoryError):

@@ -108,7 +108,10 @@ def _run(
     sweep: Sweep, where: str, log_dir: Path, resume: bool | Path, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
+    from contextlib import suppress
+
     from backproplab.cli.standard_streams import shown
+    from backproplab.errors import BackpropLabError
     from backproplab.sweep.executors import open_executor
     from backproplab.sweep.library import opened
 
@@ -116,9 +119,12 @@ def _run(
         driver.fail_fast = fail_fast
         try:
             _follow(driver, f"{sweep.name} on {workers.name}", progress)
-        finally:
-            with shown():
+        except BaseException:
+            with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
+            raise
+        with shown():
+            _answer(driver, log_dir, where)
     driver.raise_errors()
 
 
@@ -172,7 +178,7 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     metric, records = driver.folder.sweep.metric, comparison.records
     sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
     if len(records) > 1:
-        sentence(sameness.sentence(records), "equal: ", 0)
+        sentence(sameness.sentence(records))
     if not standing.all_diverged:
         for line in driver.folder.endings(Status.DIVERGED):
             sentence(line)
