@@ -127,8 +127,9 @@ def described(error: BaseException) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in lower case: the system's words for an OSError, else the message."""
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    """What went wrong: the system's words for an OSError, else the message; no capital first."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
 
 
 # what people type who come from elsewhere -> what it may be here; without capitals, _ and -

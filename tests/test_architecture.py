@@ -15,7 +15,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # Lowest first. A room may import rooms on lower levels only: nothing upward, no siblings.
 LEVELS = [
     {"errors", "arrays"},
-    {"autograd", "spec", "streams", "files", "task", "text", "measures", "status", "signals"},
+    {"autograd", "spec", "streams", "files", "task", "text", "measures", "status", "signals", "notes"},
     {"columns"},
     {"nn", "optim", "data"},
     {"learners", "journal"},

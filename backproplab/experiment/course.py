@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backproplab.config import Role, keys, to_yaml, tree_of
 from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import numerics, records
@@ -229,7 +231,8 @@ class Course:
         lane = self.lane
         if self.parts.splits.test is None:
             return
-        rows = lane.learning.measure("test", pace)
+        with np.errstate(all="ignore"):  # as in the loop
+            rows = lane.learning.measure("test", pace)
         if rows is None:
             lane.progress.status, lane.progress.stop_reason = Status.INTERRUPTED, "signal"
             return

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ LIMITS = {
     errno.ENOENT: "there is no such folder",
 }
 TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)  # a file that is being written
+STALE = 60.0  # seconds after which nobody writes a file any more
 HIDDEN = re.compile(r"\.(.+)\.new", re.DOTALL)  # a folder that is being written
 
 
@@ -67,19 +69,20 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             temporary.unlink(missing_ok=True)
             raise
         sync_directory(path.parent)
-    remove_temporaries(path.parent, path.name)
+    remove_temporaries(path.parent, path.name, STALE)
 
 
-def remove_temporaries(folder: Path, of: str = "") -> None:
+def remove_temporaries(folder: Path, of: str = "", age: float = 0.0) -> None:
     """Delete the temporary files of killed processes in a folder.
 
-    of: the file that they were to become; by default any. A file that is still being written is
-    locked by its writer, and stays; so does one that cannot be deleted.
+    of: the file that they were to become; by default any. age: seconds that they must be old, where
+    other processes may write: one is locked by its writer, but not from its first instant on.
+    What is locked, or cannot be deleted, stays.
     """
     with suppress(OSError):
         for path in folder.iterdir():
             found = TEMPORARY.fullmatch(path.name)
-            if found and of in ("", found[1]):
+            if found and of in ("", found[1]) and time.time() - path.lstat().st_mtime >= age:
                 _remove_unless_locked(path)
 
 

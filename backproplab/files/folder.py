@@ -86,10 +86,11 @@ class Folder(Protocol):
 
 
 class DiskFolder:
-    """A folder on the disk. Folders in it are made when something is written, but not itself."""
+    """A folder on the disk, made when something is written; never again if it vanishes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._was_there = path.is_dir()
         self._unsynced: set[Path] = set()  # folders with new names
 
     def where(self, name: str = "") -> str:
@@ -97,6 +98,7 @@ class DiskFolder:
 
     def create(self, files: Mapping[str, bytes]) -> None:
         exclusive_folder(self.path, files)
+        self._was_there = True
 
     def read(self, name: str, limit: Limit = MOST) -> bytes:
         return read_regular(self.path / name, limit)
@@ -152,10 +154,11 @@ class DiskFolder:
     def _prepare(self, name: str) -> None:
         parent = (self.path / name).parent
         if not parent.is_dir():
-            if not self.path.is_dir():
+            if self._was_there and not self.path.is_dir():
                 raise MachineError(f"{self.path}: cannot write: the folder was deleted")
             with machine_limits(parent):
                 parent.mkdir(parents=True, exist_ok=True)
+            self._was_there = True
             self._unsynced.add(parent.parent)
 
 

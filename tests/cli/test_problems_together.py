@@ -54,7 +54,9 @@ def test_data_files_are_reported_with_everything_else(backproplab, tmp_path, nam
 
 @pytest.mark.parametrize(("command", "names"), list(product(
     CHECKING, [("unknown key", "loss and data"), ("word: unreadable", "unused key")])))  # fmt: skip
-def test_every_command_that_reads_a_config_reports_them_together(backproplab, tmp_path, command, names):
+def test_every_command_that_reads_a_config_reports_them_together(
+    backproplab, tmp_path, command, names
+):
     ended, messages = ask(backproplab, tmp_path, names, command=command)
     assert all(message in ended.err for message in messages), ended.err
     assert ended.code == 2
@@ -80,7 +82,12 @@ def test_a_sweep_reports_the_base_and_the_grid_together(backproplab, tmp_path, o
         f"base: {{data: iris, lost: mse}}\ngrid: {{batch_size: [-1], {other}}}\nmax_trails: 3\n"
     )
     ended = backproplab("sweep s.yaml --dry-run")
-    for part in ("'lost'", "batch_size: must be", other.partition(":")[0].split(".")[-1], "'max_trails'"):
+    for part in (
+        "'lost'",
+        "batch_size: must be",
+        other.partition(":")[0].split(".")[-1],
+        "'max_trails'",
+    ):
         assert part in ended.err
 
 
