@@ -83,7 +83,7 @@ def _usable(file: Path) -> Path:
 def _show(test: RangeTest) -> None:
     """Some points of the curve, and what follows from it."""
     from backproplab import text
-    from backproplab.cli.printing import table
+    from backproplab.cli.printing import sentence, table
     from backproplab.layout import Column
 
     count = len(test.rates)
@@ -95,7 +95,8 @@ def _show(test: RangeTest) -> None:
     ])  # fmt: skip
     if test.steepest is None:
         return
-    typer.echo(f"\nsteepest fall at {test.steepest:.2g}")
-    typer.echo(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
+    typer.echo()
+    sentence(f"steepest fall at {test.steepest:.2g}")
+    sentence(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
     if math.isclose(test.lowest, test.rates[-1]):
-        typer.echo("the loss still falls at the end: a larger --max may show more")
+        sentence("the loss still falls at the end: a larger --max may show more")
