@@ -87,7 +87,7 @@ def _usable(file: Path) -> Path:
 def _show(test: RangeTest) -> None:
     """Some points of the curve, and what follows from it."""
     from backproplab import text
-    from backproplab.cli.printing import table
+    from backproplab.cli.printing import sentence, table
     from backproplab.layout import Column
 
     count = len(test.rates)
@@ -99,11 +99,12 @@ def _show(test: RangeTest) -> None:
     ])  # fmt: skip
     if test.steepest is None:
         return
-    typer.echo(f"\nsteepest fall at {test.steepest:.2g}")
+    typer.echo()
+    sentence(f"steepest fall at {test.steepest:.2g}")
     if test.still_falling:
         more = "" if test.rates[-1] >= LARGEST else ": a larger --max may show more"
-        typer.echo(f"the loss still falls at the last rate, {test.rates[-1]:.2g}{more}")
+        sentence(f"the loss still falls at the last rate, {test.rates[-1]:.2g}{more}")
         return
-    typer.echo(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
+    sentence(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
     if test.blown_up:
-        typer.echo(f"the loss blows up at {test.rates[-1]:.2g}")
+        sentence(f"the loss blows up at {test.rates[-1]:.2g}")

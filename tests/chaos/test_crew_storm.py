@@ -92,7 +92,7 @@ def test_sweeps_of_crews_that_are_killed(zygote, tmp_path, number):
     file.write_text(yaml.safe_dump(seeds))
     words = ["sweep", file, "-j", str(chance.choice([1, 2])), "--progress", "none"]
     begun = time.monotonic()
-    assert zygote.run([*words, "--log-dir", "whole"], tmp_path) in (0, 1)
+    assert zygote.run([*words, "--log-dir", "whole"], tmp_path) in (0, 1, 3)
     took = time.monotonic() - begun
     for _ in range(chance.randint(1, 3)):
         there = list(tmp_path.glob("broken/*/sweep.json"))
@@ -106,7 +106,7 @@ def test_sweeps_of_crews_that_are_killed(zygote, tmp_path, number):
             break
         child.wait()
     resumed = ["--resume"] if list(tmp_path.glob("broken/*/sweep.json")) else []
-    assert zygote.run([*words, "--log-dir", "broken", *resumed], tmp_path, slice=0.5) in (0, 1)
+    assert zygote.run([*words, "--log-dir", "broken", *resumed], tmp_path, slice=0.5) in (0, 1, 3)
     (whole,) = [f.parent for f in tmp_path.glob("whole/*/sweep.json")]
     (broken,) = [f.parent for f in tmp_path.glob("broken/*/sweep.json")]
     runs = sorted(path.parent.name for path in whole.glob("*/run.json"))

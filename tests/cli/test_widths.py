@@ -18,7 +18,7 @@ from backproplab.sweep.standing import Standing
 WIDTHS = (60, 80, 100, 120)
 CONFIG = "data: {name: iris, test_split: 0.2}\nepochs: 3\nmodel: {hidden: [4]}\n"
 NUMBER = re.compile(r"(?<![\w/.-])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]\d+)?(?![\w/.-])")
-CUT = re.compile(r"(?<![\w/.-])[-+]?\d[\d.,]*…|\d\s*\n\s*±|±\s*\n")
+CUT = re.compile(r"(?<![\w/.…-])[-+]?\d[\d.,]*…|\d\s*\n\s*±|±\s*\n")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LONG = "a_run_with_a_name_that_is_rather_long_and_differs_at_its_end_only"
 
@@ -107,7 +107,8 @@ def test_a_table_fits_and_nothing_in_it_is_cut(folder, case, width):
     whole = _call(folder, words)
     shown = on_terminal(folder, words, width)
     for line in shown.split("\n"):
-        assert len(line) <= width or is_command(line), line
+        as_it_is = case == "show all" and re.match(r" *\w+: ", line)  # YAML to copy
+        assert len(line) <= width or is_command(line) or as_it_is, line
     if case.startswith(("find-lr", "check")):  # times differ from call to call
         whole, shown = (re.sub(r"\d+\.\d{3} s", "", text) for text in (whole, shown))
     else:

@@ -1,9 +1,12 @@
 """The report: whole, escaped, without network or scripts, the same bytes for the same runs."""
 
+import html
+import json
 import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -207,3 +210,40 @@ def test_axes(write_run, compare, key):
     )
     assert ((axis.is_number, axis.is_log), axis.ticks) == (kind, ticks)
     assert sorted(np.argsort([axis.coordinate(tick) for tick in ticks])) == list(range(len(ticks)))
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FRAME = """<iframe style="width:{width}px;height:9000px;border:0" srcdoc="{page}"></iframe>
+<script>onload = () => {{ const page = document.querySelector("iframe").contentDocument;
+document.title = "overflow " + (page.documentElement.scrollWidth - {width}); }}</script>"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+@pytest.mark.parametrize("width", [1200, 1000, 800, 640, 400])
+def test_no_width_cuts_anything_off(grid, compare, tmp_path, width):
+    """The page is never wider than its window; only figures may scroll inside it."""
+    file = tmp_path / "frame.html"
+    file.write_text(FRAME.format(width=width, page=html.escape(page_of(compare))))
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "<title>overflow 0</title>" in done.stdout
+
+
+def test_numbers_stay_on_one_line_on_screen_and_paper():
+    sheet = files("backproplab.report").joinpath("page.css").read_text("utf-8")
+    assert "white-space: normal" not in sheet
+    assert ".ranked td, .ranked th { white-space: nowrap; }" in sheet
+
+
+def test_what_is_not_printed_is_named_and_runs_of_a_sweep_are_their_keys(grid, session, compare):
+    names = [f"r{number}" for number in range(18)]
+    trials = [
+        {"number": at, "label": "", "values": {"learning_rate": 1, "model.activation": "x"}, "runs": [a, b]}
+        for at, (a, b) in enumerate(zip(names[:9], names[9:], strict=True))
+    ]  # fmt: skip
+    (session / "sweep.json").write_text(json.dumps({"trials": trials}))
+    page = page_of(compare)
+    heads = re.findall(r'<th class="([^"]*)">([^<]*)</th>', page)
+    assert "run" not in [head for _, head in heads]
+    optional = [head for kind, head in heads if "rank3" in kind]
+    assert f"Not shown on paper: {', '.join(optional)}." in page
