@@ -27,7 +27,7 @@ from typing import ClassVar
 
 
 class BackpropLabError(Exception):
-    """An error told in one line: what is wrong, where, and what to do next."""
+    """An error reported in one line: what is wrong, where, and what to do next."""
 
     exit_code: ClassVar[int] = 1
 

@@ -72,7 +72,7 @@ class Table:
     def rows(self) -> Iterator[list[tuple[str, str]]]:
         """(padded text, style) of each cell, the heads first; without spaces at a line's end."""
         count = max((len(column.cells) for column in self.columns), default=0)
-        for at in range(-1, count):
+        for at in range(-1 if self.columns else 0, count):
             row = []
             for number, (column, width) in enumerate(zip(self.columns, self.widths, strict=True)):
                 text = column.head if at < 0 else column.cells[at]

@@ -15,7 +15,19 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # Lowest first. A room may import rooms on lower levels only: nothing upward, no siblings.
 LEVELS = [
     {"errors", "arrays"},
-    {"autograd", "spec", "streams", "files", "task", "text", "measures", "status", "signals"},
+    {
+        "autograd",
+        "spec",
+        "streams",
+        "files",
+        "task",
+        "text",
+        "layout",
+        "measures",
+        "status",
+        "signals",
+        "notes",
+    },
     {"columns"},
     {"nn", "optim", "data"},
     {"learners", "journal"},
@@ -35,7 +47,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 WALLS = {
     "tensorboardX": {"journal/events.py", "journal/hparams_events.py"},
     "tensorboard": {"runs/board.py", "runs/server.py"},
-    "rich": {"loop/progress.py", "cli/render.py", "cli/explain.py"},
+    "rich": {"loop/progress.py", "cli/printing.py", "cli/render.py", "cli/live.py"},
     "typer": {"cli"},
     "yaml": {"config"},
     "sklearn": {"data/bundled.py"},

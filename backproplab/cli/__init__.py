@@ -13,7 +13,8 @@ from importlib import import_module
 import typer
 
 from backproplab.cli import standard_streams
-from backproplab.errors import BackpropLabError, ConfigError, MachineError, reason
+from backproplab.errors import BackpropLabError, ConfigError, MachineError, Problem, reason
+from backproplab.notes import collected
 from backproplab.signals import StopNow, exit_code
 
 CONTENTS = {
@@ -34,6 +35,8 @@ CONTENTS = {
     "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
 USAGE = 2  # the exit code of a command line with unknown words
+ALONE = ("train", "resume", "sweep", "find-lr")  # what several ranks would do several times
+RANKS = "mpiexec -n 3 python -m mpi4py.futures -m backproplab sweep … --executor mpi"
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 
 
@@ -45,6 +48,7 @@ def main() -> None:
         os.environ["BACKPROPLAB_LOG_DIR"] = _at_home(directory)
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
+        _refuse_ranks(words)
         _run(words)
     except SystemExit as end:
         code = end.code
@@ -64,15 +68,22 @@ def _at_home(word: str) -> str:
 
 
 def _run(words: list[str]) -> None:
-    """Run the command and write out what it has printed. Raises SystemExit."""
-    try:
-        build(words)(args=words, prog_name="backproplab")
-    except SystemExit as end:
-        if end.code == USAGE:
-            _hint(words)
-        if not end.code:
-            sys.stdout.flush()
-        raise
+    """Run the command and write out what it has printed. Raises SystemExit.
+
+    Warnings of packages, which would tear a live display, follow at its end.
+    """
+    with collected() as notes:
+        try:
+            build(words)(args=words, prog_name="backproplab")
+        except SystemExit as end:
+            if end.code == USAGE:
+                _hint(words)
+            if not end.code:
+                sys.stdout.flush()
+            raise
+        finally:
+            for note in notes:
+                _say(f"note: {note}")
 
 
 def build(words: list[str]) -> typer.Typer:
@@ -96,6 +107,18 @@ def build(words: list[str]) -> typer.Typer:
         else:
             app.command(name)(module.command)
     return app
+
+
+def _refuse_ranks(words: list[str]) -> None:
+    """Raise ConfigError for a command that each rank of ``mpiexec -n 2`` would do for itself."""
+    from backproplab.environment import launched_processes
+
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in ALONE or "mpi4py.futures" in sys.orig_argv or {"-h", "--help"} & {*words}:
+        return
+    if (ranks := launched_processes()) > 1:
+        hint = f"for a sweep over ranks: {RANKS}" if command == "sweep" else "start it once, -n 1"
+        raise ConfigError(Problem(command, f"{ranks} processes would each do all of it", hint))
 
 
 def _version(asked: bool) -> None:

@@ -49,7 +49,7 @@ def command(
     Metrics are those of each run's best epoch. Trials with runs that did not complete come last.
     """
     from backproplab import report
-    from backproplab.cli.printing import sentence
+    from backproplab.cli.printing import lines, sentence
     from backproplab.cli.render import ranking
     from backproplab.report import sameness
 
@@ -62,7 +62,8 @@ def command(
         return
     ranking(comparison, columns, top or ROWS, test)
     if len(records) > 1:
-        sentence(f"equal: {sameness.sentence(records)}")
+        lines([""])
+        sentence(sameness.sentence(records))
 
 
 def goal_word(least: bool | None) -> Literal["min", "max"] | None:

@@ -36,7 +36,7 @@ def command(
     _show("results", names, pair.results)
     lines([""])
     sentence(pair.parting)
-    sentence(f"equal: {sameness.sentence(records)}")
+    sentence(sameness.sentence(records))
 
 
 def _show(what: str, names: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:

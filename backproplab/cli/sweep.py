@@ -60,16 +60,20 @@ def command(
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
     from backproplab.sweep.space import read
+    from backproplab.sweep.words import session_at
 
+    session = session_at(path, log_dir)
+    if session and resume:
+        log_dir = session.parent  # whatever --log-dir says: this one is meant
     where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
-    sweep = read(path, words or [], settings, yes)
+    sweep = read(session or path, words or [], settings, yes)
     for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:
         _list(sweep)
         return
-    _run(sweep, where, log_dir, resume, fail_fast, progress)
+    _run(sweep, where, log_dir, (resume and session) or resume, fail_fast, progress)
 
 
 def _workers(executor: str, jobs: int | None) -> str:
@@ -101,7 +105,7 @@ def _list(sweep: Sweep) -> None:
 
 
 def _run(
-    sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
+    sweep: Sweep, where: str, log_dir: Path, resume: bool | Path, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
     from contextlib import suppress
@@ -134,10 +138,10 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
         sweep_bar(driver.run(), title)
         return
-    told: tuple[int, list[str]] | None = None
+    shown_last: tuple[int, list[str]] | None = None
     for standing in driver.run():
-        if shown == "line" and (standing.finished, standing.notes) != told:
-            told = standing.finished, standing.notes
+        if shown == "line" and (standing.finished, standing.notes) != shown_last:
+            shown_last = standing.finished, standing.notes
             typer.echo(f"{title}  {_line(standing)}", err=True)
 
 
@@ -160,19 +164,21 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     from backproplab.report import sameness
     from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
-    from backproplab.text import typed
+    from backproplab.text import counted, typed
 
     standing, session = driver.standing, driver.folder.path
     comparison = conclude(session)  # the files first: stdout may fail
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
+    for note, runs in standing.warnings.items():
+        typer.echo(f"backproplab: note: {counted(len(runs), 'run')}: {note}", err=True)
     if comparison is None:
         return
     ranking(comparison, (), TOP)
     metric, records = driver.folder.sweep.metric, comparison.records
     sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
     if len(records) > 1:
-        sentence(sameness.sentence(records), "equal: ", 0)
+        sentence(sameness.sentence(records))
     if not standing.all_diverged:
         for line in driver.folder.endings(Status.DIVERGED):
             sentence(line)

@@ -101,6 +101,7 @@ def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
     An empty folder there is used. Raises RunError for one that holds anything, MachineError.
     """
+    path = path.absolute()
     hidden = path.with_name(f".{path.name}.new")  # what a killed process left is replaced
     with machine_limits(path):
         if path.is_dir() and any(path.iterdir()):

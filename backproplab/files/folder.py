@@ -1,4 +1,4 @@
-"""Folder: where a run writes, on the disk or in memory; whoever writes is handed one.
+"""Folder: where a run writes, on the disk or in memory; a writer is handed one.
 
 Names are relative and may hold ``/``; folders in between are made as they are needed. Files are
 either replaced as a whole or logs, which only grow. This file must not know what is in them.

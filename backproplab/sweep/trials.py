@@ -151,6 +151,7 @@ def _opened(tree: Any, path: TreePath) -> Any:
             tree, node = (tree, {}) if node is None else (put(tree, path[:end], node), node)
         else:
             node = next(iter(held(node, step)), None)
+            node = {} if isinstance(node, str) else node
     return tree
 
 

@@ -34,7 +34,7 @@ def sweep_document(path: Path) -> Document:
     """The sweep in a file, or of a session; a config is the base of one that says nothing else."""
     if is_session(path):
         return _written(path)
-    document = read_yaml(path, words=("lockstep",))
+    document = read_yaml(path)
     if OWN_KEYS & document.tree.keys():
         return document
     return Document({"base": path.name}, document.name, {}, {})
@@ -43,6 +43,13 @@ def sweep_document(path: Path) -> Document:
 def is_session(path: Path) -> bool:
     """Whether the path is a session of a sweep, rather than a sweep's file."""
     return os.path.lexists(path / NAME)
+
+
+def session_at(path: Path, root: Path) -> Path | None:
+    """The session of a sweep that is meant by a path, or by a name in the log directory."""
+    places = [place.resolve() for place in (path, root / path)]
+    places += [place.parent for place in places if place.name == NAME]
+    return next(filter(is_session, places), None)
 
 
 def _written(session: Path) -> Document:

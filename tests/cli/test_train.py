@@ -124,7 +124,8 @@ def test_runs_and_show(backproplab, config):
     assert "val_accuracy" in listed
     shown = backproplab("show 1").out
     assert "validation" in shown
-    assert "name: exp" in shown
+    assert "config, where it differs" in shown
+    assert "name: exp" in backproplab("show 1 --config").out
     missing = backproplab("show nothing")
     assert missing.code == 5
     assert "nothing" in missing.err

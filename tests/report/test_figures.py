@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from backproplab.report import panels
 from backproplab.report.canvas import svg
-from backproplab.report.figures import heat_figure, keys_figure
+from backproplab.report.figures import heat_figure, keys_figure, left_out
 
 MARKS = r"<g clip-path[^>]*>\s*((?:<use [^>]*>\s*)+)"
 
@@ -90,3 +91,44 @@ def test_coordinates_are_short_and_words_are_whole():
     figure = svg(draw, "k", (3, 2), "a figure")
     assert ">0.12345678</text>" in figure
     assert not re.search(r' d="[^"]*\.\d{3}', figure)
+
+
+def heights(figure, color):
+    """Vertical places of the marks of one color."""
+    return [float(y) for y in re.findall(rf'y="([\d.]+)" style="[^"]*var\(--{color}\)', figure)]
+
+
+@pytest.mark.parametrize("goal", ["min", "max"])
+def test_a_diverged_run_is_beside_the_scale_and_counted(write_run, compare, goal):
+    for rate in range(1, 7):
+        lost = rate > 4
+        write_run(f"r{rate}", None if lost else rate / 10, learning_rate=rate, status="diverged" if lost else "completed")  # fmt: skip
+    comparison = compare(metric="val_loss", goal=goal)[0]
+    figure = keys_figure(comparison, comparison.keys)
+    points, crosses = heights(figure, "trial-0"), heights(figure, "trial-1")
+    assert len(crosses) == 2
+    assert max(crosses) < min(points) if goal == "min" else min(crosses) > max(points)
+    assert left_out(comparison) == ["2 trials with diverged runs (hatched, ×)"]
+    assert "2 trials with diverged runs" in "".join(panels.keys(comparison))
+
+
+@pytest.mark.parametrize(("far", "count"), [(0.2, 0), (1e9, 1)])
+def test_cells_beyond_the_colors_are_hatched_and_counted(write_run, compare, far, count):
+    for number in range(8):
+        loss = far if number == 7 else 0.1 + number / 100
+        write_run(f"r{number}", loss, learning_rate=1 + number // 2, activation=("relu", "tanh")[number % 2])  # fmt: skip
+    comparison = compare()[0]
+    figure = heat_figure(comparison)
+    assert len(re.findall(r"fill: url\(#", figure)) == count
+    assert ("hatched, in the color of that end" in "".join(panels.keys(comparison))) == bool(count)
+
+
+def test_a_cell_says_which_of_its_runs_diverged(write_run, compare):
+    for number in range(8):
+        for seed in (0, 1):
+            lost = number == 7 or (number == 6 and seed)
+            write_run(f"r{number}-{seed}", None if lost else 0.1, seed=seed, status="diverged" if lost else "completed",
+                      learning_rate=1 + number // 2, activation=("relu", "tanh")[number % 2])  # fmt: skip
+    figure = heat_figure(compare()[0])
+    assert ">diverged 1/2</text>" in figure
+    assert ">diverged</text>" in figure

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.stats import kruskal
 
-from backproplab.report.importance import groups_of, importances, rank_share
+from backproplab.report import panels
+from backproplab.report.importance import (
+    added_share,
+    effects,
+    groups_of,
+    importances,
+    rank_share,
+)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -52,3 +59,44 @@ def test_few_trials_or_one_key_say_nothing(write_run, compare):
     for number in range(8):
         write_run(f"r{number}", 0.1, learning_rate=number + 1)
     assert importances(compare()[0]) == []
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_an_effect_that_depends_on_another_key_is_shown(write_run, compare, seeds):
+    """Each key alone does nothing: its effect turns round with the other one."""
+    for number in range(16):
+        rate, activation = number % 4, ("relu", "tanh")[number // 4 % 2]
+        optimizer = f"o{number // 8}"
+        good = (rate < 2) == (activation == "relu")
+        for seed in range(seeds):
+            value = (0.1 if good else 1.0) * (1 + number / 1000 + seed / 100)
+            write_run(f"r{number}-{seed}", value, seed=seed, learning_rate=rate + 1,
+                      activation=activation, optimizer=optimizer)  # fmt: skip
+    comparison = compare()[0]
+    found = {effect.key: effect for effect in effects(comparison)}
+    rate = found["learning_rate"]
+    assert rate.alone < 0.05
+    assert rate.within.middle == pytest.approx(10, rel=0.05)
+    assert found["optimizer"].within.middle < 1.05
+    page = "".join(panels.importance(comparison))
+    assert ">0%<" not in page
+    assert "×1" in page
+
+
+def test_a_search_shows_what_two_keys_do_together(write_run, compare):
+    random = np.random.default_rng(0)
+    for number in range(60):
+        rate, activation = float(random.uniform(0, 1)), ("relu", "tanh")[int(random.integers(2))]
+        value = 0.1 + ((rate > 0.5) == (activation == "relu")) + random.normal() / 100
+        write_run(f"r{number}", float(value), learning_rate=rate, activation=activation)
+    found = {effect.key: effect for effect in effects(compare()[0])}
+    assert all(effect.alone < 0.2 < 0.5 < effect.together for effect in found.values())
+    assert "more than learning_rate alone" in "".join(panels.importance(compare()[0]))
+
+
+def test_chance_is_no_effect_of_two_keys():
+    random = np.random.default_rng(1)
+    joint = [list(random.integers(0, 5, 60)) for _ in range(2)]
+    both = [5 * a + b for a, b in zip(*joint, strict=True)]
+    shares = [added_share(both, joint[1], random.normal(size=60)) for _ in range(200)]
+    assert np.mean(np.array(shares) > 0) < 0.03

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from backproplab.sweep import executors, library
+from backproplab.sweep.executors import Workers
 
 SECONDS = 120  # a deadline, not an expectation
 LIVES = 3  # of a run: its worker's deaths in tests; a run is given up at the fifth
@@ -150,6 +154,37 @@ class Shell:
         return self.start(*words, *(["--resume"] if begun else []), root=root, **how)
 
 
+class Here(Executor):
+    """Runs a job at once, in the test's own process. lost: a run whose worker dies."""
+
+    def __init__(self, lost=""):
+        self.lost = lost
+
+    def submit(self, job, /, *args, **kwargs):
+        future = Future()
+        if self.lost in [work.experiment.name for work in args[0]]:
+            future.set_exception(BrokenExecutor("the process ended"))
+        else:
+            future.set_result(job(*args, **kwargs))
+        return future
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Sweeps run in this process; ``workers(lost="name")`` for one whose workers all die."""
+
+    def use(lost=""):
+        @contextmanager
+        def opened(*_):
+            yield Workers(Here(lost), lambda: 2, (BrokenExecutor,), "here")
+
+        for module in (library, executors):
+            monkeypatch.setattr(module, "open_executor", opened)
+
+    use()
+    return use
+
+
 @pytest.fixture
 def shell(tmp_path):
     return Shell(tmp_path)
@@ -191,16 +226,19 @@ class started_cluster:
             "--death-timeout",
             "15",
         ]
-        self.nanny = self.start("worker", *here, *many, "--local-directory", str(self.folder))
         self.spec = "dask:" + json.loads(told.read_text())["address"]
+        if not self.workers:
+            return self
+        self.nanny = self.start("worker", *here, *many, "--local-directory", str(self.folder))
         with Client(self.spec.removeprefix("dask:"), set_as_default=False) as client:
             client.wait_for_workers(self.workers, timeout=SECONDS)
         return self
 
     def __exit__(self, *_):
-        for process in (self.nanny, self.scheduler):
+        processes = [self.nanny, self.scheduler] if self.workers else [self.scheduler]
+        for process in processes:
             process.send_signal(signal.SIGTERM)
-        for process in (self.nanny, self.scheduler):
+        for process in processes:
             try:
                 process.wait(SECONDS)
             except subprocess.TimeoutExpired:
