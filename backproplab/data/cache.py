@@ -20,7 +20,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import MachineError
-from backproplab.files import cache_folder, write_atomic
+from backproplab.files import cache_folder, open_regular, write_atomic
 
 SEAL = 32 + 4  # bytes
 
@@ -42,6 +42,7 @@ class Entry:
     def recall(self) -> Array | None:
         """The array, read-only and mapped; None if it is missing, damaged or of another state."""
         with suppress(OSError, ValueError):
+            os.close(open_regular(self.path))  # np.memmap would wait for a pipe
             content = np.memmap(self.path, np.uint8, "r").data
             if content[-SEAL:] == self._seal(content[:-SEAL]):
                 return np.asarray(np.load(self.path, mmap_mode="r"))
