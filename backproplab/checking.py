@@ -5,8 +5,10 @@ In float64, on a few training examples. This file knows no terminal.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from backproplab.learners.backprop import BackpropSource
 
 STEPS = (1e-5, 1e-6, 1e-7)
 ROUNDING = 1e-9  # what rounding may do to one central difference of a loss near 1
+Verdict = Literal["right", "wrong", "too small to tell", "not reached"]
 
 
 @dataclass(frozen=True)
@@ -34,17 +37,28 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class GradientRow:
-    """One parameter: how many of its entries were asked, and the relative error.
+    """One parameter: how many of its entries were checked, and the relative error.
 
-    error: |a - n| / (|a| + |n|) with the norms of analytic and numeric gradient; 0 where they
-    differ by no more than rounding does.  reached: False if nothing that was asked moves the loss.
+    error: |a - n| / (|a| + |n|) with the norms of analytic and numeric gradient, as measured; NaN
+        if both are 0.
+    noise: the error that rounding may cause in the central differences.
+    reached: False if no entry that was checked moves the loss.
     """
 
     name: str
     shape: tuple[int, ...]
     asked: int
     error: float
+    noise: float
     reached: bool
+
+    def verdict(self, tolerance: float) -> Verdict:
+        """``too small to tell``: the error is above the tolerance, but not above the noise."""
+        if not self.reached:
+            return "not reached"
+        if self.error <= tolerance:
+            return "right"
+        return "too small to tell" if self.error <= self.noise else "wrong"
 
 
 @dataclass(frozen=True)
@@ -177,5 +191,6 @@ def _gradient_row(probe: _Probe, name: str, chosen: Array) -> GradientRow:
     numeric = np.array([probe.slope(name, int(entry), float(a)) for entry, a in pairs])
     off = float(np.linalg.norm(analytic - numeric))
     size = float(np.linalg.norm(analytic) + np.linalg.norm(numeric))
-    error = 0.0 if off <= ROUNDING * len(chosen) ** 0.5 else off / size
-    return GradientRow(name, view.shape, len(chosen), error, bool(size > ROUNDING))
+    rounding = ROUNDING * max(1.0, abs(probe.loss())) * len(chosen) ** 0.5
+    error, noise = (off / size, rounding / size) if size else (math.nan, math.nan)
+    return GradientRow(name, view.shape, len(chosen), error, noise, bool(size))

@@ -7,12 +7,20 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 SAMPLES = 5
+LAUNCHERS = (  # where each says how many processes it has started
+    "OMPI_COMM_WORLD_SIZE",  # Open MPI
+    "PMI_SIZE",  # MPICH's hydra, Intel MPI, Cray
+    "MV2_COMM_WORLD_SIZE",  # MVAPICH
+    "SLURM_STEP_NUM_TASKS",  # srun; SLURM_NTASKS also stands in a batch script, which runs once
+)
+DECISIVE = ("backproplab", "numpy")  # packages whose versions decide the bits of a run
 PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
 
@@ -41,6 +49,12 @@ def free_cores() -> int:
             return cores or 1
         time.sleep(0.002)
     return max((cores or 1) - sorted(counts)[SAMPLES // 2], 1)
+
+
+def launched_processes() -> int:
+    """The number of processes that an MPI launcher started this command as; 1 without one."""
+    found = (os.environ.get(variable, "") for variable in LAUNCHERS)
+    return max([int(text) for text in found if text.isdecimal()], default=1)
 
 
 def cache_bytes() -> int:
@@ -109,6 +123,18 @@ def _count_running() -> int:
     """The number of processes and threads that are running or ready to run."""
     lines = Path("/proc/stat").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("procs_running"))
+
+
+def decisive_versions() -> dict[str, str]:
+    """The versions here of the packages that decide the bits of a run."""
+    return {package: _versions()[package] for package in DECISIVE}
+
+
+def other_versions(expected: Mapping[str, str]) -> str:
+    """``numpy 2.3.0, needed 2.4.6``: packages that are not here as expected; empty if all are."""
+    here = _versions()
+    found = [(name, here.get(name, "missing"), needed) for name, needed in expected.items()]
+    return ", ".join(f"{name} {v}, needed {needed}" for name, v, needed in found if v != needed)
 
 
 @cache

@@ -27,7 +27,7 @@ from typing import ClassVar
 
 
 class BackpropLabError(Exception):
-    """An error told in one line: what is wrong, where, and what to do next."""
+    """An error reported in one line: what is wrong, where, and what to do next."""
 
     exit_code: ClassVar[int] = 1
 
@@ -127,8 +127,9 @@ def described(error: BaseException) -> str:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in lower case: the system's words for an OSError, else the message."""
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    """What went wrong: the system's words for an OSError, else the message; no capital first."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text[:1].lower() + text[1:]
 
 
 # what people type who come from elsewhere -> what it may be here; without capitals, _ and -

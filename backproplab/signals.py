@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # SIGHUP: the terminal was closed; not on every system
 NUMBERS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
@@ -62,6 +62,12 @@ class Stop:
         if self._pending and not self._shields:
             number, self._pending = self._pending, 0
             raise StopNow(number)
+
+
+class Flag(Protocol):
+    """How another process asks for the end: once this exists, as a file may."""
+
+    def exists(self) -> bool: ...
 
 
 Handler = Callable[[int, FrameType | None], Any]

@@ -26,6 +26,7 @@ LEVELS = [
         "measures",
         "status",
         "signals",
+        "notes",
     },
     {"columns"},
     {"nn", "optim", "data"},

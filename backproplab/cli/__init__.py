@@ -13,7 +13,8 @@ from importlib import import_module
 import typer
 
 from backproplab.cli import standard_streams
-from backproplab.errors import BackpropLabError, ConfigError, MachineError, reason
+from backproplab.errors import BackpropLabError, ConfigError, MachineError, Problem, reason
+from backproplab.notes import collected
 from backproplab.signals import StopNow, exit_code
 
 CONTENTS = {
@@ -31,9 +32,11 @@ CONTENTS = {
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
     "check": "Check a config: its layers, its gradients against central differences.",
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
-    "clean": "Delete our logs and stop our TensorBoard.",
+    "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
 USAGE = 2  # the exit code of a command line with unknown words
+ALONE = ("train", "resume", "sweep", "find-lr")  # what several ranks would do several times
+RANKS = "mpiexec -n 3 python -m mpi4py.futures -m backproplab sweep … --executor mpi"
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 
 
@@ -43,15 +46,36 @@ def main() -> None:
     words = [word for word in sys.argv[1:] if word != "--debug"]
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
-        build(words)(args=words, prog_name="backproplab")
+        _refuse_ranks(words)
+        _run(words)
     except SystemExit as end:
-        if end.code == USAGE:
-            _hint(words)
-        raise
+        code = end.code
     except BaseException as error:
         if debug:
             traceback.print_exc()
-        sys.exit(_tell(error))
+        code = _tell(error)
+    with standard_streams.shown():
+        pass  # nothing is left for Python to flush, whose errors have other exit codes
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> None:
+    """Run the command and write out what it has printed. Raises SystemExit.
+
+    Warnings of packages, which would tear a live display, follow at its end.
+    """
+    with collected() as notes:
+        try:
+            build(words)(args=words, prog_name="backproplab")
+        except SystemExit as end:
+            if end.code == USAGE:
+                _hint(words)
+            if not end.code:
+                sys.stdout.flush()
+            raise
+        finally:
+            for note in notes:
+                _say(f"note: {note}")
 
 
 def build(words: list[str]) -> typer.Typer:
@@ -75,6 +99,18 @@ def build(words: list[str]) -> typer.Typer:
         else:
             app.command(name)(module.command)
     return app
+
+
+def _refuse_ranks(words: list[str]) -> None:
+    """Raise ConfigError for a command that each rank of ``mpiexec -n 2`` would do for itself."""
+    from backproplab.environment import launched_processes
+
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command not in ALONE or "mpi4py.futures" in sys.orig_argv or {"-h", "--help"} & {*words}:
+        return
+    if (ranks := launched_processes()) > 1:
+        hint = f"for a sweep over ranks: {RANKS}" if command == "sweep" else "start it once, -n 1"
+        raise ConfigError(Problem(command, f"{ranks} processes would each do all of it", hint))
 
 
 def _version(asked: bool) -> None:
@@ -103,7 +139,7 @@ def _tell(error: BaseException) -> int:
     if isinstance(error, StopNow):
         _say("interrupted")
         return exit_code(error.number)
-    if isinstance(error, BrokenPipeError):  # the reader of our output went away: | head
+    if isinstance(error, standard_streams.ReaderGone):  # as with | head
         standard_streams.mute()
         return 0
     if isinstance(error, MemoryError):

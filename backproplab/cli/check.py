@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Check a config's layers, and every gradient against central differences.
 
-    Exits with 1 if a gradient is off by more than the tolerance.
+    Exits with 1 if a gradient is off by more than the tolerance and than rounding explains.
     """
     from backproplab.checking import check, precise
     from backproplab.cli import render
@@ -30,7 +30,7 @@ def command(
 
     result = check(parts_of(path, overrides or [], precise), examples, entries or None)
     render.check(result, tolerance)
-    wrong = [row.name for row in result.gradients if not row.error <= tolerance]
+    wrong = [row.name for row in result.gradients if row.verdict(tolerance) == "wrong"]
     if wrong:
         raise BackpropLabError(
             f"the gradient of {', '.join(wrong)} is off by more than {tolerance:g}"

@@ -25,7 +25,9 @@ def conclude(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     with shown():
         render.summary(results, session, log_dir, rest)
     if last.signal and (last.status is Status.INTERRUPTED or rest):
-        saved = "its position is saved" if last.saved else "nothing was saved yet"
+        at_once = last.progress.stop_reason == "second_signal"
+        position = "its last checkpoint stands" if at_once else "its position is saved"
+        saved = position if last.saved else "nothing was saved yet"
         names = f"; not trained: {', '.join(rest)}" if rest else ""
         raise StoppedError(f"{last.folder.name} was stopped; {saved}{names}", last.signal)
     diverged = [f"{r.folder.name}: {r.message}" for r in results if r.status is Status.DIVERGED]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +18,13 @@ def command(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
     smallest: Annotated[float, typer.Option("--min", help="The rate of the first update.")] = 1e-6,
-    largest: Annotated[float, typer.Option("--max", help="The rate of the last update.")] = 1.0,
-    steps: Annotated[int, typer.Option(help="Updates in all.", min=20, max=10**6)] = 100,
+    largest: Annotated[
+        float,
+        typer.Option("--max", help="The rate of the last update, if the loss does not blow up."),
+    ] = LARGEST,
+    steps: Annotated[
+        int, typer.Option(help="Updates from --min to --max.", min=20, max=10**6)
+    ] = 160,
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -28,7 +32,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Find a learning rate: train briefly, each update with a larger one, and watch the loss.
+    """Find a learning rate: train briefly, each update with a larger one, until the loss blows up.
 
     The config's learning rate and schedule play no part. Nothing is logged; the figure is written
     to the current folder.
@@ -97,6 +101,10 @@ def _show(test: RangeTest) -> None:
         return
     typer.echo()
     sentence(f"steepest fall at {test.steepest:.2g}")
+    if test.still_falling:
+        more = "" if test.rates[-1] >= LARGEST else ": a larger --max may show more"
+        sentence(f"the loss still falls at the last rate, {test.rates[-1]:.2g}{more}")
+        return
     sentence(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
-    if math.isclose(test.lowest, test.rates[-1]):
-        sentence("the loss still falls at the end: a larger --max may show more")
+    if test.blown_up:
+        sentence(f"the loss blows up at {test.rates[-1]:.2g}")

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from backproplab.experiment import Parts, Result
     from backproplab.report import Comparison
     from backproplab.runs import RunInfo
-    from backproplab.runs.cleaning import CleaningOutcome, CleaningPlan
 
-VERDICTS = {"right": "green", "wrong": "red", "not reached": "yellow"}
+VERDICTS = {"right": "green", "wrong": "red"}
 STYLES = {Status.COMPLETED: "green", Status.PRUNED: "dim"}
 STYLES |= dict.fromkeys((Status.RUNNING, Status.PAUSED), "yellow")
 
@@ -252,38 +251,6 @@ def ranking(
         sentence(LEGEND)
 
 
-def cleaning(plan: CleaningPlan) -> None:
-    """What a clean would delete and stop, what stays, and why."""
-    out = console()
-    runs = sum(item.runs for item in plan.doomed)
-    size = human_size(sum(item.size for item in plan.doomed))
-    if plan.doomed:
-        sessions = counted(len(plan.doomed), "session")
-        out.print(Text(f"to delete in {plan.root}: {sessions}, {counted(runs, 'run')}, {size}"))
-        for item in plan.doomed:
-            what = f"{counted(item.runs, 'run')}, {human_size(item.size)}"
-            out.print(Text(f"  {printable(item.name)}  {what}"))
-    for board in plan.boards:
-        out.print(Text(f"to stop: TensorBoard pid {board.pid}, port {board.port}"))
-    for word, items in (("kept", plan.kept), ("kept, in use", plan.active)):
-        for item in items:
-            out.print(Text(f"{word}: {printable(item.name)}"))
-    for left in plan.foreign:
-        out.print(Text(f"left alone: {printable(left.name)} ({left.reason})", style="dim"))
-    if not plan.doomed and not plan.boards:
-        out.print(Text(f"nothing of ours to delete or stop in {plan.root}"))
-
-
-def cleaned(outcome: CleaningOutcome) -> None:
-    """What a clean did."""
-    out = console()
-    for board in outcome.stopped:
-        out.print(Text(f"stopped TensorBoard pid {board.pid}, port {board.port}"))
-    out.print(Text(f"deleted {counted(len(outcome.deleted), 'session')}"))
-    for left in outcome.left:
-        out.print(Text(f"left: {printable(left.name)} ({left.reason})", style="yellow"))
-
-
 def check(result: Check, tolerance: float) -> None:
     """The layers, the gradients, and what the two ways of finding them cost."""
     layers = result.layers
@@ -312,19 +279,15 @@ def check(result: Check, tolerance: float) -> None:
     )
     lines([""])
     rows = result.gradients
-    words = [
-        "not reached" if not row.reached else "right" if row.error <= tolerance else "wrong"
-        for row in rows
-    ]
+    words = [row.verdict(tolerance) for row in rows]
+    errors = [f"{row.error:.1e}" if row.reached else "-" for row in rows]
     table(
         [
             Column("gradient of", [printable(row.name) for row in rows], is_name=True),
             Column("shape", [_shape(row.shape) for row in rows], rank=2),
             Column("entries", [f"{row.asked:,}" for row in rows], right=True, rank=1),
-            Column(
-                "relative error", [f"{row.error:.1e}" for row in rows], right=True, short="error"
-            ),
-            Column("", words, styles=[VERDICTS[word] for word in words]),
+            Column("relative error", errors, right=True, short="error"),
+            Column("", words, styles=[VERDICTS.get(word, "yellow") for word in words]),
         ]
     )
     cost, count = result.cost, result.weights
@@ -344,12 +307,3 @@ def check(result: Check, tolerance: float) -> None:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape)) or "1"
-
-
-def human_size(size: float) -> str:
-    """Bytes as people read them: 6.2 MB."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

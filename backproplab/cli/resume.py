@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from backproplab.cli.options import RUNS, LogDir, Style
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
 
 
 def command(
@@ -39,31 +34,16 @@ def command(
     from backproplab.cli import render
     from backproplab.cli.endings import conclude
     from backproplab.experiment.cautions import cautions
-    from backproplab.experiment.resume import stopped_run
+    from backproplab.experiment.resume import locked, stopped_run
     from backproplab.journal import LAST, PREVIOUS
     from backproplab.loop.progress import progress as shown
     from backproplab.runs import find_run
 
     folder = find_run(log_dir, run).folder
-    with _locked(folder.parent):
+    with locked(folder):
         stopped = stopped_run(folder, epochs)
         render.header(stopped.parts, cautions(stopped.parts))
         displays = [shown(progress, folder.name)]
         checkpoint = PREVIOUS if previous else LAST
         result = stopped.resume((), displays, allow_inexact, checkpoint)
         conclude([result], folder.parent, log_dir)
-
-
-def _locked(session: Path) -> AbstractContextManager[None]:
-    """The lock of the run's session; a run outside of any session has none."""
-    import os
-
-    from backproplab import runs
-    from backproplab.errors import DamageError
-    from backproplab.runs.folders import MARKER, is_marked, read_marker
-
-    if read_marker(session):
-        return runs.lock_session(session)
-    if os.path.lexists(session / MARKER) and not is_marked(session):
-        raise DamageError(f"{session / MARKER}: damaged: it is not the marker of a session")
-    return nullcontext()

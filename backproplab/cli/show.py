@@ -38,7 +38,7 @@ def command(
     config = ""
     settings: list[tuple[str, str]] = []
     try:
-        rows = read_metrics(found.folder, found.epochs)
+        rows = read_metrics(found.folder, bool(found.metrics))
     except DamageError as error:
         faults.append(str(error))
     try:

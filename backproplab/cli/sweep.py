@@ -104,7 +104,10 @@ def _run(
     sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
+    from contextlib import suppress
+
     from backproplab.cli.standard_streams import shown
+    from backproplab.errors import BackpropLabError
     from backproplab.sweep.executors import open_executor
     from backproplab.sweep.library import opened
 
@@ -112,9 +115,12 @@ def _run(
         driver.fail_fast = fail_fast
         try:
             _follow(driver, f"{sweep.name} on {workers.name}", progress)
-        finally:
-            with shown():
+        except BaseException:
+            with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
+            raise
+        with shown():
+            _answer(driver, log_dir, where)
     driver.raise_errors()
 
 
@@ -128,10 +134,10 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
         sweep_bar(driver.run(), title)
         return
-    told: tuple[int, list[str]] | None = None
+    shown_last: tuple[int, list[str]] | None = None
     for standing in driver.run():
-        if shown == "line" and (standing.finished, standing.notes) != told:
-            told = standing.finished, standing.notes
+        if shown == "line" and (standing.finished, standing.notes) != shown_last:
+            shown_last = standing.finished, standing.notes
             typer.echo(f"{title}  {_line(standing)}", err=True)
 
 
@@ -154,12 +160,14 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     from backproplab.report import sameness
     from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
-    from backproplab.text import typed
+    from backproplab.text import counted, typed
 
     standing, session = driver.standing, driver.folder.path
     comparison = conclude(session)  # the files first: stdout may fail
     counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
     typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
+    for note, runs in standing.warnings.items():
+        typer.echo(f"backproplab: note: {counted(len(runs), 'run')}: {note}", err=True)
     if comparison is None:
         return
     ranking(comparison, (), TOP)

@@ -8,7 +8,7 @@ This file knows YAML, but no files and no meaning of the keys.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,15 +51,13 @@ def compose(
     text: str,
     where: Callable[[Spot], str],
     base: TreePath = (),
-    words: Collection[str] = (),
 ) -> Composed:
     """The one value in ``text``, at the path ``base`` of its config, and its faults.
 
     where: writes a position for messages.
-    words: top-level keys whose plain value is text, even ``off``.
     Raises ConfigError at a syntax error, with the faults before it: the rest cannot be read.
     """
-    composer = _Composer(text, where, words)
+    composer = _Composer(text, where)
     try:
         composer.document(base)
     except ConfigError as error:
@@ -81,9 +79,8 @@ def start(event: Any) -> Spot:
 class _Composer:
     """One pass over the events of a text: a ``fault`` is collected, a ``stop`` ends the pass."""
 
-    def __init__(self, text: str, where: Callable[[Spot], str], words: Collection[str]) -> None:
+    def __init__(self, text: str, where: Callable[[Spot], str]) -> None:
         self.text, self.where = text, where
-        self.words = {(word,) for word in words}
         self.composed = Composed()
         self.values = 0
 
@@ -127,7 +124,7 @@ class _Composer:
 
     def scalar(self, event: Any, path: TreePath) -> Any:
         self.printable(event, path)
-        if event.style or path in self.words:
+        if event.style:
             return event.value
         self.composed.plain[path] = event.value
         try:

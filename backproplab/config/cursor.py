@@ -65,10 +65,10 @@ class Cursor:
     def _child(self, step: str | int) -> Cursor:
         inside = self.member()
         declared = _declared(inside.annotation, step)
-        held = _held(inside.node, step)
-        if declared is None and not held:  # a label that pydantic adds, such as a union's branch
+        there = held(inside.node, step)
+        if declared is None and not there:  # a label that pydantic adds, such as a union's branch
             return self
-        node = inside.node if inside.is_bare() else held[0] if held else None
+        node = inside.node if inside.is_bare() else there[0] if there else None
         return Cursor(inside.below(step), node, *_unwrap(*(declared or (Any, ()))))
 
 
@@ -133,7 +133,7 @@ def _declared(annotation: Any, step: str | int) -> tuple[Any, tuple[Any, ...]] |
     return (arguments[0] if repeated else arguments[min(step, len(arguments) - 1)]), ()
 
 
-def _held(node: Any, step: str | int) -> tuple[Any, ...]:
+def held(node: Any, step: str | int) -> tuple[Any, ...]:
     """The file's value at this key or index, in a tuple; an empty tuple if there is none."""
     if isinstance(node, dict) and step in node:
         return (node[str(step)],)

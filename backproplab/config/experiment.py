@@ -178,7 +178,8 @@ class Experiment(Spec):
             return fields
         if "learning_rate" not in learner.uses:
             return fields
-        return {**fields, "learning_rate": optimizer.default_learning_rate}
+        of = optimizer if "optimizer" in learner.uses else learner
+        return {**fields, "learning_rate": of.default_learning_rate}
 
     @model_validator(mode="after")
     def _every_key_is_used(self) -> Self:

@@ -45,8 +45,11 @@ def of_value(cursor: Cursor, value: Any, root: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         if family.members.get("dense"):
             return f"write {{dense: {shown(value)}}}, or model.hidden: […] with the widths alone"
-        fit = [name for name, member in family.members.items() if _takes(member, value)][:SHOWN]
-        return f"such as {', '.join(f'{{{n}: {shown(value)}}}' for n in fit)}" if fit else ""
+        if not all(_takes(member, value) for member in family.members.values()):
+            return ""
+        return (
+            f"such as {', '.join(f'{{{n}: {shown(value)}}}' for n in list(family.members)[:SHOWN])}"
+        )
     named = [key for key in value if str(key).lower() in NAMES] if isinstance(value, dict) else []
     if not named:
         return ""
@@ -96,7 +99,7 @@ def _owners(key: str, parent: Cursor) -> str:
             others = ", ".join(sorted(owners, key=lambda name: name != best)[:SHOWN])
             more = "" if len(owners) <= SHOWN else ", …"
             return f"a key of {others}{more}: write {{name: {best}, {word}: …}}"
-        if word in family.members:
+        if word in family.members and word != parent.annotation.name:
             return f"write {{name: {word}}} instead of {{name: {parent.annotation.name}}}"
     return ""
 

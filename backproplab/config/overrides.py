@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,8 @@ DECIMAL_COMMA = re.compile(r"([-+]?[0-9]+),([0-9]+)")
 def apply_overrides(document: Document, words: Sequence[str]) -> Document:
     """A new document with the words applied. Raises ConfigError with all their problems."""
     changed, problems = put_overrides(document, words)
-    if faults := [*changed.faults[len(document.faults) :], *problems]:
+    known = set(map(id, document.faults))
+    if faults := [*(fault for fault in changed.faults if id(fault) not in known), *problems]:
         places = [command_line(word) for word in words]
         raise ConfigError(*sorted(faults, key=lambda fault: places.index(fault.where)))
     return changed
@@ -58,8 +59,9 @@ def put_overrides(document: Document, words: Sequence[str]) -> tuple[Document, l
     changed = _copy(document)
     for path, (word, composed) in sorted(settings.items(), key=lambda item: len(item[0])):
         try:
+            before = dict(changed.unread)
             real = _put(changed, path, word, composed.value)
-            changed = _note(changed, real, len(path), composed)
+            changed = _note(changed, real, len(path), composed, before)
         except ConfigError as error:
             problems.extend(error.problems)
     return changed, problems
@@ -114,15 +116,26 @@ def _composed(word: str, path: TreePath, text: str) -> Composed:
     return compose(text, lambda _: command_line(word), path)
 
 
-def _note(document: Document, real: TreePath, length: int, composed: Composed) -> Document:
-    """The document with the faults of a value that was put at a path, and its plain texts."""
+def _note(
+    document: Document,
+    real: TreePath,
+    length: int,
+    composed: Composed,
+    before: Mapping[TreePath, Problem],
+) -> Document:
+    """The document with the faults of a value that was put at a path, and its plain texts.
+
+    before: what was unread before; the faults of values that were replaced are dropped.
+    """
+    gone = {id(fault) for path, fault in before.items() if path not in document.unread}
+    kept = [fault for fault in document.faults if id(fault) not in gone]
 
     def moved(table: dict[TreePath, Any]) -> dict[TreePath, Any]:
         return {(*real, *path[length:]): value for path, value in table.items()}
 
     return replace(
         document,
-        faults=(*document.faults, *composed.faults),
+        faults=(*kept, *composed.faults),
         plain={**document.plain, **moved(composed.plain)},
         unread={**document.unread, **moved(composed.unread)},
     )

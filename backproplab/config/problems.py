@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from backproplab.config import habits
 from backproplab.config.cursor import Cursor, is_family
 from backproplab.config.scalars import plain
+from backproplab.config.settling import OFF
 from backproplab.config.wording import TreePath, cut, dotted, quoted, shown
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem, did_you_mean
@@ -35,6 +36,7 @@ EXPECTED = {
     }.items()
     for error_type in types.split()
 }
+NEVER_OFF = "it cannot be switched off; leave it out for its default"
 RANGES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 SIZES = {"too_short", "too_long", "string_too_short", "string_too_long"}
@@ -137,6 +139,7 @@ def _unknown_member(error: Error, root: Cursor) -> Finding:
     cursor, context = root.follow(error["loc"]), error["ctx"]
     path = (*cursor.path, context["key"]) if context["key"] else cursor.path
     hint = context["hint"] or _owner(cursor.annotation, error["input"])
+    hint = hint or (NEVER_OFF if context["name"].lower() in OFF else "")
     if isinstance(error["input"], dict) and context["key"] != "name":
         inside = error["input"].get(context["key"])
         hint = habits.of_key(context["key"], cursor, root.annotation, inside) or hint
@@ -204,6 +207,8 @@ def _limits(signs: Mapping[str, str], cursor: Cursor, context: Mapping[str, Any]
 
 def _remedy(expected: str, value: Any) -> str:
     """What to write instead, if the intention is clear; else empty."""
+    if isinstance(value, str) and value.lower() in OFF:
+        return "write false" if expected == "true or false" else NEVER_OFF
     if isinstance(value, str) and expected.endswith("number") and _is_number(value):
         return "remove the quotes"
     if isinstance(value, float) and expected == "a whole number" and value.is_integer():

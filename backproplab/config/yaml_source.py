@@ -7,7 +7,6 @@ This file knows no keys; the schema defines their meaning.
 from __future__ import annotations
 
 import errno
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -62,11 +61,8 @@ class Document:
         return 1, 1
 
 
-def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
-    """The document in a file. Raises ConfigError for an unreadable file or a syntax error.
-
-    words: top-level keys whose plain value is text, even ``off``.
-    """
+def read_yaml(path: Path) -> Document:
+    """The document in a file. Raises ConfigError for an unreadable file or a syntax error."""
     name = str(path)
     try:
         data = read_regular(path, LIMIT, follow=True)
@@ -79,15 +75,15 @@ def read_yaml(path: Path, words: Collection[str] = ()) -> Document:
         raise ConfigError(Problem(name, f"cannot be read: {reason(error)}", hint)) from None
     except ValueError:  # a NUL, or a character outside the file system's encoding
         raise ConfigError(Problem(quoted(name), "is not a file name", "name a YAML file")) from None
-    return parse_yaml(data, name, words)
+    return parse_yaml(data, name)
 
 
-def parse_yaml(text: str | bytes, name: str, words: Collection[str] = ()) -> Document:
+def parse_yaml(text: str | bytes, name: str) -> Document:
     """The document in ``text``. Raises ConfigError for a syntax error."""
     text = text.removeprefix("\ufeff") if isinstance(text, str) else _decode(text, name)
     if len(text) > LIMIT:
         raise _too_large(name)
-    composed = compose(text, lambda spot: f"{name}:{spot[0]}:{spot[1]}", words=words)
+    composed = compose(text, lambda spot: f"{name}:{spot[0]}:{spot[1]}")
     if composed.value is None and not composed.faults:
         hint = "write lines such as 'epochs: 10'"
         raise ConfigError(Problem(name, "the config is empty; a mapping is expected", hint))

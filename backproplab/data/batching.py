@@ -1,6 +1,6 @@
 """In which order, and how many at a time, the examples of an epoch are visited.
 
-This file knows index arrays only; whoever trains takes the examples.
+This file knows index arrays only, not the examples.
 """
 
 from __future__ import annotations

@@ -70,8 +70,12 @@ class ImageFiles(Dataset):
                 return [folder / choices[0] for choices in fit]
             seen.append(f"{folder} {fault or _lack(fit, names)}")
         hint = f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER"
-        what = f"{'; '.join(seen)}; needed are {', '.join(FILES)}, plain or .gz, in one folder"
-        raise DataError(str(Problem(f"data set {self.name}", what, hint)))
+        raise DataError(str(Problem(
+            f"data set {self.name}",
+            f"none of the folders {', '.join(map(str, folders))} has all of {', '.join(FILES)}"
+            f" (plain or .gz): {'; '.join(seen)}",
+            hint,
+        )))  # fmt: skip
 
     def _folders(self) -> Iterator[Path]:
         if self.path:

@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backproplab.config import Role, keys, to_yaml, tree_of
-from backproplab.errors import DamageError, MachineError, RunError
+from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import numerics, records
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
@@ -25,6 +27,7 @@ from backproplab.runs.run_folder import RunFolder
 from backproplab.status import Status
 
 CONTINUED = ("signal", "slice", "second_signal", "error")  # reasons that a resumed run forgets
+SAVED = ("signal", "slice")  # reasons after which there is a checkpoint
 INEXACT = "--allow-inexact continues with numbers that may differ in their last digits"
 
 
@@ -76,8 +79,8 @@ class Course:
         everyone = [self.best, *callbacks, *patience]
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
-        declared = [m.name for callback in everyone for m in callback.declares]
-        columns = [*(measure.name for measure in parts.measures), *declared]
+        declared = [*parts.experiment.learner.declares, *(m for c in everyone for m in c.declares)]
+        columns = [measure.name for measure in (*parts.measures, *declared)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
         histograms = parts.experiment.tensorboard.histograms
@@ -116,6 +119,8 @@ class Course:
         self.folder.check(record)
         checkpoint = self.journal.read(name)
         if checkpoint is None:
+            if record["status"] == Status.COMPLETED or record.get("stop_reason") in SAVED:
+                raise DamageError(f"{self.folder}: its checkpoints are gone")
             self._check_data(record)
             self.again(record)
             return
@@ -129,6 +134,7 @@ class Course:
             progress.stop_reason = ""
         elif self._was_prolonged:
             self.prolong()
+        self._check_length()
         if differs:
             self.record["inexact"] = differs
         self.journal.identity = self._identity
@@ -136,6 +142,13 @@ class Course:
             self.journal.reopen(checkpoint.state["logs"], append=not differs, name=name)
         else:
             self.journal.extend(checkpoint.state["logs"])
+
+    def _check_length(self) -> None:
+        """Raise ConfigError if the run is to be shorter than it is already."""
+        progress, epochs = self.lane.progress, self.lane.length.epochs
+        if progress.epoch > epochs or (progress.epoch == epochs and not self.lane.ended):
+            what = f"{epochs} is not more than the {progress.epoch} epochs that are done"
+            raise ConfigError(Problem("epochs", what, "train a new run instead"))
 
     def prolong(self) -> None:
         """The run was over, and now has more epochs: patience begins afresh, the best stays."""
@@ -199,8 +212,7 @@ class Course:
                 lane.progress.metrics = {k: x for k, x in self.best.row.items() if k != "epoch"}
                 self.restored_epoch = int(self.best.row["epoch"])
             self._test(pace)
-        lane.signal = pace.stop.number
-        return self._end()
+        return replace(self._end(), signal=pace.stop.number)
 
     def fail(self, error: BaseException) -> None:
         """An error or a second signal has ended the run: its last commit stands.
@@ -208,17 +220,19 @@ class Course:
         That the record or the traceback cannot be written either is not raised: the first error is.
         """
         self.lane.give_up(error)
+        if self.lane.progress.status is Status.FAILED:
+            with suppress(MachineError):
+                self.folder.write_traceback(error)
         with suppress(MachineError):
             self._end()
-            if self.lane.progress.status is Status.FAILED:
-                self.folder.write_traceback(error)
 
     def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""
         lane = self.lane
         if self.parts.splits.test is None:
             return
-        rows = lane.learning.measure("test", pace)
+        with np.errstate(all="ignore"):  # as in the loop
+            rows = lane.learning.measure("test", pace)
         if rows is None:
             lane.progress.status, lane.progress.stop_reason = Status.INTERRUPTED, "signal"
             return
@@ -229,9 +243,9 @@ class Course:
         self.journal.sync()
 
     def _end(self) -> Result:
-        self.journal.close()
         ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
         self.folder.write_record(self.record | ended | {"hashes": self._hashes()})
+        self.journal.close()
         return self.result
 
     @property

@@ -18,8 +18,7 @@ from backproplab.data import load
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Loader, build
 from backproplab.files import Folder
-from backproplab.learners.backprop import tile_length
-from backproplab.loop import Lane, Loop, Pace
+from backproplab.loop import Loop, Pace
 from backproplab.nn import Initializer
 from backproplab.runs.run_folder import RunFolder
 
@@ -56,12 +55,11 @@ def crew_size(experiment: Experiment) -> int:
     if not experiment.learner.stacks:
         return 1
     parts = build(experiment)
-    assert parts.network is not None
+    if parts.network is None:
+        return 1
     itemsize = np.dtype(experiment.dtype).itemsize
-    tile = parts.experiment.batch_size if experiment.accumulate > 1 else None
-    examples = min(parts.batch_length, tile or tile_length(parts.network, itemsize))
     numbers = parts.network.size * (2 + len(experiment.optimizer.slots))
-    numbers += 2 * parts.network.footprint * examples
+    numbers += 2 * parts.network.footprint * parts.tile
     data = parts.splits.train.inputs.nbytes
     cache, room = environment.cache_bytes() / 2, MOST_DATA / max(data, 1)
     size = int(min(cache / (numbers * itemsize), room, MOST))
@@ -90,7 +88,7 @@ def train_slice(
                 ends[number] = error
         numbers = {course.lane: number for number, course in courses.items()}
         try:
-            for lane in _trained(experiments[0], list(numbers), pace):
+            for lane in Loop(experiments[0].learner, list(numbers), pace).run():
                 number = numbers[lane]
                 ends[number] = _concluded(courses.pop(number), pace)
         except BaseException as error:
@@ -101,10 +99,6 @@ def train_slice(
             if not isinstance(error, Exception):
                 raise
     return [ends[number] for number in range(len(experiments))]
-
-
-def _trained(experiment: Experiment, lanes: list[Lane], pace: Pace) -> Any:
-    return Loop(experiment.learner, lanes, pace).run()
 
 
 def _concluded(course: Course, pace: Pace) -> Result | Exception:

@@ -142,7 +142,7 @@ def check_memory(network: Network, experiment: Experiment, rows: int) -> None:
     if free is not None and needed > free:
         raise ConfigError(
             f"model: training it needs {_gib(needed)} for weights, gradients, optimizer and a "
-            f"batch; {_gib(free)} are free — make the layers or the batch smaller"
+            f"batch; {_gib(free)} are free — make the layers smaller, or the batch"
         )
 
 

@@ -36,7 +36,7 @@ def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     """``blas: openblas SkylakeX, now openblas Haswell``; empty if nothing differs."""
     known = [key for key in before if key != "digest"]
     named = [
-        f"{key}: {before[key]}, now {now.get(key)}" for key in known if before[key] != now[key]
+        f"{key}: {before[key]}, now {now.get(key)}" for key in known if before[key] != now.get(key)
     ]
     if not named and before != now:
         named = ["the same versions round differently here: another processor?"]

@@ -73,6 +73,14 @@ class Parts:
         return batch_length(*self.batching)
 
     @property
+    def tile(self) -> int:
+        """Examples that a network computes at a time."""
+        assert self.network is not None
+        e, itemsize = self.experiment, np.dtype(self.experiment.dtype).itemsize
+        own = e.batch_size if e.accumulate > 1 else None
+        return min(self.batch_length, own or tile_length(self.network, itemsize))
+
+    @property
     def batching(self) -> tuple[BatchMode, int, int]:
         """(mode, training examples, examples an update in minibatch mode)."""
         size = (self.experiment.batch_size or BATCH_SIZE) * self.experiment.accumulate
@@ -142,7 +150,7 @@ class Parts:
         if stopping:
             return stopping.monitor
         prefix = SPLITS["validation"] if self.splits.validation else ""
-        return prefix + self.measures[0].name
+        return prefix + next(measure.name for measure in self.measures if measure.goal)
 
     def split(self, examples: Examples) -> Split:
         """A split with its targets as the loss takes them."""
@@ -181,6 +189,8 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
     undefined = undefined_measures(parts.metrics, splits)
     validated = splits.validation is not None
     problems += monitor_problems(experiment, parts.measures, validated, undefined)
+    if not any(measure.goal for measure in parts.measures):
+        problems.append(Problem("", f"learner: {learner.name} measures nothing that can be better"))
     if problems:
         raise ConfigError(*problems)
     if problems := learner.problems(parts.material):
@@ -193,9 +203,5 @@ def _with_threads(parts: Parts) -> Parts:
     experiment, network = parts.experiment, parts.network
     if experiment.threads != "auto":
         return parts
-    threads = 1
-    if network and experiment.learner.batches:
-        tile = experiment.batch_size if experiment.accumulate > 1 else None
-        tile = tile or tile_length(network, np.dtype(experiment.dtype).itemsize)
-        threads = threads_for(network, min(parts.batch_length, tile))
+    threads = threads_for(network, parts.tile) if network and experiment.learner.batches else 1
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

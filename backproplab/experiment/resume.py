@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
@@ -19,8 +20,10 @@ from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
 from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
+from backproplab.runs import lock_session
+from backproplab.runs.folders import read_marker
 from backproplab.runs.metrics_table import read_metrics
-from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, RunFolder
+from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, TRACEBACK, RunFolder
 from backproplab.status import Status
 from backproplab.text import typed
 
@@ -42,7 +45,14 @@ def resume(
     Raises FinishedError if the run is over, RunError for a run that cannot be continued,
     ConfigError for epochs that it cannot have.
     """
-    return stopped_run(folder, epochs).resume(callbacks, displays, allow_inexact, checkpoint)
+    with locked(Path(folder)):
+        return stopped_run(folder, epochs).resume(callbacks, displays, allow_inexact, checkpoint)
+
+
+def locked(folder: Path) -> AbstractContextManager[None]:
+    """The lock of the run's session, for a ``with``; a run outside of any session has none."""
+    session = folder.absolute().parent
+    return lock_session(session) if read_marker(session) else nullcontext()
 
 
 @dataclass(frozen=True)
@@ -63,16 +73,17 @@ class Stopped:
     ) -> Result:
         """Train it to its end."""
         files = DiskFolder(self.path)
-        read_metrics(self.path)
         with limits_of(self.parts) as stop:
             course = Course(self.parts, files, callbacks)
             try:
                 course.take_up(self.record, checkpoint, allow_inexact)
+                read_metrics(self.path)
             except DamageError as error:
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
+            files.remove(TRACEBACK)
             ended = course.lane.progress.stop_reason
-            if self.epochs is not None:
+            if self.epochs is not None and course.lane.progress.epoch < self.epochs:
                 course.prolong()
             _record_resume(course, ended)
             return train(course, Pace(stop), displays)

@@ -5,6 +5,7 @@ from backproplab.files.atomic import (
     machine_limits,
     sync_directory,
     write_atomic,
+    write_together,
 )
 from backproplab.files.folder import DiskFolder, Folder, Log, MemoryFolder
 from backproplab.files.names import is_plain_name
@@ -35,4 +36,5 @@ __all__ = [
     "sync_directory",
     "unusable",
     "write_atomic",
+    "write_together",
 ]

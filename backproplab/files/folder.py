@@ -1,4 +1,4 @@
-"""Folder: where a run writes, on the disk or in memory; whoever writes is handed one.
+"""Folder: where a run writes, on the disk or in memory; a writer is handed one.
 
 Names are relative and may hold ``/``; folders in between are made as they are needed. Files are
 either replaced as a whole or logs, which only grow. This file must not know what is in them.
@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -86,10 +87,11 @@ class Folder(Protocol):
 
 
 class DiskFolder:
-    """A folder on the disk. Folders in it are made when something is written, but not itself."""
+    """A folder on the disk, made when something is written; never again if it vanishes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._was_there = path.is_dir()
         self._unsynced: set[Path] = set()  # folders with new names
 
     def where(self, name: str = "") -> str:
@@ -97,6 +99,7 @@ class DiskFolder:
 
     def create(self, files: Mapping[str, bytes]) -> None:
         exclusive_folder(self.path, files)
+        self._was_there = True
 
     def read(self, name: str, limit: Limit = MOST) -> bytes:
         return read_regular(self.path / name, limit)
@@ -152,10 +155,11 @@ class DiskFolder:
     def _prepare(self, name: str) -> None:
         parent = (self.path / name).parent
         if not parent.is_dir():
-            if not self.path.is_dir():
+            if self._was_there and not self.path.is_dir():
                 raise MachineError(f"{self.path}: cannot write: the folder was deleted")
             with machine_limits(parent):
                 parent.mkdir(parents=True, exist_ok=True)
+            self._was_there = True
             self._unsynced.add(parent.parent)
 
 
@@ -187,6 +191,8 @@ class DiskLog:
                 if os.fstat(self._file.fileno()).st_nlink == 0:
                     raise OSError(errno.ENOENT, "the file was deleted during the run")
             except OSError:
+                with suppress(OSError):  # which gives its room back to the record of the failure
+                    os.ftruncate(self._file.fileno(), self.length)
                 self._file.close()  # a torn record can only be the last one
                 raise
         self.length += len(data)

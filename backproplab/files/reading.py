@@ -74,10 +74,12 @@ def read_regular(
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(descriptor).st_size
         most = limit if isinstance(limit, int) else limit(file)
-        if size > most:
-            raise UnusableFile(errno.EFBIG, f"it has {size:,} bytes, more than {most:,}")
         file.seek(0)
-        return file.read(size)
+        content = file.read(size or most + 1) if size <= most else b""  # /proc hides sizes
+        if max(size, len(content)) > most:
+            bound = f"{most // MIB} MiB" if most % MIB == 0 else f"{most:,} bytes"
+            raise UnusableFile(errno.EFBIG, f"it is larger than {bound}")
+        return content
 
 
 def read_object(path: Path, limit: int = MIB) -> dict[str, Any]:

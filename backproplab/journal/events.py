@@ -54,7 +54,7 @@ class EventWriter:
     When a call returns, its data is with the operating system and survives ``kill -9``, unless
     the folder is in memory. Tags are written as given; keep to ``[A-Za-z0-9_./-]``.
     The length of an event depends on its tags and values alone, so that a run that is resumed
-    writes the bytes that it would have written, but for their times.
+    writes the bytes that it would have written, except their times.
     Raises MachineError when the disk is full or the file was deleted.
     """
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 METRICS = "metrics.csv"
 CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS = (f"{CHECKPOINTS}/{name}.safetensors" for name in ("last", "previous"))
-BEST = re.compile(rf"{CHECKPOINTS}/best-\d+\.safetensors")
+OWN = re.compile(rf"{CHECKPOINTS}/[a-z_]+-\d+\.safetensors")  # of one part, such as best-120
 EVENTS = re.compile(r"(train|validation)/events\.out\.tfevents\.[^/]+")
 STATE = {"identity", "logs", "position", "files", "sha256"}  # what a position's state holds
 IDENTITY = {"run", "config", "data", "numerics"}
@@ -93,9 +93,11 @@ class Journal:
         """Scalars of one step, by tag."""
         self.events[split].scalars(step, values)
 
-    def series(self, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
-        """Scalars at several steps of training, (steps, values) by tag."""
-        self.events["train"].series(found)
+    def series(
+        self, split: str, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]
+    ) -> None:
+        """Scalars at several steps, (steps, values) by tag."""
+        self.events[split].series(found)
 
     def histograms(self, step: int, found: Mapping[str, Distribution]) -> None:
         """Distributions of arrays, by tag."""
@@ -125,8 +127,7 @@ class Journal:
         for part in position:
             own, parts[part.name] = part.state()
             if part.file:
-                files[part.name] = f"{CHECKPOINTS}/{part.file}.safetensors"
-                self._keep(files[part.name], own)
+                files[part.name] = self._keep(f"{CHECKPOINTS}/{part.file}.safetensors", own, files)
             else:
                 arrays |= {f"{part.name}/{name}": array for name, array in own.items()}
         kept = {name: self._kept[name] for name in files.values()}
@@ -136,16 +137,24 @@ class Journal:
             self.folder.alias(LAST, PREVIOUS)
         self.folder.replace(LAST, content)
         for name in present:
-            if BEST.fullmatch(name) and name not in self._kept:
+            if OWN.fullmatch(name) and name not in self._kept:
                 self.folder.remove(name)
         self._kept = kept
 
-    def _keep(self, name: str, arrays: Mapping[str, Array]) -> None:
-        """Write a file that never changes, unless it is known."""
+    def check(self, position: Sequence[Part]) -> None:
+        """Raise ValueError for a part whose state could not be kept: it is no strict JSON."""
+        for part in position:
+            encode(Checkpoint({}, {part.name: part.state()[1]}))
+
+    def _keep(self, name: str, arrays: Mapping[str, Array], files: Mapping[str, str]) -> str:
+        """Write a file that never changes, unless it is known; its name. files: of other parts."""
+        if not OWN.fullmatch(name) or name in files.values():
+            raise ValueError(f"{name}: a part's own file is called word-number, and is its alone")
         if name not in self._kept:
             content = encode(Checkpoint(arrays, {"identity": self.identity}))
             self.folder.replace(name, content)
             self._kept[name] = hashlib.sha256(content).hexdigest()
+        return name
 
     @property
     def has_checkpoint(self) -> bool:
@@ -257,7 +266,8 @@ class Journal:
 
     def discard(self) -> None:
         """Delete all logs of a run that was killed before its first checkpoint."""
-        for name in [*self._found_logs(), *self.folder.names(CHECKPOINTS)]:
+        own = [name for name in self.folder.names(CHECKPOINTS) if OWN.fullmatch(name)]
+        for name in [*self._found_logs(), *own]:
             self.folder.remove(name)
 
     def _found_logs(self) -> list[str]:
@@ -273,6 +283,6 @@ def _is_position(state: Mapping[str, Any]) -> bool:
         and isinstance(state["identity"]["numerics"], dict)
         and all(isinstance(length, int) and length >= 0 for length in state["logs"].values())
         and all(name == METRICS or EVENTS.fullmatch(name) for name in state["logs"])
-        and all(BEST.fullmatch(str(name)) for name in state["files"].values())
+        and all(OWN.fullmatch(str(name)) for name in state["files"].values())
         and all(isinstance(part, dict) for part in state["position"].values())
     )

@@ -13,7 +13,6 @@ from backproplab.learners.learner import (
     Learning,
     NoBrake,
     Span,
-    Stateful,
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
@@ -34,6 +33,5 @@ __all__ = [
     "NoBrake",
     "Span",
     "Split",
-    "Stateful",
     "fingerprint",
 ]

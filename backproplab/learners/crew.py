@@ -14,7 +14,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.columns import merged
 from backproplab.learners.descent import SCALARS, Descent
-from backproplab.learners.learner import Advance, Arrays, Brake, Json, Learning, Span
+from backproplab.learners.learner import Advance, Arrays, Brake, Learning, Span
 from backproplab.learners.material import Split
 from backproplab.learners.updates import Updates
 from backproplab.measures import Row
@@ -48,7 +48,7 @@ class DescentCrew(Learning):
             self.slots,
             self.chance,
         )
-        self.splits: dict[str, Together] = {}
+        self.splits: dict[str, StackedSplit] = {}
 
     @property
     def weights(self) -> Arrays:
@@ -111,19 +111,13 @@ class DescentCrew(Learning):
         columns = {name: values.tolist() for name, values in found.items()}
         return [{n: values[p] for n, values in columns.items()} for p in range(len(self.members))]
 
-    def _split(self, name: str) -> Together:
+    def _split(self, name: str) -> StackedSplit:
         if name not in self.splits:
-            self.splits[name] = Together([m.material.splits[name] for m in self.members])
+            self.splits[name] = StackedSplit([m.material.splits[name] for m in self.members])
         return self.splits[name]
 
-    def state(self) -> tuple[Arrays, Json]:
-        raise TypeError("a crew has no state of its own: each member has")
 
-    def restore(self, arrays: Arrays, state: Json) -> None:
-        raise TypeError("a crew has no state of its own: each member has")
-
-
-class Together:
+class StackedSplit:
     """One split of each member.
 
     stacked: their arrays, (n, …) if all have the same ones, else (P, n, …).

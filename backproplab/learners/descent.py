@@ -14,6 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
+from backproplab.errors import Problem
 from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.learner import (
     Advance,
@@ -48,6 +49,9 @@ class GradientDescent(Learner, name="gradient_descent"):
     uses: ClassVar[frozenset[str]] = frozenset(
         ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
     )
+
+    def problems(self, material: Material) -> list[Problem]:
+        return self.gradient.problems(material)
 
     def begin(self, material: Material) -> Descent:
         return Descent(self, material)

@@ -111,7 +111,7 @@ def measure_outputs(
 
 
 def _tiles(examples: int, length: int, brake: Brake) -> Any:
-    """Slices of so many examples; None as soon as the brake ends the evaluation."""
+    """Slices of ``length`` examples; None as soon as the brake ends the evaluation."""
     for start in range(0, examples, length):
         if brake.within_step():
             yield None

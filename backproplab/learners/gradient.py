@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 from backproplab.arrays import Array
+from backproplab.errors import Problem
 from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Brake
+from backproplab.learners.material import Material
 from backproplab.nn import ParameterVector
 from backproplab.spec import Family
 
@@ -40,6 +42,10 @@ class Gradient(Family):
     def source(self, *parts: Any) -> GradientSource:
         """What fills a gradient; ``parts`` are the arguments of ``BackpropSource``."""
         raise NotImplementedError
+
+    def problems(self, material: Material) -> list[Problem]:
+        """What it cannot differentiate, reported before anything is written."""
+        return []
 
 
 class Backprop(Gradient, name="backprop"):

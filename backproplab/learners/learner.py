@@ -26,25 +26,8 @@ Json = dict[str, Any]
 Series = tuple[list[int], list[Any]]  # steps, and at each a number, or (P,) of a crew
 
 
-class Stateful(Protocol):
-    """A part of a run's position: what it knows, as arrays and strict JSON, and takes back.
-
-    name: unique among the parts of the run.  file: where its arrays are kept, if not in the
-    checkpoint itself.
-    """
-
-    name: str
-
-    @property
-    def file(self) -> str: ...
-
-    def state(self) -> tuple[Arrays, Json]: ...
-
-    def restore(self, arrays: Arrays, state: Json) -> None: ...
-
-
 class Brake(Protocol):
-    """Asked while a span is under way whether to come back early."""
+    """Asked whether to come back early: once between any two steps, and within long ones."""
 
     def between_steps(self) -> bool:
         """After a whole step: the loop has something to do."""
@@ -101,12 +84,13 @@ class Advance:
 
     done: whole steps done; fewer than asked where the brake, or the learner itself, said so.
     scalars: name -> (steps, values): what the learner reports or was asked for.
-    diverged: by member.
+    diverged, ended: by member; why, for one that has nothing left to do.
     """
 
     done: int = 0
     scalars: dict[str, Series] = field(default_factory=dict)
     diverged: dict[int, Divergence] = field(default_factory=dict)
+    ended: dict[int, str] = field(default_factory=dict)
 
     def report(self, name: str, step: int, value: Any) -> None:
         """One value of a scalar at ``step``, counted from 1."""
@@ -195,11 +179,15 @@ class Learner(Family):
 
     unit: the word for a step.  uses: the keys of a config that it reads besides those that every
     run has.  batches: it walks through the examples in batches.
+    declares: measures that ``Learning.scalars`` gives every epoch, each a column of metrics.csv.
+    default_learning_rate: of one that uses the key without an optimizer.
     """
 
     unit: ClassVar[str] = "step"
     uses: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
+    declares: ClassVar[tuple[Measure, ...]] = ()
+    default_learning_rate: ClassVar[float] = 0.01
 
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """What is measured of every split; the first is monitored unless a config says else."""

@@ -29,11 +29,13 @@ class RangeTest:
 
     rates: of the updates, evenly spaced in log.  losses: of each one's batch, just before it.
     smoothed: the exponential average of the losses, without the bias of its start.
+    blown_up: whether it ended early because the loss blew up.
     """
 
     rates: Array
     losses: Array
     smoothed: Array
+    blown_up: bool = False
 
     @cached_property
     def lowest(self) -> float:
@@ -54,9 +56,17 @@ class RangeTest:
         return float(self.rates[2 * half + np.argmin(rise)])
 
     @property
+    def still_falling(self) -> bool:
+        """Whether the smoothed loss is least at the last rate: where it rises was not seen."""
+        return not self.blown_up and int(np.argmin(self.smoothed)) == len(self.rates) - 1
+
+    @property
     def suggested(self) -> float | None:
-        """The smaller of ``steepest`` and ``lowest`` / 10; None if the loss falls nowhere."""
-        return None if self.steepest is None else min(self.steepest, self.lowest / 10)
+        """The smaller of ``steepest`` and ``lowest`` / 10, but no rate below the first; only
+        ``steepest`` while the loss is ``still_falling``; None if the loss falls nowhere."""
+        if self.steepest is None or self.still_falling:
+            return self.steepest
+        return min(self.steepest, max(self.lowest / 10, float(self.rates[0])))
 
 
 def range_test(
@@ -68,13 +78,14 @@ def range_test(
 ) -> RangeTest:
     """Train for up to ``steps`` updates with rates from ``smallest`` to ``largest``.
 
-    It ends early where the smoothed loss is not finite, or more than four times its best.
+    It ends early, ``blown_up``, where the smoothed loss is not finite, or more than four times its
+    best.
     descent: at its beginning; it is used up.  batches: (inputs, encoded targets), one a step.
     Raises DivergedError if already the first loss is not finite.
     """
     losses: list[float] = []
     smoothed: list[float] = []
-    average = 0.0
+    average, blown_up = 0.0, False
     rates = np.geomspace(smallest, largest, steps)
     source = descent.updates.source
     assert isinstance(source, BackpropSource)
@@ -83,13 +94,15 @@ def range_test(
             loss = float(source.loss(inputs, targets))
             average = SMOOTHING * average + (1 - SMOOTHING) * loss
             if not np.isfinite(average):
+                blown_up = True
                 break
             losses.append(loss)
             smoothed.append(average / (1 - SMOOTHING**t))
-            if smoothed[-1] > BLOW_UP * min(smoothed):
+            blown_up = smoothed[-1] > BLOW_UP * min(smoothed)
+            if blown_up:
                 break
             source(inputs, targets, np.arange(len(inputs)))  # batches do not stay in one place
             descent.updates.updater(float(rate), t)
     if not losses:
         raise DivergedError("the loss of the first batch is not finite, before any update")
-    return RangeTest(rates[: len(losses)], np.array(losses), np.array(smoothed))
+    return RangeTest(rates[: len(losses)], np.array(losses), np.array(smoothed), blown_up)

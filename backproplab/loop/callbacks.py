@@ -6,9 +6,10 @@ values, read the weights and ask for the end. What it remembers is part of the r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Protocol
 
 from backproplab.arrays import Array
 from backproplab.learners import Arrays, Json
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
     from backproplab.loop.lane import Lane
 
 
+class When(Protocol):
+    """When a callback looks."""
+
+    def next(self, step: int) -> float:
+        """The first step after ``step`` at which to look; infinity for none."""
+
+
 @dataclass(frozen=True)
 class Every:
     """After every ``steps`` steps."""
 
     steps: int
 
-    def next(self, step: int) -> int:
-        """The first step after ``step`` at which to look."""
+    def next(self, step: int) -> float:
         return (step // self.steps + 1) * self.steps
 
 
 class Epoch:
     """After every epoch, when its values have been measured."""
+
+    def next(self, step: int) -> float:
+        return math.inf
 
 
 EPOCH = Epoch()
@@ -40,15 +50,15 @@ class Callback:
     """Looks at a run; does nothing by itself.
 
     name: unique among the callbacks of a run, by default the class's name.
-    when: EPOCH, or Every(n) steps: when to ``look``.
-    hears: scalar -> n: every n steps, wanted of the learner and given to ``hear``.
+    when: EPOCH, Every(n) steps, or steps of your own (``When``): when to ``look``.
+    hears: scalar -> n: wanted of the learner every n steps, and given to ``hear``.
     declares: measures that it reports at every epoch, each a column of metrics.csv; any other
         value that is reported goes to the event files only.
     file: where its arrays are kept, if not in the checkpoint itself.
     """
 
     name: str = ""
-    when: ClassVar[Every | Epoch] = EPOCH
+    when: When = EPOCH
     hears: Mapping[str, int] = {}
     declares: tuple[Measure, ...] = ()
     file: str = ""
@@ -64,11 +74,17 @@ class Callback:
     def look(self, lane: Lane) -> None:
         """The run is at a position that ``when`` names."""
 
-    def hear(self, lane: Lane, steps: Array, values: Mapping[str, Array]) -> None:
-        """Scalars at these steps, (n,) each: what ``hears`` names, as far as it is known."""
+    def hear(self, lane: Lane, heard: Mapping[str, tuple[Array, Array]]) -> None:
+        """Scalars that ``hears`` names, as far as they are known: (steps, values) by name.
+
+        It may be called for any stretch of steps, as the clock has it.
+        """
 
     def finish(self, lane: Lane) -> None:
-        """Training has ended, with the lane's status; called once, whatever ended it."""
+        """Training has ended, with the lane's status; called once, whatever ended it.
+
+        The last position is saved before, so what is done here is no part of it.
+        """
 
     def state(self) -> tuple[Arrays, Json]:
         """What it must remember, as arrays and strict JSON."""

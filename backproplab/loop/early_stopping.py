@@ -80,11 +80,9 @@ class Best(Callback):
         value = self.sign * found
         self.improved = counts and self.beats(value, self.value)
         if self.improved:
-            self.value = value
-        if self.improved or (counts and not self.weights):
+            self.value, self.step = value, progress.step
             self.weights = {name: x.copy() for name, x in lane.learning.weights.items()}
             self.row = {"epoch": progress.epoch, **progress.metrics}
-            self.step = progress.step
 
     def beats(self, value: float, reference: float) -> bool:
         """Whether the value is better by more than min_delta; False for NaN."""

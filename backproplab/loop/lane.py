@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.data import Order
 from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
 from backproplab.learners import Arrays, Divergence, Json, Learning
-from backproplab.loop.callbacks import Callback, Every
+from backproplab.loop.callbacks import Callback, Epoch
 from backproplab.measures import Row, prefixed
 from backproplab.signals import StopNow
 from backproplab.status import Status
 
 TRAIN = "train"
+UNMEASURED = ("", "signal", "slice", "non_finite")  # stop reasons that leave an epoch open
 Arriving = Mapping[str, tuple[Sequence[int], Sequence[Any]]]  # scalars: (steps, values) by name
 
 
@@ -51,6 +53,7 @@ class Progress:
     """Where a run is, and what was measured there.
 
     epoch: epochs measured, one that ``steps`` cut short included.  step: finished steps.
+    measured: the step of the newest evaluation.
     examples: examples seen.  metrics: the newest values, by Keras' names.
     stop_reason: why it ended, or shall end after this step; the first reason counts.
     seconds: of training, from the first step to the newest evaluation, with what callbacks do in
@@ -59,6 +62,7 @@ class Progress:
 
     epoch: int = 0
     step: int = 0
+    measured: int = 0
     examples: int = 0
     metrics: Row = field(default_factory=dict)
     stop_reason: str = ""
@@ -104,7 +108,8 @@ class Lane:
         self.message = ""  # why it diverged or failed
         self.signal = 0  # that ended it
         self.error: Exception | None = None  # of its own end
-        self.reported: dict[str, Row] = {}  # of the epoch that is closing, by split
+        self._reported: dict[str, Row] | None = None  # of the epoch that is closing, by split
+        self._series: dict[str, dict[str, Any]] | None = None  # of a stretch of steps, by split
         self._check_names()
 
     @property
@@ -114,11 +119,12 @@ class Lane:
         return [self.progress, *order, self.learning, *self.callbacks]
 
     def _check_names(self) -> None:
-        names = [part.name for part in self.position]
-        for name in names:
-            if not name or names.count(name) > 1:
-                what = f"{names.count(name)} parts of the run are called {name!r}"
-                raise ConfigError(Problem("callbacks", what, "give each a name of its own"))
+        parts = [part.name for part in self.position]
+        for kind, names in (("parts", parts), ("columns", list(self.journal.columns))):
+            for name in names:
+                if not name or names.count(name) > 1:
+                    what = f"{names.count(name)} {kind} of the run are called {name!r}"
+                    raise ConfigError(Problem("callbacks", what, "give each a name of its own"))
 
     @property
     def ended(self) -> bool:
@@ -134,53 +140,85 @@ class Lane:
         return together([callback.hears for callback in self.callbacks])
 
     @property
+    def ends_within_epoch(self) -> bool:
+        """Whether a callback or the learner has ended the run since the last evaluation."""
+        progress = self.progress
+        return progress.stop_reason not in UNMEASURED and progress.step > progress.measured
+
+    @property
+    def closes_epoch(self) -> bool:
+        """Whether an evaluation at this step is the end of its epoch."""
+        return self.epoch_is_over or self.ends_within_epoch
+
+    @property
     def epoch_is_over(self) -> bool:
         """Whether the epoch's steps are done, and it is to be measured."""
         return self.progress.step >= self.length.end_of(self.progress.epoch)
 
     def next_look(self) -> int:
         """The step at which somebody looks next."""
-        step = self.progress.step
-        looks = [c.when.next(step) for c in self.callbacks if isinstance(c.when, Every)]
-        return min([self.length.end_of(self.progress.epoch), *looks])
+        looks = [callback.when.next(self.progress.step) for callback in self.callbacks]
+        return int(min([self.length.end_of(self.progress.epoch), *looks]))
 
     def moved(self, steps: int, examples: int, scalars: Arriving) -> None:
-        """Steps have been done, on these many examples, with these scalars."""
+        """Steps have been done, on these many examples, with these scalars.
+
+        What the learner reports of its own accord goes to the event files; what callbacks asked
+        for goes to them. All of it is written step by step, so that the bytes do not depend on
+        where a stretch of steps was cut.
+        """
         progress = self.progress
         progress.step += steps
         progress.examples += examples
-        if scalars:
-            self.journal.series(scalars)
+        asked = self.wanted
+        self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in asked}}
         for callback in self.callbacks:
-            if heard := {n: x for n, x in scalars.items() if n in callback.hears}:
-                _let_hear(callback, self, heard)
-        for callback in self.callbacks:
-            if isinstance(callback.when, Every) and progress.step % callback.when.steps == 0:
+            if heard := _heard(scalars, callback.hears):
+                callback.hear(self, heard)
+        series, self._series = self._series, None
+        for split, found in series.items():
+            if found:
+                self.journal.series(split, found)
+        for callback in self.callbacks if steps else ():
+            if callback.when.next(progress.step - 1) == progress.step:
                 callback.look(self)
 
     def report(self, values: Mapping[str, float], split: str = TRAIN) -> None:
-        """Values of the present epoch: to metrics.csv, if they were declared, and to the events."""
-        self.reported.setdefault(split, {}).update(values)
+        """Values of the epoch that is closing: to metrics.csv, if declared, and to the events.
 
-    def report_at(self, step: int, values: Mapping[str, float]) -> None:
+        Raises RuntimeError within an epoch.
+        """
+        if self._reported is None:
+            raise RuntimeError("an epoch's values are reported when it closes; use report_at")
+        self._reported.setdefault(split, {}).update(values)
+
+    def report_at(self, step: int, values: Mapping[str, float], split: str = TRAIN) -> None:
         """Values at a step of training, to the event files."""
-        self.journal.series({name: ([step], [value]) for name, value in values.items()})
+        found = {name: ([step], [value]) for name, value in values.items()}
+        if self._series is None:
+            self.journal.series(split, found)
+            return
+        for name, (steps, numbers_at) in found.items():
+            before = self._series.setdefault(split, {}).get(name, ([], []))
+            self._series[split][name] = [*before[0], *steps], [*before[1], *numbers_at]
 
     def close_epoch(self, rows: Mapping[str, Row]) -> None:
         """An epoch has been measured, by split: let callbacks look, write it, see how it stands."""
         progress, learning = self.progress, self.learning
-        progress.epoch += 1
+        progress.epoch, progress.measured = progress.epoch + 1, progress.step
         measured = [prefixed(split, row) for split, row in rows.items()]
-        progress.metrics = {name: value for row in measured for name, value in row.items()}
-        self.reported = {split: dict(row) for split, row in rows.items()}
+        progress.metrics = {name: float(x) for row in measured for name, x in row.items()}
+        self._reported = {split: dict(row) for split, row in rows.items()}
         self.report(learning.scalars(progress.step))
         learning.evaluated(progress.metrics)
         for callback in self.callbacks:
-            if not isinstance(callback.when, Every):
+            if isinstance(callback.when, Epoch):
                 callback.look(self)
-        for split, row in self.reported.items():
-            self.journal.row(progress.epoch, progress.step, split, row)
-            tags = {f"epoch_{name}": float(value) for name, value in row.items()}
+        reported, self._reported = self._reported, None
+        for split, row in reported.items():
+            values = {name: float(value) for name, value in row.items()}
+            self.journal.row(progress.epoch, progress.step, split, values)
+            tags = {f"epoch_{name}": value for name, value in values.items()}
             self.journal.scalars(split, progress.epoch - 1, tags)
 
     def judge(self) -> None:
@@ -224,14 +262,15 @@ def together(intervals: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return found
 
 
-def _let_hear(callback: Callback, lane: Lane, heard: Arriving) -> None:
-    """Give a callback those of the scalars that it asked for, at its own steps."""
-    for name, (steps, values) in heard.items():
-        every = callback.hears[name]
-        at = [k for k, step in enumerate(steps) if step % every == 0]
+def _heard(scalars: Arriving, hears: Mapping[str, int]) -> dict[str, tuple[Array, Array]]:
+    """Those of the scalars that a callback asked for, at its own steps."""
+    found = {}
+    for name, (steps, values) in scalars.items():
+        at = [k for k, step in enumerate(steps) if name in hears and step % hears[name] == 0]
         if at:
-            numbers_at = np.array([values[k] for k in at], np.float64)
-            callback.hear(lane, np.array([steps[k] for k in at]), {name: numbers_at})
+            kept = [values[k] for k in at]
+            found[name] = np.array([steps[k] for k in at]), np.array(kept, np.float64)
+    return found
 
 
 def plain(row: Row) -> dict[str, Any]:

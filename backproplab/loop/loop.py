@@ -6,9 +6,11 @@ This file must not know how weights are found, how anything is written, nor YAML
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from backproplab.loop.lane import Arriving, Lane, together
 from backproplab.loop.pace import Pace
 from backproplab.status import Status
 
+# how a run ends by its reason; completed by any other
 ENDS = {"signal": Status.INTERRUPTED, "slice": Status.PAUSED, "non_finite": Status.DIVERGED}
 
 
@@ -54,6 +57,7 @@ class Loop:
             for lane in self.lanes:
                 for callback in lane.callbacks:
                     callback.start(lane)
+                lane.journal.check(lane.position)  # now, and not at the first commit
                 self._show("start", lane)
             self._clock = time.perf_counter()
             while self.lanes:
@@ -72,6 +76,8 @@ class Loop:
         if any(lane.ended for lane in self.lanes):
             return
         crew = len(self.lanes) > 1
+        if len({(lane.progress.epoch, lane.progress.step) for lane in self.lanes}) > 1:
+            raise ValueError("the runs of a crew are at different steps, or epochs")
         members = [lane.learning for lane in self.lanes]
         learning = self.learner.stack(members) if crew else members[0]
         _share_orders(self.lanes)
@@ -80,6 +86,8 @@ class Loop:
                 self._measure(learning)
             else:
                 self._advance(learning)
+            if any(lane.ends_within_epoch for lane in self.lanes):
+                self._measure(learning)
             self._react()
         for number, lane in enumerate(self.lanes if crew else ()):
             learning.part(number)
@@ -95,14 +103,19 @@ class Loop:
             lane = lanes[number]
             lane.order = deepcopy(lane.order)  # it ends at another step than the others
             done = found.step - start
-            lane.moved(done, lane.order.done(done) if lane.order else 0, {})
+            own = _of(number, made.scalars, len(lanes), found.step)
+            lane.moved(done, lane.order.done(done) if lane.order else 0, own)
             lane.diverged(found)
         live = [(n, lane) for n, lane in enumerate(lanes) if n not in made.diverged]
         examples = {o: o.done(made.done) for o in dict.fromkeys(x.order for _, x in live) if o}
         for number, lane in live:
             seen = examples[lane.order] if lane.order else 0
             lane.moved(made.done, seen, _of(number, made.scalars, len(lanes)))
+            if number in made.ended:
+                lane.request_stop(made.ended[number])
             self._show("glance", lane)
+        if not (made.done or made.diverged or made.ended or self.pace.between_steps()):
+            raise RuntimeError(f"the learner {self.learner.name} does no step, and does not end")
 
     def _span(self, start: int, steps: int) -> Span:
         orders = [lane.order for lane in self.lanes if lane.order]
@@ -114,7 +127,10 @@ class Loop:
         return Span(start, steps, stacked, orders[0].length, whole=orders[0].mode == "batch")
 
     def _measure(self, learning: Learning) -> None:
-        """Close an epoch, unless a signal ends its evaluation: then a resumed run measures it."""
+        """Close an epoch, unless a signal ends its evaluation: then a resumed run measures it.
+
+        An epoch that a callback or the learner ends early is closed for its lane alone.
+        """
         found = {}
         for split in self.lanes[0].journal.splits:
             rows = learning.measure(split, self.pace)
@@ -123,7 +139,8 @@ class Loop:
             found[split] = rows
         self._take_time()
         spreads: dict[str, list[Distribution]] = {}
-        for number, lane in enumerate(self.lanes):
+        closing = [(n, lane) for n, lane in enumerate(self.lanes) if lane.closes_epoch]
+        for number, lane in closing:
             lane.close_epoch({split: rows[number] for split, rows in found.items()})
             if lane.histograms and (lane.progress.epoch - 1) % lane.histograms == 0:
                 spreads = spreads or self._distributions(learning)
@@ -158,12 +175,12 @@ class Loop:
                     lane.journal.commit(lane.position)
 
     def _end(self, lane: Lane) -> None:
-        """A lane has ended by itself: finish its callbacks, and commit its last position."""
+        """A lane has ended by itself: commit its last position, and finish its callbacks."""
         lane.progress.status = ENDS.get(lane.progress.stop_reason, Status.COMPLETED)
         try:
-            _finish(lane)
             with self.pace.saving():
                 lane.journal.commit(lane.position)
+            _finish(lane)
         except Exception as error:
             lane.error = error
             lane.give_up(error)
@@ -181,11 +198,11 @@ class Loop:
                 self._show("finish", lane)
 
     def _show(self, moment: str, lane: Lane) -> None:
-        """What people see; a display whose terminal or pipe is gone is left out from then on."""
+        """What people see; a display that fails, as when its pipe is gone, is left out then."""
         for display in list(self.displays):
             try:
                 getattr(display, moment)(lane)
-            except OSError:
+            except Exception:
                 self.displays.remove(display)
 
 
@@ -209,8 +226,15 @@ def _share_orders(lanes: Sequence[Lane]) -> None:
             lane.order = first.setdefault(lane.order.place, lane.order)  # type: ignore[assignment]
 
 
-def _of(number: int, scalars: Arriving, lanes: int) -> Arriving:
-    """The scalars of one lane: of a crew each value holds one for each."""
+def _of(number: int, scalars: Arriving, lanes: int, last: float = math.inf) -> Arriving:
+    """The scalars of one lane up to step ``last``: of a crew each value holds one for each."""
+    if last < math.inf:
+        scalars = {n: _until(last, *series) for n, series in scalars.items()}
     if lanes == 1:
         return scalars
     return {name: (steps, [x[number] for x in values]) for name, (steps, values) in scalars.items()}
+
+
+def _until(last: float, steps: Sequence[int], values: Sequence[Any]) -> tuple[list[int], list[Any]]:
+    kept = [(step, value) for step, value in zip(steps, values, strict=True) if step <= last]
+    return [step for step, _ in kept], [value for _, value in kept]

@@ -10,10 +10,9 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
-from backproplab.signals import Stop
+from backproplab.signals import Flag, Stop
 
 FIRST_SAVE = 1.0  # seconds of training before the first checkpoint
 LEAST = 1.0  # seconds between two checkpoints, and
@@ -33,15 +32,15 @@ class Answer(NamedTuple):
 class Pace:
     """When to stop and when to save; the brake of the learner.
 
-    stop: of the process's signals.  seconds: after which a slice ends.  flag: a file that ends the
-    slice once it is there.  saves: False if nothing is saved before the end.
+    stop: of the process's signals.  seconds: after which a slice ends.  flag: ends the slice
+    once it exists, as a file does.  saves: False if nothing is saved before the end.
     """
 
     def __init__(
         self,
         stop: Stop | None = None,
         seconds: float = math.inf,
-        flag: Path | None = None,
+        flag: Flag | None = None,
         saves: bool = True,
     ) -> None:
         self.stop = Stop() if stop is None else stop

@@ -178,8 +178,8 @@ class Comparison:
     @property
     def is_told_by_keys(self) -> bool:
         """Whether the keys that differ tell all trials apart, so that no name has to."""
-        told = {repr([trial.values[key] for key in self.keys]) for trial in self.trials}
-        return bool(self.keys) and len(told) == len(self.trials)
+        settings = {repr([trial.values[key] for key in self.keys]) for trial in self.trials}
+        return bool(self.keys) and len(settings) == len(self.trials)
 
 
 def compare(

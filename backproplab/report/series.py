@@ -57,7 +57,7 @@ def series(record: Record) -> dict[str, dict[int, float]]:
 
 def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
     """(epoch, split, metric, value) of every number of a run."""
-    for row in read_metrics(record.info.folder, record.info.epochs):
+    for row in read_metrics(record.info.folder, bool(record.info.metrics)):
         for name, value in row.items():
             if name not in POSITION:
                 yield row["epoch"], row["split"], name, value

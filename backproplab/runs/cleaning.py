@@ -18,7 +18,7 @@ from pathlib import Path
 
 from backproplab.errors import BackpropLabError, ConfigError, RunError, reason
 from backproplab.files import machine_limits
-from backproplab.files.atomic import TEMPORARY
+from backproplab.files.atomic import TEMPORARY, remove_temporaries
 from backproplab.runs.board import LOG, RECORD, Board, find_all, stop
 from backproplab.runs.contents import Contents
 from backproplab.runs.folders import MARKER, created, read_marker, remove_unmade
@@ -127,6 +127,8 @@ def clean(plan: CleaningPlan) -> CleaningOutcome:
         alive = [board for board in plan.boards if board not in stopped]
         results = {item: _delete(folder, path / item.name, item) for item in plan.doomed}
         remove_unmade(path)
+        for name in OURS:
+            remove_temporaries(path, name)
         return CleaningOutcome(
             deleted=tuple(item for item, why in results.items() if not isinstance(why, Left)),
             kept=tuple(n for why in results.values() if not isinstance(why, Left) for n in why),

@@ -16,7 +16,7 @@ from backproplab.files import parse_object, read_regular
 from backproplab.files.atomic import TEMPORARY
 from backproplab.runs.folders import MARKER, read_json, read_marker
 from backproplab.runs.run_folder import CONFIG, READS, RECORD, TRACEBACK
-from backproplab.runs.safety import opened
+from backproplab.runs.safety import names_in, opened
 from backproplab.runs.sweep_file import LIMIT, NAME
 
 EVENTS = r"events\.out\.tfevents\.[^/]+"
@@ -47,17 +47,17 @@ class Contents:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         self.runs |= {name for name in names if HALF_WRITTEN.fullmatch(name)}
-        self.runs |= {name for name in names if _holds_record(folder, name)}
+        self.runs |= {name for name in names if _is_run(folder, name)}
         self.runs -= {name for name in self.runs if SESSION_FOLDER.fullmatch(name)}
 
     def is_ours(self, path: str, is_folder: bool) -> bool:
         """Whether a regular file or a folder at ``path``, relative to the session, is ours."""
+        above, slash, name = path.rpartition("/")
+        if not is_folder and (temporary := TEMPORARY.fullmatch(name)):
+            path = f"{above}{slash}{temporary[1]}"
         run, _, inside = path.partition("/")
         if is_folder and not inside:
             return run in self.runs or bool(SESSION_FOLDER.fullmatch(run))
-        above, slash, name = path.rpartition("/")
-        if not is_folder and (temporary := TEMPORARY.fullmatch(name)):
-            path, inside = f"{above}{slash}{temporary[1]}", inside[: -len(name)] + temporary[1]
         if run in self.runs:
             return bool((RUN_FOLDER if is_folder else RUN_FILE).fullmatch(inside))
         if is_folder:
@@ -107,9 +107,10 @@ def _swept(folder: int) -> list[str]:
         return []
 
 
-def _holds_record(session: int, name: str) -> bool:
+def _is_run(session: int, name: str) -> bool:
+    """Whether the folder holds a record; an empty one may be a run that was half deleted."""
     try:
         with opened(session, name) as folder:
-            return read_json(RECORD, folder).get("format") in READS
+            return not names_in(folder) or read_json(RECORD, folder).get("format") in READS
     except OSError:
         return False

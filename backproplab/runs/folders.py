@@ -16,6 +16,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -34,7 +35,7 @@ from backproplab.files import (
     sync_directory,
     write_atomic,
 )
-from backproplab.files.atomic import remove_temporaries
+from backproplab.files.atomic import STALE, remove_temporaries
 
 TOOL = "backproplab"
 MARKER = ".backproplab"
@@ -90,7 +91,7 @@ def create_session(
     stamp = now.strftime("%Y%m%d-%H%M%S")
     place = root / f".{stamp}.{secrets.token_hex(4)}.new"
     with machine_limits(root):
-        remove_unmade(root)
+        remove_unmade(root, STALE)
         place.mkdir()
         try:
             with _locked(place):
@@ -137,10 +138,10 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_unmade(root: Path) -> None:
-    """Delete the sessions that killed processes were about to make."""
+def remove_unmade(root: Path, age: float = 0.0) -> None:
+    """Delete the sessions that killed processes were about to make, this many seconds ago."""
     for path in root.iterdir():
-        if UNMADE.fullmatch(path.name):
+        if UNMADE.fullmatch(path.name) and time.time() - _modified(path) >= age:
             with suppress(OSError), _locked(path):
                 remove_temporaries(path)
                 (path / MARKER).unlink(missing_ok=True)
@@ -150,7 +151,8 @@ def remove_unmade(root: Path) -> None:
 def experiment_folder(session: Path, name: str) -> Path:
     """The place of the experiment ``name``, which the run itself makes.
 
-    Raises ConfigError for a name that is not a plain file name or that the session already has.
+    Raises ConfigError for a name that is not a plain file name or that the session already has,
+    MachineError if the session is not there any more.
     """
     if not is_plain_name(name):
         raise ConfigError(
@@ -160,6 +162,8 @@ def experiment_folder(session: Path, name: str) -> Path:
                 "use 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first, no '..'",
             )
         )
+    if not session.is_dir():
+        raise MachineError(f"{session}: cannot write: the folder was deleted")
     folder = session / name
     if folder.exists():
         raise ConfigError(Problem("name", f"two experiments are called {name!r}", "rename one"))

@@ -19,13 +19,13 @@ FIRST = "epoch,"  # what a table begins with
 LIMIT = 2**28  # bytes
 
 
-def read_metrics(folder: Path, epochs: int = 0) -> list[dict[str, str]]:
+def read_metrics(folder: Path, measured: bool = False) -> list[dict[str, str]]:
     """The rows of ``metrics.csv``: epoch, step (not in 0.1), split, loss, …; none when no epoch
     has ended.
 
     A last line without its line end is still being written, or was cut by a kill: it is left out.
-    epochs: that have ended, as the run's record says. Raises DamageError for a file that is not
-    such a table, or that is missing or empty although epochs have ended.
+    measured: whether the run's record holds metrics. Raises DamageError for a file that is not such
+    a table, or that is missing or has no rows although something was measured.
     """
     path = folder / TABLE
     try:
@@ -36,20 +36,21 @@ def read_metrics(folder: Path, epochs: int = 0) -> list[dict[str, str]]:
         raise DamageError(f"{path}: damaged: not UTF-8 text") from error
     except OSError as error:
         raise DamageError(f"{path}: {unusable(error)}") from error
-    if not (text or epochs):
+    if not (text or measured):
         return []
-    if "\0" in text or not text.startswith(FIRST[: len(text)] or FIRST):
-        raise DamageError(f"{path}: damaged: no table of metrics")
+    if "\0" in text:
+        raise DamageError(f"{path}: damaged: not text")
     whole = text[: text.rfind("\n") + 1]
     reader = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
     try:
         rows = [_checked(path, reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise DamageError(f"{path}:{reader.reader.line_num}: damaged: {error}") from error
-    if (whole or epochs) and not {"epoch", "split"} <= set(reader.fieldnames or ()):
+    torn = not whole and FIRST.startswith(text[: len(FIRST)])  # the heading is being written
+    if not torn and not {"epoch", "split"} <= set(reader.fieldnames or ()):
         raise DamageError(f"{path}:1: damaged: no columns 'epoch' and 'split'")
-    if epochs and not rows:
-        raise DamageError(f"{path}: damaged: no rows, although {epochs:,} epochs have ended")
+    if measured and not rows:
+        raise DamageError(f"{path}: damaged: it has no rows, though the run has measured something")
     return rows
 
 

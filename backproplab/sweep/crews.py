@@ -13,7 +13,7 @@ from backproplab.sweep.session import Job, SweepFolder
 
 
 class Crews:
-    """Takes runs of one shape, at one step, from those that are ready.
+    """Takes runs of one shape, at one step and epoch, from those that are ready.
 
     alone: runs that are handed out alone, because they failed with others.
     """
@@ -41,7 +41,7 @@ class Crews:
     def _alike(self, job: Job, first: Job) -> bool:
         if job.folder in self.alone or self._shape(job) != self._shape(first):
             return False
-        return self.folder.reached(job).step == self.folder.reached(first).step  # in a file: last
+        return self.folder.reached(job)[1:] == self.folder.reached(first)[1:]  # in a file: last
 
     def _shape(self, job: Job) -> str:
         number = job.trial.number

@@ -8,12 +8,22 @@ terminal.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 
-from backproplab.errors import BackpropLabError, DivergedError, MachineError, StoppedError
+from backproplab import environment
+from backproplab.errors import (
+    BackpropLabError,
+    ConfigError,
+    DivergedError,
+    MachineError,
+    Problem,
+    StoppedError,
+    described,
+)
 from backproplab.experiment.crew import MOST
 from backproplab.signals import Stop, StopNow, listening
 from backproplab.status import Status
@@ -26,6 +36,7 @@ from backproplab.sweep.sources import Chosen, Grid, Stage, TrialSource
 from backproplab.sweep.standing import Standing
 
 LOOK = 0.5  # seconds between two looks at signals and the clock
+REFUSALS = 20  # in a row, until a sweep gives up
 SLICE = 30.0  # seconds after which a run comes back: what a crash may cost
 
 Crew = list[Job]
@@ -62,6 +73,7 @@ class Driver:
         self.pending: dict[Back, Crew] = {}
         self.lost: Counter[str] = Counter()
         self.deaths = 0  # of workers, since one came back
+        self.refusals = 0  # of workers, since one took a job
         self.ended: set[str] = set()
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
@@ -102,6 +114,7 @@ class Driver:
     def _advance(self) -> None:
         """Settle what has arrived, stage by stage, and ask for more after each."""
         self.standing.workers = self.workers.capacity()
+        self.standing.about_workers = self.workers.notes()
         self.slots = max(self.slots, self.standing.workers)
         self._ask()
         while self.queue and not self.queue[0].missing:
@@ -163,7 +176,8 @@ class Driver:
                 experiment = experiment.model_copy(update={"threads": 1})
             until = self.stages[job.folder].until
             works.append(Work(experiment, self.folder.files(job), until))
-        return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag)
+        versions = environment.decisive_versions()
+        return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag, versions)
 
     def _take(self, crew: Crew, future: Back) -> None:
         """Keep what came back; what has not arrived is handed out again."""
@@ -181,7 +195,7 @@ class Driver:
         """Of each run; None for one that is to be handed out again, because its worker died."""
         try:
             outcomes = future.result()
-            self.deaths = 0
+            self.deaths = self.refusals = 0
             return outcomes
         except self.workers.lost as error:
             self.deaths += 1
@@ -199,9 +213,23 @@ class Driver:
                 return [None] * len(crew)
             hint = "start it anew; --resume continues"
             raise MachineError(f"{self.workers.name} is gone: {hint}") from None
+        except Exception as error:  # a run's own error is an outcome
+            self._refused(error)
+            return [None] * len(crew)
+
+    def _refused(self, error: Exception) -> None:
+        """A worker cannot take the job: another one may. Raises ConfigError if none is to come."""
+        self.refusals += 1
+        what = described(error) if isinstance(error, BackpropLabError) else f"a worker: {error!r}"
+        if not self.workers.grows or self.refusals > REFUSALS:
+            hint = "install the same versions on both sides; --resume continues"
+            raise ConfigError(Problem(f"--executor {self.workers.name}", what, hint))
+        time.sleep(LOOK)
 
     def _keep(self, job: Job, outcome: Outcome) -> None:
         del self.lost[job.folder]
+        for note in outcome.notes:
+            self.standing.warnings.setdefault(note, set()).add(job.folder)
         if outcome.files:
             self.folder.keep(job, outcome.files)
         if outcome.status == Status.FAILED:
@@ -233,5 +261,4 @@ class Driver:
             self.standing.stopping = True
             for future in self.pending:
                 future.cancel()  # those that wait for a slot
-            if self.workers.flag:
-                self.workers.flag.touch()
+            self.workers.recall()

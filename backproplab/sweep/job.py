@@ -10,18 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
+from backproplab import environment
 from backproplab.config import Experiment
-from backproplab.errors import described
+from backproplab.errors import ConfigError, described
 from backproplab.experiment import Result
 from backproplab.experiment.crew import train_slice
 from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
 from backproplab.loop import Pace
+from backproplab.notes import collected
 from backproplab.runs.run_folder import RunFolder
+from backproplab.signals import Flag
 from backproplab.status import Status
+
+
+class UnfitWorkerError(ConfigError):
+    """A worker whose packages would compute other bits than the driver's."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +50,37 @@ class Outcome:
 
     status: as in run.json.
     files: those that there are now, except given ones that are still empty.
-    error: one line why it failed, else empty.
+    error: one line why it failed, else empty.  notes: warnings of packages, or of one that trained
+        together with it.
     """
 
     status: str
     files: dict[str, bytes]
     error: str
+    notes: tuple[str, ...] = ()
 
 
 def run_slice(
-    works: Sequence[Work], seconds: float = math.inf, flag: Path | None = None
+    works: Sequence[Work],
+    seconds: float = math.inf,
+    flag: Flag | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
     """Continue the runs, in memory; several must be of one shape and at one step.
 
-    They pause when ``seconds`` are over, or once a file named ``flag`` is there.
-    Never raises: an exception that cannot be unpickled would break the pool that carries it.
+    They pause when ``seconds`` are over, or once ``flag`` exists.
+    Raises UnfitWorkerError if this process has other ``versions``, and nothing else: an exception
+    that cannot be unpickled would break the pool that carries it.
     It trains in a thread of its own, so that no process takes its errors for those of the caller.
     """
-    with ThreadPoolExecutor(1, "run") as own:
-        return own.submit(_outcomes, works, seconds, flag).result()
+    if other := environment.other_versions(versions or {}):
+        raise UnfitWorkerError(f"a worker has {other}")
+    with ThreadPoolExecutor(1, "run") as own, collected() as notes:
+        outcomes = own.submit(_outcomes, works, seconds, flag).result()
+    return [replace(outcome, notes=tuple(notes)) for outcome in outcomes]
 
 
-def _outcomes(works: Sequence[Work], seconds: float, flag: Path | None) -> list[Outcome]:
+def _outcomes(works: Sequence[Work], seconds: float, flag: Flag | None) -> list[Outcome]:
     folders = [MemoryFolder(work.files) for work in works]
     pace = Pace(seconds=seconds, flag=flag, saves=False)
     try:

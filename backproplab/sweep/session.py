@@ -22,9 +22,17 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from backproplab.errors import DamageError
+from backproplab.errors import DamageError, MachineError
 from backproplab.experiment.records import write_failure
-from backproplab.files import DiskFolder, MemoryFolder, machine_limits, unusable, write_atomic
+from backproplab.files import (
+    DiskFolder,
+    MemoryFolder,
+    machine_limits,
+    sync_directory,
+    unusable,
+    write_atomic,
+    write_together,
+)
 from backproplab.journal import Journal
 from backproplab.runs import best_by, read_run
 from backproplab.runs.folders import created
@@ -164,27 +172,31 @@ class SweepFolder:
             raise DamageError(f"{folder.path}: {unusable(error)}") from error
 
     def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
-        """Write what a slice has left: all of it appears at once, beside what a paused run had."""
+        """Write what a slice has left: all of it appears at once, beside what a paused run had.
+
+        It is on the disk before it appears, so that a run that is there says the truth. Raises
+        MachineError if it cannot be written, or the session was deleted.
+        """
         partial, final = self.path / f"{PARTIAL}{job.folder}", self.path / job.folder
         before = self.path / f"{BEFORE}{job.folder}"
         paused = self.status(job) is Status.PAUSED
-        with machine_limits(final):
-            if paused:
-                shutil.copytree(final, partial, copy_function=_link)
-                for path in _files(partial):  # older best weights, which the slice has deleted
-                    name = path.relative_to(partial).as_posix()
-                    if name not in files and EVENTS not in name:
-                        path.unlink()
-            for place in {(partial / name).parent for name in files}:
-                place.mkdir(parents=True, exist_ok=True)
-            for name, content in files.items():
+        if not self.path.is_dir():
+            raise MachineError(f"{self.path}: cannot write: the folder was deleted")
+        try:
+            with machine_limits(final):
                 if paused:
-                    (partial / name).unlink(missing_ok=True)  # the link alone
-                (partial / name).write_bytes(content)
-            if final.exists():
-                final.replace(before)
-            partial.replace(final)
-            shutil.rmtree(before, ignore_errors=True)
+                    shutil.copytree(final, partial, copy_function=_link)
+                else:
+                    partial.mkdir()
+                write_together(partial, files, final)
+                if final.exists():
+                    final.replace(before)
+                partial.replace(final)
+                sync_directory(self.path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(before, ignore_errors=True)
         self._reached.pop(job.folder, None)
 
     def fail(self, job: Job, error: BaseException) -> None:

@@ -19,8 +19,9 @@ class Standing:
     total: runs in all.  seeds: runs a trial.  minimizes: less of the metric is better.
     metric: the name of the value that trials are ranked by.
     done: ended runs by status, those that were there before included.
-    running: runs handed out.  workers: that are there at this moment.  stopping: after a signal.
-    errors: by run.
+    running: runs handed out.  workers: that are there at this moment.  about_workers: what else is
+    to be said about them.  stopping: after a signal.
+    errors: by run.  warnings: of packages, with the runs in which each came.
     best: (mean over its seeds, label) of the best trial so far that is whole.
     """
 
@@ -31,9 +32,11 @@ class Standing:
     done: Counter[str] = field(default_factory=Counter)
     running: int = 0
     workers: int = 0
+    about_workers: list[str] = field(default_factory=list)
     stopping: bool = False
     best: tuple[float, str] | None = None
     errors: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, set[str]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     before: int = 0
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -52,6 +55,7 @@ class Standing:
         """What else there is to say: ``2 diverged``, ``no worker yet``."""
         found = [f"{n} {status}" for status, n in self.done.items() if status != Status.COMPLETED]
         found += [] if self.workers else ["no worker yet"]
+        found += self.about_workers
         return [*found, STOPPING] if self.stopping else found
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 
 from backproplab.config import Experiment
 from backproplab.config.composer import Spot
-from backproplab.config.cursor import default_form, long_form
+from backproplab.config.cursor import default_form, held, long_form
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.config.loading import validated
 from backproplab.config.wording import TreePath, dotted, shown
@@ -149,11 +149,9 @@ def _opened(tree: Any, path: TreePath) -> Any:
         if isinstance(node, dict) and step not in node:
             node = default_form(tree, path[:end], path[end], Experiment)
             tree, node = (tree, {}) if node is None else (put(tree, path[:end], node), node)
-        elif isinstance(node, dict) or (
-            isinstance(node, list) and isinstance(step, int) and step < len(node)
-        ):
-            inner: Any = node
-            node = inner[step]
+        else:
+            node = next(iter(held(node, step)), None)
+            node = {} if isinstance(node, str) else node
     return tree
 
 

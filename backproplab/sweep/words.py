@@ -34,7 +34,7 @@ def sweep_document(path: Path) -> Document:
     """The sweep in a file, or of a session; a config is the base of one that says nothing else."""
     if is_session(path):
         return _written(path)
-    document = read_yaml(path, words=("lockstep",))
+    document = read_yaml(path)
     if OWN_KEYS & document.tree.keys():
         return document
     return Document({"base": path.name}, document.name, {}, {})

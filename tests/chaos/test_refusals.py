@@ -286,6 +286,15 @@ def test_more_epochs_are_those_of_a_longer_run(place):
     assert (run / "config.yaml").read_text().count("epochs: 12") == 1
 
 
+def test_fewer_epochs_than_a_killed_run_has_done(place):
+    """Its record does not know how many those are; its checkpoint does."""
+    run = place.broken()
+    before = listing(run)
+    code, err = place.resume(run, "--epochs", "2")
+    assert (code, listing(run)) == (2, before)
+    assert "epochs that are done" in err
+
+
 @pytest.mark.parametrize(
     "schedule", ["cosine", "one_cycle", {"exponential": {"rate": 0.5}}, "polynomial"]
 )

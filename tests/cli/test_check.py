@@ -7,7 +7,7 @@ import pytest
 
 from backproplab.autograd.ops import trigonometric
 from backproplab.autograd.primitive import Op
-from backproplab.checking import check
+from backproplab.checking import GradientRow, check
 from backproplab.config import load
 from backproplab.nn.activations import Tanh
 
@@ -69,7 +69,51 @@ def test_a_bias_before_batch_norm_and_relus_at_zero_are_right(tmp_path):
     for number, model in enumerate((norm, blank)):
         path = tmp_path / f"{number}.yaml"
         path.write_text(f"data: {{name: digits, standardize: false}}\nmodel: {model}\n")
-        assert all(row.error < 1e-5 for row in check(load(path)).gradients)
+        assert all(row.verdict(1e-5) != "wrong" for row in check(load(path)).gradients)
+
+
+def test_what_was_measured_is_printed(backproplab, config):
+    ended = backproplab("check c.yaml")
+    errors = re.findall(r"(\d\.\de[-+]\d+) +right", ended.out)
+    assert len(errors) == 6
+    assert all(0 < float(error) < 1e-6 for error in errors)
+
+
+def test_a_gradient_that_rounding_hides_is_too_small_to_tell(backproplab, tmp_path):
+    """A bias before batch_norm: its gradient is 0, and its differences are rounding errors."""
+    (tmp_path / "c.yaml").write_text(
+        "data: {name: digits, standardize: false}\n"
+        "model: {layers: [{dense: 8}, batch_norm, relu, {dense: 10}]}\n"
+    )
+    ended = backproplab("check c.yaml")
+    assert ended.code == 0
+    assert re.search(r"dense_1/bias +8 +8 +\d\.\de[-+]\d+ +too small to tell", ended.out)
+    assert len(re.findall(" right", ended.out)) == 5
+
+
+ROWS = {  # error, noise, reached: verdict at a tolerance of 1e-5
+    "right": (1e-9, 1e-8, True), "wrong": (1e-3, 1e-8, True), "too small to tell": (0.5, 2.0, True),
+    "not reached": (np.nan, np.nan, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", ROWS)
+def test_every_verdict(verdict):
+    assert GradientRow("w", (1,), 1, *ROWS[verdict]).verdict(1e-5) == verdict
+
+
+def test_a_gradient_of_nan_is_wrong():
+    assert GradientRow("w", (1,), 1, np.nan, np.nan, True).verdict(1e-5) == "wrong"
+
+
+def test_a_parameter_that_moves_nothing_is_not_reached(backproplab, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "data: {name: digits, standardize: false}\n"
+        "model: {layers: [{dense: 1}, layer_norm, {dense: 10}]}\n"
+    )
+    ended = backproplab("check c.yaml")
+    assert ended.code == 0
+    assert re.search(r"dense_1/kernel .* - +not reached", ended.out)
 
 
 def test_a_parameter_that_nothing_reaches_is_not_called_right(backproplab, tmp_path):

@@ -132,7 +132,7 @@ def test_a_damaged_run_is_a_row_and_a_warning(backproplab, trained):
     ended = backproplab("compare")
     assert ended.code == 0
     assert "unreadable 1/2" in ended.out
-    assert "r0.1-s1: run.json is missing or damaged" in ended.err
+    assert "r0.1-s1/run.json: damaged" in ended.err
 
 
 # words, exit code, part of the message

@@ -1,6 +1,7 @@
 """backproplab find-lr: a suggestion that trains, a figure that destroys nothing, no logs."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,30 @@ def test_the_table_begins_at_min_and_ends_at_max(backproplab, config):
     assert [len(row) for row in rows] == [3] * 13
     assert (rows[0][0], rows[-1][0]) == ("1.00e-04", "1.00e-02")
     assert "a larger --max may show more" in out
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "rmsprop"])
+def test_it_goes_on_until_the_loss_blows_up(backproplab, config, optimizer):
+    """Without --max no rate is recommended that the run did not pass."""
+    config.write_text(CONFIG.replace("OPTIMIZER", optimizer))
+    out = backproplab("find-lr c.yaml").out
+    blown = float(re.search(r"^the loss blows up at (\S+)$", out, re.MULTILINE)[1])
+    least = float(re.search(r"^least loss at (\S+),", out, re.MULTILINE)[1])
+    tried = float(re.search(r"^try it  learning_rate=(\S+)$", out, re.MULTILINE)[1])
+    assert 1e-6 <= tried < least < blown
+    assert "still falls" not in out
+
+
+def test_the_course_s_first_experiment(backproplab, tmp_path):
+    """Its loss falls until a rate near 20: a --max of 1 is not enough, and it says so."""
+    path = Path(__file__).parents[2] / "configs" / "exp1.yaml"
+    whole = backproplab(f"find-lr {path}")
+    assert "the loss blows up at 26" in whole.out
+    assert "try it  learning_rate=1.7" in whole.out
+    cut = backproplab(f"find-lr {path} --max 1 --steps 100")
+    assert "the loss still falls at the last rate, 1: a larger --max may show more" in cut.out
+    assert "least loss" not in cut.out
+    assert "try it  learning_rate=0.5" in cut.out  # the steepest fall, not a tenth of the end
 
 
 def test_overrides_and_short_last_batches_and_every_batch_mode(backproplab, config):

@@ -37,7 +37,7 @@ def test_several_configs_make_one_log_directory(backproplab, config):
     for name in ("exp1", "exp2"):
         assert json.loads((session / name / "run.json").read_text())["seed"] == 7
         assert f"{name}  completed (max_epochs) after 2 epochs" in ended.out
-    assert f"backproplab tensorboard runs/{session.name}" in ended.out
+    assert f"backproplab tensorboard {session}" in ended.out
 
 
 def test_progress_is_on_stderr_and_the_result_on_stdout(backproplab, config):

@@ -109,17 +109,17 @@ CASES: list[tuple[str, str, str, str]] = [
     (
         "optimizer: {name: adam, beta1: 1}",
         "1:25",
-        "optimizer.beta1: unknown key 'beta1'",
+        "optimizer.beta1: unknown key 'beta1' of adam",
         "did you mean 'beta_1'?",
     ),
     (
         "optimizer:\n  adam:\n    beta1: 1",
         "3:5",
-        "optimizer.adam.beta1: unknown key 'beta1'",
+        "optimizer.adam.beta1: unknown key 'beta1' of adam",
         "did you mean 'beta_1'?",
     ),
-    ("optimizer: {name: sgd, x: 1}", "1:24", "optimizer.x: unknown key 'x'", "it takes no keys"),
-    ("optimizer: {sgd: 1}", "1:13", "optimizer.sgd: unknown key 'sgd'", "it takes no keys"),
+    ("optimizer: {name: sgd, x: 1}", "1:24", "optimizer.x: unknown key 'x' of sgd", "it takes no keys"),
+    ("optimizer: {sgd: 1}", "1:13", "optimizer.sgd: unknown key 'sgd' of sgd", "it takes no keys"),
     ("name: a\nmodel:\n  activation: relu", "2:1", "model.hidden is missing", ""),
     (
         "model: {hidden: [1], layers: [relu, dense]}",

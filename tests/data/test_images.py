@@ -1,5 +1,6 @@
 """Where the four files are looked for, and what they must agree on."""
 
+import gzip
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -134,3 +135,86 @@ class TestFashionMnist:
         pixels = splits.train.inputs
         np.testing.assert_allclose(pixels.mean(axis=0, dtype=np.float64), 0, atol=1e-6)
         np.testing.assert_allclose(pixels.std(axis=0, dtype=np.float64), 1, atol=1e-6)
+
+
+# near misses of the four files
+
+SPELLED = {
+    "dots": lambda n: n.replace("-idx", ".idx"),
+    "underscores": lambda n: n.replace("-", "_"),
+    "capitals": str.upper,
+    "spaces": lambda n: n.replace("-idx", " idx"),
+    "test for t10k": lambda n: n.replace("t10k", "test"),
+}
+
+
+def spelled(folder, spell, gz):
+    for name, array in good().items():
+        write_idx(folder / f"{spell(name)}{'.gz' if gz else ''}", array, gz)
+
+
+def good():
+    """Four files by their names."""
+    return {
+        name: np.arange(12 if "images" in name else 3, dtype=np.uint8).reshape(
+            (3, 2, 2) if "images" in name else 3
+        )
+        for name in FILES
+    }
+
+
+def write_idx(path, array, gz=False):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+    path.write_bytes(gzip.compress(data) if gz else data)
+
+
+@pytest.mark.parametrize("gz", [False, True])
+@pytest.mark.parametrize("how", SPELLED)
+def test_other_spellings_are_read_where_they_are_unambiguous(tmp_path, how, gz):
+    spelled(tmp_path, SPELLED[how], gz)
+    raw = Mnist(path=str(tmp_path)).read(np.random.default_rng(0))
+    assert raw.examples.inputs.shape == (3, 4)
+    for name, array in good().items():  # the exact names go first
+        write_idx(tmp_path / name, array[:2])
+    assert len(Mnist(path=str(tmp_path)).read(np.random.default_rng(0)).examples) == 2
+
+
+def refusal(path):
+    with pytest.raises(DataError) as raised:
+        Mnist(path=str(path)).read(np.random.default_rng(0))
+    return str(raised.value)
+
+
+def test_two_spellings_of_one_file_are_named(tmp_path):
+    spelled(tmp_path, SPELLED["dots"], False)
+    spelled(tmp_path, SPELLED["capitals"], False)
+    assert "has both TRAIN-IMAGES-IDX3-UBYTE and train-images.idx3-ubyte" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("missing", FILES)
+def test_a_missing_file_is_named_with_the_nearest(tmp_path, missing):
+    spelled(tmp_path, str, False)
+    (tmp_path / missing).rename(tmp_path / f"emnist-letters-{missing}")
+    assert f"{tmp_path} has no {missing} (but emnist-letters-{missing})" in refusal(tmp_path)
+    (tmp_path / f"emnist-letters-{missing}").unlink()
+    assert f"{tmp_path} has no {missing} — set" in refusal(tmp_path)
+
+
+def test_what_is_no_folder_of_them_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "cats.png").write_text("")
+    for name, what in {
+        "nowhere": "does not exist", "file": "is a file, not a folder", "empty": "has no files",
+        "other": "has none of the files, but 1 others",
+    }.items():  # fmt: skip
+        assert f"{tmp_path / name} {what}" in refusal(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert f"{tmp_path / 'nowhere'} does not exist" in refusal("nowhere")
+    monkeypatch.setenv("BACKPROPLAB_DATA", "empty")
+    assert (
+        f"{tmp_path / 'empty' / 'mnist'} does not exist; {tmp_path / 'empty'} has no files"
+        in refusal("")
+    )

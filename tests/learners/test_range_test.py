@@ -107,6 +107,28 @@ def test_the_smaller_of_the_two_is_suggested():
     assert test.suggested == test.lowest / 10 < test.steepest
 
 
+def test_while_the_loss_still_falls_its_least_is_not_known():
+    test = bowl(lambda x: 1 / (1 + np.exp(9 * (x + 1))))
+    assert test.still_falling
+    assert test.suggested == test.steepest > test.lowest / 10
+    cut = RangeTest(test.rates, test.losses, test.smoothed, blown_up=True)  # the next was infinite
+    assert not cut.still_falling
+    assert cut.suggested == cut.lowest / 10
+
+
+def test_no_rate_below_the_first_is_suggested():
+    rates = np.geomspace(0.05, 1, 100)
+    losses = 1 - np.exp(-((np.log10(rates) + 0.9) ** 2) * 20)
+    test = RangeTest(rates, losses, losses)
+    assert test.lowest / 10 < 0.05
+    assert test.suggested == 0.05
+
+
+@pytest.mark.parametrize(("k", "largest", "blown"), [(1.0, 1e4, True), (1.0, 1.5, False)])
+def test_whether_it_blew_up(k, largest, blown):
+    assert curve_of(Quadratic(k), 1e-2, largest, 200).blown_up == blown
+
+
 @pytest.mark.parametrize("curve", [lambda x: x, lambda x: 1.0], ids=["rising", "flat"])
 def test_nothing_is_suggested_where_nothing_falls(curve):
     test = bowl(curve)

@@ -88,8 +88,8 @@ def test_an_unreadable_run_is_a_row_and_a_warning(write_run, compare):
     assert [trial.status for trial in found.trials] == ["completed", "completed", "unreadable"]
     assert found.keys == ("learning_rate",)
     assert len(warnings) == 2
-    assert "bad: run.json is missing or damaged" in warnings[1] + warnings[0]
-    assert "worse: config.yaml" in warnings[1] + warnings[0]
+    assert "bad/run.json: damaged" in warnings[1] + warnings[0]
+    assert "worse/config.yaml" in warnings[1] + warnings[0]
 
 
 def test_the_metric_and_its_goal(write_run, compare):

@@ -67,7 +67,7 @@ def test_json(comparison):
 
 def test_any_key_or_metric_can_be_a_column(comparison):
     table = report.ranked_table(comparison, ["epochs", "data", "optimizer", "loss", "seconds"])
-    assert table.rows[0] == ("1", "2", "circle", "sgd", "0.1250", "0.00")
+    assert table.rows[0] == ("1", "2", "circle", "sgd", "0.1250", "–")
     with pytest.raises(
         ConfigError, match="no column 'learning_rat' — did you mean 'learning_rate'"
     ):

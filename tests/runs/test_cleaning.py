@@ -76,14 +76,14 @@ def test_the_plan_counts_runs_and_bytes_but_not_behind_links(
 ) -> None:
     session = new_session()
     before = plan_cleaning(root).sessions[0]
-    (session / "exp2").mkdir()
-    (session / "exp2" / "events").write_bytes(b"x" * 1000)
+    shutil.copytree(session / "exp1", session / "exp2")
+    (session / "exp2" / "metrics.csv").write_bytes(b"x" * 1000)
     (session / "exp2" / "link").symlink_to(precious / "thesis.tex")
     (session / "exp2" / "folder").symlink_to(precious)
     (item,) = plan_cleaning(root).sessions
     assert item.runs == before.runs + 1
-    link = (session / "exp2" / "link").lstat().st_size
-    assert item.size == before.size + 1000 + link
+    assert item.size == before.size + 1000 + (session / "exp2" / "run.json").stat().st_size
+    assert item.kept == ("exp2/folder", "exp2/link")
 
 
 def test_the_newest_are_kept(root: Path, new_session: Make) -> None:
@@ -175,23 +175,110 @@ def test_a_marker_of_another_name_is_no_licence(root: Path) -> None:
     assert list(_reasons(plan_cleaning(root))) == ["thesis"]
 
 
-def test_links_in_a_session_go_and_their_targets_stay(
+def _folder(path: Path) -> None:
+    path.mkdir()
+    (path / "file").touch()
+
+
+FOREIGN = {  # what a user may keep in a session, and how it gets there
+    "notes.md": Path.touch,
+    "exp1/notes.md": Path.touch,
+    "exp1/plots": Path.mkdir,
+    "exp1/checkpoints/mine.safetensors": Path.touch,
+    "exp1/train/notes": Path.touch,
+    "exp1/metrics.csv": Path.mkdir,
+    "exp1/config.yaml.bak": Path.touch,
+    "exp1/validation": os.mkfifo,
+    "exp1/link": lambda path: path.symlink_to("run.json"),
+    "exp1/checkpoints/last.safetensors": lambda path: path.symlink_to("nowhere"),
+    "mine/metrics.csv": Path.touch,
+    "results.csv": _folder,
+    ".hparams/notes": Path.touch,
+    "exp1/.notes.12345678.tmp": Path.touch,
+    ".git": _folder,
+    "new\nline": Path.touch,
+    "bad\udcff\udcfe": Path.touch,
+    "exp1/-rf": Path.touch,
+    " ": Path.touch,
+    "x" * 255: _folder,
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN, ids=ascii)
+def test_what_the_user_keeps_in_a_session_stays(root: Path, new_session: Make, name: str) -> None:
+    session = new_session()
+    (session / name).parent.mkdir(parents=True, exist_ok=True)
+    FOREIGN[name](session / name)
+    first = name if (session / name).parent.name != "mine" else "mine"
+    plan = plan_cleaning(root)
+    assert plan.sessions[0].kept == (first,)
+    outcome = clean(plan)
+    assert outcome.deleted == plan.sessions
+    assert outcome.kept == (f"{session.name}/{first}",)
+    above = {str(path) for path in Path(name).parents} - {"."}
+    found = {str(path.relative_to(session)) for path in session.rglob("*")}
+    assert found - {f"{name}/file"} == {name, *above}
+    assert plan_cleaning(root).doomed == ()
+
+
+def test_links_in_a_session_stay_and_so_do_their_targets(
     root: Path, new_session: Make, precious: Path
 ) -> None:
     session = new_session()
-    (session / "link").symlink_to(precious)
-    (session / "exp1" / "deep").symlink_to(precious / "inner")
-    (session / "exp1" / "broken").symlink_to("nowhere")
-    (session / "exp1" / "hard").hardlink_to(precious / "thesis.tex")
+    links = [session / "link", session / "exp1" / "train", session / "exp1" / "metrics.csv"]
+    for link, target in zip(links, ("", "inner", "thesis.tex"), strict=True):
+        link.symlink_to(precious / target)
+    (session / "exp1" / "config.yaml").hardlink_to(precious / "thesis.tex")
+    clean(plan_cleaning(root))
+    assert {path for path in session.rglob("*") if not path.is_dir() or path.is_symlink()} == {
+        *links
+    }
+
+
+def test_all_that_runs_and_sweeps_write_is_ours(root: Path, new_session: Make) -> None:
+    session = new_session()
+    names = [
+        *(
+            "sweep.json",
+            "results.csv",
+            "study.db",
+            "study.db-wal",
+            "study.db-shm",
+            "study.db-journal",
+        ),
+        *(".hparams/success/lr-1/events.out.tfevents.1", ".sweep.json.0123abcd.tmp"),
+        *(
+            ".partial-hparams/unknown/lr-1/events.out.tfevents.1",
+            ".partial-r/checkpoints/best-1.safetensors",
+        ),
+        *(".before-r/train/events.out.tfevents.1.vm.2", ".r.new/config.yaml", ".r.new/run.json"),
+        *(
+            "exp1/config.yaml",
+            "exp1/metrics.csv",
+            "exp1/traceback.txt",
+            "exp1/.run.json.0123abcd.tmp",
+        ),
+        *("exp1/checkpoints/last.safetensors", "exp1/checkpoints/previous.safetensors"),
+        *(
+            "exp1/checkpoints/best-12.safetensors",
+            "exp1/checkpoints/.last.safetensors.0123abcd.tmp",
+        ),
+        *("exp1/train/events.out.tfevents.1.vm.2", "exp1/validation/events.out.tfevents.1.vm.2"),
+    ]
+    for name in names:
+        (session / name).parent.mkdir(parents=True, exist_ok=True)
+        (session / name).touch()
+    assert plan_cleaning(root).sessions[0].kept == ()
     assert clean(plan_cleaning(root)).cleared
 
 
-def test_any_file_name_is_deleted(root: Path, new_session: Make) -> None:
-    inside = os.fsencode(new_session() / "exp1")
-    for name in (b"new\nline", b"bad\xff\xfe", b"-rf", b" ", b"*", b"x" * 255):
-        os.mkdir(inside + b"/" + name)  # noqa: PTH102
-        os.close(os.open(inside + b"/" + name + b"/" + name, os.O_CREAT))
-    assert clean(plan_cleaning(root)).cleared
+def test_runs_whose_record_is_gone_are_known_by_marker_and_sweep(root: Path) -> None:
+    session = create_session(root, {"exp1": "train"})
+    (session / "sweep.json").write_text(json.dumps({"trials": [{"number": 0, "runs": ["r"]}]}))
+    for name in ("exp1", "r", "other"):
+        (session / name).mkdir()
+        (session / name / "metrics.csv").touch()
+    assert clean(plan_cleaning(root)).kept == (f"{session.name}/other",)
 
 
 def test_odd_names_in_the_root_stay(root: Path, new_session: Make) -> None:
@@ -390,17 +477,21 @@ def test_a_clean_killed_at_any_step_is_finished_by_the_next(
     for step in range(1, 100):
         open_log_root(root)
         for _ in range(2):
-            (new_session() / "link").symlink_to(precious)
+            session = new_session()
+        (session / "link").symlink_to(precious)
         child = os.fork()
         if not child:
             _die_at(step)
             clean(plan_cleaning(root))
             os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert plan_cleaning(root).foreign == ()
+        assert {left.name for left in plan_cleaning(root).foreign} <= {session.name}
         outcome = clean(plan_cleaning(root))
-        assert outcome.cleared
         assert outcome.left == ()
+        assert [path.name for path in session.iterdir()] == ["link"]
+        (session / "link").unlink()
+        session.rmdir()
+        assert _names(root) <= {".backproplab"}
         if code == 0:
             break
     assert step > 10
@@ -444,16 +535,21 @@ def test_trash_that_another_clean_empties_is_left_to_it(
     assert clean(plan_cleaning(root)).cleared
 
 
-def test_what_cannot_be_deleted_is_told_and_finished_later(
-    root: Path, new_session: Make, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["unlink", "rmdir"])
+def test_what_cannot_be_deleted_gets_its_name_back_and_is_finished_later(
+    root: Path, new_session: Make, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    new_session()
+    session = new_session()
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", _denied)
+        patch.setattr(os, call, _denied)
         outcome = clean(plan_cleaning(root))
-    assert [left.reason for left in outcome.left] == ["cannot be deleted: permission denied"]
+    (left,) = outcome.left
+    assert (left.name, left.failed) == (session.name, True)
+    assert left.reason.startswith("cannot be deleted: ")
+    assert _names(root) >= {".backproplab", session.name}
     assert not outcome.cleared
-    assert clean(plan_cleaning(root)).cleared
+    clean(plan_cleaning(root))
+    assert _names(root) <= {".backproplab"}
 
 
 def _denied(*_: Any, **__: Any) -> None:

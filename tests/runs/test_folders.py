@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backproplab.errors import ConfigError, MachineError
+from backproplab.files.reading import MIB
 from backproplab.runs.folders import (
-    LIMIT,
     create_session,
     created,
     experiment_folder,
@@ -191,7 +191,7 @@ def test_no_name_leaves_its_session(name: str) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[1]", b"null", b"\xff\xfe\xff", b"[" * 100_000, b"9" * 5000, b'{"a": "\xff"}',
-     b"{}" + b" " * LIMIT],
+     b"{}" + b" " * MIB],
 )  # fmt: skip
 def test_damaged_json_is_empty(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.json").write_bytes(content)

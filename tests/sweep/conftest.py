@@ -191,16 +191,19 @@ class started_cluster:
             "--death-timeout",
             "15",
         ]
-        self.nanny = self.start("worker", *here, *many, "--local-directory", str(self.folder))
         self.spec = "dask:" + json.loads(told.read_text())["address"]
+        if not self.workers:
+            return self
+        self.nanny = self.start("worker", *here, *many, "--local-directory", str(self.folder))
         with Client(self.spec.removeprefix("dask:"), set_as_default=False) as client:
             client.wait_for_workers(self.workers, timeout=SECONDS)
         return self
 
     def __exit__(self, *_):
-        for process in (self.nanny, self.scheduler):
+        processes = [self.nanny, self.scheduler] if self.workers else [self.scheduler]
+        for process in processes:
             process.send_signal(signal.SIGTERM)
-        for process in (self.nanny, self.scheduler):
+        for process in processes:
             try:
                 process.wait(SECONDS)
             except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 import pytest
 
 from backproplab import runs
-from backproplab.errors import ConfigError, MachineError
+from backproplab.errors import DamageError, MachineError
 from backproplab.loop import Lane
 from backproplab.sweep import driver as drivers
 from backproplab.sweep.driver import Driver
@@ -293,5 +293,5 @@ def test_a_session_is_a_sweep_file_too(sweeping):
     assert list(sessions_of(driver.folder.path.parent, other, by="name")) == [driver.folder.path]
     for text in ("", "{}", '{"sweep": 3}'):
         (driver.folder.path / "sweep.json").write_text(text)
-        with pytest.raises(ConfigError, match="is damaged"):
+        with pytest.raises(DamageError, match="damaged: "):
             read(driver.folder.path)

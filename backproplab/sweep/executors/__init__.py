@@ -26,7 +26,7 @@ VALID = "valid: local, local:N with N from 1 to 9999, dask:tcp://HOST:PORT, mpi"
 def open_executor(spec: str, threads: int = 1) -> AbstractContextManager[Workers]:
     """The engine that ``spec`` names, for a ``with``; at its end what still runs is dropped.
 
-    threads: that a job computes with; plain ``local`` opens a process for each so many cores.
+    threads: number of threads per job; plain ``local`` opens one process per ``threads`` cores.
     Raises ConfigError for an unknown spec, a package that is missing, or workers of another
     version; MachineError if nobody answers at an address.
     """

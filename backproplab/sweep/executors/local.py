@@ -39,7 +39,8 @@ def open_local(slots: int | None, threads: int) -> Iterator[Workers]:
         executor = LocalExecutor(slots)
         try:
             lost, name = (BrokenExecutor,), f"local:{slots}"
-            yield Workers(executor, lambda: slots, lost, name, flag=executor.flag)
+            flag = executor.flag
+            yield Workers(executor, lambda: slots, lost, name, flag=flag, recall=flag.touch)
         finally:
             executor.shutdown(cancel_futures=True)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from backproplab.errors import ConfigError
+from backproplab.signals import Flag
 
 Errors = tuple[type[BaseException], ...]
 
@@ -21,7 +21,10 @@ class Workers:
     lost: exceptions of a future that mean "the worker died": submit the job again.
     strikes: how often a job may be lost before it is given up; Dask itself tries four times each.
     name: the executor as it is written on the command line.
-    flag: a file that the workers see, if they do: once it is there they come back early.
+    flag: what the workers look at, if they can: once it exists, jobs come back early.
+    recall: makes it exist; called once, perhaps by a signal handler.
+    grows: whether workers come and go, so that one that is refused may be replaced.
+    notes: what is to be said about the workers at this moment.
     """
 
     executor: Executor
@@ -29,7 +32,10 @@ class Workers:
     lost: Errors
     name: str
     strikes: int = 5
-    flag: Path | None = None
+    flag: Flag | None = None
+    recall: Callable[[], object] = lambda: None
+    grows: bool = False
+    notes: Callable[[], list[str]] = list
 
 
 @contextmanager
