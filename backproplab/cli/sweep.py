@@ -60,16 +60,20 @@ def command(
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
     from backproplab.sweep.space import read
+    from backproplab.sweep.words import session_at
 
+    session = session_at(path, log_dir)
+    if session and resume:
+        log_dir = session.parent  # whatever --log-dir says: this one is meant
     where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
-    sweep = read(path, words or [], settings, yes)
+    sweep = read(session or path, words or [], settings, yes)
     for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:
         _list(sweep)
         return
-    _run(sweep, where, log_dir, resume, fail_fast, progress)
+    _run(sweep, where, log_dir, (resume and session) or resume, fail_fast, progress)
 
 
 def _workers(executor: str, jobs: int | None) -> str:
@@ -101,7 +105,7 @@ def _list(sweep: Sweep) -> None:
 
 
 def _run(
-    sweep: Sweep, where: str, log_dir: Path, resume: bool, fail_fast: bool, progress: str
+    sweep: Sweep, where: str, log_dir: Path, resume: bool | Path, fail_fast: bool, progress: str
 ) -> None:
     """Hand out the runs; whatever happens, the table is printed."""
     from contextlib import suppress

@@ -16,29 +16,38 @@ from backproplab import runs
 from backproplab.config import Experiment
 from backproplab.errors import RunError
 from backproplab.files import write_atomic
+from backproplab.runs.sweep_file import read_sweep
 from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Workers, open_executor
 from backproplab.sweep.search import Searcher
-from backproplab.sweep.session import SweepFolder, damaged_sessions, sessions_of
+from backproplab.sweep.session import (
+    SweepFolder,
+    damaged_sessions,
+    differences,
+    identity,
+    sessions_of,
+)
 from backproplab.sweep.space import Sweep
 
 if TYPE_CHECKING:
     from backproplab.report import Comparison
 
 RESULTS = "results.csv"
+SHOWN, LONG = 5, 160  # differences of a session that is not of this sweep, and their letters
 
 
 def run(
     sweep: Sweep,
     root: Path | str,
     executor: str = "local",
-    resume: bool = False,
+    resume: bool | Path = False,
     fail_fast: bool = False,
 ) -> Path:
     """Run every trial with every seed into one session below ``root``; the session's folder.
 
     executor: ``local``, ``local:N``, ``dask:ADDRESS`` or ``mpi``.  resume: run what is missing of
-    the newest session of this sweep.  fail_fast: begin no more runs after one failed.
+    the newest session of this sweep, or of the session at this path.  fail_fast: begin no more
+    runs after one failed.
     Raises BackpropLabError with the errors of runs that failed, DivergedError if all diverged,
     StoppedError after a signal, RunError if there is nothing to resume.
     """
@@ -52,11 +61,14 @@ def run(
 
 @contextmanager
 def opened(
-    sweep: Sweep, root: Path | str, workers: Workers, resume: bool = False
+    sweep: Sweep, root: Path | str, workers: Workers, resume: bool | Path = False
 ) -> Iterator[Driver]:
     """The driver of a sweep in its session, which is locked meanwhile."""
-    root = runs.open_log_root(Path(root))
-    session = _session_to_resume(root, sweep) if resume else runs.create_session(root)
+    if isinstance(resume, Path):
+        session = _checked(resume, sweep)
+    else:
+        root = runs.open_log_root(Path(root))
+        session = _session_to_resume(root, sweep) if resume else runs.create_session(root)
     with runs.lock_session(session):
         folder = SweepFolder(session, sweep)
         yield Driver(folder, workers, _searcher(folder))
@@ -81,14 +93,30 @@ def conclude(session: Path) -> Comparison | None:
 
 
 def _session_to_resume(root: Path, sweep: Sweep) -> Path:
-    found = next(sessions_of(root, sweep), None)
-    if found is None:
-        other = next(sessions_of(root, sweep, by="name"), None)
-        near = f"; {other.name} asks something else" if other else ""
-        hint = "leave out --resume"
-        near += "".join(f"; {message}" for message in damaged_sessions(root))
-        raise RunError(f"{root}: no sweep like this one was begun here{near} — {hint}")
-    return found
+    """The newest session of this sweep. Raises RunError that says what the nearest one asks."""
+    if found := next(sessions_of(root, sweep), None):
+        return found
+    told = [f"{root}: no sweep like this one was begun here", *damaged_sessions(root)]
+    if other := next(sessions_of(root, sweep, by="name"), None):
+        told.append(_differs(other, sweep))
+    raise RunError(f"{'; '.join(told)} — leave out --resume to begin it")
+
+
+def _checked(session: Path, sweep: Sweep) -> Path:
+    """The session, if it is of this sweep. Raises RunError with what differs."""
+    if read_sweep(session).get("identity") == identity(sweep):
+        return session
+    raise RunError(f"{_differs(session, sweep)} — to continue it, give its name alone")
+
+
+def _differs(session: Path, sweep: Sweep) -> str:
+    """What another sweep's session asks, compared with this sweep."""
+    found = [
+        text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+        for text in differences(session, sweep)
+    ]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"{session} differs in {'; '.join(found[:SHOWN])}{more}"
 
 
 def _searcher(folder: SweepFolder) -> Searcher | None:

@@ -241,6 +241,28 @@ def identity(sweep: Sweep) -> str:
     return hashlib.sha256(json.dumps(asked, default=str).encode()).hexdigest()[:16]
 
 
+def differences(session: Path, sweep: Sweep) -> list[str]:
+    """In which keys the session's sweep differs: ``base.epochs: 2 there, 3 here``."""
+    there, here = _flat(read_sweep(session).get("sweep", {})), _flat(sweep.tree)
+    found = [
+        f"{key}: {there.get(key, 'nothing')} there, {here.get(key, 'nothing')} here"
+        for key in [*there, *(key for key in here if key not in there)]
+        if there.get(key) != here.get(key)
+    ]
+    return found or ["the order of its keys"]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Dotted key -> its value as JSON, without the keys that change no result."""
+    found: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            found |= _flat(value, f"{prefix}{key}.")
+        elif prefix or key not in FREE:
+            found[f"{prefix}{key}"] = json.dumps(value, default=str, ensure_ascii=False)
+    return found
+
+
 def sessions_of(
     root: Path, sweep: Sweep, by: Literal["identity", "name"] = "identity"
 ) -> Iterator[Path]:

@@ -45,6 +45,13 @@ def is_session(path: Path) -> bool:
     return os.path.lexists(path / NAME)
 
 
+def session_at(path: Path, root: Path) -> Path | None:
+    """The session of a sweep that is meant by a path, or by a name in the log directory."""
+    places = [place.resolve() for place in (path, root / path)]
+    places += [place.parent for place in places if place.name == NAME]
+    return next(filter(is_session, places), None)
+
+
 def _written(session: Path) -> Document:
     """The sweep that a session's sweep.json holds."""
     file, found = session / NAME, read_sweep(session)

@@ -6,6 +6,7 @@ What may differ is left out: the run's random id, times, pids and host names.
 import json
 import re
 
+import numpy as np
 from tensorboardX.proto.event_pb2 import Event
 
 from backproplab.files.atomic import TEMPORARY
@@ -15,15 +16,19 @@ RECORDED = ("status", "stop_reason", "epochs", "steps", "examples", "restored_ep
 STAMP = re.compile(r"events\.out\.tfevents\..*")
 
 
-def remains(folder, sizes=True):
-    """Everything a finished run has left. sizes: of its event files; slices begin new ones."""
+def remains(folder, sizes=True, signs=True):
+    """Everything a finished run has left.
+
+    sizes: of its event files; slices begin new ones.  signs: of zeros and NaN as well, in which a
+    crew may differ from a run alone (-0.0 in a slot of L-BFGS, the gradient after a divergence).
+    """
     record = json.loads((folder / "run.json").read_text())
     found = {
         "record": {key: record[key] for key in RECORDED},
         "metrics": (folder / "metrics.csv").read_bytes(),
         "events": {split: events(folder / split) for split in splits(folder)},
-        "best": {name: content(folder / name) for name in named(folder)},
-        "last": content(folder / "checkpoints/last.safetensors"),
+        "best": {name: content(folder / name, signs) for name in named(folder)},
+        "last": content(folder / "checkpoints/last.safetensors", signs),
     }
     if sizes:
         found["sizes"] = {s: [f.stat().st_size for f in files(folder / s)] for s in splits(folder)}
@@ -43,10 +48,13 @@ def files(folder):
     return sorted(folder.glob("events.out.tfevents.*"))
 
 
-def content(file):
+def content(file, signs=True):
     """The arrays' bytes and the position in a checkpoint, which is read as our own reader does."""
-    checkpoint = load(file)
-    arrays = {n: (a.dtype.str, a.shape, a.tobytes()) for n, a in checkpoint.arrays.items()}
+    checkpoint, arrays = load(file), {}
+    for name, array in checkpoint.arrays.items():
+        if not signs and array.dtype.kind == "f":
+            array = np.where(np.isnan(array), np.nan, array + 0.0)  # noqa: PLW2901
+        arrays[name] = array.dtype.str, array.shape, array.tobytes()
     return arrays, checkpoint.state.get("position")
 
 

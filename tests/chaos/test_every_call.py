@@ -143,7 +143,7 @@ def sampled(places, count):
     return [places[round(k * last / (count - 1))] for k in range(count)] if count else places
 
 
-COUNTS = [pytest.param(20, marks=pytest.mark.slow), pytest.param(0, marks=pytest.mark.chaos)]
+COUNTS = [pytest.param(15, marks=pytest.mark.slow), pytest.param(0, marks=pytest.mark.chaos)]
 
 
 @pytest.mark.parametrize("count", COUNTS)

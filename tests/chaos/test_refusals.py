@@ -342,10 +342,10 @@ def prolonged_and_killed(place, run, epochs):
 
 def test_a_longer_run_that_is_killed_before_its_first_commit(place):
     run = place.train(epochs=3)
-    prolonged_and_killed(place, run, 2000)
+    prolonged_and_killed(place, run, 600)
     code, err = place.resume(run)
     assert code == 0, err
-    assert differences(remains(run), remains(place.train("whole", epochs=2000))) == []
+    assert differences(remains(run), remains(place.train("whole", epochs=600))) == []
 
 
 def test_a_longer_run_after_an_early_stop_that_is_killed_before_its_first_commit(place):

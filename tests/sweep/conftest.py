@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from backproplab.sweep import executors, library
+from backproplab.sweep.executors import Workers
 
 SECONDS = 120  # a deadline, not an expectation
 LIVES = 3  # of a run: its worker's deaths in tests; a run is given up at the fifth
@@ -148,6 +152,37 @@ class Shell:
     def begin_or_resume(self, root, *words, **how):
         begun = list((self.folder / root).glob("*/sweep.json"))
         return self.start(*words, *(["--resume"] if begun else []), root=root, **how)
+
+
+class Here(Executor):
+    """Runs a job at once, in the test's own process. lost: a run whose worker dies."""
+
+    def __init__(self, lost=""):
+        self.lost = lost
+
+    def submit(self, job, /, *args, **kwargs):
+        future = Future()
+        if self.lost in [work.experiment.name for work in args[0]]:
+            future.set_exception(BrokenExecutor("the process ended"))
+        else:
+            future.set_result(job(*args, **kwargs))
+        return future
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Sweeps run in this process; ``workers(lost="name")`` for one whose workers all die."""
+
+    def use(lost=""):
+        @contextmanager
+        def opened(*_):
+            yield Workers(Here(lost), lambda: 2, (BrokenExecutor,), "here")
+
+        for module in (library, executors):
+            monkeypatch.setattr(module, "open_executor", opened)
+
+    use()
+    return use
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +17,11 @@ from backproplab.experiment import crew as crews
 from backproplab.loop import Lane
 from backproplab.runs import list_runs
 from backproplab.sweep import conclude, driver, library, read
-from backproplab.sweep.executors import Workers
 
 BASE = "{data: {name: moons, samples: 60}, model: {hidden: [3]}, epochs: 4, threads: 1}"
 RATES = [0.1, 0.03, 0.01, 0.3]
 DOOMED = "learning_rate-0.03"
 DIVERGE = "{data: diabetes, optimizer: sgd, epochs: 2, threads: 1}"
-
-
-class Here(Executor):
-    """Runs a job at once, in this process; ``lost``: runs whose worker dies."""
-
-    def __init__(self, lost: str = "") -> None:
-        self.lost = lost
-
-    def submit(self, job: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        if self.lost in [work.experiment.name for work in args[0]]:
-            future.set_exception(BrokenExecutor("the process ended"))
-        else:
-            future.set_result(job(*args, **kwargs))
-        return future
-
-
-@pytest.fixture
-def workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Executor], None]:
-    def use(executor: Executor) -> None:
-        @contextmanager
-        def opened(*_: Any) -> Iterator[Workers]:
-            yield Workers(executor, lambda: 2, (BrokenExecutor,), "here")
-
-        monkeypatch.setattr(library, "open_executor", opened)
-
-    use(Here())
-    return use
 
 
 def doomed(error: BaseException, method: Any, rate: Callable[..., Any]) -> Any:
@@ -128,7 +97,7 @@ def test_a_failed_run_keeps_everything(
 
 @pytest.mark.parametrize("lockstep", ["auto", "off"])
 def test_so_does_one_whose_workers_all_died(tmp_path: Path, workers: Any, lockstep: str) -> None:
-    workers(Here(lost=DOOMED))
+    workers(lost=DOOMED)
     check(tmp_path, "its worker died, 5 times in a row", f"lockstep: '{lockstep}'\n")
 
 
