@@ -98,8 +98,8 @@ READS = {
 SOUND = {
     ("study.db", "empty"),  # a search that was killed before its first trial
     ("exp1/metrics.csv", "empty"),  # a run that was killed before its first epoch
-    ("exp1/config.yaml", "number"),
 }
+ALSO_SOUND = "other types"  # of a config: keys of another version, unless it is to be trained again
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,8 @@ def cases():
     for command, (session, names, warns) in READS.items():
         for name in names:
             for kind in KINDS:
-                if (name, kind) in SOUND:
+                of_another = name.endswith("config.yaml") and kind == ALSO_SOUND
+                if (name, kind) in SOUND or (of_another and not command.startswith("resume")):
                     continue
                 quick = not command.startswith(("report", "sweep", "diff")) and kind in ("pipe", "link", "empty", "list", "no keys")  # fmt: skip
                 marks = () if quick else pytest.mark.slow
@@ -182,7 +183,8 @@ def test_a_file_that_is_not_what_it_should_be(
     run, other = ("exp1", "exp2") if session == found["trained"] else names
     head, slash, rest = name.partition("/")
     path = session / f"{own.get(head, head)}{slash}{rest}"
-    path.unlink()
+    for file in path.parent.glob(f"{path.name}*"):  # and what SQLite could mend it with
+        file.unlink()
     KINDS[kind](path)
     words = command.format(run=f"{session.name}/{run}", other=f"{session.name}/{other}", session=session.name, new=session.parent.parent / "r.html")  # fmt: skip
     signal.signal(signal.SIGALRM, _too_long)
