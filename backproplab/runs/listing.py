@@ -83,10 +83,11 @@ def read_run(folder: Path) -> RunInfo:
         record = read_object(path)
     except DamageError as error:
         return replace(run, faults=(str(error),))
+    if record is None:
+        return replace(run, faults=(f"{path}: no such file",))
     status = Status.read(record.get("status"))
     if record.get("format") not in READS or status is Status.UNREADABLE:
-        what = "damaged: no known 'format' or 'status'" if record else "no such file"
-        return replace(run, faults=(f"{path}: {what}",))
+        return replace(run, faults=(f"{path}: damaged: no known 'format' or 'status'",))
     epochs, restored = record.get("epochs"), record.get("restored_epoch")
     run = replace(
         run,

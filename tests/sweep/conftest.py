@@ -29,7 +29,7 @@ def noted(self, crew):
         file.writelines(f"{job.folder}\\n" for job in crew)
     return submit(self, crew)
 driver.Driver._submit = noted
-from backproplab.cli import main
+from backproplab.__main__ import main
 main()
 """
 
@@ -48,6 +48,12 @@ def words_of(pid):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def _hear_signals():
+    """What started the tests may ignore signals, which children inherit."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 class Shell:
@@ -73,6 +79,7 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_hear_signals,  # noqa: PLW1509  # it only sets three handlers
         )
 
     def run(self, *words, **how):

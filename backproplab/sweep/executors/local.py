@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import RLock, Thread
+from threading import RLock, Thread, Timer
 from typing import Any, ParamSpec, TypeVar
 
 from backproplab.sweep.executors.workers import Workers
@@ -23,6 +23,7 @@ from backproplab.sweep.executors.workers import Workers
 P = ParamSpec("P")
 T = TypeVar("T")
 
+GRACE = 5.0  # seconds that a worker has after SIGTERM, in which the driver takes back its runs
 THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -98,10 +99,12 @@ class LocalExecutor(Executor):
 
     def _serve(self) -> None:
         """One slot: job after job, in one process for as long as it lives."""
-        pool = self._open_pool()
         # What a thread blocks, the processes that it starts block from their first instruction.
-        # After the pool is made: the first one starts Python's resource tracker, which unblocks.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+        # The first pool starts Python's resource tracker: it ignores the other two by itself, and
+        # starting it unblocks them here.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        pool = self._open_pool()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         while job := self._jobs.get():
             if not job.run_in(pool):
                 pool = self._open_pool()
@@ -132,6 +135,9 @@ class _Job:
 
 
 def _set_up_worker(leash: Connection, folder: Path) -> None:
+    """Leave signals to the driver; one that terminates all processes gives it time to stop."""
+    signal.signal(signal.SIGTERM, lambda *_: Timer(GRACE, os._exit, [1]).start())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     Thread(target=_end_with_driver, args=(leash, folder), daemon=True).start()
 
 
