@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import join
+from typing import Any
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with in a spreadsheet
 
 
 def number(value: float) -> str:
@@ -27,6 +30,21 @@ def row(values: Mapping[str, float]) -> str:
 def seconds(value: float | None) -> str:
     """``12.34``, or a dash if it is not known."""
     return "–" if value is None else f"{value:.2f}"
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell of a CSV file: a spreadsheet would compute a text that begins like a formula.
+
+    Such a text gets an apostrophe before it, which spreadsheets take for "this is text". Numbers
+    stay as they are, also those that are given as text.
+    """
+    if not (isinstance(value, str) and value.startswith(FORMULAS)):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def counted(amount: int, word: str) -> str:

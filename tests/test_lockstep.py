@@ -252,8 +252,8 @@ class Looks(Callback):
         if lane.progress.step == 9 and lane.learning.material.seed == 3:
             lane.request_stop("seen enough")
 
-    def hear(self, lane, steps, values):
-        self.heard += [(n, *pair) for n, x in values.items() for pair in zip(steps, x, strict=True)]
+    def hear(self, lane, heard):
+        self.heard += [(n, *pair) for n, x in heard.items() for pair in zip(*x, strict=True)]
 
     def state(self):
         return {}, {"looks": len(self.seen)}
@@ -380,7 +380,7 @@ def test_members_share_their_time():
 def test_a_member_that_cannot_be_built_fails_alone(tmp_path):
     group = members(epochs=[1, 2, 3])
     (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "run.json").write_text('{"status": "completed"}')
+    (tmp_path / "1" / "notes.txt").write_text("mine")
     ends = in_lockstep(group, [DiskFolder(tmp_path / str(n)) for n in range(3)])
     assert "is not empty; give each run a folder of its own" in str(ends[1])
     assert [ends[0].status, ends[2].status] == ["completed"] * 2

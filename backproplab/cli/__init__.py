@@ -43,7 +43,9 @@ EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 def main() -> None:
     """The console script. Exit codes: see errors.py."""
     standard_streams.prepare()
-    words = [word for word in sys.argv[1:] if word != "--debug"]
+    words = [_at_home(word) for word in sys.argv[1:] if word != "--debug"]
+    if directory := os.environ.get("BACKPROPLAB_LOG_DIR"):
+        os.environ["BACKPROPLAB_LOG_DIR"] = _at_home(directory)
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
         _refuse_ranks(words)
@@ -57,6 +59,12 @@ def main() -> None:
     with standard_streams.shown():
         pass  # nothing is left for Python to flush, whose errors have other exit codes
     sys.exit(code)
+
+
+def _at_home(word: str) -> str:
+    """A path that begins with ``~`` as the shell would have given it: it leaves ``--out=~/x``."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}{os.path.expanduser(value)}"  # noqa: PTH111  # Path's raises
 
 
 def _run(words: list[str]) -> None:

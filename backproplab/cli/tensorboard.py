@@ -36,6 +36,7 @@ def command(
     root, session = _root_and_session(place or log_dir)
     if stop:
         return _stop(root)
+    has_events = _has_events(root)
     running = runs.find(root)
     board = running or runs.start(root, port)
     if port not in (None, board.port):
@@ -44,11 +45,25 @@ def command(
     word = "runs already" if running else "started"
     typer.echo(f"TensorBoard {word}: pid {board.pid}, port {board.port}, logs {root}")
     typer.echo(link)
+    if not has_events:
+        typer.echo("there are no runs yet: they appear once they are trained")
     if advice := _advice(root):
         typer.echo(advice)
     typer.echo(f"stop it with: {typed('backproplab', 'tensorboard', root, '--stop')}")
     if open_browser:
         typer.launch(link)
+
+
+def _has_events(root: Path) -> bool:
+    """Whether there is anything to show. Raises RunError if the directory is not ours, either."""
+    from backproplab.errors import RunError
+    from backproplab.runs.folders import is_marked
+
+    if next(root.rglob("events.out.tfevents.*"), None):
+        return True
+    if not is_marked(root):
+        raise RunError(f"{root}: there are no runs to show — train one, or give another directory")
+    return False
 
 
 def _advice(root: Path) -> str:

@@ -19,6 +19,7 @@ from backproplab.config.problems import problems_of, without
 from backproplab.config.settling import settle
 from backproplab.config.yaml_source import Document, read_yaml
 from backproplab.errors import ConfigError, Problem
+from backproplab.files import plain_name
 from backproplab.text import typed
 
 OF_SWEEPS = {"base", "grid", "zip", "branches", "parameters"}
@@ -139,9 +140,7 @@ def _line(problem: Problem) -> tuple[bool, int, int]:
 
 def _name_of(path: Path) -> str:
     """The default name of a run, from its config's file: ``exp 1.yaml`` is exp-1."""
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-")
-    slug = re.sub(r"\.{2,}", ".", slug)
-    return slug[:80] or "experiment"
+    return plain_name(path.stem) or "experiment"
 
 
 # libyaml's dumper if PyYAML has it: the same text, three times as fast

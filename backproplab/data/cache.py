@@ -20,17 +20,9 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import MachineError
-from backproplab.files import write_atomic
+from backproplab.files import cache_folder, open_regular, write_atomic
 
-VARIABLE = "BACKPROPLAB_CACHE"
 SEAL = 32 + 4  # bytes
-
-
-def folder() -> Path:
-    """``$BACKPROPLAB_CACHE``, or ``backproplab`` in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
-    own, shared = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
-    chosen = own or os.path.join(shared or "~/.cache", "backproplab")  # noqa: PTH118
-    return Path(os.path.expanduser(chosen))  # noqa: PTH111  # Path's raises without a home
 
 
 @dataclass(frozen=True)
@@ -45,11 +37,12 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        return folder() / f"{hashlib.sha256(os.fsencode(self.source)).hexdigest()}.npy"
+        return cache_folder() / f"{hashlib.sha256(os.fsencode(self.source)).hexdigest()}.npy"
 
     def recall(self) -> Array | None:
         """The array, read-only and mapped; None if it is missing, damaged or of another state."""
         with suppress(OSError, ValueError):
+            os.close(open_regular(self.path))  # np.memmap would wait for a pipe
             content = np.memmap(self.path, np.uint8, "r").data
             if content[-SEAL:] == self._seal(content[:-SEAL]):
                 return np.asarray(np.load(self.path, mmap_mode="r"))

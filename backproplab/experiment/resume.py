@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from backproplab.files import DiskFolder
 from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
 from backproplab.runs import lock_session
-from backproplab.runs.folders import read_marker
+from backproplab.runs.folders import MARKER, is_marked, read_marker
 from backproplab.runs.metrics_table import read_metrics
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, TRACEBACK, RunFolder
 from backproplab.status import Status
@@ -50,9 +51,16 @@ def resume(
 
 
 def locked(folder: Path) -> AbstractContextManager[None]:
-    """The lock of the run's session, for a ``with``; a run outside of any session has none."""
+    """The lock of the run's session, for a ``with``; a run outside of any session has none.
+
+    Raises DamageError for a session whose marker is damaged.
+    """
     session = folder.absolute().parent
-    return lock_session(session) if read_marker(session) else nullcontext()
+    if read_marker(session):
+        return lock_session(session)
+    if os.path.lexists(session / MARKER) and not is_marked(session):
+        raise DamageError(f"{session / MARKER}: damaged: it is not the marker of a session")
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class Stopped:
                 course.take_up(self.record, checkpoint, allow_inexact)
                 read_metrics(self.path)
             except DamageError as error:
+                course.journal.close()
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
             files.remove(TRACEBACK)

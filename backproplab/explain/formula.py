@@ -96,6 +96,9 @@ def _step(tensor: Tensor, written: Mapping[int, tuple[str, int]]) -> tuple[str, 
     node = tensor.node
     assert node is not None, "leaves are named"
     inputs = [written[id(x)] for x in node.inputs]
+    rules = (True,) * len(inputs) if callable(node.op.vjp) else node.op.vjp
+    if not any(x.tracked and rule for x, rule in zip(node.inputs, rules, strict=True)):
+        return _atom(number(tensor.value))  # nothing in it is a variable
     if node.op.name in INFIX:
         return _infix(*INFIX[node.op.name], *inputs)
     if node.op.name == "negative":

@@ -41,7 +41,7 @@ def arity(function: Callable[..., Any]) -> int:
 
 def _arrays_taken(function: Callable[..., Any]) -> int:
     if isinstance(function, Op):
-        return 0 if callable(function.vjp) else len(function.vjp)
+        return 0 if callable(function.vjp) or not function.vjp[0] else len(function.vjp)
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return 0

@@ -8,7 +8,8 @@ from backproplab.files.atomic import (
     write_together,
 )
 from backproplab.files.folder import DiskFolder, Folder, Log, MemoryFolder
-from backproplab.files.names import is_plain_name
+from backproplab.files.names import is_plain_name, plain_name
+from backproplab.files.places import cache_folder
 from backproplab.files.reading import (
     Limit,
     UnusableFile,
@@ -26,11 +27,13 @@ __all__ = [
     "Log",
     "MemoryFolder",
     "UnusableFile",
+    "cache_folder",
     "exclusive_folder",
     "is_plain_name",
     "machine_limits",
     "open_regular",
     "parse_object",
+    "plain_name",
     "read_object",
     "read_regular",
     "sync_directory",

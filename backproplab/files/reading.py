@@ -82,15 +82,15 @@ def read_regular(
         return content
 
 
-def read_object(path: Path, limit: int = MIB) -> dict[str, Any]:
-    """The JSON object in a file; empty if there is no such file.
+def read_object(path: Path, limit: int = MIB) -> dict[str, Any] | None:
+    """The JSON object in a file; None if there is no such file.
 
     Raises DamageError, which names the file, for anything that is not a JSON object.
     """
     try:
         return parse_object(read_regular(path, limit))
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, ValueError) as error:
         raise DamageError(f"{path}: {unusable(error)}") from error
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from backproplab.files import Log
 from backproplab.measures import POSITION
+from backproplab.text import csv_cell
 
 
 class Table:
@@ -20,5 +21,6 @@ class Table:
         """Append a row, after the header if it is the first one."""
         cells = [repr(float(values[name])) if name in values else "" for name in self.columns]
         line = f"{epoch},{step},{split},{','.join(cells)}\n"
-        head = "" if self.log.length else f"{','.join([*POSITION, *self.columns])}\n"
+        names = map(csv_cell, [*POSITION, *self.columns])
+        head = "" if self.log.length else f"{','.join(names)}\n"
         self.log.append((head + line).encode())

@@ -69,6 +69,8 @@ class GradientDescent(Learner, name="gradient_descent"):
 class Descent(Learning):
     """Gradient descent at work on one run, whose vectors may be rows of a crew's."""
 
+    offers = SCALARS
+
     def __init__(self, settings: GradientDescent, material: Material) -> None:
         keys = material.keys
         self.settings = settings

@@ -103,11 +103,13 @@ class Learning:
     """A learner at work on one run, or on the runs of a crew.
 
     material: the data, and what the learner was given with them.
+    offers: scalars that it reports only if they are wanted, and not to the event files.
     refusal: why steps are not computed as the config's ``engine`` prefers; empty if they are.
     """
 
     name = "learner"
     file = ""
+    offers: ClassVar[tuple[str, ...]] = ()
     material: Material
     refusal: str = ""
 

@@ -170,8 +170,8 @@ class Lane:
         progress = self.progress
         progress.step += steps
         progress.examples += examples
-        asked = self.wanted
-        self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in asked}}
+        offers = self.learning.offers
+        self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in offers}}
         for callback in self.callbacks:
             if heard := _heard(scalars, callback.hears):
                 callback.hear(self, heard)

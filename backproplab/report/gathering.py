@@ -103,7 +103,9 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
         details = read_json(run.folder / "run.json")
         try:
             read = read_config(run.folder / "config.yaml", parsed)
-            config = read and added_defaults() | read
+            if not read:
+                raise ConfigError("it has no keys")
+            config = added_defaults() | read
         except ConfigError as error:
             warnings.append(f"{run.folder / 'config.yaml'}: {error.problems[0].what}")
             config = {}

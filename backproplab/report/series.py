@@ -20,6 +20,7 @@ from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
+from backproplab.text import csv_cell
 
 TAIL = ["seed", "epoch", "split", "metric", "value"]  # last columns of the long table
 
@@ -101,7 +102,7 @@ def long_table(comparison: Comparison) -> tuple[str, list[str]]:
     """
     text, warnings = io.StringIO(), list[str]()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["run", *comparison.keys, *TAIL])
+    table.writerow(["run", *map(csv_cell, comparison.keys), *TAIL])
     for trial in comparison.trials:
         settings = [_plain(trial.values[key]) for key in comparison.keys]
         for record in trial.records:
@@ -111,7 +112,7 @@ def long_table(comparison: Comparison) -> tuple[str, list[str]]:
                 warnings.append(str(error))
                 continue
             head = [record.info.selector, *settings, record.seed]
-            table.writerows([*head, *row] for row in rows)
+            table.writerows(map(csv_cell, [*head, *row]) for row in rows)
     return text.getvalue(), warnings
 
 

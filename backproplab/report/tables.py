@@ -19,7 +19,7 @@ from backproplab.report.comparison import Comparison, RankedTrial, labels_of, se
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
 from backproplab.status import Status
-from backproplab.text import number, seconds
+from backproplab.text import csv_cell, number, seconds
 
 CONFIG = "config."  # prefix of a key that has the name of a metric
 LARGE = 1000.0  # a mean with its deviation is written with an exponent from here on
@@ -285,10 +285,10 @@ def _csv(comparison: Comparison, columns: Sequence[str], top: int | None) -> str
     table = csv.writer(text, lineterminator="\n")
     names = comparison.names
     heads = [[name, f"{name}_std"] if name in names else [name] for name in columns]
-    table.writerow(["rank", *(name for head in heads for name in head)])
+    table.writerow(["rank", *(csv_cell(name) for head in heads for name in head)])
     for rank, trial in enumerate(comparison.trials[:top], start=1):
         values = [_raw(comparison, trial, name) for name in columns]
-        table.writerow([rank, *(value for row in values for value in row)])
+        table.writerow([rank, *(csv_cell(value) for row in values for value in row)])
     return text.getvalue().rstrip("\n")
 
 

@@ -8,6 +8,7 @@ or a file alone: several TensorBoards may run on the machine, and process ids ar
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -22,10 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from backproplab.errors import MachineError, RefusedError
-from backproplab.files import machine_limits, write_atomic
+from backproplab.errors import ConfigError, MachineError, RefusedError
+from backproplab.files import machine_limits, open_regular, read_regular, write_atomic
+from backproplab.files.places import private, state_folders
 from backproplab.runs import server
-from backproplab.runs.folders import open_log_root, read_json
+from backproplab.runs.folders import is_marked, read_json, read_marker
 
 RECORD = ".backproplab-tensorboard.json"
 LOG = ".backproplab-tensorboard.log"
@@ -68,10 +70,14 @@ def find_all(root: Path) -> tuple[Board, ...]:
 def start(root: Path, port: int | None = None) -> Board:
     """A TensorBoard for ``root`` that responds: the running one, or a new one on 127.0.0.1.
 
+    Its record and its log are in ``root`` only if that is a log root of ours that can be written.
+
     port: None for the first free one of 6006 to 6105. Raises MachineError if the port is taken or
     the server does not start, RefusedError if one already runs on another port.
     """
-    root = open_log_root(root).resolve()
+    if read_marker(root) is not None:
+        raise ConfigError(f"{root} is a session, not a log root — give {root.parent} instead")
+    root = root.resolve()
     if board := find(root):
         if port in (None, board.port):
             return board
@@ -99,11 +105,12 @@ def stop(board: Board, patience: float = 5.0) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
-    record = read_json(board.root / RECORD)
-    if (record.get("pid"), record.get("born")) == (board.pid, board.born):
-        with machine_limits(board.root):
-            for name in (RECORD, LOG):
-                (board.root / name).unlink(missing_ok=True)
+    for path, log in _places(board.root):
+        record = read_json(path)
+        if (record.get("pid"), record.get("born")) == (board.pid, board.born):
+            with machine_limits(path):
+                path.unlink(missing_ok=True)
+                log.unlink(missing_ok=True)
     return True
 
 
@@ -122,11 +129,30 @@ def url(
 
 
 def _recorded(root: Path) -> Iterator[Board]:
-    """The board in our record file, unless its process id was reused (another start time)."""
-    record = read_json(root / RECORD)
-    pid, port, born = record.get("pid"), record.get("port"), record.get("born")
-    if isinstance(pid, int) and isinstance(port, int) and pid > 0 and born == server.born(pid):
-        yield Board(root, pid, port, str(root), born, ours=True)
+    """The boards in our record files, unless a process id was reused (another start time)."""
+    for path, _ in _places(root):
+        record = read_json(path)
+        pid, port, born = record.get("pid"), record.get("port"), record.get("born")
+        if isinstance(pid, int) and isinstance(port, int) and pid > 0 and born == server.born(pid):
+            yield Board(root, pid, port, str(root), born, ours=True)
+
+
+def _places(root: Path) -> list[tuple[Path, Path]]:
+    """Where the record and the log of a board may be: in our log root, or else outside of it."""
+    name = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    elsewhere = [(f / f"{name}.json", f / f"{name}.log") for f in state_folders()]
+    return [(root / RECORD, root / LOG), *elsewhere]
+
+
+def _free_place(root: Path) -> tuple[Path, Path]:
+    """Where to write them: a directory that is not ours, or read-only, is only looked at."""
+    at_home, *elsewhere = _places(root)
+    if is_marked(root) and os.access(root, os.W_OK):
+        return at_home
+    usable = [place for place in elsewhere if private(place[0].parent)]
+    if not usable:
+        raise MachineError(f"{elsewhere[-1][0].parent}: cannot write: set BACKPROPLAB_CACHE")
+    return usable[0]
 
 
 def _registered(root: Path) -> Iterator[Board]:
@@ -158,13 +184,14 @@ def _launch(root: Path, port: int) -> Board:
     # -P: import nothing from the working directory; -W: a warning turned into an error would end it
     argv = [sys.executable, "-P", "-W", "ignore", "-m", "tensorboard.main"]
     argv += ["--logdir", str(root), "--host", server.HOST, "--port", str(port)]
-    process = _spawn(argv, root / LOG)
+    path, log = _free_place(root)
+    process = _spawn(argv, log)
     try:
-        _wait_for_answer(process, root, port)
+        _wait_for_answer(process, root, port, log)
         board = Board(root, process.pid, port, str(root), server.born(process.pid), ours=True)
         record = {"pid": board.pid, "born": board.born, "port": port, "argv": argv}
-        write_atomic(root / RECORD, json.dumps(record))
-        (root / RECORD).chmod(0o600)
+        write_atomic(path, json.dumps(record))
+        path.chmod(0o600)
     except BaseException:
         process.kill()
         process.wait()
@@ -176,22 +203,23 @@ def _launch(root: Path, port: int) -> Board:
 
 
 def _spawn(argv: list[str], log: Path) -> subprocess.Popen[bytes]:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with machine_limits(log), os.fdopen(os.open(log, flags, 0o600), "wb") as output:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with machine_limits(log), os.fdopen(open_regular(log, flags), "wb") as output:
+        log.chmod(0o600)
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
 
 
-def _wait_for_answer(process: subprocess.Popen[bytes], root: Path, port: int) -> None:
+def _wait_for_answer(process: subprocess.Popen[bytes], root: Path, port: int, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while server.answer(port) != str(root):
         ended = process.poll() is not None
         if ended or time.monotonic() > deadline:
-            lines = (root / LOG).read_text(errors="replace").split("\n")
+            lines = read_regular(log).decode(errors="replace").split("\n")
             last = "; ".join([line.strip() for line in lines if line.strip()][-3:])
             what = "ended at once" if ended else f"did not respond in {PATIENCE:.0f} s"
-            raise MachineError(f"TensorBoard on port {port} {what}: {last} — see {root / LOG}")
+            raise MachineError(f"TensorBoard on port {port} {what}: {last} — see {log}")
         time.sleep(0.05)
 
 

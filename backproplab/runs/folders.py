@@ -66,6 +66,9 @@ def open_log_root(path: Path) -> Path:
 
     Raises ConfigError for a session, MachineError for a file or where nothing can be written.
     """
+    if str(path).startswith("~"):
+        hint = "give the whole path"
+        raise ConfigError(f"{path}: no home directory is known by {path.parts[0]} — {hint}")
     if path.resolve() in (Path.cwd(), Path.home(), Path(path.anchor or "/")):
         raise ConfigError(f"{path} cannot be a log directory: 'clean' would never touch it")
     if read_marker(path) is not None:
@@ -159,7 +162,7 @@ def experiment_folder(session: Path, name: str) -> Path:
             Problem(
                 "name",
                 f"{name[:100]!r} cannot be a directory's name",
-                "use 1 to 80 of A-Z a-z 0-9 . _ -, a letter or digit first, no '..'",
+                "use 1 to 80 letters, digits, . _ -, a letter or digit first, no '..'",
             )
         )
     if not session.is_dir():

@@ -19,7 +19,7 @@ from backproplab.files import read_object
 from backproplab.runs.folders import created, read_marker
 from backproplab.runs.locking import is_active
 from backproplab.runs.metrics_table import TABLE, by_epoch, read_metrics
-from backproplab.runs.run_folder import READS
+from backproplab.runs.run_folder import READS, wrong_entry
 from backproplab.status import Status
 
 MESSAGE = 2000  # letters of a message
@@ -83,10 +83,13 @@ def read_run(folder: Path) -> RunInfo:
         record = read_object(path)
     except DamageError as error:
         return replace(run, faults=(str(error),))
+    if record is None:
+        return replace(run, faults=(f"{path}: no such file",))
     status = Status.read(record.get("status"))
     if record.get("format") not in READS or status is Status.UNREADABLE:
-        what = "damaged: no known 'format' or 'status'" if record else "no such file"
-        return replace(run, faults=(f"{path}: {what}",))
+        return replace(run, faults=(f"{path}: damaged: no known 'format' or 'status'",))
+    if key := wrong_entry(record):
+        run = replace(run, faults=(f"{path}: damaged: {key!r} is not of the right type",))
     epochs, restored = record.get("epochs"), record.get("restored_epoch")
     run = replace(
         run,
@@ -114,7 +117,7 @@ def _under_way(run: RunInfo, record: Mapping[str, Any]) -> RunInfo:
     try:
         epochs = by_epoch(read_metrics(run.folder))
     except DamageError as error:
-        return replace(run, faults=(str(error),))
+        return replace(run, faults=(*run.faults, str(error)))
     metrics = epochs[max(epochs)] if epochs else {}
     epoch = int(metrics.pop("epoch", 0))
     return replace(run, epochs=epoch, metrics=metrics)

@@ -21,14 +21,15 @@ from backproplab.status import Status
 
 CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
 FORMAT = 2
-NEEDED = {"id": str, "status": str, "configs": list, "hashes": dict}
-OPTIONAL = {
-    "seconds": int | float,
+NEEDED: dict[str, type] = {"id": str, "status": str, "configs": list, "hashes": dict}
+OPTIONAL: dict[str, type] = {
     "epochs": int,
     "steps": int,
     "stop_reason": str,
     "resumed": list,
     "numerics": dict,
+    "metrics": dict,
+    "best": dict,
 }
 READS = (1, FORMAT)  # 1: of version 0.1
 
@@ -68,9 +69,12 @@ class RunFolder:
     def check(self, record: Mapping[str, Any]) -> None:
         """Raise DamageError unless the run can be continued from this record."""
         where = self.files.where(RECORD)
-        for key, kind in (NEEDED | OPTIONAL).items():
-            if (key in record or key in NEEDED) and not isinstance(record.get(key), kind):
-                raise DamageError(f"{where}: damaged: {key!r} is missing or not of the right type")
+        if missing := [key for key in NEEDED if key not in record]:
+            raise DamageError(f"{where}: damaged: {missing[0]!r} is missing")
+        if key := wrong_entry(record):
+            raise DamageError(f"{where}: damaged: {key!r} is not of the right type")
+        if not isinstance(record.get("seconds", 0), int | float):
+            raise DamageError(f"{where}: damaged: 'seconds' is not a number")
         hashes = [*record["configs"], *record["hashes"].values(), record["hashes"].get("data")]
         if not all(isinstance(text, str) for text in hashes):
             raise DamageError(f"{where}: damaged: a hash is missing")
@@ -95,6 +99,12 @@ class RunFolder:
     def write_config(self, config: str) -> None:
         """Replace config.yaml."""
         self.files.replace(CONFIG, config.encode())
+
+
+def wrong_entry(record: Mapping[str, Any]) -> str:
+    """The first entry of a record that is not of its type; empty if all are."""
+    kinds = NEEDED | OPTIONAL
+    return next((k for k, kind in kinds.items() if not isinstance(record.get(k, kind()), kind)), "")
 
 
 def _encoded(record: Mapping[str, Any]) -> bytes:

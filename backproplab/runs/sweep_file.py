@@ -16,15 +16,19 @@ KINDS = {"name": str, "identity": str, "metric": dict, "sweep": dict, "trials": 
 def read_sweep(session: Path) -> dict[str, Any]:
     """The object in the session's sweep.json; empty if there is none.
 
-    Its entries are of the right types, as far as they are there; each of its trials has a number
-    and the names of its runs. Raises DamageError, which names the file, for anything else.
+    Its entries are of the right types, as far as they are there; ``trials`` is, and each of them
+    has a number and the names of its runs. Raises DamageError, which names the file.
     """
     path = session / NAME
     found = read_object(path, LIMIT)
+    if found is None:
+        return {}
+    if "trials" not in found:
+        raise DamageError(f"{path}: damaged: 'trials' is missing")
     for key, kind in KINDS.items():
         if not isinstance(found.get(key, kind()), kind):
             raise DamageError(f"{path}: damaged: {key} is not of the right type")
-    if not all(map(_is_trial, found.get("trials", []))):
+    if not all(map(_is_trial, found["trials"])):
         raise DamageError(f"{path}: damaged: a trial without a number or the names of its runs")
     return found
 

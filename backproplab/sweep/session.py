@@ -34,7 +34,7 @@ from backproplab.files import (
     write_together,
 )
 from backproplab.journal import Journal
-from backproplab.runs import best_by, read_run
+from backproplab.runs import best_by, read_metrics, read_run
 from backproplab.runs.folders import created
 from backproplab.runs.run_folder import FORMAT, TRACEBACK, RunFolder
 from backproplab.runs.sweep_file import NAME, read_sweep
@@ -166,10 +166,14 @@ class SweepFolder:
         folder = DiskFolder(self.path / job.folder)
         names = folder.names()
         Journal(folder, (), (), {}).verify()
-        try:
-            return {name: b"" if EVENTS in name else folder.read(name) for name in names}
-        except OSError as error:
-            raise DamageError(f"{folder.path}: {unusable(error)}") from error
+        read_metrics(folder.path)
+        found = {}
+        for name in names:
+            try:
+                found[name] = b"" if EVENTS in name else folder.read(name)
+            except OSError as error:
+                raise DamageError(f"{folder.where(name)}: {unusable(error)}") from error
+        return found
 
     def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
         """Write what a slice has left: all of it appears at once, beside what a paused run had.

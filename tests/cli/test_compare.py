@@ -36,7 +36,7 @@ def test_compare(backproplab, trained):
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     assert lines[0].split()[:3] == ["#", "learning_rate", "val_loss"]
-    assert len(lines) == 1 + 3 + 2
+    assert len(lines) == 1 + 3 + 3  # the legend of Δ, an empty line, what was equal
     assert "±" in lines[1]
     assert (
         lines[-1]

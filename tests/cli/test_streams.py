@@ -17,7 +17,7 @@ CONFIG = "data: {name: circle, samples: 60}\nmodel: {hidden: [3]}\nepochs: 1\nth
 # each command once, and what it needs
 COMMANDS = {
     "train": "train c.yaml --progress line",
-    "resume": "resume latest --epochs 2",
+    "resume": "resume latest",  # which is finished
     "sweep": "sweep c.yaml learning_rate=0.1,0.2 -j 1 --dry-run",
     "tensorboard": "tensorboard --stop",
     "runs": "runs",
@@ -32,9 +32,10 @@ COMMANDS = {
     "find-lr": "find-lr c.yaml",
     "clean": "clean --dry-run",
 }
-TRAINING = {"train", "resume"}  # their result is the exit code, whatever becomes of the output
+SILENT = {"train", "resume"}  # what they print on stdout, if anything, may be lost
 CODES = {"find-lr": {0, 1}}  # 1: the loss falls nowhere, for so little data
-ENCODINGS = ["ascii", "latin-1", "cp1252"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp1252")]
+ENCODINGS = ["ascii", *SLOW]  # the others differ from it in a few signs alone
 
 
 def test_every_command_is_tried():
@@ -66,7 +67,8 @@ def call(place, words, redirection, *codes, encoding="", **environment):
     return done.stdout, done.stderr
 
 
-STREAMS = ["closed pipe", ">&-", "2>&-", "<&-", ">&- 2>&- <&-", "2>/dev/full"]
+MORE = ["2>&-", "<&-", ">&- 2>&- <&-", "2>/dev/full"]
+STREAMS = ["closed pipe", ">&-", *(pytest.param(s, marks=pytest.mark.slow) for s in MORE)]
 
 
 @pytest.mark.parametrize("streams", STREAMS)
@@ -91,7 +93,7 @@ def test_a_stream_that_is_gone(folder, name, streams):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_full_disk_behind_stdout(folder, name):
-    if name in TRAINING:
+    if name in SILENT:
         call(folder, COMMANDS[name], ">/dev/full", 0)
     else:
         err = call(folder, COMMANDS[name], ">/dev/full", 6)[1]

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backproplab.data.cache import SEAL, Entry, folder
+from backproplab.data.cache import SEAL, Entry
 from backproplab.data.idx import WORTH_KEEPING, read_idx
+from backproplab.files import cache_folder
 
 SHAPE = (50, 200, 200)
 assert np.prod(SHAPE) > WORTH_KEEPING
@@ -220,4 +221,4 @@ def test_where_the_folder_is(monkeypatch, variables, expected) -> None:
         monkeypatch.delenv(name, raising=False)
     for name, value in {"HOME": "/home/me", **variables}.items():
         monkeypatch.setenv(name, value)
-    assert folder() == Path(expected)
+    assert cache_folder() == Path(expected)

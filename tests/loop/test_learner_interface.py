@@ -173,21 +173,29 @@ evaluate_every: 10
 
 
 class Interrupt(Callback):
-    """Ctrl-C at every 23rd step, in the middle of an epoch, while ``armed``; declares a column."""
+    """Ctrl-C at every 23rd step, in the middle of an epoch, while ``armed``."""
 
     when = Every(23)
-    hears: ClassVar = {"guessed_loss": 4}
 
     def __init__(self, armed):
-        self.armed, self.heard = armed, []
+        self.armed = armed
 
     def look(self, lane):
         if self.armed:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def hear(self, lane, steps, values):
-        pairs = zip(steps.tolist(), values["guessed_loss"].tolist(), strict=True)
-        self.heard += map(list, pairs)
+
+class Listener(Callback):
+    """Keeps every fourth of the learner's scalars, also over an interruption."""
+
+    hears: ClassVar = {"guessed_loss": 4}
+
+    def __init__(self):
+        self.heard = []
+
+    def hear(self, lane, heard):
+        ((steps, values),) = heard.values()
+        self.heard += map(list, zip(steps.tolist(), values.tolist(), strict=True))
 
     def state(self):
         return {}, {"heard": self.heard}
@@ -196,10 +204,9 @@ class Interrupt(Callback):
         self.heard = state["heard"]
 
 
-class Norms(Callback):
-    """Reports at every epoch, and at some steps in between."""
+class AtSteps(Callback):
+    """Reports at some steps within the epochs."""
 
-    declares = (Measure("norm", None, "norm of the weights"),)
     when = Every(5)
 
     def look(self, lane):
@@ -208,6 +215,8 @@ class Norms(Callback):
 
 
 class AtEpochs(Callback):
+    """Reports at every epoch; ``declares`` makes a column of what it names."""
+
     declares = (Measure("norm", None, "norm of the weights"),)
 
     def look(self, lane):
@@ -221,7 +230,7 @@ def norm_of(weights):
 
 
 def callbacks(armed):
-    return [Interrupt(armed), Norms(), AtEpochs()]
+    return [Interrupt(armed), AtSteps(), AtEpochs()]
 
 
 @pytest.fixture(scope="module")
@@ -361,11 +370,15 @@ def test_scalars_of_a_callback_land_where_they_were_declared(search):
     assert [step for step, _ in found["norm_of_last_bias"]] == list(range(5, 61, 5))
 
 
-def test_a_callback_hears_what_it_asked_for(tmp_path):
-    (tmp_path / "c.yaml").write_text(SEARCH)
-    listener = Interrupt(False)
-    bpl.run(bpl.load(tmp_path / "c.yaml"), tmp_path / "run", [listener])
-    known = points(tmp_path / "run", "train")["guessed_loss"]
+def test_a_callback_hears_what_it_asked_for(search, tmp_path):
+    """At its own steps, over two interruptions, too."""
+    folder, _, _ = search
+    experiment, listener = bpl.load(folder / "c.yaml"), Listener()
+    bpl.run(experiment, tmp_path / "run", [Interrupt(True), listener])
+    for armed in (True, False):
+        listener = Listener()
+        bpl.resume(tmp_path / "run", callbacks=[Interrupt(armed), listener])
+    known = points(folder / "whole", "train")["guessed_loss"]
     assert [step for step, _ in listener.heard] == list(range(4, 61, 4))
     heard = np.float32([value for _, value in listener.heard]).tolist()
     assert heard == [value for step, value in known if step % 4 == 0]

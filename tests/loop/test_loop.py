@@ -220,9 +220,9 @@ class Hears(Callback):
     def __init__(self, every):
         self.name, self.hears, self.heard = f"every {every}", {"gradient_norm": every}, {}
 
-    def hear(self, lane, steps, values):
-        assert values.keys() == self.hears.keys()
-        self.heard.update(zip(steps.tolist(), values["gradient_norm"].tolist(), strict=True))
+    def hear(self, lane, heard):
+        ((steps, values),) = heard.values()
+        self.heard.update(zip(steps.tolist(), values.tolist(), strict=True))
 
 
 def test_each_hears_at_its_own_steps_and_cuts_no_span(tmp_path):
@@ -239,11 +239,12 @@ def test_each_hears_at_its_own_steps_and_cuts_no_span(tmp_path):
         expected = [watch.norms[step - 1] for step in callback.heard]
         np.testing.assert_allclose(list(callback.heard.values()), expected, rtol=1e-12)
     events = EventAccumulator(str(tmp_path / "heard" / "train")).Reload()
-    steps = [event.step for event in events.Scalars("gradient_norm")]
-    assert steps == list(range(1, 21))  # as often as both need together
+    assert "gradient_norm" not in events.Tags()["scalars"]  # it is for those who asked
 
 
 def test_a_look_ends_a_run_in_the_middle_of_an_epoch(tmp_path):
+    """What was trained of it is measured, as where ``steps`` cut it short."""
+
     class Enough(Callback):
         when = Every(3)
 
@@ -254,7 +255,7 @@ def test_a_look_ends_a_run_in_the_middle_of_an_epoch(tmp_path):
 
     result = run(experiment(), tmp_path / "run", [Enough()])
     assert (result.status, result.progress.stop_reason) == ("completed", "enough")
-    assert (result.progress.step, result.progress.epoch, result.progress.examples) == (6, 1, 192)
+    assert (result.progress.step, result.progress.epoch, result.progress.examples) == (6, 2, 192)
 
 
 @pytest.mark.parametrize("moment", ["start", "glance", "epoch", "finish"])

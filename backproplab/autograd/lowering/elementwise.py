@@ -62,6 +62,16 @@ def relu(x: Array, out: Array) -> list[Call]:
     return [partial(np.maximum, x, np.zeros((), x.dtype), out=out)]
 
 
+def relu_gradient(y: Array, g: Array, out: Array) -> list[Call]:
+    """g times 0, 1 or NaN: ⌈min(y, 1)⌉. A comparison would lose NaN."""
+    slope = np.empty_like(out) if np.may_share_memory(out, g) else out
+    return [
+        partial(np.minimum, y, np.ones((), y.dtype), out=slope),
+        partial(np.ceil, slope, slope),
+        partial(np.multiply, slope, g, out),
+    ]
+
+
 def cast(x: Array, out: Array, dtype: Any) -> list[Call]:
     return [partial(np.copyto, out, x, casting="unsafe")]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd.lowering import elementwise
+from backproplab.autograd.lowering import elementwise, stepwise
 from backproplab.autograd.ops.elementwise import (
     absolute,
     ceil,
@@ -23,8 +23,8 @@ from backproplab.autograd.ops.elementwise import (
 )
 from backproplab.autograd.ops.exponential import exp, expm1, log, sigmoid, square
 from backproplab.autograd.ops.trigonometric import tanh
-from backproplab.autograd.primitive import composition, primitive
-from backproplab.autograd.samples import reals
+from backproplab.autograd.primitive import Op, composition, primitive
+from backproplab.autograd.samples import reals, sample
 from backproplab.autograd.tensor import Tensor
 
 
@@ -47,9 +47,18 @@ relu = primitive(
     lambda x, out=None: np.maximum(x, 0, out=out),
     in_place=True,
     lowering=elementwise.relu,
-    vjp=[lambda g, y, x: g * ceil(minimum(y, 1))],  # 0, 1 or NaN; y may take the place of x
+    vjp=[lambda g, y, x: relu_gradient(y, g)],  # of y, so that y may take the place of x
     samples=reals((3, 4)),
     doc="max(x, 0); derivative 0 at 0.",
+)
+relu_gradient: Op = primitive(
+    "relu_gradient",
+    stepwise(elementwise.relu_gradient, lambda y, g: np.empty(np.broadcast(y, g).shape, g.dtype)),
+    in_place=True,
+    lowering=elementwise.relu_gradient,
+    vjp=[None, lambda u, out, y, g: relu_gradient(y, u)],
+    samples=sample(lambda rng: (rng.uniform(-1, 2, (3, 4)).clip(0), rng.standard_normal((3, 4)))),
+    doc="g where y > 0, 0 where y = 0, NaN where y is NaN; for the y ≥ 0 of relu.",
 )
 softplus = primitive(
     "softplus",

@@ -124,6 +124,7 @@ where: Op = primitive(
 nan_where: Op = primitive(
     "nan_where",
     stepwise(elementwise.nan_where, lambda g, y: np.empty(np.broadcast(g, y).shape, g.dtype)),
+    in_place=True,
     lowering=elementwise.nan_where,
     vjp=[lambda u, out, g, y: nan_where(u, y), None],
     samples=PAIR,
