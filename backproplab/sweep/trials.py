@@ -96,7 +96,7 @@ def resolve(
         outer = _swept_around(path, values)
         try:
             if outer and values[outer] is None:
-                hint = _branch(path, outer)
+                hint = _branch(sweep, path, outer)
                 raise ConfigError(Problem("", f"there is none with {outer}: null", hint))
             tree = lengthened(_opened(tree, steps(path)), steps(path))
             tree = put(tree, steps(path), values[path])
@@ -105,7 +105,7 @@ def resolve(
             problems += [Problem(where, f"{path}: {p.what}", p.hint) for p in error.problems]
     document = TrialDocument(tree, sweep.name, {}, {}, sources=sources)
     experiment, found = validated(document)
-    problems += [_of_trial(problem, values) for problem in found]
+    problems += [_of_trial(problem, sweep, values) for problem in found]
     if problems or experiment is None:
         raise ConfigError(*problems)
     return experiment, document
@@ -124,20 +124,22 @@ def _swept_around(path: str, values: Values) -> str:
     return max((p for p in values if path.startswith(f"{p}.")), key=len, default="")
 
 
-def _branch(path: str, outer: str) -> str:
+def _branch(sweep: Document, path: str, outer: str) -> str:
     """What to do about a key that only some of the swept values have."""
+    if sweep.tree.get("method", "grid") != "grid":
+        return f"a search has no branches: sweep each {outer} on its own, or write a grid"
     branch = f"branches: [{{{outer}: …, grid: {{{path}: […]}}}}, {{{outer}: …}}]"
     return f"to sweep it for some only, write {branch}"
 
 
-def _of_trial(problem: Problem, values: Values) -> Problem:
+def _of_trial(problem: Problem, sweep: Document, values: Values) -> Problem:
     """The problem, with the member that the trial takes where members are swept, too."""
     key = problem.what.partition(":")[0]
     for path, value in values.items():
         if key.startswith(f"{path}."):
             what, hint = f"{problem.what} (with {path}: {plain(value)})", problem.hint
-            if key in values and "unknown key" in what:
-                hint = f"{hint}; {_branch(key, path)}"
+            if key in values and hint.startswith("a key of "):
+                hint = f"{hint}; {_branch(sweep, key, path)}"
             return Problem(problem.where, what, hint)
     return problem
 

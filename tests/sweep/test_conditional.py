@@ -51,7 +51,7 @@ def test_the_member_is_named_and_the_branch(
 ) -> None:
     grid = {path: [without, having], f"{path}.{key}": [_value(path, having, key)]}
     (found,) = [p for p in refused(tmp_path, {"base": BASE, "grid": grid}) if "unknown key" in p]
-    assert f"{path}.{key}: unknown key '{key}' with {path}: {without} — " in found
+    assert f"{path}.{key}: unknown key '{key}' of {without} (with {path}: {without}) — " in found
     assert f"branches: [{{{path}: " in found
     assert f"grid: {{{path}.{key}: […]}}" in found
     assert found.startswith(f"{tmp_path / 's.yaml'}:")
@@ -62,7 +62,9 @@ def test_a_search_says_that_it_has_no_branches(tmp_path: Path, method: str) -> N
     choices = {"optimizer": {"values": ["sgd", "adam"]}, "optimizer.beta_1": {"values": [0.8]}}
     sweep = {"base": BASE, "method": method, "num_trials": 2, "parameters": choices}
     (found,) = refused(tmp_path, sweep)
-    assert "optimizer: sgd — a search has no branches: sweep each optimizer on its own" in found
+    assert "(with optimizer: sgd)" in found
+    assert "a search has no branches: sweep each optimizer on its own" in found
+    assert "branches: [" not in found
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,10 @@ def test_a_swept_null_is_not_filled_in(
 ) -> None:
     grid = {outer: [None, value], inner: [number]}
     (found,) = refused(tmp_path, {"base": BASE, "grid": grid})
-    assert f"{inner}: there is none with {outer}: null — put it in a branch" in found
+    assert (
+        f"{inner}: there is none with {outer}: null — to sweep it for some only, write branches"
+        in found
+    )
 
 
 def test_a_key_that_no_member_has_keeps_its_hint(tmp_path: Path) -> None:
