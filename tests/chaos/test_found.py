@@ -14,7 +14,6 @@ from backproplab.files import DiskFolder, MemoryFolder
 from backproplab.journal import LAST, PREVIOUS, Journal
 from backproplab.signals import LATEST, LEFT, StopNow, leave, listening
 
-
 IDENTITY = {"run": "1", "config": "", "data": "", "numerics": {}}
 
 
