@@ -14,6 +14,8 @@ from backproplab.files import DiskFolder, MemoryFolder
 from backproplab.journal import LAST, PREVIOUS, Journal
 from backproplab.signals import LATEST, LEFT, StopNow, leave, listening
 
+IDENTITY = {"run": "1", "config": "", "data": "", "numerics": {}}
+
 
 class Counted:
     """A part of a position: a number."""
@@ -31,7 +33,7 @@ class Counted:
 
 
 def journal(folder):
-    found = Journal(folder, ["loss"], ["train"], {"run": "1"})
+    found = Journal(folder, ["loss"], ["train"], IDENTITY)
     found.open()
     return found
 
@@ -64,7 +66,7 @@ def test_from_the_one_before_it_becomes_the_last_one_before_logs_are_cut(tmp_pat
         written.row(part.value, part.value, "train", {"loss": 0.5})
         written.commit([part])
     written.close()
-    again = Journal(folder, ["loss"], ["train"], {"run": "1"})
+    again = Journal(folder, ["loss"], ["train"], IDENTITY)
     before = again.read(PREVIOUS)
     again.reopen(before.state["logs"], append=True, name=PREVIOUS)
     again.close()
