@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -220,11 +220,11 @@ class Course:
         That the record or the traceback cannot be written either is not raised: the first error is.
         """
         self.lane.give_up(error)
+        with suppress(MachineError), closing(self.journal):
+            self._end()
         if self.lane.progress.status is Status.FAILED:
             with suppress(MachineError):
                 self.folder.write_traceback(error)
-        with suppress(MachineError):
-            self._end()
 
     def _test(self, pace: Pace) -> None:
         """Evaluate once on the test split, with the weights that the run ends with."""

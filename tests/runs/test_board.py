@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from backproplab.errors import ConfigError, MachineError, RefusedError
+from backproplab.errors import ConfigError, DamageError, MachineError, RefusedError
 from backproplab.runs import (
     Board,
     clean,
@@ -202,7 +202,7 @@ def test_a_server_that_does_not_come_up_says_why(
 def test_the_log_is_not_written_through_a_link(root: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("years of work")
     (root / LOG).symlink_to(tmp_path / "precious")
-    with pytest.raises(MachineError, match="cannot write"):
+    with pytest.raises(DamageError, match="cannot write"):
         start(root)
     assert (tmp_path / "precious").read_text() == "years of work"
 

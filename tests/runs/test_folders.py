@@ -156,7 +156,7 @@ def test_a_plain_name_is_a_folder(root: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../x", "a..b", "/etc", "a/b", "a b", "-a", ".a", "~", "a\n", "a\0", "é", "٣",
+    ["", ".", "..", "../x", "a..b", "/etc", "a/b", "a b", "-a", ".a", "~", "a\n", "a\0", "e\u0301", "x\u202e",
      "a" * 81, "CON:", "a\\b"],
 )  # fmt: skip
 def test_another_name_is_refused(root: Path, name: str) -> None:

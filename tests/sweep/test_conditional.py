@@ -58,7 +58,7 @@ def test_the_member_is_named_and_the_branch(
 
 
 @pytest.mark.parametrize("method", ["random", "tpe"])
-def test_a_search_says_that_it_has_no_branches(tmp_path: Path, method: str) -> None:
+def test_a_search_names_the_member_too(tmp_path: Path, method: str) -> None:
     choices = {"optimizer": {"values": ["sgd", "adam"]}, "optimizer.beta_1": {"values": [0.8]}}
     sweep = {"base": BASE, "method": method, "num_trials": 2, "parameters": choices}
     (found,) = refused(tmp_path, sweep)
@@ -89,7 +89,7 @@ def test_a_key_that_no_member_has_keeps_its_hint(tmp_path: Path) -> None:
     (found,) = refused(
         tmp_path, {"base": BASE, "grid": {"optimizer": ["adam"], "optimizer.beta_11": [0.8]}}
     )
-    assert found.endswith("did you mean 'beta_1'?")
+    assert "did you mean 'beta_1'?" in found
 
 
 def _value(path: str, member: str, key: str) -> object:
