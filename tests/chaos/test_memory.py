@@ -50,8 +50,10 @@ def test_objects(tmp_path):
     finally:
         tracemalloc.stop()
         gc.enable()
-    assert max(peaks) < 1.2 * peaks[0], peaks
-    assert left < 0.2 * peaks[0]
+    assert max(peaks[2:]) < 1.2 * max(peaks[:2]), (
+        peaks
+    )  # the other tests of this process left caches
+    assert left < 0.2 * max(peaks), (left, peaks)
 
 
 @pytest.mark.slow
