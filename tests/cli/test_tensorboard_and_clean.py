@@ -124,7 +124,7 @@ def test_train_look_clean(place):
 
         done = backproplab(place, "clean --yes")
         assert f"stopped TensorBoard pid {pid}" in done
-        assert not session.exists()
+        assert [path.name for path in session.rglob("*")] == ["exp1", "link"]  # the user's own
         assert not is_alive(pid)
         assert (precious / "thesis.tex").read_text() == "years of work"
         assert set(ask(foreign_port, "data/runs")) == EXACTLY
