@@ -1,6 +1,8 @@
-"""What every test stands on: no deadline in Hypothesis (a busy machine is no bug), same cases; nobody's cache."""
+"""What every test relies on: no deadline in Hypothesis (a busy machine is no bug), same cases; nobody's cache; signals
+that are not ignored, as nohup and background jobs of a script would have it: the processes that tests start inherit that."""
 
 import hashlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from backproplab.journal.checkpoint import decode
 
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("house")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -190,6 +190,10 @@ class SweepFolder:
             with machine_limits(final):
                 if paused:
                     shutil.copytree(final, partial, copy_function=_link)
+                    for path in partial.rglob("*"):  # older best weights, which the slice deleted
+                        name = path.relative_to(partial).as_posix()
+                        if path.is_file() and name not in files and EVENTS not in name:
+                            path.unlink()
                 else:
                     partial.mkdir()
                 write_together(partial, files, final)

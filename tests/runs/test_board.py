@@ -214,7 +214,8 @@ def test_a_board_is_started_found_reused_and_stopped(
     (tmp_path / "tensorboard.py").write_text("raise SystemExit('a file of the user')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONWARNINGS", "error")
-    board = started(open_log_root(Path("my runs")))
+    open_log_root(Path("my runs"))  # marked: its record is in it, and not in the user's cache
+    board = started(Path("my runs"))
     root = tmp_path / "my runs"
     assert board.root == root
     assert answer(board.port) == str(root)

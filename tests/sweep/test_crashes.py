@@ -124,12 +124,12 @@ def test_after_ctrl_c_nothing_begins(shell):
 
 @pytest.mark.slow
 def test_the_second_ctrl_c_ends_it_at_once(shell):
-    """With a data set whose epochs take long, so that a slice would not come back soon."""
-    base = ENDLESS.replace("samples: 120", "samples: 100000") + "batch_size: 1\n"
+    """With updates that take seconds, so that a slice does not come back at once."""
+    base = ENDLESS.replace("samples: 120", "samples: 100000").replace("[4]", "[700, 700]")
+    base += "batch_mode: batch\n"
     shell.write(base, "grid: {learning_rate: [0.1, 0.03]}\n")
     process = shell.start("-j", "2")
     wait_for_workers(shell, process, 2)
-    time.sleep(3)
     os.kill(process.pid, signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)

@@ -109,7 +109,8 @@ class Cluster:
 
     def submit(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A task on a worker that fits; on any, which must check itself, if none is there."""
-        where = sorted(self.fit) or None
+        # only where some do not fit: once all named workers have died, no new one gets such a task
+        where = (sorted(self.fit) or None) if self.unfit else None
         loose = {"workers": where, "allow_other_workers": bool(where)}
         # pure: equal calls run once
         task = self.client.submit(call, *args, pure=False, **loose, **kwargs)
