@@ -163,7 +163,7 @@ class Lane:
     def moved(self, steps: int, examples: int, scalars: Arriving) -> None:
         """Steps have been done, on these many examples, with these scalars.
 
-        What the learner reports of its own accord goes to the event files; what callbacks asked
+        What the learner reports without being asked goes to the event files; what callbacks asked
         for goes to them. All of it is written step by step, so that the bytes do not depend on
         where a stretch of steps was cut.
         """

@@ -1,7 +1,7 @@
 """Parallel coordinates: each trial is a line over the keys that differ, to its metric.
 
 For a key with few values, trials of one value are spread around it, the best on top, so that
-their lines can be told apart. This file must not know the page around the figure.
+their lines can be distinguished. This file must not know the page around the figure.
 """
 
 from __future__ import annotations

@@ -96,10 +96,10 @@ def _session_to_resume(root: Path, sweep: Sweep) -> Path:
     """The newest session of this sweep. Raises RunError that says what the nearest one asks."""
     if found := next(sessions_of(root, sweep), None):
         return found
-    told = [f"{root}: no sweep like this one was begun here", *damaged_sessions(root)]
+    reasons = [f"{root}: no sweep like this one was begun here", *damaged_sessions(root)]
     if other := next(sessions_of(root, sweep, by="name"), None):
-        told.append(_differs(other, sweep))
-    raise RunError(f"{'; '.join(told)} — leave out --resume to begin it")
+        reasons.append(_differs(other, sweep))
+    raise RunError(f"{'; '.join(reasons)} — leave out --resume to begin it")
 
 
 def _checked(session: Path, sweep: Sweep) -> Path:

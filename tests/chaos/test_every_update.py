@@ -48,7 +48,7 @@ def experiment(folder, tree):
 
 
 class StopAt(Callback):
-    """Asks for the end after so many updates, as a signal does; it has no state."""
+    """Asks for the end after a number of updates, as a signal does; it has no state."""
 
     name = "stopper"
     when = Every(1)
