@@ -60,10 +60,10 @@ def test_a_session_that_vanishes_during_a_sweep_is_not_made_again(tmp_path, conf
     folder = SweepFolder(create_session(root), sweep)
     jobs = [job for trial in sweep.trials for job in folder.jobs(trial)]
     folder.write()
-    folder.keep(jobs[0], {"run.json": b"{}"})
+    folder.keep([(jobs[0], {"run.json": b"{}"})])
     shutil.rmtree(root)
     with pytest.raises(MachineError, match=f"{folder.path}: cannot write: the folder was deleted"):
-        folder.keep(jobs[1], {"run.json": b"{}"})
+        folder.keep([(jobs[1], {"run.json": b"{}"})])
     with pytest.raises(MachineError, match=re.escape(str(folder.path))):
         folder.write()
     assert not root.exists()
@@ -164,7 +164,7 @@ def test_a_log_that_fails_gives_back_the_room_of_its_torn_record(tmp_path):
 def test_the_first_file_that_fails_is_named(tmp_path):
     (tmp_path / "taken").mkdir()
     with pytest.raises(MachineError, match="final/taken: cannot write"):
-        write_together(tmp_path, {"a": b"1", "taken": b"2"}, Path("final"))
+        write_together(tmp_path, {"a": b"1", "taken": b"2"}, Path("final").joinpath)
 
 
 def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path):
@@ -289,10 +289,23 @@ def test_everything_is_on_the_disk_before_a_run_is_complete(tmp_path, config, wo
     assert unsynced == {}
 
 
+def whole_calls(lines):
+    """The calls at their ends: one that another thread's call interrupts is traced in two parts."""
+    begun = {}
+    for line in lines:
+        process, rest = line.split(maxsplit=1)
+        if rest.endswith("<unfinished ...>"):
+            begun[process] = rest.removesuffix("<unfinished ...>").rstrip()
+        elif match := re.match(r"<\.\.\. \w+ resumed>(.*)", rest):
+            yield f"{process} {begun.pop(process)}{match[1]}"
+        else:
+            yield f"{process} {rest}"
+
+
 def replay(trace, root):
     """What got its last name, a record or a run's folder; of these, what was not synced then."""
     dirty, found, named_last = set(), {}, []
-    for line in trace.read_text(errors="replace").splitlines():
+    for line in whole_calls(trace.read_text(errors="replace").splitlines()):
         if not (match := CALL.match(line)) or match[3].startswith("-"):
             continue
         name, words = match[1], match[2]

