@@ -32,6 +32,7 @@ LEVELS = [
     {"nn", "optim", "data"},
     {"learners", "journal"},
     {"loop"},
+    {"telemetry"},
     {"config", "runs", "environment"},
     {"experiment", "registry"},
     {"checking"},
@@ -45,7 +46,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 
 # Who may import a heavy or foreign package; everything else may not.
 WALLS = {
-    "tensorboardX": {"journal/events.py", "journal/hparams_events.py"},
+    "tensorboardX": {"journal"},
     "tensorboard": {"runs/board.py", "runs/server.py"},
     "rich": {"loop/progress.py", "cli/printing.py", "cli/render.py", "cli/live.py"},
     "typer": {"cli"},

@@ -30,6 +30,7 @@ from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
 from backproplab.optim.schedules import Constant
 from backproplab.spec import Count, Lasts, Off, Spec
+from backproplab.telemetry import TensorBoard
 
 
 def _plain_name(name: str) -> str:
@@ -86,17 +87,6 @@ class NotSwept:
     """A key that no sweep can vary. hint: what to do instead."""
 
     hint: str
-
-
-class TensorBoard(Spec):
-    """What is written for TensorBoard beside the scalars.
-
-    histograms: write them every n epochs; 0 disables them.
-    """
-
-    histograms: Annotated[
-        int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
-    ] = 1
 
 
 class Experiment(Spec):

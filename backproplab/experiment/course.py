@@ -25,6 +25,7 @@ from backproplab.loop.early_stopping import EXHAUSTED
 from backproplab.measures import Row, monitored, prefixed
 from backproplab.runs.run_folder import RunFolder
 from backproplab.status import Status
+from backproplab.telemetry import watchers
 
 CONTINUED = ("signal", "slice", "second_signal", "error")  # reasons that a resumed run forgets
 SAVED = ("signal", "slice")  # reasons after which there is a checkpoint
@@ -60,6 +61,7 @@ class Course:
     """A run in a folder: ``begin`` or ``take_up``, then its lane is trained, then ``conclude``.
 
     callbacks: besides those that the config asks for.  pause: epochs after which a slice ends.
+    alone: it is no run of a sweep.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Course:
         files: Folder,
         callbacks: Sequence[Callback] = (),
         pause: int | None = None,
+        alone: bool = True,
     ) -> None:
         self.parts = parts
         self.folder = RunFolder(files)
@@ -76,16 +79,18 @@ class Course:
         self.restored_epoch = 0
         self.record: dict[str, Any] = {}
         self.best, patience = _watchers(parts)
-        everyone = [self.best, *callbacks, *patience]
+        tensorboard, length = parts.experiment.tensorboard, parts.length.until(pause)
+        telemetry = watchers(tensorboard, parts.material, parts.length, alone)
+        everyone = [self.best, *callbacks, *telemetry, *patience]
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
         declared = [*parts.experiment.learner.declares, *(m for c in everyone for m in c.declares)]
         columns = [measure.name for measure in (*parts.measures, *declared)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
-        histograms = parts.experiment.tensorboard.histograms
-        length = parts.length.until(pause)
-        self.lane = Lane(learning, parts.order(), everyone, self.journal, length, histograms)
+        self.lane = Lane(
+            learning, parts.order(), everyone, self.journal, length, tensorboard.histograms
+        )
 
     def begin(self) -> None:
         """A new run. Raises RunError if the folder holds anything."""

@@ -113,7 +113,7 @@ def _concluded(course: Course, pace: Pace) -> Result | Exception:
 
 def _course(data: Loader, experiment: Experiment, folder: Folder, pause: int | None) -> Course:
     """The run, begun or taken up from the slice before, wherever that was."""
-    course = Course(build(experiment, data), folder, pause=pause)
+    course = Course(build(experiment, data), folder, pause=pause, alone=False)
     if record := RunFolder(folder).record:
         course.take_up(record, inexact=True, whole=False)
     else:

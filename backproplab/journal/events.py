@@ -135,6 +135,11 @@ def new_name(folder: Folder, below: str) -> str:
     """
     found = (NUMBERED.search(name) for name in folder.names(below))
     number = max([int(time.time()), *(int(match[1]) + 1 for match in found if match)])
+    return named(below, number)
+
+
+def named(below: str, number: int) -> str:
+    """The name of the event file with this number."""
     return f"{below}/events.out.tfevents.{number:010d}.{socket.gethostname()}.{os.getpid()}"
 
 

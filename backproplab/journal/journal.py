@@ -73,6 +73,7 @@ class Journal:
         self.identity = dict(identity)
         self.table: Table | None = None
         self.events: dict[str, EventWriter] = {}
+        self._aside: EventWriter | None = None
         self.older: dict[str, int] = {}  # length of logs that are no longer written to
         self._kept: dict[str, str] = {}  # files that ``last`` names, with their SHA-256
 
@@ -103,15 +104,35 @@ class Journal:
         """Distributions of arrays, by tag."""
         self.events["train"].histograms(step, found)
 
+    def records(self, split: str, found: bytes) -> None:
+        """Whole event records, as ``events.record`` makes them, that hold no time."""
+        self.events[split].log.append(found)
+
+    @property
+    def aside(self) -> EventWriter:
+        """The event file of what holds a time, such as how long a node takes.
+
+        No checkpoint names it, so that going on deletes it whole. Its name is the first in
+        ``train``: a reader that takes file after file then stays at the one that grows.
+        """
+        from backproplab.journal.events import EventWriter, named
+
+        if self._aside is None:
+            self._aside = EventWriter(self.folder, "train", named("train", 0))
+        return self._aside
+
     def sync(self) -> None:
         """Put all logs on the disk."""
-        for log in self._logs().values():
+        for log in self._open_logs():
             log.sync()
         self.folder.sync()
 
     def close(self) -> None:
-        for log in self._logs().values():
+        for log in self._open_logs():
             log.close()
+
+    def _open_logs(self) -> list[Log]:
+        return [*self._logs().values(), *([self._aside.log] if self._aside else [])]
 
     def _logs(self) -> dict[str, Log]:
         table = {METRICS: self.table.log} if self.table else {}

@@ -1,0 +1,20 @@
+"""TensorBoard: what a config says of the logs that TensorBoard shows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from backproplab.spec import Lasts, Off, Spec
+
+
+class TensorBoard(Spec):
+    """What is written for TensorBoard beside the scalars.
+
+    histograms: write them every n epochs; 0 disables them.
+    """
+
+    histograms: Annotated[
+        int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
+    ] = 1
