@@ -23,10 +23,8 @@ from typing import Any
 
 import pytest
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --hide-scrollbars"
-).split()
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
+    --disable-background-networking --disable-component-update --hide-scrollbars""".split()  # noqa: SIM905
 
 HELPERS = """
 const inside = (node) => [...node.querySelectorAll('*')].flatMap(
@@ -47,9 +45,8 @@ needs_chromium = pytest.mark.skipif(
 
 def shots(tests: Path) -> Path:
     """The folder for screenshots, made if it is missing."""
-    folder = Path(os.environ.get("BACKPROPLAB_SHOTS", tests / "screenshots"))
+    folder = Path(os.environ.get("BACKPROPLAB_SHOTS") or tests / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"screenshots: {folder}")
     return folder
 
 
@@ -126,6 +123,13 @@ class Browser:
             return self.run(script)
         except AssertionError:
             return None
+
+    def click(self, element: str) -> None:
+        """Press and release the mouse in the middle of an element, as the script gives it."""
+        box = self.until(f"(({element}) || {{getBoundingClientRect() {{}}}}).getBoundingClientRect()?.toJSON()")
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
 
     def shot(self, path: Path) -> None:
         """A picture of the page, as PNG."""
