@@ -13,7 +13,11 @@ class TensorBoard(Spec):
     """What is written for TensorBoard beside the scalars.
 
     histograms: write them every n epochs; 0 disables them.
+    graph: the training step as a graph, with the time and memory of its nodes; of a sweep the first
+        run's.
     """
+
+    graph: bool = True
 
     histograms: Annotated[
         int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backproplab.learners import Material
 from backproplab.loop import Callback, Length
+from backproplab.telemetry.graph import Graph
 from backproplab.telemetry.settings import TensorBoard
 
 
@@ -11,4 +12,4 @@ def watchers(
     settings: TensorBoard, material: Material, length: Length, alone: bool
 ) -> list[Callback]:
     """What looks at the run for TensorBoard. alone: it is no run of a sweep."""
-    return []
+    return [Graph()] if settings.graph else []

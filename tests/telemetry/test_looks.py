@@ -1,5 +1,7 @@
 """When a run is looked at: fixed by its length alone, dense at first, never often."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ def test_looks_begin_before_the_first_update_end_with_the_run_and_thin_out(epoch
     assert found[:2] == (0, 1)
     assert found[-1] == epochs
     assert len(found) <= MOST
-    assert all(a < b for a, b in zip(found, found[1:], strict=False))
+    assert all(a < b for a, b in pairwise(found))
 
 
 def test_looks_of_twenty_epochs():
