@@ -5,6 +5,7 @@ from backproplab.journal.events import without_module
 with without_module("torch"):
     from tensorboardX.proto.event_pb2 import Event, TaggedRunMetadata
     from tensorboardX.proto.graph_pb2 import GraphDef
+    from tensorboardX.proto.plugin_pr_curve_pb2 import PrCurvePluginData
     from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
     from tensorboardX.proto.tensor_pb2 import TensorProto
     from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
@@ -16,6 +17,7 @@ __all__ = [
     "DT_STRING",
     "Event",
     "GraphDef",
+    "PrCurvePluginData",
     "Summary",
     "SummaryMetadata",
     "TaggedRunMetadata",

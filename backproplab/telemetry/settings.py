@@ -15,9 +15,16 @@ class TensorBoard(Spec):
     histograms: write them every n epochs; 0 disables them.
     graph: the training step as a graph, with the time and memory of its nodes; of a sweep the first
         run's.
+    images: confusion matrix, weights of the first layer, examples, decision boundary.
+    pr_curves: precision and recall of each class.
+    projector: the last hidden layer, a point for each example.
+    Runs of sweeps write none of the last three.
     """
 
-    graph: bool = True
+    graph: Annotated[bool, Off(False)] = True
+    images: Annotated[bool, Off(False)] = True
+    pr_curves: Annotated[bool, Off(False)] = True
+    projector: Annotated[bool, Off(False)] = False
 
     histograms: Annotated[
         int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
