@@ -126,7 +126,9 @@ class Browser:
 
     def click(self, element: str) -> None:
         """Press and release the mouse in the middle of an element, as the script gives it."""
-        box = self.until(f"(({element}) || {{getBoundingClientRect() {{}}}}).getBoundingClientRect()?.toJSON()")
+        box = self.until(
+            f"(({element}) || {{getBoundingClientRect() {{}}}}).getBoundingClientRect()?.toJSON()"
+        )
         place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
