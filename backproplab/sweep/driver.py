@@ -178,7 +178,8 @@ class Driver:
                 quiet = experiment.tensorboard.model_copy(update={"graph": False})
                 experiment = experiment.model_copy(update={"tensorboard": quiet})
             until = self.stages[job.folder].until
-            works.append(Work(experiment, self.folder.files(job), until))
+            hparams = self.folder.hparams(job)
+            works.append(Work(experiment, self.folder.files(job), until, hparams))
         versions = environment.decisive_versions()
         return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag, versions)
 
