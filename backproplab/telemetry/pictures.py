@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from backproplab.arrays import Array
 from backproplab.journal.summaries import image, pr_curve
-from backproplab.learners import Arrays, Json, Learning, Material
+from backproplab.learners import Arrays, Json, Learning
 from backproplab.loop import Callback, Lane
 from backproplab.loop.lane import TRAIN
 from backproplab.status import Status
@@ -35,51 +35,59 @@ class Pictures(Callback):
         self.images = images
         self.curves = curves
         self.looks = looks
-        self.drawn = -1  # epochs after which it was drawn last
+        self.whole = -1  # epochs after which all of it was drawn last
 
     def start(self, lane: Lane) -> None:
-        if self.drawn < 0:
-            self._draw(lane)
+        if self.whole < 0:
+            self._write(lane, self._plane, self._learned)
 
     def look(self, lane: Lane) -> None:
-        if lane.progress.epoch in self.looks:
-            self._draw(lane)
+        if lane.progress.epoch == self.looks[-1]:
+            self._write(lane, self._plane, self._learned, self._examples)
+        elif lane.progress.epoch in self.looks:
+            self._write(lane, self._plane)
 
     def finish(self, lane: Lane) -> None:
-        if lane.progress.status is Status.COMPLETED and self.drawn < lane.progress.epoch:
-            self._draw(lane, last=True)
+        epoch = lane.progress.epoch
+        if lane.progress.status is Status.COMPLETED and self.whole < epoch:
+            plane = () if epoch in self.looks else (self._plane,)
+            self._write(lane, *plane, self._learned, self._examples)
 
     def state(self) -> tuple[Arrays, Json]:
-        return {}, {"drawn": self.drawn}
+        return {}, {"whole": self.whole}
 
     def restore(self, arrays: Arrays, state: Json) -> None:
-        self.drawn = state["drawn"]
+        self.whole = state["whole"]
 
-    def _draw(self, lane: Lane, last: bool = False) -> None:
-        epoch = self.drawn = lane.progress.epoch
-        last = last or epoch == self.looks[-1]
+    def _write(self, lane: Lane, *drawn: Callable[[Learning], Shown]) -> None:
+        epoch = lane.progress.epoch
+        if self._learned in drawn:
+            self.whole = epoch
         by_split: dict[str, list[Any]] = {}
         with np.errstate(all="ignore"):  # weights may be of any size
-            for split, value in self._shown(lane.learning, not epoch or last, last):
+            for split, value in chain.from_iterable(draw(lane.learning) for draw in drawn):
                 by_split.setdefault(split, []).append(value)
         for split, values in by_split.items():
             lane.journal.events[split].summaries(epoch - 1, values)
 
-    def _shown(self, learning: Learning, full: bool, last: bool) -> Shown:
-        material = learning.material
-        classes = material.task.kind == "classification"
-        if self.images and material.train.inputs.shape[1:] == (2,):
+    def _plane(self, learning: Learning) -> Shown:
+        if self.images and learning.material.train.inputs.shape[1:] == (2,):
             yield TRAIN, _boundary(learning)
-        if self.images and full:
+
+    def _learned(self, learning: Learning) -> Shown:
+        if self.images:
             yield from _first_layer(learning)
-        if full and classes:
+        if learning.material.task.kind == "classification":
             answers = Answers(learning)
             if self.images:
                 yield answers.split, _confusion(answers)
             if self.curves:
                 yield from _curves(answers)
-            if self.images and last and material.pixels:
-                yield from _examples(answers)
+
+    def _examples(self, learning: Learning) -> Shown:
+        material = learning.material
+        if self.images and material.pixels and material.task.kind == "classification":
+            yield from _examples(Answers(learning))
 
 
 def _picture(tag: str, canvas: Canvas, description: str) -> Any:
@@ -110,14 +118,10 @@ def _examples(answers: Answers) -> Shown:
         found = answers.classes[rows], answers.probabilities[rows]
         said = [f"{answers.labels[c]} {p[c]:.0%}" for c, p in zip(*found, strict=True)]
         truth = [answers.labels[label] for label in answers.of.targets[rows]]
-        pixels = _pixels(answers.material, answers.of.inputs[rows])
+        assert answers.material.pixels
+        pixels = answers.material.pixels(answers.of.inputs[rows])
         what = f"{answers.split}: class, then prediction"
         yield answers.split, _picture(tag, drawings.examples(pixels, truth, said), what)
-
-
-def _pixels(material: Material, inputs: Array) -> Array:
-    assert material.pixels is not None
-    return material.pixels(inputs)
 
 
 def _first_layer(learning: Learning) -> Shown:
