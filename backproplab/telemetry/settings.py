@@ -18,13 +18,15 @@ class TensorBoard(Spec):
     images: confusion matrix, weights of the first layer, examples, decision boundary.
     pr_curves: precision and recall of each class.
     projector: the last hidden layer, a point for each example.
-    Runs of sweeps write none of the last three.
+    random: the course's demonstration of histograms, tag ``random``.
+    Runs of sweeps write none of the last four.
     """
 
     graph: Annotated[bool, Off(False)] = True
     images: Annotated[bool, Off(False)] = True
     pr_curves: Annotated[bool, Off(False)] = True
     projector: Annotated[bool, Off(False)] = False
+    random: Annotated[bool, Off(False)] = False
 
     histograms: Annotated[
         int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)

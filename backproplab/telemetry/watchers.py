@@ -8,6 +8,7 @@ from backproplab.telemetry.graph import Graph
 from backproplab.telemetry.looks import looks
 from backproplab.telemetry.pictures import Pictures
 from backproplab.telemetry.projector import Projector
+from backproplab.telemetry.random_demo import RandomDemo
 from backproplab.telemetry.settings import TensorBoard
 
 
@@ -21,4 +22,6 @@ def watchers(
             found.append(Pictures(settings.images, settings.pr_curves, looks(length.epochs)))
         if settings.projector:
             found.append(Projector())
+    if alone and settings.random:
+        found.append(RandomDemo())
     return found

@@ -10,9 +10,10 @@ from sklearn.metrics import confusion_matrix, precision_score, recall_score
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboardX.summary import pr_curve
 
-from backproplab.config import Experiment
+from backproplab.config import Experiment, load
 from backproplab.experiment import build, run
 from backproplab.experiment.reading import parts_of
+from backproplab.journal import load as load_checkpoint
 from backproplab.journal.summaries import THRESHOLDS, pr_rows
 from backproplab.palette import BLUE, TRIALS
 from backproplab.telemetry import drawings
@@ -43,13 +44,12 @@ def pixels(png):
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     """A run on digits, and its learning with the weights that it ended with."""
-    from backproplab.journal import load
 
     folder = tmp_path_factory.mktemp("digits") / "run"
     made = experiment(tensorboard={"projector": True})
     run(made, folder)
     descent = build(made).descent()
-    last = load(folder / "checkpoints/last.safetensors").arrays
+    last = load_checkpoint(folder / "checkpoints/last.safetensors").arrays
     for name, view in descent.parameters.views.items():
         view[...] = last[f"learner/weights/{name}"]
     return folder, descent
@@ -177,3 +177,16 @@ def test_the_projector_s_files_fit_together(digits):
         19 * 8,
         19 * 8,
     )  # 19² is the first square above 359
+
+
+def test_the_course_s_histograms_move_apart(tmp_path):
+    """configs/histogram_demo.yaml: tag random in both runs, one step an epoch."""
+    run(load(CONFIGS / "histogram_demo.yaml", "epochs=4"), tmp_path / "run")
+    means = {}
+    for split in ("train", "validation"):
+        events = EventAccumulator(str(tmp_path / "run" / split)).Reload()
+        found = events.Histograms("random") if "random" in events.Tags()["histograms"] else []
+        means[split] = [e.histogram_value.sum / e.histogram_value.num for e in found]
+    assert means["train"] == sorted(means["train"])
+    assert means["validation"] == sorted(means["validation"], reverse=True)
+    assert abs(means["train"][-1] - 5) < 0.1 > abs(means["validation"][-1] + 5)
