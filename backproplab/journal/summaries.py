@@ -1,4 +1,4 @@
-"""Values for ``EventWriter.summaries``: images and precision-recall curves.
+"""Values for ``EventWriter.write``: images and precision-recall curves.
 
 Sources: tensorboard/plugins/{image,pr_curve}/summary.py. It must not know what is shown.
 """

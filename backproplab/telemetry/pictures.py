@@ -68,7 +68,7 @@ class Pictures(Callback):
             for split, value in chain.from_iterable(draw(lane.learning) for draw in drawn):
                 by_split.setdefault(split, []).append(value)
         for split, values in by_split.items():
-            lane.journal.events[split].summaries(epoch - 1, values)
+            lane.journal.events[split].write(epoch - 1, values)
 
     def _plane(self, learning: Learning) -> Shown:
         if self.images and learning.material.train.inputs.shape[1:] == (2,):

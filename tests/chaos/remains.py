@@ -45,7 +45,8 @@ def splits(folder):
 
 
 def files(folder):
-    return sorted(folder.glob("events.out.tfevents.*"))
+    """The event files but the one of what holds a time, whose number is 0."""
+    return sorted(folder.glob("events.out.tfevents.[1-9]*"))
 
 
 def content(file, signs=True):

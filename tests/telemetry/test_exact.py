@@ -1,0 +1,137 @@
+"""Graph, pictures, curves, projector: no bit of the weights, the same events after a resume, one graph of a sweep."""
+
+import re
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from backproplab.config import Experiment
+from backproplab.experiment import resume, run
+from backproplab.journal import load
+from backproplab.loop import Callback, Every
+from tests.chaos.remains import differences, remains
+
+QUIET = dict.fromkeys(["graph", "images", "pr_curves"], False)
+PROJECTOR = ("embedding.tsv", "labels.tsv", "projector_config.pbtxt")
+LAYERS = [{"dense": 6}, {"batch_norm": {"momentum": 0.9}}, "tanh", {"dropout": 0.3}, {"dense": 1}]
+
+
+class StopAt(Callback):
+    """Asks for the end after a number of updates, as a signal does; it has no state."""
+
+    name = "stopper"
+    when = Every(1)
+
+    def __init__(self, step):
+        self.step = step
+
+    def look(self, lane):
+        if lane.progress.step == self.step:
+            lane.request_stop("signal")
+
+
+class Killed(BaseException):
+    pass
+
+
+class KillAt(StopAt):
+    """Ends the process's work there, without another commit."""
+
+    def look(self, lane):
+        if lane.progress.step == self.step:
+            raise Killed
+
+
+def experiment(**tensorboard):
+    return Experiment.model_validate(
+        {
+            "name": "x",
+            "seed": 3,
+            "data": {"name": "moons", "samples": 100},
+            "model": {"layers": LAYERS},
+            "batch_size": 20,
+            "epochs": 6,
+            "tensorboard": {"projector": True} | tensorboard,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run(experiment(), folder, [StopAt(0)])
+    return folder
+
+
+def aside(folder):
+    """The event files of what holds a time."""
+    return list(folder.glob("train/events.out.tfevents.0*"))
+
+
+def profiles(folder):
+    (file,) = aside(folder)
+    return EventAccumulator(str(file)).Reload().Tags()["run_metadata"]
+
+
+def weights(folder):
+    arrays = load(folder / "checkpoints/last.safetensors").arrays
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
+def test_they_change_no_bit(whole, tmp_path):
+    run(experiment(projector=False, **QUIET), tmp_path / "quiet", [StopAt(0)])
+    assert weights(whole) == weights(tmp_path / "quiet")
+    assert (whole / "metrics.csv").read_bytes() == (tmp_path / "quiet/metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("step", [1, 4, 7, 23])
+def test_a_run_that_was_stopped_leaves_the_events_of_a_whole_one(whole, tmp_path, step):
+    """Except times: those are in a file that is written once, at the end."""
+    folder = tmp_path / "run"
+    assert run(experiment(), folder, [StopAt(step)]).status == "interrupted"
+    resume(folder, callbacks=[StopAt(0)])
+    assert differences(remains(folder), remains(whole)) == []
+    assert profiles(folder) == profiles(whole) == ["1000 updates, timed after epoch 6"]
+    for name in PROJECTOR:
+        assert (folder / "validation" / name).read_bytes() == (
+            whole / "validation" / name
+        ).read_bytes()
+
+
+def test_so_does_one_that_was_killed_before_its_first_checkpoint(whole, tmp_path):
+    folder = tmp_path / "run"
+    with pytest.raises(Killed):
+        run(experiment(), folder, [KillAt(9)])
+    resume(folder, callbacks=[StopAt(0)])
+    assert differences(remains(folder), remains(whole)) == []
+
+
+def test_a_longer_run_is_timed_anew(whole, tmp_path):
+    folder = tmp_path / "run"
+    run(experiment(), folder)
+    assert profiles(folder) == profiles(whole)
+    resume(folder, epochs=8)
+    assert profiles(folder) == ["1000 updates, timed after epoch 8"]
+
+
+@pytest.mark.slow
+def test_of_a_sweep_the_first_run_has_a_graph_and_none_has_pictures(tmp_path, monkeypatch):
+    from backproplab import sweep
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(
+        "data: {name: circle, samples: 60}\nmodel: {hidden: [4]}\nepochs: 2\n"
+    )
+    (tmp_path / "s.yaml").write_text(
+        "base: c.yaml\nseeds: 2\ngrid: {learning_rate: [0.1, 0.2, 0.3, 0.4]}\n"
+    )
+    session = sweep.run(sweep.read("s.yaml"), "runs")
+    runs = sorted(file.parent for file in session.glob("*/run.json"))
+    assert len(runs) == 8
+    graphs, tensors = {}, set()
+    for folder in runs:
+        events = EventAccumulator(str(folder / "train")).Reload()
+        graphs[folder.name] = events.Tags()["graph"], len(events.Tags()["run_metadata"])
+        tensors |= set(events.Tags()["tensors"])
+    assert sorted(graphs.values()) == [(False, 0)] * 7 + [(True, 1)]
+    assert not [tag for tag in tensors if re.match("images|pr_curves", tag)]
