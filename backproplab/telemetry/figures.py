@@ -19,7 +19,6 @@ from backproplab.nn.activations import Linear
 PREFIX = "telemetry"  # after epoch_ in the alphabet, by which TensorBoard sorts
 STUCK = 0.9  # a unit whose values are saturated for more examples than this is stuck
 FEW = 8  # examples of a small batch
-BINS = 30  # as many as TensorBoard draws
 
 
 def figures(inside: Inside) -> list[dict[str, float]]:
@@ -56,13 +55,14 @@ def spreads(inside: Inside) -> list[dict[str, Distribution]]:
     arrays = {f"weights/{name}": inside.members(x) for name, x in inside.parameters.views.items()}
     arrays |= {f"gradients/{name}": x for name, x in inside.gradient.items()}
     arrays |= {f"outputs/{layer.name}": layer.a for layer in inside.layers}
-    columns = {tag: distributions(_rows(x), BINS) for tag, x in arrays.items()}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    found = distributions([_rows(x) for x in arrays.values()])
+    return [dict(zip(arrays, row, strict=True)) for row in zip(*found, strict=True)]
 
 
 def spreads_of(kind: str, arrays: Mapping[str, Array]) -> dict[str, Distribution]:
     """The distribution of each array of one run."""
-    return {f"{kind}/{name}": distributions(_rows(x[None]), BINS)[0] for name, x in arrays.items()}
+    found = distributions([_rows(x[None]) for x in arrays.values()])
+    return {f"{kind}/{name}": row[0] for name, row in zip(arrays, found, strict=True)}
 
 
 def weights_before(inside: Inside) -> list[Array]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import accumulate
 
 from backproplab.arrays import Array
-from backproplab.journal.layout import layout
 from backproplab.learners import Arrays, Json
 from backproplab.loop import Callback, Lane
 from backproplab.telemetry.charts import charts
@@ -39,7 +38,7 @@ class Telemetry(Callback):
     def start(self, lane: Lane) -> None:
         if not self.begun:
             self.begun = True
-            lane.journal.records("train", layout(charts(lane.journal.columns)))
+            lane.journal.layout(charts(lane.journal.columns))
             self.look(lane)
 
     def look(self, lane: Lane) -> None:
