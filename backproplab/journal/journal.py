@@ -106,7 +106,7 @@ class Journal:
 
     def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """Which charts Custom Scalars shows: category -> title -> tags, as regular expressions."""
-        from backproplab.journal.layout import layout
+        from backproplab.journal.events import layout
 
         self.records("train", layout(charts))
 

@@ -12,8 +12,10 @@ from functools import cached_property
 from math import prod
 from typing import Any, TypeVar
 
+import numpy as np
+
 from backproplab.arrays import Array
-from backproplab.autograd import Tensor, backward, ops
+from backproplab.autograd import Tensor, backward
 from backproplab.learners.material import Split
 from backproplab.nn import Activation, Layer, Loss, Network, ParameterVector, Pass, Place
 from backproplab.nn.activations import Linear
@@ -117,8 +119,8 @@ class Inside:
             x = stages[-1].a
         outputs = Tensor(x.value, None, True)
         losses = self.loss(outputs, Tensor(self.encoded))
-        mean = ops.sum(losses, axis=-1) / losses.shape[-1]
-        (g,) = backward(mean, ops.ones_like(Tensor(mean.value)), [outputs])
+        share = np.full(losses.shape, 1 / self.examples, losses.dtype)  # of each in the mean
+        (g,) = backward(losses, Tensor(share), [outputs])
         layers: list[Glimpse] = []
         gradient: dict[str, Array] = {}
         for number, stage in reversed(list(enumerate(stages))):

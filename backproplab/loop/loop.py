@@ -54,7 +54,6 @@ class Loop:
         failed, or interrupted, and has its last commit only.
         """
         try:
-            self._clock = time.perf_counter()
             while self.lanes:
                 with np.errstate(all="ignore"):  # every step looks for NaN and infinity
                     self._train_together()
@@ -98,6 +97,8 @@ class Loop:
                 callback.start(lane)
             lane.journal.check(lane.position)  # now, and not at the first commit
             self._show("start", lane)
+        if starting:
+            self._clock = time.perf_counter()
 
     def _advance(self, learning: Learning) -> None:
         """One span, up to the next look."""

@@ -13,10 +13,10 @@ MOST = 14  # looks after epochs; one more comes before the first update
 def spaced(length: Length) -> tuple[int, ...]:
     """0, for the look before the first update, and epochs spaced in log: at most 15 in all.
 
-    Each is about twice the one before; the first and the last epoch are among them.
+    Each is two to three times the one before; the first and the last epoch are among them.
     """
     epochs = length.count
-    count = min(math.ceil(math.log2(epochs)) + 1, MOST)
+    count = min(math.ceil(math.log(epochs, 3)) + 1, MOST)
     between = {round(epochs ** (k / max(count - 1, 1))) for k in range(count)}
     return (0, *sorted(between | {epochs}))
 
