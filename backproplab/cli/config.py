@@ -39,7 +39,7 @@ epochs: 10
 # early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
 tensorboard:
   histograms: looks          # at the first, middle and last look; or every n epochs; 0 for none
-  # telemetry: false         # no scalars of layers
+  telemetry: true            # what happens in each layer, at a few looks
 """
 
 

@@ -43,12 +43,14 @@ class RawData:
 
     test: its own test split, if it has one.
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
+    one_scale: standardized, all features have one mean and one deviation.
     """
 
     examples: Examples
     task: Task
     test: Examples | None = None
     unit: float = 1.0
+    one_scale: bool = False
 
 
 @dataclass(frozen=True, eq=False)
