@@ -310,6 +310,7 @@ def test_tensorboard_reads_the_same(tmp_path):
         read.append((scalars, histograms))
     assert read[0] == read[1]
     assert read[0][1]
+    assert any(tag.startswith("telemetry/") for tag in read[0][0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Telemetry at looks: when, what, and that it changes nothing."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from backproplab.autograd import Tensor
 from backproplab.config import Experiment
+from backproplab.data import load as load_data
 from backproplab.experiment import build, run
 from backproplab.journal import load
 from backproplab.learners import NoBrake
+from backproplab.learners.crew import DescentCrew
 from backproplab.loop import Length
 from backproplab.nn import Activation
 from backproplab.telemetry.figures import figures, noise_scale, spreads
@@ -140,6 +143,25 @@ def test_the_gradient_is_that_of_a_training_step(name):
     descent.updates.fill(train.inputs, train.encoded, None, NoBrake())
     for key, view in descent.gradient.views.items():
         np.testing.assert_allclose(look.gradient[key][0], view, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("seeds", [(1, 2, 3), (1, 1, 1)], ids=["own data", "the same data"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_member_of_a_crew_finds_what_it_would_alone(name, seeds):
+    """To the last bit; with as many members as there are, it is computed once."""
+    model = {"layers": [*LAYERS[name], {"dense": 3}]}
+    rates = (0.1, 0.2, 0.3)
+    trees = [
+        {"model": model, "seed": s, "learning_rate": r} for s, r in zip(seeds, rates, strict=True)
+    ]
+    data = cache(load_data)
+    members = [build(experiment(**tree), data).descent() for tree in trees]
+    for scale, member in enumerate(members, start=1):
+        member.parameters.trainable[...] *= scale
+    kinds = (figures, spreads, noise_scale)
+    alone = [[member.inspect(kind) for kind in kinds] for member in members]
+    DescentCrew(members)
+    assert [[member.inspect(kind) for kind in kinds] for member in members] == alone
 
 
 @pytest.mark.parametrize("name", Activation.members)
