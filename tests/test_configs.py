@@ -8,8 +8,8 @@ from backproplab.config import load
 from backproplab.experiment import run
 
 ROOT = Path(__file__).parent.parent / "configs"
-SWEEPS = ROOT / "hw3"  # tests/sweep/test_space.py loads them
-CONFIGS = sorted(path for path in ROOT.rglob("*.yaml") if SWEEPS not in path.parents)
+SWEEPS = sorted(path for path in ROOT.rglob("*.yaml") if "\nbase:" in path.read_text())
+CONFIGS = sorted(set(ROOT.rglob("*.yaml")) - set(SWEEPS))  # sweeps are loaded elsewhere
 IDX = Path("/usr/share/datasets/fashion-mnist")
 
 

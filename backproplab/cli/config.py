@@ -38,7 +38,8 @@ epochs: 10
 
 # early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
 tensorboard:
-  histograms: 1              # write them every n epochs; 0 disables them
+  histograms: looks          # at the first, middle and last look; or every n epochs; 0 for none
+  telemetry: true            # what happens in each layer, at a few looks
 """
 
 

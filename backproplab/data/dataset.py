@@ -57,6 +57,7 @@ class RawData:
     test: its own test split, if it has one.
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
     image: (height, width) of inputs that are flat images.
+    one_scale: standardized, all features have one mean and one deviation.
     """
 
     examples: Examples
@@ -64,6 +65,7 @@ class RawData:
     test: Examples | None = None
     unit: float = 1.0
     image: tuple[int, ...] = ()
+    one_scale: bool = False
 
 
 @dataclass(frozen=True, eq=False)

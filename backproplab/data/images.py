@@ -31,6 +31,7 @@ class ImageFiles(Dataset):
 
     path: the folder of the files. Empty: ``$BACKPROPLAB_DATA/<name>``, ``$BACKPROPLAB_DATA``, then
     the folder of Debian's package. Inputs are flat; without ``standardize`` they are in 0 … 1.
+    one_scale: with ``standardize``, by one mean and one deviation of all pixels.
     """
 
     brings_test: ClassVar[bool] = True
@@ -38,6 +39,7 @@ class ImageFiles(Dataset):
     install: ClassVar[str] = ""
 
     path: PathText = ""
+    one_scale: bool = False
 
     def read(self, generator: np.random.Generator) -> RawData:
         train_images, train_labels, test_images, test_labels = self._find()
@@ -45,7 +47,9 @@ class ImageFiles(Dataset):
         if train.inputs.shape[1:] != test.inputs.shape[1:]:
             raise _fault(test_images, f"its images differ in size from those in {train_images}")
         task = Task("classification", len(self.labels), self.labels)
-        return RawData(_flat(train), task, _flat(test), 255.0, train.inputs.shape[1:])
+        image = train.inputs.shape[1:]
+        pair = _flat(train), task, _flat(test)
+        return RawData(*pair, unit=255.0, image=image, one_scale=self.one_scale)
 
     def _pair(self, images: Path, labels: Path) -> Examples:
         """The images and their labels. Raises DataError unless there is one label each."""

@@ -31,7 +31,7 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     train, validation, test = _split(dataset, source, stream(seed, "split"))
     scale_inputs, scale_targets = Scaler(scale=source.unit), Scaler()
     if dataset.standardize:
-        scale_inputs = Scaler.fit(examples.inputs, train)
+        scale_inputs = Scaler.fit(examples.inputs, train, source.one_scale)
     if isinstance(dataset, RegressionDataset) and dataset.standardize_targets:
         scale_targets = Scaler.fit(examples.targets, train)
 

@@ -27,15 +27,18 @@ class Scaler:
     scale: Array | float = 1.0
 
     @classmethod
-    def fit(cls, x: Array, rows: Array) -> Scaler:
+    def fit(cls, x: Array, rows: Array, one_scale: bool = False) -> Scaler:
         """Mean and (population) standard deviation of ``x`` ``(n, *features)`` over ``rows``.
 
         A constant feature is centered and left unscaled. Constant means a variance within the
         rounding error of its computation: the bound of scikit-learn's StandardScaler.
+        one_scale: the mean and the deviation of all features together.
         """
         n, eps = len(rows), np.finfo(np.float64).eps
         mean = _sum(x, rows) / n
         variance = _sum(x, rows, mean) / n
+        if one_scale:
+            mean, variance = (np.asarray(x) for x in (mean.mean(), variance.mean() + mean.var()))
         constant = variance <= n * eps * variance + (n * mean * eps) ** 2
         return cls(mean, np.where(constant, 1.0, np.sqrt(variance)))
 

@@ -65,7 +65,9 @@ def lengths(spec: Spec, at: str = "") -> Iterator[tuple[str, int, Lasts]]:
         for mark in field.metadata:
             if isinstance(mark, Lasts) and value is not None:
                 items = enumerate(value) if isinstance(value, tuple) else [("", value)]
-                yield from ((f"{path}.{i}".rstrip("."), item, mark) for i, item in items)
+                yield from (
+                    (f"{path}.{i}".rstrip("."), n, mark) for i, n in items if isinstance(n, int)
+                )
 
 
 def _before(parts: Parts, path: str) -> int:

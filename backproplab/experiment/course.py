@@ -81,8 +81,7 @@ class Course:
         self.restored_epoch = 0
         self.record: dict[str, Any] = hparams.entry if hparams else {}
         self.best, patience = _watchers(parts)
-        tensorboard, length = parts.experiment.tensorboard, parts.length.until(pause)
-        telemetry = watchers(tensorboard, parts.material, parts.length, alone)
+        telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
         everyone = [self.best, *callbacks, *telemetry, *patience]
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
@@ -90,9 +89,8 @@ class Course:
         columns = [measure.name for measure in (*parts.measures, *declared)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
-        self.lane = Lane(
-            learning, parts.order(), everyone, self.journal, length, tensorboard.histograms
-        )
+        length = parts.length.until(pause)
+        self.lane = Lane(learning, parts.order(), everyone, self.journal, length)
 
     def begin(self) -> None:
         """A new run. Raises RunError if the folder holds anything."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,7 +12,10 @@ from backproplab.spec import Lasts, Off, Spec
 class TensorBoard(Spec):
     """What is written for TensorBoard beside the scalars.
 
-    histograms: write them every n epochs; 0 disables them.
+    telemetry: scalars of every layer before the first update and after epochs spaced in log.
+    gradient_noise: with them the gradient noise scale; a look takes ten times as long.
+    histograms: ``looks`` writes them at the first, the middle and the last look; a number n after
+        every n epochs; 0 never.
     graph: the training step as a graph, with the time and memory of its nodes; of a sweep the first
         run's.
     images: confusion matrix, weights of the first layer, examples, decision boundary.
@@ -22,12 +25,15 @@ class TensorBoard(Spec):
     Runs of sweeps write none of the last four.
     """
 
+    telemetry: Annotated[bool, Off(False)] = True
+    gradient_noise: Annotated[bool, Off(False)] = False
     graph: Annotated[bool, Off(False)] = True
     images: Annotated[bool, Off(False)] = True
     pr_curves: Annotated[bool, Off(False)] = True
     projector: Annotated[bool, Off(False)] = False
     random: Annotated[bool, Off(False)] = False
-
     histograms: Annotated[
-        int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
-    ] = 1
+        Literal["looks"] | Annotated[int, Field(ge=0, le=10**9)],
+        Lasts("epochs", 1, "only the first epoch has any"),
+        Off(0),
+    ] = "looks"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from backproplab.learners import Material
 from backproplab.loop import Callback, Length
 from backproplab.telemetry.graph import Graph
-from backproplab.telemetry.looks import looks
+from backproplab.telemetry.looks import Telemetry
 from backproplab.telemetry.pictures import Pictures
 from backproplab.telemetry.projector import Projector
 from backproplab.telemetry.random_demo import RandomDemo
+from backproplab.telemetry.schedule import Looks, spaced
 from backproplab.telemetry.settings import TensorBoard
 
 
@@ -17,11 +18,24 @@ def watchers(
 ) -> list[Callback]:
     """What looks at the run for TensorBoard. alone: it is no run of a sweep."""
     found: list[Callback] = [Graph()] if settings.graph else []
+    if settings.telemetry or settings.histograms:
+        found.append(_telemetry(settings, length, alone))
     if alone and material.loss is not None:
         if settings.images or settings.pr_curves:
-            found.append(Pictures(settings.images, settings.pr_curves, looks(length.epochs)))
+            found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
         if settings.projector:
             found.append(Projector())
     if alone and settings.random:
         found.append(RandomDemo())
     return found
+
+
+def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
+    looks = spaced(length)
+    scalars = Looks(length, looks if settings.telemetry else ())
+    if settings.histograms == "looks":
+        few = (looks[0], *[looks[len(looks) // 2]] * alone, looks[-1])
+        histograms = Looks(length, few)
+    else:
+        histograms = Looks(length, every=settings.histograms)
+    return Telemetry(scalars, histograms, settings.gradient_noise)

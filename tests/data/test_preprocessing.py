@@ -159,3 +159,9 @@ def test_every_example_is_as_likely_to_be_held_out() -> None:
     held = np.concatenate([partition(np.zeros(10), [3], generator)[1] for _ in range(2000)])
     frequencies = np.bincount(held, minlength=10) / 2000
     assert (abs(frequencies - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 2000)).all()
+
+
+def test_one_scale_for_all_features():
+    x = np.random.default_rng(0).uniform(0, 255, (50, 4)) * [1, 2, 0, 3]
+    scaled = Scaler.fit(x, np.arange(40), one_scale=True)(x, np.arange(50), np.float64)
+    np.testing.assert_allclose(scaled, (x - x[:40].mean()) / x[:40].std(), rtol=1e-12)

@@ -13,8 +13,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backproplab.config import load
-from backproplab.experiment import run
-from backproplab.telemetry.looks import looks
+from backproplab.experiment import build, run
+from backproplab.telemetry.schedule import spaced
 from tests.browser import shots
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def ends(tmp_path):
             metrics = run(experiment, folder).metrics
             found.append((PAGE * metrics["val_loss"], metrics["val_accuracy"]))
             pictures = boundaries(folder)
-            assert list(pictures) == [epoch - 1 for epoch in looks(experiment.epochs)]
+            assert list(pictures) == [epoch - 1 for epoch in spaced(build(experiment).length)]
             assert len(set(pictures.values())) > 1
             if seed == 1:
                 (shots(Path(__file__).parent) / f"boundary_{name}.png").write_bytes(
