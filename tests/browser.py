@@ -5,7 +5,7 @@ with Browser(folder) as browser:
     browser.until("texts().includes('epoch_loss')")
     browser.shot(folder / "scalars.png")
 
-In every script ``all(selector)`` finds elements and ``texts()`` gives the page's text, both of them
+In every script ``all(selector)`` finds elements and ``texts()`` gives the text of the page or of an element, both
 also inside shadow roots, which most of TensorBoard's pages consist of. Screenshots land in the
 folder that ``shots`` names: BACKPROPLAB_SHOTS, or screenshots/ beside the tests' other files.
 """
@@ -13,6 +13,7 @@ folder that ``shots`` names: BACKPROPLAB_SHOTS, or screenshots/ beside the tests
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync
     --disable-background-networking --disable-component-update --hide-scrollbars""".split()  # noqa: SIM905
@@ -34,7 +36,7 @@ const written = (node) => node.nodeType === 3 ? node.data
     : /^(STYLE|SCRIPT|TEMPLATE)$/.test(node.tagName) ? ''
     : node.tagName === 'SLOT' && node.assignedNodes().length ? node.assignedNodes().map(written).join(' ')
     : [...(node.shadowRoot || node).childNodes].map(written).join(' ');
-const texts = () => written(document.body).replace(/\\s+/g, ' ');
+const texts = (node = document.body) => written(node).replace(/\\s+/g, ' ');
 """
 
 needs_chromium = pytest.mark.skipif(
@@ -135,8 +137,19 @@ class Browser:
 
     def shot(self, path: Path) -> None:
         """A picture of the page, as PNG."""
-        data = self._call("Page.captureScreenshot", format="png")["data"]
-        path.write_bytes(base64.b64decode(data))
+        path.write_bytes(self._picture())
+
+    def colors(self, element: str) -> dict[tuple[int, ...], int]:
+        """How many pixels of an element have each color that is no gray, as RGB."""
+        box = self.run(f"({element}).getBoundingClientRect().toJSON()")
+        clip = {key: box[key] for key in ("x", "y", "width", "height")} | {"scale": 1}
+        with Image.open(io.BytesIO(self._picture(clip=clip))) as image:
+            found = image.convert("RGB").getcolors(image.width * image.height)
+        return {color: count for count, color in found or [] if max(color) - min(color) > 25}
+
+    def _picture(self, **parameters: Any) -> bytes:
+        data = self._call("Page.captureScreenshot", format="png", **parameters)["data"]
+        return base64.b64decode(data)
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._last += 1

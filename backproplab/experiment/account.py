@@ -71,10 +71,9 @@ def begin(journal: Journal, config: str, record: Mapping[str, Any]) -> None:
     """A run begins, or continues: its config, its environment, its settings."""
     from backproplab.journal.messages import session_start, text
 
-    values = [
-        text("config", f"```yaml\n{config}```\n"),
-        text("environment", _table(dict(_environment(record)))),
-    ]
+    values = [text("run/config", f"```yaml\n{config}```\n")]
+    if "versions" in record:  # else it could not be built
+        values.append(text("run/environment", _table(dict(_environment(record)))))
     if hparams := HParams.read(record):
         began = datetime.fromisoformat(record["started"]).timestamp()
         values.append(session_start(hparams.group, hparams.settings, began))
@@ -87,7 +86,7 @@ def end(journal: Journal, record: Mapping[str, Any]) -> None:
 
     if not Status.read(record["status"]).has_ended:
         return
-    journal.aside.write(0, [text("summary", _table(dict(_summary(record))))])
+    journal.aside.write(0, [text("run/summary", _table(dict(_summary(record))))])
     if hparams := HParams.read(record):
         counts = Status.read(record["status"]).counts
         epoch, values = _values(journal, record, hparams) if counts else (0, {})

@@ -102,7 +102,7 @@ class SweepFolder:
         settings: dict[str, Setting] = {"data": job.trial.resolved.data.name}
         found = {path: values[path] for path in self._varied if values.get(path) is not None}
         settings |= {path: setting(value) for path, value in found.items()}
-        group = f"{job.trial.label} {self.path.name}"
+        group = f"{job.trial.number:03} {job.trial.label} {self.path.name}"
         return HParams(group, settings, metric.name, metric.minimizes, metric.at)
 
     @cached_property
