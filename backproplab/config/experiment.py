@@ -30,7 +30,7 @@ from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
 from backproplab.optim.schedules import Constant
 from backproplab.spec import Count, Lasts, Off, Spec
-from backproplab.telemetry import TensorBoard
+from backproplab.telemetry import NOTHING, TensorBoard
 
 
 def _plain_name(name: str) -> str:
@@ -149,7 +149,7 @@ class Experiment(Spec):
         Role.NO_NUMBER,
         Role.OWN,
         NotSwept("set it in the base"),
-        Off({"telemetry": False, "histograms": 0}),
+        Off(NOTHING),
     ] = TensorBoard()
     sweep: Annotated[
         SkipJsonSchema[None], BeforeValidator(_no_sweep), NotSwept("a trial holds no sweep")

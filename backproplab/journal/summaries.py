@@ -39,9 +39,9 @@ def pr_rows(probabilities: Array, positive: Array) -> Array:
     """True and false positives, true and false negatives, precision, recall: (6, THRESHOLDS).
 
     At threshold k / (THRESHOLDS - 1) an example counts as positive from there on. Where nothing
-    does, precision is 0.
+    does, precision is 0. NaN counts as 0.
     """
-    level = np.floor(probabilities * (THRESHOLDS - 1)).astype(int)
+    level = np.floor(np.nan_to_num(probabilities) * (THRESHOLDS - 1)).astype(int)
     right, wrong = (
         np.bincount(level[chosen], minlength=THRESHOLDS)[::-1].cumsum()[::-1]
         for chosen in (positive, ~positive)

@@ -128,8 +128,9 @@ def of_classes(probabilities: Array) -> Array:
     classes = probabilities.shape[1]
     best = probabilities.argmax(axis=1)
     sure = (probabilities.max(axis=1) - 1 / classes) / (1 - 1 / classes)
-    sure = np.ceil(sure.clip(0, 1) * BANDS) / BANDS * 0.7  # points in the full color stand out
-    return (255 + sure[:, None] * (colors_of(best) - 255.0)).round().astype(np.uint8)
+    sure = np.ceil(np.nan_to_num(sure).clip(0, 1) * BANDS) / BANDS
+    pale = 0.7 * sure[:, None]  # points, in the full color, stand out
+    return (255 + pale * (colors_of(best) - 255.0)).round().astype(np.uint8)
 
 
 def colors_of(labels: Array) -> Array:

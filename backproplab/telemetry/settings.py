@@ -37,3 +37,8 @@ class TensorBoard(Spec):
         Lasts("epochs", 1, "only the first epoch has any"),
         Off(0),
     ] = "looks"
+
+
+NOTHING = {  # ``tensorboard: off``: the scalars of epochs alone
+    name: False for name, field in TensorBoard.model_fields.items() if field.annotation is bool
+} | {"histograms": 0}

@@ -6,9 +6,11 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from backproplab.config import Experiment
+from backproplab.config import load as load_config
 from backproplab.experiment import resume, run
 from backproplab.journal import load
 from backproplab.loop import Callback, Every
+from backproplab.runs.contents import RUN_FILE
 from tests.chaos.remains import differences, remains
 
 QUIET = dict.fromkeys(["graph", "images", "pr_curves"], False)
@@ -76,6 +78,18 @@ def profiles(folder):
 def weights(folder):
     arrays = load(folder / "checkpoints/last.safetensors").arrays
     return {name: array.tobytes() for name, array in arrays.items()}
+
+
+def test_clean_knows_every_file(whole):
+    files = [path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()]
+    assert {f"validation/{name}" for name in PROJECTOR} < set(files)
+    assert all(RUN_FILE.fullmatch(file) for file in files)
+
+
+def test_off_means_all_of_it(tmp_path):
+    (tmp_path / "c.yaml").write_text("data: moons\ntensorboard: off\n")
+    found = load_config(tmp_path / "c.yaml").tensorboard.model_dump()
+    assert found == dict.fromkeys(found, False) | {"histograms": 0}
 
 
 def test_they_change_no_bit(whole, tmp_path):

@@ -119,6 +119,13 @@ def test_curves_are_tensorboard_s(seed):
         assert rows[5, k] == pytest.approx(recall_score(positive, said))
 
 
+def test_a_network_that_is_no_longer_finite_can_be_drawn():
+    p = np.array([[np.nan, 0.5], [1.0, np.nan]])
+    assert drawings.of_classes(p).tolist() == [[255, 255, 255]] * 2
+    assert pr_rows(p[:, 0], np.array([True, False]))[:4, 0].tolist() == [1, 1, 0, 0]
+    assert drawings.weights(np.array([[np.nan, np.inf], [0.0, 1.0]]), ()).png
+
+
 def test_a_boundary_has_the_colors_of_the_classes_where_it_is_sure():
     p = np.array(
         [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.1, 0.2]]
