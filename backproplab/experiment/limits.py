@@ -12,6 +12,7 @@ from backproplab.config import Experiment
 from backproplab.data import Splits, batch_length
 from backproplab.errors import ConfigError, Problem
 from backproplab.learners.backprop import tile_length
+from backproplab.learners.inside import looked_at
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
 from backproplab.text import counted
@@ -134,14 +135,17 @@ def tile_of(network: Network, experiment: Experiment, length: int) -> int:
 def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
     """Bytes that training allocates beside the data, by the sizes alone.
 
-    Weights, best weights, gradient and slots; the first draw of the largest array, in float64; the
-    values of a pass forward and backward.
+    Weights, best weights, gradient and slots, and three more for a look: its gradient, the weights
+    before the update and the update; the first draw of the largest array, in float64; the values
+    of a pass forward and backward, of a batch or of a look.
     """
     itemsize = np.dtype(experiment.dtype).itemsize
-    vectors = 3 + len(experiment.optimizer.slots)
+    looks = experiment.tensorboard.telemetry
+    vectors = 3 + len(experiment.optimizer.slots) + 3 * looks
     largest = max((prod(weight.shape) for weight in network.weights.values()), default=0)
     length = pass_length(experiment, rows) if experiment.learner.batches else 1
-    passing = 2 * network.footprint * tile_of(network, experiment, length)
+    examples = max(tile_of(network, experiment, length), min(looked_at(network), rows) * looks)
+    passing = 2 * network.footprint * examples
     return itemsize * (vectors * network.size + passing) + 8 * largest
 
 

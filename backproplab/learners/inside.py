@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from backproplab.nn import Activation, Layer, Loss, Network, ParameterVector, Pa
 from backproplab.nn.activations import Linear
 
 ROWS = 256  # training examples that are looked at; fewer if
-ENTRIES = 2**22  # the widest layer's result would have more entries
+ENTRIES = 2**24  # a forward pass would keep more values
 
 T = TypeVar("T")
 
@@ -68,10 +67,9 @@ class Inside:
     def first(
         cls, network: Network, loss: Loss, parameters: ParameterVector, train: Split
     ) -> Inside:
-        """At work on the first training examples: 256, or fewer where layers are very wide."""
-        widest = max(prod(place.output_shape) for place in network.places)
+        """At work on the first training examples."""
         whole = cls(network, loss, parameters, train.inputs, train.encoded)
-        return whole.on(slice(min(ROWS, max(ENTRIES // widest, 1))))
+        return whole.on(slice(looked_at(network)))
 
     def on(self, examples: slice) -> Inside:
         """The same network at work on these of the examples."""
@@ -130,6 +128,11 @@ class Inside:
                 arrays = (self.members(x.value) for x in (stage.z, stage.a, delta))
                 layers.append(Glimpse(stage.place.name, stage.activation, *arrays))
         return layers[::-1], {name: gradient[name] for name in self.parameters.weights}
+
+
+def looked_at(network: Network) -> int:
+    """Training examples that a look takes: 256, or fewer of a network that keeps much of each."""
+    return min(ROWS, max(ENTRIES // network.footprint, 1))
 
 
 class Stage:

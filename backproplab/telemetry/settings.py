@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from backproplab.spec import Lasts, Off, Spec
+
+MOST = 10**9
+
+
+def _histograms(value: Any) -> Any:
+    """Validate by hand, for one message: pydantic reports each branch of a union."""
+    if value == "looks" or (type(value) is int and 0 <= value <= MOST):
+        return value
+    raise PydanticCustomError("histograms", "must be looks, or a whole number of epochs from 0")
 
 
 class TensorBoard(Spec):
@@ -33,7 +43,11 @@ class TensorBoard(Spec):
     projector: Annotated[bool, Off(False)] = False
     random: Annotated[bool, Off(False)] = False
     histograms: Annotated[
-        Literal["looks"] | Annotated[int, Field(ge=0, le=10**9)],
+        Literal["looks"] | int,
+        PlainValidator(_histograms),
+        WithJsonSchema(
+            {"anyOf": [{"const": "looks"}, {"type": "integer", "minimum": 0, "maximum": MOST}]}
+        ),
         Lasts("epochs", 1, "only the first epoch has any"),
         Off(0),
     ] = "looks"

@@ -315,5 +315,5 @@ def test_a_look_takes_256_examples_or_fewer_of_wide_layers():
     data = {"name": "spiral", "samples": 700, "validation_split": 0.2}
     descent = build(experiment(data=data, model={"hidden": [8]})).descent()
     assert descent.inside.examples == 256
-    wide = build(experiment(data=data, model={"hidden": [2**16]})).descent()
-    assert wide.inside.examples == 64
+    wide = build(experiment(data=data, model={"hidden": [2**18]})).descent()
+    assert wide.inside.examples == 63
