@@ -313,7 +313,7 @@ def replay(trace, root):
         named = re.findall(r'"([^"]*)"' if by_name else r"^\d+<([^>]*)>", words)
         paths = [os.path.normpath(Path(root).parent / path) for path in named]
         paths = [path for path in paths if path.startswith(root)]
-        if not paths or "hparams" in paths[0]:  # derived from the runs, and written anew
+        if not paths:
             continue
         if name in ("write", "ftruncate"):
             dirty.add(paths[0])
