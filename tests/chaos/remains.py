@@ -45,7 +45,9 @@ def splits(folder):
 
 
 def files(folder):
-    return sorted(folder.glob("events.out.tfevents.*"))
+    """The event files, but for the one of what holds a time (``Journal.aside``)."""
+    found = folder.glob("events.out.tfevents.*")
+    return sorted(file for file in found if ".tfevents.0000000000." not in file.name)
 
 
 def content(file, signs=True):
