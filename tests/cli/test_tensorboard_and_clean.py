@@ -148,7 +148,7 @@ def test_train_look_clean(place):
         assert (precious / "thesis.tex").read_text() == "years of work"
         assert set(ask(foreign_port, "data/runs")) == EXACTLY
         assert foreign.poll() is None
-        assert len(list(other.rglob("events.out.tfevents.*"))) == 4
+        assert len(list(other.rglob("events.out.tfevents.*"))) == 6  # two in each train
         assert "nothing of ours" in backproplab(place, "clean --yes")
     finally:
         foreign.terminate()
