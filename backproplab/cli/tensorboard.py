@@ -38,6 +38,7 @@ def command(
     its sessions or its runs.
     """
     from backproplab import runs
+    from backproplab.runs.link import EVERY, listed
     from backproplab.text import typed
 
     places = [_place(word, log_dir) for word in words or ()] or [_directory(log_dir)]
@@ -60,6 +61,10 @@ def command(
         typer.echo("there are no runs yet: they appear once they are trained")
     if advice := _advice(len(folders)):
         typer.echo(advice)
+    if listed(root) != EVERY:
+        typer.echo(
+            "the link lists the newest session only: clear the filter above the list for all"
+        )
     typer.echo(f"stop it with: {typed('backproplab', 'tensorboard', *places, '--stop')}")
     if open_browser:
         typer.launch(link)

@@ -253,8 +253,8 @@ class Course:
     def _end(self) -> Result:
         ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
         record = self.record | ended | {"hashes": self._hashes()}
+        self.folder.write_record(record)  # before what may not fit on a full disk
         account.end(self.journal, record)
-        self.folder.write_record(record)
         self.journal.close()
         return self.result
 

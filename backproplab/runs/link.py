@@ -6,6 +6,7 @@ This file must not know servers.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ SHORT = "/s"
 USUAL = ("loss", "accuracy")  # pinned before anything else that was measured
 PINNED = 2
 LINE = 4096  # letters of a table's heading
-RUNS = "(^|/)(train|validation)$"
+MOST = 250  # runs; each is two of TensorBoard's, which unticks all if it has more than 500
+EVERY = "(^|/)(train|validation)$"
 # Scalars keeps its smoothing (0.6 by default) behind the name of the page; Time Series asks before
 PAGE = "timeseries&_smoothingWeight=0"
 
@@ -26,8 +28,18 @@ PAGE = "timeseries&_smoothingWeight=0"
 def query(root: Path) -> str:
     """What follows the address of a TensorBoard that shows ``root``."""
     cards = [{"plugin": "scalars", "tag": f"epoch_{name}"} for name in pinned(root)]
-    asked = {"pinnedCards": json.dumps(cards), "smoothing": 0, "runFilter": RUNS}
+    asked = {"pinnedCards": json.dumps(cards), "smoothing": 0, "runFilter": listed(root)}
     return f"?{urlencode(asked, quote_via=quote)}#{PAGE}"
+
+
+def listed(root: Path) -> str:
+    """The regular expression of the runs that are listed: all, or the newest session's if a log
+    root has so many that the page would take half a minute to make their rows."""
+    tables = sorted(root.glob(f"*/*/{TABLE}"))
+    if len(tables) <= MOST:
+        return EVERY
+    session = re.sub(r"([\\^$.|?*+(){}\[\]])", r"\\\1", tables[-1].parent.parent.name)
+    return f"^{session}/.*/(train|validation)$"
 
 
 def pinned(root: Path) -> Sequence[str]:

@@ -45,8 +45,9 @@ def splits(folder):
 
 
 def files(folder):
-    """The event files but the one of what holds a time, whose number is 0."""
-    return sorted(folder.glob("events.out.tfevents.[1-9]*"))
+    """The event files, but for the one of what holds a time (``Journal.aside``)."""
+    found = folder.glob("events.out.tfevents.*")
+    return sorted(file for file in found if ".tfevents.0000000000." not in file.name)
 
 
 def content(file, signs=True):

@@ -1,4 +1,4 @@
-"""The whole round with real TensorBoards and a real browser: train, look, clean."""
+"""The whole round with real TensorBoards: train, look, clean."""
 
 import hashlib
 import json
@@ -22,7 +22,10 @@ pytestmark = pytest.mark.slow
 
 CONFIG = "data: {name: circle, samples: 100}\nmodel: {hidden: [4]}\nepochs: 3\n"
 TAGS = {
-    "train": {"epoch_loss", "epoch_accuracy", "epoch_learning_rate"},
+    "train": {
+        *("epoch_loss", "epoch_accuracy", "epoch_learning_rate"),
+        *("best/loss", "best/val_loss", "best/val_accuracy"),
+    },
     "validation": {"epoch_loss", "epoch_accuracy"},
 }
 EXACTLY = {f"{experiment}/{split}" for experiment in ("exp1", "exp2") for split in TAGS}
@@ -145,42 +148,11 @@ def test_train_look_clean(place):
         assert (precious / "thesis.tex").read_text() == "years of work"
         assert set(ask(foreign_port, "data/runs")) == EXACTLY
         assert foreign.poll() is None
-        assert len(list(other.rglob("events.out.tfevents.*"))) == 4
+        assert len(list(other.rglob("events.out.tfevents.*"))) == 6  # two in each train
         assert "nothing of ours" in backproplab(place, "clean --yes")
     finally:
         foreign.terminate()
         foreign.communicate()
-
-
-@pytest.mark.skipif(not shutil.which("chromium"), reason="Debian's chromium is not installed")
-def test_the_link_opens_in_a_browser(place):
-    backproplab(place, "train exp1.yaml --progress none")
-    link = re.search(r"http://\S+", backproplab(place, "tensorboard"))[0]
-    try:
-        page = look(place, link)
-    finally:
-        backproplab(place, "clean --yes")
-    for text in (
-        "epoch_loss",
-        "epoch_accuracy",
-        "exp1/train",
-        "exp1/validation",
-        "gradients",
-        "weights",
-    ):
-        assert text in page
-
-
-def look(place, address):
-    """The page as Chromium has it after its scripts ran."""
-    profile = place / "chromium"
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-    done = subprocess.run(
-        ["chromium", *flags.split(), f"--user-data-dir={profile}", "--window-size=1500,1000",
-         "--virtual-time-budget=20000", "--timeout=30000", "--dump-dom", address],
-        capture_output=True, text=True, timeout=120, check=True, env=os.environ | {"TMPDIR": "/tmp"},
-    )  # fmt: skip
-    return done.stdout
 
 
 def test_the_hash_of_a_run_does_not_depend_on_the_machine_s_mood(place):

@@ -41,7 +41,7 @@ from backproplab.runs import (
     url,
 )
 from backproplab.runs.board import LOG, RECORD
-from backproplab.runs.link import pinned
+from backproplab.runs.link import EVERY, MOST, listed, pinned
 from backproplab.runs.server import answer, born, trouble
 
 
@@ -151,6 +151,16 @@ def test_what_was_measured_is_pinned(
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
     (tmp_path / place / "metrics.csv").write_text(f"epoch,step,split,{columns}".rstrip(","))
     assert pinned(tmp_path) == expected
+
+
+def test_of_many_runs_the_newest_session_is_listed(tmp_path: Path) -> None:
+    for number in range(MOST + 1):
+        assert listed(tmp_path) == EVERY
+        run = tmp_path / ("b.c (1)" if number > MOST - 2 else "a") / str(number)
+        run.mkdir(parents=True)
+        (run / "metrics.csv").touch()
+    assert re.search(listed(tmp_path), f"b.c (1)/{MOST}/train")
+    assert not re.search(listed(tmp_path), "a/0/train")
 
 
 @pytest.mark.parametrize("right_time", [True, False])

@@ -181,6 +181,7 @@ def test_every_run_shows_its_texts(place, board):
     assert "<td>numpy</td>" in environment["text"]
 
 
+@pytest.mark.slow
 def test_one_config_alone_has_no_row(place):
     *_, alone = place
     assert "hparams" not in json.loads((alone / "a" / "run.json").read_text())
