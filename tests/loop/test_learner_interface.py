@@ -279,6 +279,15 @@ def test_stopped_and_resumed_it_leaves_the_same_bytes(search, saved):
         bpl.resume(folder / "parts", callbacks=callbacks(False))
 
 
+def test_without_a_gradient_tensorboard_gets_the_weights_alone(search):
+    folder, _, _ = search
+    tags = EventAccumulator(str(folder / "whole" / "train")).Reload().Tags()
+    assert not any(tag.startswith("telemetry/") for tag in tags["scalars"])
+    assert set(tags["histograms"]) == {
+        f"weights/dense_{k}/{name}" for k in (1, 2) for name in ("kernel", "bias")
+    }
+
+
 def test_its_config_and_record_name_what_it_uses(search):
     folder, _, _ = search
     tree = yaml.safe_load((folder / "whole" / "config.yaml").read_text())
