@@ -84,8 +84,9 @@ def start(root: Path, port: int | None = None) -> Board:
         if not (trouble := server.trouble(candidate)):
             try:
                 return _launch(root, candidate)
-            except MachineError:
-                if port is not None or not server.trouble(candidate):
+            except MachineError as error:
+                taken = "could not bind" in str(error) or server.trouble(candidate)
+                if port is not None or not taken:
                     raise  # else another process took this port in the meantime
     if port is None:
         raise MachineError(f"no free port from {PORTS[0]} to {PORTS[-1]} — give one with --port")
