@@ -80,7 +80,7 @@ class CountOr:
         if value in self.words or (type(value) is int and 1 <= value <= self.most):
             return value
         valid = f"must be {', '.join(self.words)}, or a number from 1 to {self.most:,}"
-        raise PydanticCustomError("count_or", valid)  # type: ignore[arg-type]
+        raise PydanticCustomError("count_or", valid)
 
 
 class IsPath:

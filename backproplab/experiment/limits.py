@@ -87,7 +87,7 @@ def length_problems(experiment: Experiment) -> list[Problem]:
         what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
         problems.append(Problem("", what, "add steps: 100"))
     if experiment.evaluate_every == "log":
-        what = f"evaluate_every: log is for learners with batches; {learner.name} has none"
+        what = f"evaluate_every: log is for epochs of batches, and {learner.name} has no batches"
         problems.append(Problem("", what, "give a number of steps"))
     if experiment.tensorboard.updates:
         what = f"tensorboard.update_freq: {learner.name} has no batches to write of"

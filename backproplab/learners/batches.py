@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class BatchMeasures:
         if not self.steps:
             return
         rows, outputs = np.stack(self.rows), self.outputs[: len(self.steps)]
-        found = {}
+        found: dict[str, Any] = {}
         if "loss" in self.wanted:
             losses = self.like.loss(Tensor(outputs), Tensor(self.encoded[rows])).value
             found["loss"] = np.mean(losses, axis=-1, dtype=np.float64)

@@ -24,7 +24,8 @@ class ByUpdate(Callback):
         self.hears = dict.fromkeys(names, every)
 
     def hear(self, lane: Lane, heard: Mapping[str, tuple[Array, Array]]) -> None:
-        lane.report_series({f"batch_{name}": found for name, found in heard.items()})
+        found = {f"batch_{n}": (s.tolist(), x.tolist()) for n, (s, x) in heard.items()}
+        lane.report_series(found)
 
 
 def batch_scalars(material: Material, length: Length) -> list[str]:
