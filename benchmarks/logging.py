@@ -18,7 +18,7 @@ from benchmarks.workloads import FASHION_MNIST, LIMITS
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = "quickstart.yaml"
-LARGE = "fashion_mnist.yaml", "batch_size=32", "model.hidden=[128]", "epochs=1", "early_stopping=null"  # fmt: skip
+LARGE = "fashion_mnist.yaml", "batch_size=32", "model.hidden=[128]", "epochs=1"
 
 
 class Case(NamedTuple):
