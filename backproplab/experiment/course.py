@@ -88,9 +88,8 @@ class Course:
         columns = [measure.name for measure in (*parts.measures, *declared)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
-        self.lane = Lane(
-            learning, parts.order(), everyone, self.journal, length, tensorboard.histograms
-        )
+        of = learning, parts.order(), everyone, self.journal, length
+        self.lane = Lane(*of, tensorboard.histograms, parts.evaluations)
 
     def begin(self) -> None:
         """A new run. Raises RunError if the folder holds anything."""

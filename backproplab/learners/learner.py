@@ -109,7 +109,7 @@ class Learning:
 
     name = "learner"
     file = ""
-    offers: ClassVar[tuple[str, ...]] = ()
+    offers: tuple[str, ...] = ()
     material: Material
     refusal: str = ""
 

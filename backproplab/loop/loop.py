@@ -82,7 +82,7 @@ class Loop:
         learning = self.learner.stack(members) if crew else members[0]
         _share_orders(self.lanes)
         while not any(lane.ended for lane in self.lanes):
-            if self.lanes[0].epoch_is_over:
+            if self.lanes[0].epoch_is_over or self.lanes[0].evaluation_is_due:
                 self._measure(learning)
             else:
                 self._advance(learning)
@@ -127,9 +127,10 @@ class Loop:
         return Span(start, steps, stacked, orders[0].length, whole=orders[0].mode == "batch")
 
     def _measure(self, learning: Learning) -> None:
-        """Close an epoch, unless a signal ends its evaluation: then a resumed run measures it.
+        """Evaluate, and close an epoch that is over.
 
-        An epoch that a callback or the learner ends early is closed for its lane alone.
+        A signal may end the evaluation: then a resumed run makes it. An epoch that a callback or
+        the learner ends early is closed for its lane alone.
         """
         found = {}
         for split in self.lanes[0].journal.splits:
@@ -139,9 +140,12 @@ class Loop:
             found[split] = rows
         self._take_time()
         spreads: dict[str, list[Distribution]] = {}
-        closing = [(n, lane) for n, lane in enumerate(self.lanes) if lane.closes_epoch]
-        for number, lane in closing:
-            lane.close_epoch({split: rows[number] for split, rows in found.items()})
+        for number, lane in enumerate(self.lanes):
+            own_rows = {split: rows[number] for split, rows in found.items()}
+            lane.evaluated(own_rows)
+            if not lane.closes_epoch:
+                continue
+            lane.close_epoch(own_rows)
             if lane.histograms and (lane.progress.epoch - 1) % lane.histograms == 0:
                 spreads = spreads or self._distributions(learning)
                 own = {tag: of_members[number] for tag, of_members in spreads.items()}

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from backproplab.spec import Lasts, Off, Spec
+from backproplab.spec import CountOr, Lasts, Off, Spec
 
 
 class TensorBoard(Spec):
     """What is written for TensorBoard beside the scalars.
 
+    update_freq: ``epoch`` writes scalars after each epoch; ``batch``, or a number n, also those of
+        every (n-th) update, ``batch_loss`` and the like: of its own batch, before the update.
     histograms: write them every n epochs; 0 disables them.
     """
 
+    update_freq: Annotated[
+        int | Literal["epoch", "batch"],
+        CountOr(("epoch", "batch")),
+        Lasts("steps", 0, "no update is written"),
+        Off("epoch"),
+    ] = "epoch"
     histograms: Annotated[
         int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
     ] = 1
+
+    @property
+    def updates(self) -> int:
+        """Write the scalars of every n-th update; 0 for none."""
+        every = self.update_freq
+        return every if isinstance(every, int) else int(every == "batch")
