@@ -8,7 +8,7 @@ from backproplab.config import load
 from backproplab.experiment import run
 
 ROOT = Path(__file__).parent.parent / "configs"
-SWEEPS = ROOT / "hw3"  # tests/sweep/test_space.py loads them
+SWEEPS = (ROOT / "hw3", ROOT / "glorot")  # loaded elsewhere, but for single runs in them
 CONFIGS = sorted(path for path in ROOT.rglob("*.yaml") if SWEEPS not in path.parents)
 IDX = Path("/usr/share/datasets/fashion-mnist")
 

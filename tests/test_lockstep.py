@@ -245,7 +245,7 @@ class Looks(Callback):
         self.seen, self.heard = [], []
 
     def look(self, lane):
-        arrays = {name: array.tobytes() for name, array in lane.learning.watched().items()}
+        arrays = {name: array.tobytes() for name, array in lane.learning.weights.items()}
         own, order = lane.learning.state(), lane.order.state()
         slots = {name: array.tobytes() for name, array in own[0].items()}
         self.seen.append((lane.progress.state(), arrays, slots, own[1], order))

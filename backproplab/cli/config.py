@@ -40,7 +40,8 @@ epochs: 10
 # early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
 tensorboard:
   update_freq: epoch         # batch, or every n updates: also the scalars of single updates
-  histograms: 1              # write them every n epochs; 0 disables them
+  histograms: looks          # at the first, middle and last look; or every n epochs; 0 for none
+  # telemetry: false         # no scalars of layers
 """
 
 

@@ -138,7 +138,7 @@ class Experiment(Spec):
         Role.NO_NUMBER,
         Role.OWN,
         NotSwept("set it in the base"),
-        Off({"histograms": 0}),
+        Off({"telemetry": False, "histograms": 0}),
     ] = TensorBoard()
     sweep: Annotated[
         SkipJsonSchema[None], BeforeValidator(_no_sweep), NotSwept("a trial holds no sweep")

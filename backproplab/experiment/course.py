@@ -79,8 +79,7 @@ class Course:
         self.restored_epoch = 0
         self.record: dict[str, Any] = {}
         self.best, patience = _watchers(parts)
-        tensorboard, length = parts.experiment.tensorboard, parts.length.until(pause)
-        telemetry = watchers(tensorboard, parts.material, parts.length, alone)
+        telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
         everyone = [self.best, *callbacks, *telemetry, *patience]
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
@@ -88,8 +87,8 @@ class Course:
         columns = [measure.name for measure in (*parts.measures, *declared)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
-        of = learning, parts.order(), everyone, self.journal, length
-        self.lane = Lane(*of, tensorboard.histograms, parts.evaluations)
+        of = learning, parts.order(), everyone, self.journal
+        self.lane = Lane(*of, parts.length.until(pause), parts.evaluations)
 
     def begin(self) -> None:
         """A new run. Raises RunError if the folder holds anything."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
 
-BINS = 64
+BINS = 30  # as many as TensorBoard draws
 CHUNK = 1 << 15  # values of an array handled at once, so that they stay in the cache
 
 
@@ -37,19 +39,23 @@ class Distribution:
 
 def distribution(array: Array, bins: int = BINS) -> Distribution:
     """Of one array of any shape."""
-    return distributions(np.reshape(array, (1, -1)), bins)[0]
+    return distributions([np.reshape(array, (1, -1))], bins)[0][0]
 
 
-def distributions(rows: Array, bins: int = BINS) -> list[Distribution]:
-    """Of each row of (P, n).
+def distributions(arrays: Sequence[Array], bins: int = BINS) -> list[list[Distribution]]:
+    """Of each row of each array; these are (P, n), with one P for all.
 
     Values are binned in their own precision, so one within rounding of an edge may fall either
-    side of it; integers become float64.
+    side of it; integers become float64. What is computed for each row is computed for all rows of
+    all arrays at once, because a call of NumPy takes as long as the values of a small array.
     """
-    rows = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
-    if rows.size and np.isfinite(rows).all():
-        return _of_finite(rows, bins)
-    return [_of_any(row, bins) for row in rows]
+    floats = [x if x.dtype in (np.float32, np.float64) else x.astype(np.float64) for x in arrays]
+    plain = [x.size > 0 and bool(np.isfinite(x).all()) for x in floats]
+    of_plain = iter(_of_finite([x for x, whole in zip(floats, plain, strict=True) if whole], bins))
+    return [
+        next(of_plain) if whole else [_of_any(row, bins) for row in x]
+        for x, whole in zip(floats, plain, strict=True)
+    ]
 
 
 def _of_any(row: Array, bins: int) -> Distribution:
@@ -57,46 +63,58 @@ def _of_any(row: Array, bins: int) -> Distribution:
     finite = row[np.isfinite(row)]
     if not finite.size:
         return Distribution(row.size)
-    return replace(_of_finite(finite[None], bins)[0], size=row.size)
+    return replace(_of_finite([finite[None]], bins)[0][0], size=row.size)
 
 
-def _of_finite(rows: Array, bins: int) -> list[Distribution]:
-    lo, hi = (edge.astype(np.float64) for edge in (rows.min(axis=1), rows.max(axis=1)))
-    limits, counts = _bins(rows, lo, hi, bins)
-    total, squares = _moments(rows)
-    size = rows.shape[1]
-    spread = (lo != hi).tolist()
-    columns = (x.tolist() for x in (lo, hi, total, squares, limits, counts))
+def _of_finite(arrays: Sequence[Array], bins: int) -> list[list[Distribution]]:
+    if not arrays:
+        return []
+    lo, hi = (np.array([edge(x, axis=1) for x in arrays], np.float64) for edge in (np.min, np.max))
+    # quarters, where hi - lo might overflow: the bins of x / 4 are the bins of x
+    half = np.array([[float(np.finfo(x.dtype).max) / 2] for x in arrays])
+    with np.errstate(over="ignore"):
+        unit = np.where(hi - lo < half, 1.0, 0.25)
+    low, span = lo * unit, hi * unit - lo * unit
+    limits = (low[..., None] + span[..., None] * _shares(bins)) / unit[..., None]
+    limits[..., -1] = hi
+    frames = zip(unit, low, np.where(span > 0, span, 1.0), strict=True)
+    counted = [_counted(x, bins, *frame) for x, frame in zip(arrays, frames, strict=True)]
+    edges = zip(lo.tolist(), hi.tolist(), limits.tolist(), strict=True)
+    return [_rows(x.shape[1], *e, *c) for x, e, c in zip(arrays, edges, counted, strict=True)]
+
+
+def _rows(size: int, *columns: list[Any]) -> list[Distribution]:
+    """One for each row, from the columns lowest, highest, limits, counts, Σx and Σx²."""
     return [
-        Distribution(size, size, a, b, s, q, *((edges, held) if many else ([b], [size])))
-        for many, a, b, s, q, edges, held in zip(spread, *columns, strict=True)
+        Distribution(size, size, a, b, s, q, *((edges, held) if a != b else ([b], [size])))
+        for a, b, edges, held, s, q in zip(*columns, strict=True)
     ]
 
 
-def _bins(rows: Array, lo: Array, hi: Array, bins: int) -> tuple[Array, Array]:
-    """Right edges and counts, (P, bins) each; of rows whose values are all equal they are void."""
-    # quarters, where hi - lo might overflow: the bins of x / 4 are the bins of x
-    with np.errstate(over="ignore"):
-        unit = np.where(hi - lo < float(np.finfo(rows.dtype).max) / 2, 1.0, 0.25)
-    low, high = lo * unit, hi * unit
-    span = np.where(high > low, high - low, 1.0)
-    own = [x.astype(rows.dtype)[:, None] for x in (unit, low, span)]
-    first = (bins + 1) * np.arange(len(rows))[:, None]
-    counts = np.zeros(len(rows) * (bins + 1), np.int64)
-    for start in range(0, rows.shape[1], CHUNK):
-        part = (rows[:, start : start + CHUNK] * own[0] - own[1]) / own[2] * bins
-        counts += np.bincount((part.astype(np.intp) + first).ravel(), minlength=counts.size)
-    table = counts.reshape(len(rows), bins + 1)
-    table[:, -2] += table[:, -1]  # hi itself: the last bin is closed
-    return np.linspace(low, high, bins + 1, axis=1)[:, 1:] / unit[:, None], table[:, :-1]
+@cache
+def _shares(bins: int) -> Array:
+    """The right edges of equal bins of [0, 1]."""
+    return np.arange(1, bins + 1) / bins
 
 
-def _moments(rows: Array) -> tuple[Array, Array]:
-    """Σx and Σx² in float64, which may overflow to infinity."""
-    total, squares = np.zeros((2, len(rows)))
-    with np.errstate(over="ignore"):
-        for start in range(0, rows.shape[1], CHUNK):
-            part = rows[:, start : start + CHUNK].astype(np.float64, copy=False)
-            total += part.sum(axis=1)
-            squares += np.square(part).sum(axis=1)  # @ would wake the BLAS threads
-    return total, squares
+def _counted(
+    rows: Array, bins: int, unit: Array, low: Array, span: Array
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Values in each bin, Σx and Σx² of each row; the sums may overflow to infinity."""
+    count, size = rows.shape
+    unit, low, span = (x.astype(rows.dtype)[:, None] for x in (unit, low, span))
+    table = np.zeros((count, bins + 1), np.int64)
+    total, squares = np.zeros((2, count))
+    height = max(CHUNK // size, 1)
+    for at in (slice(k, k + height) for k in range(0, count, height)):
+        first = (bins + 1) * np.arange(len(unit[at]))[:, None]
+        for start in range(0, size, CHUNK):
+            part = rows[at, start : start + CHUNK]
+            bin_of = ((part * unit[at] - low[at]) / span[at] * bins).astype(np.intp) + first
+            table[at] += np.bincount(bin_of.ravel(), minlength=table[at].size).reshape(-1, bins + 1)
+            wide = part.astype(np.float64)
+            total[at] += wide.sum(axis=1)
+            with np.errstate(over="ignore"):
+                squares[at] += np.square(wide, out=wide).sum(axis=1)
+    table[:, -2] += table[:, -1]  # the highest value itself: the last bin is closed
+    return table[:, :-1].tolist(), total.tolist(), squares.tolist()

@@ -42,8 +42,11 @@ def without_module(name: str) -> Iterator[None]:
 # tensorboardX imports PyTorch where it finds it: 2 s and 130 MB, for nothing that is used here
 with without_module("torch"):
     from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.proto.summary_pb2 import HistogramProto, Summary
+    from tensorboardX.proto.layout_pb2 import Category, Chart, Layout, MultilineChartContent
+    from tensorboardX.proto.summary_pb2 import HistogramProto, Summary, SummaryMetadata
+    from tensorboardX.proto.tensor_pb2 import TensorProto
 
+CUSTOM_SCALARS = SummaryMetadata.PluginData(plugin_name="custom_scalars")
 NUMBERED = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
 
 
@@ -126,6 +129,29 @@ def histogram(spread: Distribution) -> HistogramProto:
 
 def _scalar(tag: str, value: float) -> Summary.Value:
     return Summary.Value(tag=tag, simple_value=value)
+
+
+def layout(categories: Mapping[str, Mapping[str, Sequence[str]]]) -> bytes:
+    """The record of a layout: category -> title of a chart -> its tags, regular expressions.
+
+    The tag and the form of its value: tensorboard/plugins/custom_scalar/summary.py.
+    """
+    message = Layout(
+        category=[
+            Category(title=category, chart=[_chart(*chart) for chart in charts.items()])
+            for category, charts in categories.items()
+        ]
+    )
+    value = Summary.Value(
+        tag="custom_scalars__config__",
+        tensor=TensorProto(dtype="DT_STRING", string_val=[message.SerializeToString()]),
+        metadata=SummaryMetadata(plugin_data=CUSTOM_SCALARS),
+    )
+    return record(Event(summary=Summary(value=[value])).SerializeToString())
+
+
+def _chart(title: str, tags: Sequence[str]) -> Chart:
+    return Chart(title=title, multiline=MultilineChartContent(tag=tags))
 
 
 def new_name(folder: Folder, below: str) -> str:

@@ -104,6 +104,12 @@ class Journal:
         """Distributions of arrays, by tag."""
         self.events["train"].histograms(step, found)
 
+    def layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Which charts Custom Scalars shows: category -> title -> tags, as regular expressions."""
+        from backproplab.journal.events import layout
+
+        self.records("train", layout(charts))
+
     def records(self, split: str, found: bytes) -> None:
         """Whole event records, as ``events.record`` makes them, that hold no time."""
         self.events[split].log.append(found)

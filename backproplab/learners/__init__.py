@@ -3,6 +3,7 @@
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.gradient import Gradient
+from backproplab.learners.inside import Glimpse, Inside
 from backproplab.learners.learner import (
     Advance,
     Arrays,
@@ -24,8 +25,10 @@ __all__ = [
     "Descent",
     "Divergence",
     "Evaluation",
+    "Glimpse",
     "Gradient",
     "GradientDescent",
+    "Inside",
     "Json",
     "Learner",
     "Learning",

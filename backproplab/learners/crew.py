@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from backproplab.arrays import Array
 from backproplab.columns import merged
 from backproplab.learners.batches import BatchMeasures
 from backproplab.learners.descent import SCALARS, Descent
+from backproplab.learners.inside import Inside
 from backproplab.learners.learner import Advance, Arrays, Brake, Learning, Span
 from backproplab.learners.material import Split
-from backproplab.learners.updates import Updates
+from backproplab.learners.updates import Updates, loss_of
 from backproplab.measures import Row
 from backproplab.nn import Initializer, ParameterVector
 from backproplab.streams import Streams
@@ -37,8 +39,8 @@ class DescentCrew(Learning):
             n: ParameterVector.stacked([m.slots[n] for m in members]) for n in first.slots
         }
         self.chance = Streams([m.chance for m in members])
-        for member in members:
-            member.unbind()
+        for number, member in enumerate(members):
+            member.unbind((self, number))
         self.updates = Updates(
             first.settings.gradient,
             first.material,
@@ -55,11 +57,14 @@ class DescentCrew(Learning):
     def weights(self) -> Arrays:
         return self.parameters.views
 
-    def watched(self) -> Arrays:
-        gradients = {f"gradients/{name}": view for name, view in self.gradient.views.items()}
-        return {**super().watched(), **gradients}
+    @cached_property
+    def inside(self) -> Inside:
+        """The networks at work with their present weights; made anew after each span."""
+        network, loss = self.updates.evaluation.network, loss_of(self.material)
+        return Inside.first(network, loss, self.parameters, self._split("train").stacked)
 
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
+        vars(self).pop("inside", None)
         made, train, updates = Advance(), self._split("train"), self.updates
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]

@@ -6,9 +6,9 @@ Where the gradient comes from is a field; how it is used is here. This file know
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from backproplab.autograd import Tensor
 from backproplab.errors import Problem
 from backproplab.learners.batches import BatchMeasures
 from backproplab.learners.gradient import Backprop, Gradient
+from backproplab.learners.inside import Inside
 from backproplab.learners.learner import (
     Advance,
     Arrays,
@@ -34,6 +35,10 @@ from backproplab.measures import Row
 from backproplab.nn import Loss, Network
 from backproplab.streams import restore_state, state_of
 
+if TYPE_CHECKING:
+    from backproplab.learners.crew import DescentCrew
+
+T = TypeVar("T")
 SCALARS = ("learning_rate", "gradient_norm")  # reported by update where they are wanted
 
 
@@ -80,6 +85,7 @@ class Descent(Learning):
         self.gradient = self.parameters.twin()
         self.slots = {name: self.parameters.twin() for name in keys["optimizer"].slots}
         self.chance = material.stream("dropout")
+        self.crew: tuple[DescentCrew, int] | None = None  # and its number there
         self.rate = keys["schedule"].begin(keys["learning_rate"], material.steps)
 
     @property
@@ -113,11 +119,19 @@ class Descent(Learning):
     def size(self) -> int:
         return len(self.parameters)
 
-    def watched(self) -> Arrays:
-        gradients = {f"gradients/{name}": view for name, view in self.gradient.views.items()}
-        return {**super().watched(), **gradients}
+    def inspect(self, measure: Callable[[Inside], Sequence[T]]) -> T | None:
+        if self.crew:
+            crew, number = self.crew
+            return crew.inside.measured(measure)[number]
+        return self.inside.measured(measure)[0]
+
+    @cached_property
+    def inside(self) -> Inside:
+        """The network at work with the present weights; made anew after each span."""
+        return Inside.first(self.network, self.loss, self.parameters, self.material.train)
 
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
+        vars(self).pop("inside", None)
         made, train, updates = Advance(), self.material.train, self.updates
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]
@@ -190,9 +204,11 @@ class Descent(Learning):
         self.rate.state = state["rate"]
         restore_state(self.chance, state["dropout"])
 
-    def unbind(self) -> None:
-        """The vectors have moved: drop what was bound to their memory."""
-        vars(self).pop("updates", None)
+    def unbind(self, crew: tuple[DescentCrew, int] | None = None) -> None:
+        """The vectors have moved, into a crew's or out of them: drop what was bound to them."""
+        self.crew = crew
+        for name in ("updates", "inside"):
+            vars(self).pop(name, None)
 
     def leave(self) -> None:
         """Move out of a crew's arrays."""

@@ -7,9 +7,9 @@ network, a gradient or a loss: a learner may have none. This file must not know 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from backproplab.nn import metrics_of
 from backproplab.spec import Family
 from backproplab.task import Task
 
+if TYPE_CHECKING:
+    from backproplab.learners.inside import Inside
+
+T = TypeVar("T")
 Arrays = Mapping[str, Array]
 Json = dict[str, Any]
 Series = tuple[list[int], list[Any]]  # steps, and at each a number, or (P,) of a crew
@@ -151,9 +155,12 @@ class Learning:
         """How many numbers it finds."""
         return sum(array.size for array in self.weights.values())
 
-    def watched(self) -> Arrays:
-        """Arrays whose distributions are worth a look, such as ``weights/dense_1/kernel``."""
-        return {f"weights/{name}": array for name, array in self.weights.items()}
+    def inspect(self, measure: Callable[[Inside], Sequence[T]]) -> T | None:
+        """What ``measure`` finds inside the network, of this run; None if it has none.
+
+        measure: gives a result for each member of a crew; it is called once for all of them.
+        """
+        return None
 
     def scalars(self, step: int) -> Row:
         """What it reports of an epoch that ends after ``step`` steps, beside its measures."""

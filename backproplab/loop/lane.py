@@ -42,6 +42,12 @@ class Length:
         """The same run, in slices: this one ends after ``pause`` epochs."""
         return replace(self, pause=pause)
 
+    @property
+    def count(self) -> int:
+        """Epochs, one that ``steps`` cuts short included."""
+        most = self.epochs if self.steps is None else -(-self.steps // self.each)
+        return min(self.epochs, most)
+
     def end_of(self, epoch: int) -> int:
         """The step at which the epoch after ``epoch`` others ends."""
         end = (epoch + 1) * self.each
@@ -88,7 +94,6 @@ class Lane:
     """One run: what finds its weights, its batches, its callbacks, and what it writes.
 
     order: None for a learner that does not walk in batches.
-    histograms: write them every n epochs; 0 for none.
     evaluations: when the splits are measured within an epoch, which nothing depends on; with them
         every evaluation is written by steps and by examples. None for the ends of epochs only.
     """
@@ -100,7 +105,6 @@ class Lane:
         callbacks: Sequence[Callback],
         journal: Journal,
         length: Length,
-        histograms: int = 0,
         evaluations: When | None = None,
     ) -> None:
         self.learning = learning
@@ -108,7 +112,6 @@ class Lane:
         self.callbacks = list(callbacks)
         self.journal = journal
         self.length = length
-        self.histograms = histograms
         self.evaluations = evaluations
         self.progress = Progress()
         self.message = ""  # why it diverged or failed

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.journal.distributions import Distribution, distributions
 from backproplab.learners import Learner, Learning, Span
 from backproplab.loop.callbacks import Display
 from backproplab.loop.lane import Arriving, Lane, together
@@ -41,6 +40,7 @@ class Loop:
     ) -> None:
         self.learner = learner
         self.lanes = list(lanes)
+        self._waiting = self.lanes.copy()
         self.pace = pace or Pace()
         self.displays = list(displays)
         self.pace.watch([display.seconds for display in displays])
@@ -54,12 +54,6 @@ class Loop:
         failed, or interrupted, and has its last commit only.
         """
         try:
-            for lane in self.lanes:
-                for callback in lane.callbacks:
-                    callback.start(lane)
-                lane.journal.check(lane.position)  # now, and not at the first commit
-                self._show("start", lane)
-            self._clock = time.perf_counter()
             while self.lanes:
                 with np.errstate(all="ignore"):  # every step looks for NaN and infinity
                     self._train_together()
@@ -74,6 +68,7 @@ class Loop:
     def _train_together(self) -> None:
         """Advance all lanes until the first of them ends."""
         if any(lane.ended for lane in self.lanes):
+            self._start()
             return
         crew = len(self.lanes) > 1
         if len({(lane.progress.epoch, lane.progress.step) for lane in self.lanes}) > 1:
@@ -81,6 +76,7 @@ class Loop:
         members = [lane.learning for lane in self.lanes]
         learning = self.learner.stack(members) if crew else members[0]
         _share_orders(self.lanes)
+        self._start()
         while not any(lane.ended for lane in self.lanes):
             if self.lanes[0].epoch_is_over or self.lanes[0].evaluation_is_due:
                 self._measure(learning)
@@ -92,6 +88,17 @@ class Loop:
         for number, lane in enumerate(self.lanes if crew else ()):
             learning.part(number)
             lane.order = deepcopy(lane.order)
+
+    def _start(self) -> None:
+        """Once, and with the vectors of a crew together: what callbacks look at is computed so."""
+        starting, self._waiting = self._waiting, []
+        for lane in starting:
+            for callback in lane.callbacks:
+                callback.start(lane)
+            lane.journal.check(lane.position)  # now, and not at the first commit
+            self._show("start", lane)
+        if starting:
+            self._clock = time.perf_counter()
 
     def _advance(self, learning: Learning) -> None:
         """One span, up to the next look."""
@@ -139,25 +146,14 @@ class Loop:
                 return
             found[split] = rows
         self._take_time()
-        spreads: dict[str, list[Distribution]] = {}
         for number, lane in enumerate(self.lanes):
-            own_rows = {split: rows[number] for split, rows in found.items()}
-            lane.evaluated(own_rows)
+            own = {split: rows[number] for split, rows in found.items()}
+            lane.evaluated(own)
             if not lane.closes_epoch:
                 continue
-            lane.close_epoch(own_rows)
-            if lane.histograms and (lane.progress.epoch - 1) % lane.histograms == 0:
-                spreads = spreads or self._distributions(learning)
-                own = {tag: of_members[number] for tag, of_members in spreads.items()}
-                lane.journal.histograms(lane.progress.epoch - 1, own)
+            lane.close_epoch(own)
             self._show("epoch", lane)
             lane.judge()
-
-    def _distributions(self, learning: Learning) -> dict[str, list[Distribution]]:
-        """Of every array that the learner watches, for each lane."""
-        count = len(self.lanes)
-        arrays = learning.watched().items()
-        return {tag: distributions(array.reshape(count, -1)) for tag, array in arrays}
 
     def _take_time(self) -> None:
         """The time since the last look at the clock, shared by the lanes."""

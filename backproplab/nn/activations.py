@@ -12,9 +12,15 @@ from backproplab.spec import NonNegative
 
 
 class Activation(Layer, family=True):
-    """An elementwise function of the previous layer's output."""
+    """An elementwise function of the previous layer's output.
+
+    dead: a unit that gives this for every example has no slope anywhere; None if there is none.
+    knees: outputs below and above which it is nearly flat: within 1 % of a bound.
+    """
 
     function: ClassVar[Any]
+    dead: ClassVar[float | None] = None
+    knees: ClassVar[tuple[float, float] | None] = None
 
     def __call__(self, x: Tensor) -> Tensor:
         return type(self).function(x, **self.model_dump())
@@ -33,6 +39,7 @@ class Relu(Activation, name="relu"):
     """max(x, 0), with derivative 0 at 0."""
 
     function = functions.relu
+    dead = 0.0
 
 
 class LeakyRelu(Activation, name="leaky_relu"):
@@ -77,15 +84,18 @@ class Softsign(Activation, name="softsign"):
     """x / (1 + |x|)."""
 
     function = staticmethod(functions.softsign)
+    knees = (-0.99, 0.99)
 
 
 class Tanh(Activation, name="tanh"):
     """tanh x."""
 
     function = trigonometric.tanh
+    knees = (-0.99, 0.99)
 
 
 class Sigmoid(Activation, name="sigmoid"):
     """1 / (1 + e⁻ˣ)."""
 
     function = exponential.sigmoid
+    knees = (0.01, 0.99)

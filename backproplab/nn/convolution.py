@@ -70,6 +70,7 @@ class Convolution(Layer):
     activation: Annotated[Activation, Off("linear")] = Linear()
     bias: bool = True
     initializer: Initializer | None = None
+    bias_initializer: Initializer = Zeros()
 
     @property
     def windows(self) -> Windows:
@@ -84,7 +85,9 @@ class Convolution(Layer):
     def weights(self, shape: Shape) -> dict[str, Weight]:
         kernel_shape = (*self.windows.size, shape[-1], self.filters)
         kernel = {"kernel": Weight(kernel_shape, self.initializer)}
-        return kernel | ({"bias": Weight((self.filters,), Zeros())} if self.bias else {})
+        return kernel | (
+            {"bias": Weight((self.filters,), self.bias_initializer)} if self.bias else {}
+        )
 
     def footprint(self, shape: Shape) -> int:
         """Numbers kept for an example: the result, and a copy of every window."""

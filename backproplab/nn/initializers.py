@@ -137,6 +137,15 @@ class LecunNormal(ScaledNormal, name="lecun_normal"):
     scale = 1.0
 
 
+class FanInUniform(ScaledUniform, name="fan_in_uniform"):
+    """U(-1/√fan_in, 1/√fan_in): the heuristic that Glorot and Bengio 2010 call standard.
+
+    Also the default of PyTorch's ``nn.Linear``. Its variance, 1 / (3 fan_in), shrinks what passes.
+    """
+
+    scale = 1 / 3
+
+
 class Orthogonal(Initializer, name="orthogonal"):
     """gain × a random matrix with orthonormal rows or columns. Saxe et al. 2013.
 

@@ -24,13 +24,14 @@ from backproplab.spec import Count, Fraction, Off
 class Dense(Layer, name="dense"):
     """activation(x W + b): W of shape (units_in, units), b of shape (units,).
 
-    x: (…, batch, units_in). Without an ``initializer`` the model's draws W; b starts at zero.
+    x: (…, batch, units_in). Without an ``initializer`` the model's draws W.
     """
 
     units: Count
     activation: Annotated[Activation, Off("linear")] = Linear()
     bias: bool = True
     initializer: Initializer | None = None
+    bias_initializer: Initializer = Zeros()
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
@@ -39,7 +40,9 @@ class Dense(Layer, name="dense"):
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         kernel = {"kernel": Weight((shape[-1], self.units), self.initializer)}
-        return kernel | ({"bias": Weight((self.units,), Zeros())} if self.bias else {})
+        return kernel | (
+            {"bias": Weight((self.units,), self.bias_initializer)} if self.bias else {}
+        )
 
     def apply(self, weights: Weights, x: Tensor, at: Pass) -> Tensor:
         z = matrix_product(x, weights["kernel"])

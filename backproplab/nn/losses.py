@@ -97,6 +97,19 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
         return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
 
 
+class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
+    """Σ over the classes k of -t_k ln σ(z_k) - (1 - t_k) ln(1 - σ(z_k)), t one-hot: a sigmoid each.
+
+    With the derivative σ(z) - t; Nielsen 2015, "Neural Networks and Deep Learning", chapter 3.
+    """
+
+    def problem(self, task: Task) -> str:
+        return "needs classes, the data are a regression" if task.kind == "regression" else ""
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
+
+
 class MeanSquaredError(Loss, name="mse"):
     """Mean over the outputs of (y - t)²."""
 

@@ -14,7 +14,10 @@ class TensorBoard(Spec):
 
     update_freq: ``epoch`` writes scalars after each epoch; ``batch``, or a number n, also those of
         every (n-th) update, ``batch_loss`` and the like: of its own batch, before the update.
-    histograms: write them every n epochs; 0 disables them.
+    telemetry: scalars of every layer before the first update and after epochs spaced in log.
+    gradient_noise: with them the gradient noise scale; a look takes ten times as long.
+    histograms: ``looks`` writes them at the first, the middle and the last look; a number n after
+        every n epochs; 0 never.
     """
 
     update_freq: Annotated[
@@ -23,9 +26,13 @@ class TensorBoard(Spec):
         Lasts("steps", 0, "no update is written"),
         Off("epoch"),
     ] = "epoch"
+    telemetry: Annotated[bool, Off(False)] = True
+    gradient_noise: Annotated[bool, Off(False)] = False
     histograms: Annotated[
-        int, Field(ge=0, le=10**9), Lasts("epochs", 1, "only the first epoch has any"), Off(0)
-    ] = 1
+        Literal["looks"] | Annotated[int, Field(ge=0, le=10**9)],
+        Lasts("epochs", 1, "only the first epoch has any"),
+        Off(0),
+    ] = "looks"
 
     @property
     def updates(self) -> int:

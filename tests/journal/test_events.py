@@ -22,7 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from backproplab.errors import MachineError
 from backproplab.files import DiskFolder, MemoryFolder
-from backproplab.journal.distributions import distribution, distributions
+from backproplab.journal.distributions import BINS, distribution, distributions
 from backproplab.journal.events import EventWriter, histogram
 
 OPEN: list[EventWriter] = []
@@ -314,7 +314,7 @@ def test_histogram_of_many_values_agrees_with_numpy() -> None:
     """More than one chunk."""
     values = np.random.default_rng(0).normal(size=(4, 50_000))
     result = histogram(distribution(values))
-    np.testing.assert_array_equal(result.bucket, np.histogram(values, 64)[0])
+    np.testing.assert_array_equal(result.bucket, np.histogram(values, BINS)[0])
     np.testing.assert_allclose(result.sum_squares, np.sum(values**2), rtol=1e-12)
 
 
@@ -341,4 +341,4 @@ def test_the_rows_of_a_population_are_each_as_alone():
     rows[2, 3:5] = np.inf, -np.inf
     rows[3] *= np.float32(3e36)
     rows[4] = np.nan
-    assert distributions(rows) == [distribution(row) for row in rows]
+    assert distributions([rows, rows])[1] == [distribution(row) for row in rows]

@@ -25,7 +25,12 @@ ROOT = Path(__file__).parent.parent.parent
 def experiment(**fields):
     """128 training examples in batches of 32: four updates an epoch."""
     data = {"name": "circle", "samples": 160}
-    base = {"data": data, "model": {"hidden": [4]}, "epochs": 5, "tensorboard": {"histograms": 0}}
+    base = {
+        "data": data,
+        "model": {"hidden": [4]},
+        "epochs": 5,
+        "tensorboard": {"telemetry": False, "histograms": 0},
+    }
     return Experiment.model_validate(base | fields)
 
 

@@ -12,7 +12,7 @@ VARIANCE = {
     "zeros": 0, "ones": 0, "normal": 0.05**2, "uniform": 0.05**2 / 3,
     "glorot_uniform": 2 / 1500, "glorot_normal": 2 / 1500,
     "he_uniform": 2 / 1000, "he_normal": 2 / 1000,
-    "lecun_uniform": 1 / 1000, "lecun_normal": 1 / 1000,
+    "lecun_uniform": 1 / 1000, "lecun_normal": 1 / 1000, "fan_in_uniform": 1 / 3000,
     "orthogonal": 1 / 1000,
 }  # fmt: skip
 

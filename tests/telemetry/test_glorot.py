@@ -1,0 +1,113 @@
+"""Glorot and Bengio 2010, and Nielsen's chapter 5, out of TensorBoard's own event data.
+
+Reference: the same networks in NumPy and PyTorch, with another scaling of the pixels (the mean and
+deviation of all) and other examples: /work/shared/anchors/learners.md, section 10.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from backproplab.config import load
+from backproplab.experiment import run
+from backproplab.sweep.space import read
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "glorot"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/usr/share/datasets/fashion-mnist").is_dir(),
+        reason="Debian's dataset-fashion-mnist is not installed",
+    ),
+]
+
+
+class Log:
+    """What TensorBoard reads of a run, and its test error in percent."""
+
+    def __init__(self, experiment, path):
+        self.result = run(experiment, path)
+        self.log = EventAccumulator(str(path / "train"), {"scalars": 0, "histograms": 0}).Reload()
+
+    def layers(self, kind, count=5, at=0):
+        """A figure of each hidden layer, at the first look or another."""
+        tags = [f"telemetry/{kind}/dense_{k}" for k in range(1, count + 1)]
+        return np.array([self.log.Scalars(tag)[at].value for tag in tags])
+
+    @property
+    def error(self):
+        return 100 * (1 - self.result.metrics["test_accuracy"])
+
+
+def logs(file, folder):
+    """A log of each trial of a sweep, by its activation, initializer and normalization."""
+    sweep = read(CONFIGS / file)
+    found = {}
+    for trial in sweep.trials:
+        model = trial.resolved.model
+        name = (model.activation.name, model.initializer.name)
+        found[name] = Log(trial.experiment(sweep.seeds[0]), folder / str(trial.number))
+    return found
+
+
+@pytest.fixture(scope="module")
+def initial(tmp_path_factory):
+    return logs("initialization.yaml", tmp_path_factory.mktemp("initial"))
+
+
+STD = {
+    ("tanh", "fan_in_uniform"): [0.451, 0.243, 0.138, 0.079, 0.046],
+    ("tanh", "glorot_uniform"): [0.595, 0.466, 0.395, 0.347, 0.316],
+    ("sigmoid", "fan_in_uniform"): [0.133, 0.072, 0.073, 0.072, 0.071],
+    ("relu", "he_uniform"): [0.858, 0.870, 0.865, 0.864, 0.844],
+}
+RATIO = {
+    ("tanh", "fan_in_uniform"): (0.06, 0.12),
+    ("tanh", "glorot_uniform"): (0.35, 0.55),
+    ("sigmoid", "fan_in_uniform"): (0, 2e-3),
+    ("relu", "he_uniform"): (0.8, 1.25),
+}
+
+
+@pytest.mark.parametrize("name", STD, ids="-".join)
+def test_activations_and_gradients_before_the_first_update(initial, name):
+    np.testing.assert_allclose(initial[name].layers("activation_std"), STD[name], rtol=0.1)
+    signal = initial[name].layers("dL_dz_std")
+    low, high = RATIO[name]
+    assert low < signal[0] / signal[-1] < high
+
+
+def test_the_gradient_of_the_weights_hides_what_vanishes(initial):
+    """The paper's trap: with tanh and the standard initializer it is as large in every layer."""
+    hidden = initial["tanh", "fan_in_uniform"].layers("gradient_norm")[1:]  # of equal shape
+    assert hidden.max() / hidden.min() < 1.2
+
+
+def test_training_shows_which_first_weights_learn(tmp_path):
+    """3000 updates: sigmoid stays at chance while its top layer falls to 0, figure 2."""
+    found = logs("training.yaml", tmp_path)
+    sigmoid = found["sigmoid", "fan_in_uniform"]
+    assert sigmoid.error >= 85
+    assert sigmoid.layers("activation_mean")[-1] > 0.45
+    assert sigmoid.layers("activation_mean", at=-1)[-1] < 0.2
+    tanh, normalized = found["tanh", "fan_in_uniform"], found["tanh", "glorot_uniform"]
+    assert normalized.error <= tanh.error - 1.5
+    relu, he = found["relu", "fan_in_uniform"], found["relu", "he_uniform"]
+    assert he.error <= relu.error - 4
+    assert max(x.layers("saturated_values", at=-1).max() for x in (tanh, normalized)) < 0.9
+
+
+def test_nielsen_s_gradients_of_biases(tmp_path):
+    """‖∂C/∂b‖ of four hidden layers, of histograms: the median of seeds within 1.5 of his."""
+    experiment, norms = load(CONFIGS / "nielsen.yaml"), []
+    for seed in range(10):
+        log = Log(experiment.model_copy(update={"seed": seed}), tmp_path / str(seed)).log
+        tags = [f"gradients/dense_{k}/bias" for k in range(1, 5)]
+        norms.append([log.Histograms(tag)[0].histogram_value.sum_squares ** 0.5 for tag in tags])
+    median = np.median(norms, axis=0)
+    ratio = median / [0.0026, 0.0118, 0.0600, 0.2679]
+    assert ratio.max() < 1.5
+    assert ratio.min() > 1 / 1.5
+    assert (np.diff(median) > 0).all()
