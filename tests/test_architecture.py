@@ -47,7 +47,7 @@ LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 # Who may import a heavy or foreign package; everything else may not.
 WALLS = {
     "tensorboardX": {"journal"},
-    "tensorboard": {"runs/board.py", "runs/server.py"},
+    "tensorboard": {"runs/launcher.py"},
     "rich": {"loop/progress.py", "cli/printing.py", "cli/render.py", "cli/live.py"},
     "typer": {"cli"},
     "yaml": {"config"},

@@ -58,20 +58,26 @@ def command(
         _train(experiments, log_dir, progress)
 
 
-def _train(experiments: dict[str, Planned], log_dir: Path, progress: Style) -> None:
+def _train(planned: dict[str, Planned], log_dir: Path, progress: Style) -> None:
     """One after the other, in a new session; then the summary, and how it ended."""
     from backproplab import runs
     from backproplab.cli.endings import conclude
+    from backproplab.config import Experiment
     from backproplab.experiment import run
     from backproplab.loop.progress import progress as shown
+    from backproplab.report.hparams import hparams_of
 
-    commands = {name: command for name, (command, _) in experiments.items()}
+    commands = {name: command for name, (command, _) in planned.items()}
+    several = {name: x for name, (_, x) in planned.items() if isinstance(x, Experiment)}
     session = runs.create_session(runs.open_log_root(log_dir), commands)
+    rows = hparams_of(several, session.name)
     results: list[Result] = []
     with runs.lock_session(session):
-        for name, (_, experiment) in experiments.items():
+        for name, (_, experiment) in planned.items():
             folder = runs.experiment_folder(session, name)
-            results.append(run(experiment, folder, displays=[shown(progress, name)]))
+            results.append(
+                run(experiment, folder, displays=[shown(progress, name)], hparams=rows.get(name))
+            )
             if results[-1].signal:
                 break
     conclude(results, session, log_dir)

@@ -14,7 +14,8 @@ import numpy as np
 
 from backproplab.config import Role, keys, to_yaml, tree_of
 from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
-from backproplab.experiment import numerics, records
+from backproplab.experiment import account, numerics, records
+from backproplab.experiment.account import HParams
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
@@ -61,7 +62,7 @@ class Course:
     """A run in a folder: ``begin`` or ``take_up``, then its lane is trained, then ``conclude``.
 
     callbacks: besides those that the config asks for.  pause: epochs after which a slice ends.
-    alone: it is no run of a sweep.
+    alone: it is no run of a sweep.  hparams: its row among the runs that it is compared with.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class Course:
         callbacks: Sequence[Callback] = (),
         pause: int | None = None,
         alone: bool = True,
+        hparams: HParams | None = None,
     ) -> None:
         self.parts = parts
         self.folder = RunFolder(files)
         self.config = to_yaml(parts.experiment)
         self.numerics = numerics.numerics(parts.threads)
         self.restored_epoch = 0
-        self.record: dict[str, Any] = {}
+        self.record: dict[str, Any] = hparams.entry if hparams else {}
         self.best, patience = _watchers(parts)
         telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
         everyone = [self.best, *callbacks, *telemetry, *patience]
@@ -92,12 +94,13 @@ class Course:
 
     def begin(self) -> None:
         """A new run. Raises RunError if the folder holds anything."""
-        self.record = records.first(self.parts, self.lane.learning, self.initial, self.numerics)
+        self.record |= records.first(self.parts, self.lane.learning, self.initial, self.numerics)
         self.record["configs"] = [_digest(self.config)]
         self.journal.identity = self._identity
         self.folder.begin(self.config, self.record)
         try:
             self.journal.open()
+            account.begin(self.journal, self.config, self.record)
         except BaseException as error:
             self.fail(error)
             raise
@@ -108,6 +111,7 @@ class Course:
         self.journal.identity = self._identity
         self.journal.discard()
         self.journal.open()
+        account.begin(self.journal, self.config, self.record)
 
     def take_up(
         self, record: dict[str, Any], name: str = LAST, inexact: bool = False, whole: bool = True
@@ -145,6 +149,7 @@ class Course:
             self.journal.reopen(checkpoint.state["logs"], append=not differs, name=name)
         else:
             self.journal.extend(checkpoint.state["logs"])
+        account.begin(self.journal, self.config, self.record)
 
     def _check_length(self) -> None:
         """Raise ConfigError if the run is to be shorter than it is already."""
@@ -247,7 +252,9 @@ class Course:
 
     def _end(self) -> Result:
         ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
-        self.folder.write_record(self.record | ended | {"hashes": self._hashes()})
+        record = self.record | ended | {"hashes": self._hashes()}
+        account.end(self.journal, record)
+        self.folder.write_record(record)
         self.journal.close()
         return self.result
 

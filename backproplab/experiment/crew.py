@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from backproplab import environment
 from backproplab.config import Experiment, Role, keys
 from backproplab.data import load
+from backproplab.experiment.account import HParams
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Loader, build
 from backproplab.files import Folder
@@ -71,8 +72,11 @@ def train_slice(
     folders: Sequence[Folder],
     pauses: Sequence[int | None],
     pace: Pace,
+    hparams: Sequence[HParams | None] = (),
 ) -> list[Result | Exception]:
     """Train all of them together, from where they are; what each came to, or why it failed.
+
+    hparams: the row of each run that begins; none by default.
 
     Several must be of one ``shape_of`` and at one step. What cannot be built, or cannot be ended,
     fails alone; any other failure, which may be one member's own, fails all that have not ended.
@@ -81,7 +85,8 @@ def train_slice(
     courses: dict[int, Course] = {}
     data, threads = cache(load), experiments[0].threads
     with threadpool_limits(1 if threads == "auto" else threads):
-        for number, run in enumerate(zip(experiments, folders, pauses, strict=True)):
+        rows = hparams or [None] * len(experiments)
+        for number, run in enumerate(zip(experiments, folders, pauses, rows, strict=True)):
             try:
                 courses[number] = _course(data, *run)
             except Exception as error:
@@ -111,9 +116,15 @@ def _concluded(course: Course, pace: Pace) -> Result | Exception:
         return error
 
 
-def _course(data: Loader, experiment: Experiment, folder: Folder, pause: int | None) -> Course:
+def _course(
+    data: Loader,
+    experiment: Experiment,
+    folder: Folder,
+    pause: int | None,
+    hparams: HParams | None,
+) -> Course:
     """The run, begun or taken up from the slice before, wherever that was."""
-    course = Course(build(experiment, data), folder, pause=pause, alone=False)
+    course = Course(build(experiment, data), folder, pause=pause, alone=False, hparams=hparams)
     if record := RunFolder(folder).record:
         course.take_up(record, inexact=True, whole=False)
     else:

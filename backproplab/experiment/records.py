@@ -11,7 +11,10 @@ from typing import Any
 from backproplab import environment
 from backproplab.config import Experiment, to_yaml
 from backproplab.errors import described
+from backproplab.experiment import account
+from backproplab.experiment.account import HParams
 from backproplab.experiment.parts import Parts
+from backproplab.journal import Journal
 from backproplab.learners import Learning
 from backproplab.loop import Lane
 from backproplab.measures import Row
@@ -45,17 +48,28 @@ def first(
     }
 
 
-def write_failure(folder: RunFolder, experiment: Experiment, error: BaseException) -> None:
+def write_failure(
+    folder: RunFolder,
+    experiment: Experiment,
+    error: BaseException,
+    hparams: HParams | None = None,
+) -> None:
     """Write that the run has failed, and why: config.yaml, run.json and traceback.txt.
 
     What the record of a run that had begun says besides stays.
     """
     failed = {"status": Status.FAILED, "stop_reason": "error", "message": described(error)}
+    journal = Journal(folder.files, (), (), {})
     if record := folder.record:
         folder.write_record(record | failed)
     else:
         known = {"format": FORMAT, "name": experiment.name, "seed": experiment.seed, "epochs": 0}
-        folder.begin(to_yaml(experiment), known | failed | {"started": now()})
+        began = known | {"started": now()} | (hparams.entry if hparams else {})
+        folder.begin(to_yaml(experiment), began | failed)
+        account.begin(journal, to_yaml(experiment), began)
+    if record.get("status") != Status.FAILED:
+        account.end(journal, folder.record)
+    journal.close()
     folder.write_traceback(error)
 
 

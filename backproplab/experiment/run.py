@@ -14,6 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backproplab.config import Experiment
+from backproplab.experiment.account import HParams
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
 from backproplab.files import DiskFolder
@@ -27,18 +28,19 @@ def run(
     folder: Path | str,
     callbacks: Sequence[Callback] = (),
     displays: Sequence[Display] = (),
+    hparams: HParams | None = None,
 ) -> Result:
     """Train the experiment and write everything about it into ``folder``, made if it is missing.
 
     experiment: or what ``build`` made of it.  callbacks: look at the run, and are part of what is
-    saved.  displays: show it.
+    saved.  displays: show it.  hparams: its row in TensorBoard's HPARAMS tab; none by default.
     A run that diverged or was stopped by a signal is a result, as its status says; anything else
     that goes wrong is raised, with run.json saying ``failed``. Raises RunError for a folder that
     is not empty.
     """
     parts = experiment if isinstance(experiment, Parts) else build(experiment)
     with limits_of(parts) as stop:
-        course = Course(parts, DiskFolder(Path(folder)), callbacks)
+        course = Course(parts, DiskFolder(Path(folder)), callbacks, hparams=hparams)
         course.begin()
         return train(course, Pace(stop), displays)
 

@@ -103,6 +103,10 @@ class EventWriter:
             values.append(Summary.Value(tag=tag, histo=histogram(spread)))
             if nonfinite := spread.size - spread.num:
                 values.append(_scalar(f"{tag}/nonfinite", nonfinite))
+        self.write(step, values)
+
+    def write(self, step: int, values: Sequence[Summary.Value]) -> None:
+        """Write what ``messages`` makes."""
         self._write(Event(step=step, summary=Summary(value=values)))
 
     def _write(self, event: Event) -> None:

@@ -3,10 +3,11 @@
 This room must not know how runs are made, nor how anything looks in a terminal.
 """
 
-from backproplab.runs.board import Board, find, find_all, start, stop, url
+from backproplab.runs.board import Board, find, find_all, find_inside, start, stop, url
 from backproplab.runs.cleaning import Item, Left, clean, plan_cleaning
 from backproplab.runs.epochs import best_by
 from backproplab.runs.folders import create_session, experiment_folder, open_log_root
+from backproplab.runs.links import linked
 from backproplab.runs.listing import RunInfo, find_run, list_runs, read_run
 from backproplab.runs.locking import is_active, lock_session
 from backproplab.runs.metrics_table import read_metrics
@@ -22,8 +23,10 @@ __all__ = [
     "experiment_folder",
     "find",
     "find_all",
+    "find_inside",
     "find_run",
     "is_active",
+    "linked",
     "list_runs",
     "lock_session",
     "open_log_root",

@@ -11,22 +11,20 @@ import base64
 import hashlib
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
-from backproplab.errors import ConfigError, MachineError, RefusedError
+from backproplab.errors import MachineError, RefusedError
 from backproplab.files import machine_limits, open_regular, read_regular, write_atomic
 from backproplab.files.places import private, state_folders
-from backproplab.runs import server
+from backproplab.runs import link, links, server
 from backproplab.runs.folders import is_marked, read_json, read_marker
 
 RECORD = ".backproplab-tensorboard.json"
@@ -70,13 +68,13 @@ def find_all(root: Path) -> tuple[Board, ...]:
 def start(root: Path, port: int | None = None) -> Board:
     """A TensorBoard for ``root`` that responds: the running one, or a new one on 127.0.0.1.
 
+    root: a log root, a session, or a folder of ``links``.
+
     Its record and its log are in ``root`` only if that is a log root of ours that can be written.
 
     port: None for the first free one of 6006 to 6105. Raises MachineError if the port is taken or
     the server does not start, RefusedError if one already runs on another port.
     """
-    if read_marker(root) is not None:
-        raise ConfigError(f"{root} is a session, not a log root — give {root.parent} instead")
     root = root.resolve()
     if board := find(root):
         if port in (None, board.port):
@@ -111,21 +109,29 @@ def stop(board: Board, patience: float = 5.0) -> bool:
             with machine_limits(path):
                 path.unlink(missing_ok=True)
                 log.unlink(missing_ok=True)
+    links.remove(board.root)
     return True
 
 
-def url(
-    board: Board, session: str = "", tags: Sequence[str] = ("epoch_loss", "epoch_accuracy")
-) -> str:
-    """A link to the Time Series page: ``tags`` pinned, no smoothing, only runs of ``session``."""
-    escaped = re.sub(r"([\\^$.|?*+(){}\[\]])", r"\\\1", session)
-    query = {
-        "pinnedCards": json.dumps([{"plugin": "scalars", "tag": tag} for tag in tags]),
-        "smoothing": 0,
-        "runFilter": (f"^{escaped}/.*" if session else "") + "/(train|validation)$",
-    }
-    place = f"http://{server.HOST}:{board.port}{board.prefix}/"
-    return f"{place}?{urlencode(query, quote_via=quote)}#timeseries"
+def url(board: Board) -> str:
+    """A link to the Time Series page; short where the server is ours, see ``launcher``."""
+    place = f"http://{server.HOST}:{board.port}{board.prefix}"
+    return f"{place}{link.SHORT}" if board.ours else f"{place}/{link.query(board.root)}"
+
+
+def find_inside(root: Path, apart_from: Collection[str] = ()) -> tuple[Board, ...]:
+    """Our boards that show sessions of the log root ``root``, or runs in it, and nothing else.
+
+    apart_from: names of sessions; no board that shows one of them.
+    """
+    root, found = root.resolve(), []
+    records = [path for folder in state_folders() for path in folder.glob("*.json")]
+    for place in {Path(str(read_json(path).get("root", ""))) for path in records}:
+        shown = links.shown(place)
+        inside = [path.relative_to(root).parts for path in shown if root in path.parents]
+        if len(inside) == len(shown) and not {parts[0] for parts in inside} & set(apart_from):
+            found += [board for board in _recorded(place) if _is_live(board)]
+    return tuple(found)
 
 
 def _recorded(root: Path) -> Iterator[Board]:
@@ -147,7 +153,7 @@ def _places(root: Path) -> list[tuple[Path, Path]]:
 def _free_place(root: Path) -> tuple[Path, Path]:
     """Where to write them: a directory that is not ours, or read-only, is only looked at."""
     at_home, *elsewhere = _places(root)
-    if is_marked(root) and os.access(root, os.W_OK):
+    if is_marked(root) and not read_marker(root) and os.access(root, os.W_OK):
         return at_home
     usable = [place for place in elsewhere if private(place[0].parent)]
     if not usable:
@@ -182,7 +188,7 @@ def _remains(board: Board) -> bool:
 
 def _launch(root: Path, port: int) -> Board:
     # -P: import nothing from the working directory; -W: a warning turned into an error would end it
-    argv = [sys.executable, "-P", "-W", "ignore", "-m", "tensorboard.main"]
+    argv = [sys.executable, "-P", "-W", "ignore", "-m", server.LAUNCHER]
     argv += ["--logdir", str(root), "--host", server.HOST, "--port", str(port)]
     path, log = _free_place(root)
     process = _spawn(argv, log)
@@ -190,6 +196,7 @@ def _launch(root: Path, port: int) -> Board:
         _wait_for_answer(process, root, port, log)
         board = Board(root, process.pid, port, str(root), server.born(process.pid), ours=True)
         record = {"pid": board.pid, "born": board.born, "port": port, "argv": argv}
+        record["root"] = str(root)
         write_atomic(path, json.dumps(record))
         path.chmod(0o600)
     except BaseException:
@@ -204,10 +211,18 @@ def _launch(root: Path, port: int) -> Board:
 
 def _spawn(argv: list[str], log: Path) -> subprocess.Popen[bytes]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    # -P hides a checkout that this process was started in, and our launcher with it
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(Path(__file__).parents[2])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     with machine_limits(log), os.fdopen(open_regular(log, flags), "wb") as output:
         log.chmod(0o600)
         return subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            start_new_session=True,
         )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from backproplab.errors import BackpropLabError, ConfigError, RunError, reason
 from backproplab.files import machine_limits
 from backproplab.files.atomic import TEMPORARY, remove_temporaries
-from backproplab.runs.board import LOG, RECORD, Board, find_all, stop
+from backproplab.runs.board import LOG, RECORD, Board, find_all, find_inside, stop
 from backproplab.runs.contents import Contents
 from backproplab.runs.folders import MARKER, created, read_marker, remove_unmade
 from backproplab.runs.locking import is_active, lock_session
@@ -59,7 +59,7 @@ class CleaningPlan:
     """What ``clean`` would do; sessions are newest first.
 
     leftovers: what a clean that was killed has left. kept: the newest, as asked. active: in use.
-    foreign: not ours. boards: the TensorBoards to stop; none as long as a session stays.
+    foreign: not ours. boards: the TensorBoards to stop: none that shows a session that stays.
     """
 
     root: Path
@@ -114,7 +114,10 @@ def plan_cleaning(root: Path | str, keep: int = 0) -> CleaningPlan:
         kept=tuple(item for item in stay if not item.active),
         active=tuple(item for item in stay if item.active),
         foreign=tuple(Left(name, why) for name, why in found.items() if isinstance(why, str)),
-        boards=() if stay else find_all(path),
+        boards=(
+            *(() if stay else find_all(path)),
+            *find_inside(path, [item.name for item in stay]),
+        ),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 
 from backproplab.errors import DamageError
-from backproplab.measures import parsed
+from backproplab.measures import Row, parsed
 from backproplab.runs.listing import RunInfo
 from backproplab.runs.metrics_table import by_epoch, read_metrics
 
@@ -22,7 +23,12 @@ def best_by(run: RunInfo, name: str, minimizes: bool) -> dict[str, float]:
         epochs = by_epoch(read_metrics(run.folder))
     except DamageError:
         return run.best
+    return best_row(epochs, name, minimizes) or run.best
+
+
+def best_row(epochs: Mapping[int, Row], name: str, minimizes: bool) -> Row:
+    """The metrics of the first epoch at which ``name`` was best; empty if none measured it."""
     rows = [row for row in epochs.values() if isfinite(row.get(name, float("nan")))]
     if not rows or parsed(name)[0] == "test":
-        return run.best
+        return {}
     return min(rows, key=lambda row: row[name] if minimizes else -row[name])

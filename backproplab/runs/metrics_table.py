@@ -29,13 +29,22 @@ def read_metrics(folder: Path, measured: bool = False) -> list[dict[str, str]]:
     """
     path = folder / TABLE
     try:
-        text = read_regular(path, LIMIT).decode()
+        content = read_regular(path, LIMIT)
     except FileNotFoundError:
-        text = ""
-    except UnicodeDecodeError as error:
-        raise DamageError(f"{path}: damaged: not UTF-8 text") from error
+        content = b""
     except OSError as error:
         raise DamageError(f"{path}: {unusable(error)}") from error
+    return parsed_metrics(path, content, measured)
+
+
+def parsed_metrics(
+    path: Path | str, content: bytes, measured: bool = False
+) -> list[dict[str, str]]:
+    """The rows of a table with this content; ``path`` is for messages."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise DamageError(f"{path}: damaged: not UTF-8 text") from error
     if not (text or measured):
         return []
     if "\0" in text:
@@ -54,7 +63,7 @@ def read_metrics(folder: Path, measured: bool = False) -> list[dict[str, str]]:
     return rows
 
 
-def _checked(path: Path, line: int, row: dict[str, str]) -> dict[str, str]:
+def _checked(path: Path | str, line: int, row: dict[str, str]) -> dict[str, str]:
     """``row``, unless the reader marked it (with None) as longer or shorter than the heading."""
     if None in row or None in row.values():
         raise DamageError(f"{path}:{line}: damaged: not as many fields as columns")

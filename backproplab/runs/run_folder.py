@@ -30,6 +30,7 @@ OPTIONAL: dict[str, type] = {
     "numerics": dict,
     "metrics": dict,
     "best": dict,
+    "hparams": dict,
 }
 READS = (1, FORMAT)  # 1: of version 0.1
 

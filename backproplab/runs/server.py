@@ -13,7 +13,8 @@ from pathlib import Path
 from backproplab.errors import reason
 
 HOST = "127.0.0.1"
-PROGRAMS = ("tensorboard", "tensorboard.main")  # as a script, and after python -m
+LAUNCHER = "backproplab.runs.launcher"
+PROGRAMS = ("tensorboard", "tensorboard.main", LAUNCHER)  # as a script, and after python -m
 
 
 def has_proc() -> bool:

@@ -175,7 +175,8 @@ class Driver:
             if experiment.threads == "auto":  # the workers share the cores
                 experiment = experiment.model_copy(update={"threads": 1})
             until = self.stages[job.folder].until
-            works.append(Work(experiment, self.folder.files(job), until))
+            hparams = self.folder.hparams(job)
+            works.append(Work(experiment, self.folder.files(job), until, hparams))
         versions = environment.decisive_versions()
         return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag, versions)
 

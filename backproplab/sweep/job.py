@@ -16,6 +16,7 @@ from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.errors import ConfigError, described
 from backproplab.experiment import Result
+from backproplab.experiment.account import HParams
 from backproplab.experiment.crew import train_slice
 from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
@@ -37,11 +38,13 @@ class Work:
     files: what its slices so far have left: path relative to its folder, with ``/`` -> content.
         Empty ones stand for files that are not read again.
     until: the number of epochs after which it shall pause; None for its end.
+    hparams: its row in TensorBoard's HPARAMS tab.
     """
 
     experiment: Experiment
     files: Mapping[str, bytes] = field(default_factory=dict)
     until: int | None = None
+    hparams: HParams | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Flag | None) -> list[
     pace = Pace(seconds=seconds, flag=flag, saves=False)
     try:
         experiments = [work.experiment for work in works]
-        ends = train_slice(experiments, folders, [work.until for work in works], pace)
+        untils, rows = [work.until for work in works], [work.hparams for work in works]
+        ends = train_slice(experiments, folders, untils, pace, rows)
     except BaseException as error:
         return [_outcome(*run, error) for run in zip(works, folders, strict=True)]
     return list(map(_outcome, works, folders, ends))
@@ -94,7 +98,7 @@ def _outcomes(works: Sequence[Work], seconds: float, flag: Flag | None) -> list[
 def _outcome(work: Work, folder: MemoryFolder, end: Result | BaseException) -> Outcome:
     error = end if isinstance(end, BaseException) else None
     if error:
-        write_failure(RunFolder(folder), work.experiment, error)
+        write_failure(RunFolder(folder), work.experiment, error, work.hparams)
     files = {n: content for n, content in folder.files.items() if content or n not in work.files}
     status = end.status if isinstance(end, Result) else Status.FAILED
     return Outcome(status, files, described(error) if error else "")

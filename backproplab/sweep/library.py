@@ -75,12 +75,11 @@ def opened(
 
 
 def conclude(session: Path) -> Comparison | None:
-    """Write results.csv and the rows of TensorBoard's HPARAMS tab; the comparison of the runs.
+    """Write results.csv; the comparison of the runs.
 
     None if no run has ended yet.
     """
     from backproplab import report
-    from backproplab.sweep.hparams import write_hparams
 
     try:
         records, _ = report.read_records(report.chosen_runs(session.parent, [session.name]))
@@ -88,7 +87,6 @@ def conclude(session: Path) -> Comparison | None:
         return None
     comparison = report.compare(records)
     write_atomic(session / RESULTS, report.formatted(comparison, "csv") + "\n")
-    write_hparams(session)
     return comparison
 
 

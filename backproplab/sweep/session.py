@@ -16,13 +16,16 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from backproplab.errors import DamageError, MachineError
+from backproplab.experiment import account
+from backproplab.experiment.account import HParams, Setting, setting
 from backproplab.experiment.records import write_failure
 from backproplab.files import (
     DiskFolder,
@@ -92,6 +95,24 @@ class SweepFolder:
             "runs": names,
         }
         return [Job(trial, s, name) for s, name in zip(self.sweep.seeds, names, strict=True)]
+
+    def hparams(self, job: Job) -> HParams:
+        """The row of its trial in TensorBoard's HPARAMS tab: the data, and what differs."""
+        metric, values = self.sweep.metric, job.trial.values
+        settings: dict[str, Setting] = {"data": job.trial.resolved.data.name}
+        found = {path: values[path] for path in self._varied if values.get(path) is not None}
+        settings |= {path: setting(value) for path, value in found.items()}
+        group = f"{job.trial.number:03} {job.trial.label} {self.path.name}"
+        return HParams(group, settings, metric.name, metric.minimizes, metric.at)
+
+    @cached_property
+    def _varied(self) -> list[str]:
+        """The paths that trials set to different values; of a search all that it chooses."""
+        if search := self.sweep.search:
+            return list(search.parameters)
+        trials = [trial.values for trial in self.sweep.trials]
+        paths = dict.fromkeys(path for values in trials for path in values)
+        return [path for path in paths if len({repr(v.get(path, paths)) for v in trials}) > 1]
 
     def write(self) -> None:
         """sweep.json, as far as trials are known."""
@@ -238,7 +259,7 @@ class SweepFolder:
         """Record that the run has failed, and why, beside what a paused one has left."""
         folder = MemoryFolder(self.files(job))
         experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
-        write_failure(RunFolder(folder), experiment, error)
+        write_failure(RunFolder(folder), experiment, error, self.hparams(job))
         self.keep([(job, {name: content for name, content in folder.files.items() if content})])
 
     def end(self, job: Job, status: Status) -> None:
@@ -246,6 +267,9 @@ class SweepFolder:
         record = self.record(job.folder)
         if record.get("status") == Status.PAUSED:
             ended = dict(record) | {"status": status, "stop_reason": status}
+            journal = Journal(DiskFolder(self.path / job.folder), (), (), {})
+            with closing(journal):
+                account.end(journal, ended)
             write_atomic(self.path / job.folder / "run.json", json.dumps(ended, indent=2) + "\n")
             self._reached.pop(job.folder, None)
 

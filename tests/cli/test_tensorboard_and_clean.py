@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def place(tmp_path, monkeypatch):
 
 def backproplab(place, words, code=0):
     done = subprocess.run(
-        [sys.executable, "-m", "backproplab", *words.split()], cwd=place, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "backproplab", *shlex.split(words)], cwd=place, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     return done.stdout
@@ -114,9 +115,20 @@ def test_train_look_clean(place):
 
         started = backproplab(place, "tensorboard")
         pid, port = (int(x) for x in re.search(r"pid (\d+), port (\d+)", started).groups())
-        assert "smoothing=0" in started
+        assert f"http://127.0.0.1:{port}/s\n" in started
         until(lambda: set(ask(port, "data/runs")) == {f"{session.name}/{run}" for run in EXACTLY})
-        assert f"runs already: pid {pid}" in backproplab(place, f"tensorboard runs/{session.name}")
+        assert f"runs already: pid {pid}" in backproplab(place, "tensorboard")
+
+        # a session, and a run of it: each has a TensorBoard of its own, which shows just that
+        for words, wanted in ((session.name, EXACTLY), ("exp1", {"exp1/train", "exp1/validation"})):
+            shown = backproplab(place, f"tensorboard {words}")
+            _, own = (int(x) for x in re.search(r"pid (\d+), port (\d+)", shown).groups())
+            until(lambda: set(ask(own, "data/runs")) == wanted)  # noqa: B023
+            stop = shlex.split(re.search("stop it with: backproplab (.*)", shown)[1])
+            assert "stopped" in backproplab(place, shlex.join(stop))
+        foreign_stays = backproplab(place, f"tensorboard runs/{session.name}")
+        assert "started" in foreign_stays
+        assert f"pid {pid}," not in foreign_stays
 
         shown = backproplab(place, "clean --dry-run")
         assert f"TensorBoard pid {pid}, port {port}" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -11,21 +12,28 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
-from backproplab.errors import ConfigError, DamageError, MachineError, RefusedError
+from backproplab.errors import DamageError, MachineError, RefusedError
+from backproplab.files import DiskFolder
+from backproplab.journal.events import EventWriter
 from backproplab.runs import (
     Board,
     clean,
     create_session,
     find,
     find_all,
+    find_inside,
+    linked,
     open_log_root,
     plan_cleaning,
     start,
@@ -33,6 +41,7 @@ from backproplab.runs import (
     url,
 )
 from backproplab.runs.board import LOG, RECORD
+from backproplab.runs.link import pinned
 from backproplab.runs.server import answer, born, trouble
 
 
@@ -78,7 +87,9 @@ def _by_hand(
         try:
             assert process.stderr is not None
             assert any(" at http://" in line for line in process.stderr)
-            prefix = options[options.index("--path_prefix") + 1] if options else ""
+            prefix = (
+                options[options.index("--path_prefix") + 1] if "--path_prefix" in options else ""
+            )
             assert answer(port, prefix)  # it registers itself before its first answer
             yield process
         finally:
@@ -105,27 +116,41 @@ def test_a_quiet_root_has_no_board(root: Path) -> None:
     assert find_all(root / "missing") == ()
 
 
-def test_the_link_pins_the_curves_of_one_session(root: Path) -> None:
-    board = Board(root, 1, 6007, str(root), "", ours=True, prefix="/tb")
-    parts = urlsplit(url(board, "20191003-153452"))
-    assert (parts.netloc, parts.path, parts.fragment) == ("127.0.0.1:6007", "/tb/", "timeseries")
+def test_the_link_of_ours_is_short(root: Path) -> None:
+    assert url(Board(root, 1, 6006, str(root), "", ours=True)) == "http://127.0.0.1:6006/s"
+
+
+def test_the_link_of_one_started_by_hand_says_all(root: Path) -> None:
+    parts = urlsplit(url(Board(root, 1, 6007, "runs", "", ours=False, prefix="/tb")))
+    assert (parts.netloc, parts.path) == ("127.0.0.1:6007", "/tb/")
+    assert parts.fragment == "timeseries&_smoothingWeight=0"
     query = parse_qs(parts.query)
     assert query["smoothing"] == ["0"]
-    assert query["runFilter"] == ["^20191003-153452/.*/(train|validation)$"]
-    pinned = json.loads(query["pinnedCards"][0])
-    assert [card["tag"] for card in pinned] == ["epoch_loss", "epoch_accuracy"]
-    assert {card["plugin"] for card in pinned} == {"scalars"}
+    (runs,) = query["runFilter"]
+    assert re.search(runs, "validation")
+    assert re.search(runs, "20191003-153452/exp1/train")
+    assert not re.search(runs, "20191003-153452/.hparams/success/lr-1")
+    cards = json.loads(query["pinnedCards"][0])
+    assert cards == [{"plugin": "scalars", "tag": tag} for tag in ("epoch_loss", "epoch_accuracy")]
 
 
 @pytest.mark.parametrize(
-    ("session", "expected"),
-    [("", "/(train|validation)$"), ("a.b (1)", r"^a\.b \(1\)/.*/(train|validation)$")],
+    ("columns", "expected"),
+    [
+        ("loss,accuracy,f1", ["loss", "accuracy"]),
+        ("accuracy,loss", ["loss", "accuracy"]),
+        ("loss,mae,r2", ["loss", "mae"]),
+        ("perplexity", ["perplexity"]),
+        ("", ["loss", "accuracy"]),
+    ],
 )
-def test_the_link_filters_by_a_regular_expression(root: Path, session: str, expected: str) -> None:
-    link = url(Board(root, 1, 6006, str(root), "", ours=True), session, tags=["epoch_mae"])
-    assert parse_qs(urlsplit(link).query)["runFilter"] == [expected]
-    assert "epoch_mae" in link
-    assert " " not in link
+@pytest.mark.parametrize("place", ["", "exp1", "session/exp1"])
+def test_what_was_measured_is_pinned(
+    tmp_path: Path, columns: str, expected: list[str], place: str
+) -> None:
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / "metrics.csv").write_text(f"epoch,step,split,{columns}".rstrip(","))
+    assert pinned(tmp_path) == expected
 
 
 @pytest.mark.parametrize("right_time", [True, False])
@@ -180,11 +205,6 @@ def test_a_port_that_is_taken_is_named(root: Path) -> None:
             start(root, port)
     assert trouble(port) == ""
     assert _names(root) == {".backproplab"}
-
-
-def test_a_session_has_no_board_of_its_own(root: Path) -> None:
-    with pytest.raises(ConfigError, match="is a session, not a log root"):
-        start(create_session(root))
 
 
 def test_a_server_that_does_not_come_up_says_why(
@@ -271,6 +291,51 @@ def test_clean_stops_ours_only_and_deletes_ours_only(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("loader", ["true", "false"])
+def test_links_show_just_these_runs_in_both_loaders(
+    new_session: Callable[[], Path], loader: str
+) -> None:
+    """TensorBoard's two loaders: its native data server, and the one in Python."""
+    sessions = new_session(), new_session(), new_session()
+    for session in sessions:
+        (session / "exp1" / "train").mkdir()
+        _event(session / "exp1" / "train")
+    linked_root = linked([session / "exp1" for session in sessions[:2]])
+    wanted = {f"{session.name}/exp1/train" for session in sessions[:2]}
+    with _by_hand(linked_root, "--load_fast", loader, "--reload_interval", "1"):
+        board = find(linked_root)
+        assert board
+        end = time.monotonic() + 30
+        while set(_ask(board.port, "data/runs")) != wanted:
+            assert time.monotonic() < end
+
+
+@pytest.mark.slow
+def test_clean_stops_the_boards_of_what_it_deletes(
+    root: Path, new_session: Callable[[], Path], started: Callable[..., Board]
+) -> None:
+    doomed, kept = new_session(), new_session()
+    ours = started(doomed)
+    links = started(linked([doomed / "exp1"]))
+    both = started(linked([doomed / "exp1", kept / "exp1"]))
+    stays = started(kept)
+    assert find_all(root) == ()
+    assert len({board.pid for board in (ours, links, both, stays)}) == 4
+    assert [path.name for path in doomed.iterdir() if "tensorboard" in path.name] == []
+    found = find_inside(root)
+    assert {board.pid for board in found} == {ours.pid, links.pid, both.pid, stays.pid}
+    plan = plan_cleaning(root, keep=1)
+    assert {item.name for item in plan.kept} == {kept.name}
+    assert {board.pid for board in plan.boards} == {ours.pid, links.pid}
+    assert set(clean(plan).stopped) == set(plan.boards)
+    assert not links.root.exists()
+    assert {board.pid for board in find_inside(root)} == {both.pid, stays.pid}
+    assert clean(plan_cleaning(root)).cleared
+    assert find_inside(root) == ()
+    assert not both.root.exists()
+
+
+@pytest.mark.slow
 def test_a_board_on_kept_sessions_stays(root: Path, started: Callable[..., Board]) -> None:
     create_session(root)
     board = started(root)
@@ -337,6 +402,18 @@ def test_without_proc_the_server_is_asked(
         assert found.pid == by_hand.pid
     assert stop(board)
     assert find(root) is None
+
+
+def _ask(port: int, path: str) -> Any:
+    with urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+        return json.load(answer)
+
+
+def _event(folder: Path) -> None:
+    """An event file with one scalar."""
+    writer = EventWriter(DiskFolder(folder), ".")
+    writer.scalars(0, {"epoch_loss": 1.0})
+    writer.log.close()
 
 
 def _names(root: Path) -> set[str]:

@@ -1,5 +1,6 @@
-"""The HParams tab of a sweep, as a real TensorBoard answers: a row a trial, means over its seeds."""
+"""The HPARAMS and Text tabs, as a real TensorBoard answers: a row a trial, with the numbers of results.csv."""
 
+import csv
 import json
 import re
 import subprocess
@@ -9,63 +10,66 @@ import urllib.request
 
 import pytest
 
-from backproplab import runs
-from backproplab.sweep.hparams import FOLDER, write_hparams
+from backproplab.cli import main
+from backproplab.errors import DamageError
+from backproplab.experiment import account
+from backproplab.files import DiskFolder, MemoryFolder
+from backproplab.journal import Journal
 
-SPEC = {"name": "adam", "beta_1": 0.8}
-# values of a trial, (status, best val_loss) of its seeds
-TRIALS = [
-    ({"learning_rate": 0.1, "shuffle": True, "optimizer": "sgd"}, [("completed", 0.5), ("completed", 0.7)]),
-    ({"learning_rate": 1, "shuffle": False, "optimizer": SPEC}, [("completed", 0.4), ("diverged", None)]),
-    ({"learning_rate": 10.0, "model.hidden": [32, 16], "shuffle": None}, [("failed", None), ("failed", None)]),
-    ({"learning_rate": 0.01}, [("completed", 0.2), ("interrupted", 0.1)]),
-    ({"learning_rate": 0.02}, [(None, None), (None, None)]),  # not begun
-]  # fmt: skip
-ROWS = {  # trial: (columns, status, mean of the sweep's metric at each run's best epoch)
-    0: ({"learning_rate": 0.1, "shuffle": True, "optimizer": "sgd"}, "SUCCESS", 0.6),
-    1: ({"learning_rate": 1.0, "shuffle": False, "optimizer": "{name: adam, beta_1: 0.8}"}, "FAILURE", 0.4),
-    2: ({"learning_rate": 10.0, "model.hidden": "[32, 16]"}, "FAILURE", None),
-    3: ({"learning_rate": 0.01}, "UNKNOWN", 0.2),
-    4: ({"learning_rate": 0.02}, "UNKNOWN", None),
-}  # fmt: skip
-
-
-def write_run(session, name, status, value):
-    if status is None:
-        return
-    (session / name).mkdir(exist_ok=True)
-    best = {} if value is None else {"epoch": 3, "val_loss": value, "loss": 0.1}
-    last = {} if value is None else {"val_loss": 9.0, "loss": 0.0, "test_loss": value + 1}
-    record = {"format": 1, "status": status, "epochs": 5, "metrics": last, "best": best}
-    (session / name / "run.json").write_text(json.dumps(record))
+BASE = """
+data: {name: circle, samples: 60, noise: 0.2}
+model: {hidden: [4]}
+epochs: 3
+tensorboard: {histograms: 0}
+"""
+SWEEP = """
+base: base.yaml
+seeds: 2
+metric: val_accuracy
+grid: {batch_size: [32]}
+branches:
+  - {optimizer: sgd, learning_rate: 0.5}
+  - {optimizer: {name: adam, beta_1: 0.8}, learning_rate: 0.01, schedule: cosine}
+  - {optimizer: sgd, learning_rate: 10000, model.activation: linear, loss: mse}
+"""
 
 
-def write_sweep(root, trials=TRIALS, at="best"):
-    session = runs.create_session(root)
-    found = []
-    for number, (values, ends) in enumerate(trials):
-        names = [f"t{number}_seed-{seed}" for seed in range(len(ends))]
-        found.append({"number": number, "key": "", "label": f"t{number}", "values": values, "runs": names})  # fmt: skip
-        for name, end in zip(names, ends, strict=True):
-            write_run(session, name, *end)
-    metric = {"name": "val_loss", "goal": "auto", "at": at}
-    (session / "sweep.json").write_text(json.dumps({"metric": metric, "trials": found}))
-    return session
+def command(*words):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["backproplab", *map(str, words)])
+        try:
+            main()
+        except SystemExit as end:
+            return end.code or 0
+    return 0
 
 
-@pytest.fixture
-def root(tmp_path):
-    return runs.open_log_root(tmp_path / "runs")
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A log root with a sweep, in which a trial diverges, and a session of three configs."""
+    place = tmp_path_factory.mktemp("hparams")
+    (place / "base.yaml").write_text(BASE)
+    (place / "sweep.yaml").write_text(SWEEP)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        assert command("sweep", "sweep.yaml", "-j", 1, "--progress", "none") == 0
+        (sweep,) = (place / "runs").glob("*/")
+        for name, extra in (("a", "seed: 1"), ("b", "seed: 2"), ("c", "learning_rate: 0.02")):
+            (place / f"{name}.yaml").write_text(f"{BASE}{extra}\n")
+        assert command("train", "a.yaml", "b.yaml", "c.yaml", "--progress", "none") == 0
+        assert command("train", "a.yaml", "--progress", "none") == 0
+    several, alone = sorted(path for path in (place / "runs").glob("*/") if path != sweep)
+    return place / "runs", sweep, several, alone
 
 
-@pytest.fixture
-def board(root, tmp_path):
+@pytest.fixture(scope="module")
+def board(place, tmp_path_factory):
     """The port of a TensorBoard on the root."""
-    (tmp_path / "info").mkdir()
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(place[0]), "--port", "0"]
+    info = {"TMPDIR": str(tmp_path_factory.mktemp("info"))}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tensorboard.main", "--logdir", str(root), "--port", "0", "--reload_interval", "1"],
-        env={"TMPDIR": str(tmp_path / "info")}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        command, env=info, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     try:
         yield next(p[1] for x in process.stderr if (p := re.search(r"http://[^:]+:(\d+)", x)))
     finally:
@@ -75,103 +79,151 @@ def board(root, tmp_path):
 
 def ask(port, what, **question):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    address = f"http://127.0.0.1:{port}/data/plugin/hparams/{what}"
+    address = f"http://127.0.0.1:{port}/data/plugin/{what}"
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(address, json.dumps(question).encode(), headers)
-    with opener.open(request, timeout=20) as answer:
+    data = json.dumps(question).encode() if question else None
+    with opener.open(urllib.request.Request(address, data, headers), timeout=20) as answer:
         return json.load(answer)
 
 
 def rows(port):
-    """{(sweep, group): (columns without sweep, status, metrics)} as the tab shows them."""
+    """{group: (columns, statuses, metrics)} as the tab shows them."""
     statuses = [f"STATUS_{word}" for word in ("SUCCESS", "FAILURE", "UNKNOWN", "RUNNING")]
-    answer = ask(port, "session_groups", allowedStatuses=statuses, startIndex=0, sliceSize=10**6)
+    answer = ask(
+        port, "hparams/session_groups", allowedStatuses=statuses, startIndex=0, sliceSize=10**6
+    )
     found = {}
     for group in answer.get("sessionGroups", ()):
-        columns = dict(group["hparams"])
-        (session,) = group["sessions"]  # one session a row: the means are ours
+        ends = {session["status"].removeprefix("STATUS_") for session in group["sessions"]}
         metrics = {m["name"]["tag"]: m["value"] for m in group.get("metricValues", ())}
-        status = session["status"].removeprefix("STATUS_")
-        found[columns.pop("sweep"), group["name"]] = columns, status, metrics
+        found[group["name"]] = group["hparams"], len(group["sessions"]), ends, metrics
     return found
 
 
 def until(question, seconds=30):
     end = time.monotonic() + seconds
-    while not question():
+    while not (answer := question()):
         assert time.monotonic() < end, "no such answer in time"
         time.sleep(0.2)
+    return answer
+
+
+def best(metrics):
+    return {k.removeprefix("best/"): x for k, x in metrics.items() if k.startswith("best/")}
 
 
 @pytest.mark.slow
-def test_the_tab_has_a_row_for_each_trial(root, board):
-    session = write_sweep(root)
-    write_hparams(session)
-    until(lambda: len(rows(board)) == len(TRIALS))
-    found = rows(board)
-    for number, (columns, status, mean) in ROWS.items():
-        row = found[session.name, f"trial {number:04} of {session.name}"]
-        assert row[:2] == (columns, status)
-        assert row[2].get("metric/val_loss") == (mean if mean is None else pytest.approx(mean))
-    first = found[session.name, f"trial 0000 of {session.name}"][2]
-    assert first == pytest.approx(
-        {"metric/val_loss": 0.6, "other/loss": 0.1, "other/epoch": 3, "other/test_loss": 1.6}
-    )
-    experiment = ask(board, "experiment")
-    kinds = {info["name"]: info["type"] for info in experiment["hparamInfos"]}
-    assert kinds["learning_rate"] == "DATA_TYPE_FLOAT64"
-    assert kinds["shuffle"] == "DATA_TYPE_BOOL"
-    assert kinds["optimizer"] == "DATA_TYPE_STRING"
+def test_a_sweep_has_a_row_for_each_trial_with_the_numbers_of_results_csv(place, board):
+    _, sweep, _, _ = place
+    found = until(lambda: (r := rows(board)) and len(r) == 5 and r)
+    with (sweep / "results.csv").open(newline="") as file:
+        results = list(csv.DictReader(file))
+    trials = {t["runs"][0]: t for t in json.loads((sweep / "sweep.json").read_text())["trials"]}
+    trials |= {t["runs"][1]: t for t in trials.values()}
+    assert len(results) == 3
+    for row in results:
+        trial = trials[row["run"]]
+        columns, sessions, ends, metrics = found[
+            f"{trial['number']:03} {trial['label']} {sweep.name}"
+        ]
+        assert sessions == 2
+        assert columns.pop("data") == "circle"
+        assert "batch_size" not in columns  # equal in all trials
+        assert columns.keys() == trial["values"].keys() - {"batch_size"}
+        assert columns["learning_rate"] == trial["values"]["learning_rate"]
+        diverged = row["status"] == "diverged"
+        assert ends == {"FAILURE" if diverged else "SUCCESS"}
+        cells = {} if diverged else {k: float(row[k]) for k in ("val_accuracy", "val_loss", "loss")}
+        assert best(metrics) == pytest.approx(cells, rel=1e-6)  # float32
+    assert {row["status"] for row in results} == {"completed", "diverged"}
+
+
+@pytest.mark.slow
+def test_configs_that_differ_by_their_seeds_are_one_row(place, board):
+    _, _, several, _ = place
+    found = until(lambda: (r := rows(board)) and len(r) == 5 and r)
+    assert found[f"a {several.name}"][:3] == (
+        {"data": "circle", "learning_rate": 0.001}, 2, {"SUCCESS"},
+    )  # fmt: skip
+    assert found[f"c {several.name}"][:2] == ({"data": "circle", "learning_rate": 0.02}, 1)
+    records = [json.loads((several / run / "run.json").read_text()) for run in "ab"]
+    mean = sum(record["best"]["val_loss"] for record in records) / 2
+    assert best(found[f"a {several.name}"][3])["val_loss"] == pytest.approx(mean)
+
+
+@pytest.mark.slow
+def test_the_first_metric_columns_are_the_best_values(place, board):
+    until(lambda: len(rows(board)) == 5)
+    experiment = ask(board, "hparams/experiment", hparamsLimit=100)
     tags = [info["name"]["tag"] for info in experiment["metricInfos"]]
-    assert tags[0] == "metric/val_loss"  # the first column, of which five are shown
+    assert tags[:3] == ["best/loss", "best/val_accuracy", "best/val_loss"]
+    columns = {info["name"]: info["type"] for info in experiment["hparamInfos"]}
+    assert columns["learning_rate"] == "DATA_TYPE_FLOAT64"
+    assert columns["optimizer"] == "DATA_TYPE_STRING"
 
 
 @pytest.mark.slow
-def test_a_tensorboard_that_runs_sees_a_resumed_sweep(root, board):
-    session, other = write_sweep(root), write_sweep(root, TRIALS[:1])
-    write_hparams(session)
-    write_hparams(other)  # the same labels: rows of their own
-    until(lambda: len(rows(board)) == len(TRIALS) + 1)
-    for name in ("t2_seed-0", "t2_seed-1"):
-        write_run(session, name, "completed", 0.3)
-    write_run(session, "t3_seed-1", "completed", 0.4)
-    write_hparams(session)
-
-    def statuses():
-        return [status for _, status, _ in rows(board).values()]
-
-    until(lambda: sorted(statuses()) == ["FAILURE", *["SUCCESS"] * 4, "UNKNOWN"])
-    row = rows(board)[session.name, f"trial 0003 of {session.name}"]
-    assert row[2]["metric/val_loss"] == pytest.approx(0.3)
-
-
-def test_the_last_epoch_where_the_sweep_asks_for_it(root):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    session = write_sweep(root, TRIALS[:1], at="last")
-    write_hparams(session)
-    log = EventAccumulator(str(session / FOLDER / "success" / "t0")).Reload()
-    found = {tag: log.Scalars(tag)[0].value for tag in log.Tags()["scalars"]}
-    assert found == pytest.approx(
-        {"metric/val_loss": 9.0, "other/loss": 0.0, "other/test_loss": 1.6}
-    )
+def test_every_run_shows_its_texts(place, board):
+    root, _, _, alone = place
+    runs = {p.parent.relative_to(root).as_posix() for p in root.glob("*/*/run.json")}
+    tags = until(lambda: (t := ask(board, "text/tags")) and len(t) == 10 and t)
+    assert {run.rpartition("/")[0] for run in tags} == runs
+    assert {tuple(sorted(found)) for found in tags.values()} == {
+        ("run/config", "run/environment", "run/summary")
+    }
+    run = f"{alone.name}/a/train"
+    (config,) = ask(board, f"text/text?run={run}&tag=run/config")
+    assert "name: circle" in config["text"]
+    assert "<code" in config["text"]
+    (summary,) = ask(board, f"text/text?run={run}&tag=run/summary")
+    assert "<td>completed</td>" in summary["text"]
+    (environment,) = ask(board, f"text/text?run={run}&tag=run/environment")
+    assert "<td>numpy</td>" in environment["text"]
 
 
-def test_writing_again_leaves_one_file_a_trial(root):
-    session = write_sweep(root)
-    for _ in range(2):
-        write_hparams(session)
-        files = [p for p in (session / FOLDER).rglob("*") if p.is_file()]
-        assert sorted(p.parent.name for p in files) == [f"t{n}" for n in range(len(TRIALS))]
-    assert [p.name for p in session.iterdir() if p.name.startswith(".partial")] == []
+def test_one_config_alone_has_no_row(place):
+    *_, alone = place
+    assert "hparams" not in json.loads((alone / "a" / "run.json").read_text())
 
 
-def test_the_rows_are_no_runs(root):
-    session = write_sweep(root)
-    before = runs.list_runs(root)
-    write_hparams(session)
-    assert runs.list_runs(root) == before
-    (item,) = runs.plan_cleaning(root).sessions
-    assert item.runs == len(before)
-    assert runs.clean(runs.plan_cleaning(root)).cleared
-    assert not session.exists()
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [("completed", True), ("pruned", True), ("diverged", False), ("failed", False),
+     ("interrupted", None), ("paused", None), ("running", None)],
+)  # fmt: skip
+def test_the_end_is_written_of_runs_that_have_ended_for_good(status, end):
+    """A TensorBoard that runs keeps the first end that it reads."""
+    folder = MemoryFolder()
+    folder.replace("metrics.csv", b"epoch,step,split,loss\n1,5,train,2.0\n2,9,train,1.5\n")
+    journal = Journal(folder, (), (), {})
+    record = {"status": status, "monitor": "val_loss", "epochs": 2, "metrics": {"loss": 1.5}}
+    record |= {"best": {}, "started": "2026-11-22T15:34:52+01:00"}
+    record |= account.HParams("row", {"lr": 0.1}, "loss").entry
+    account.begin(journal, "name: exp1\n", record)
+    before = len(folder.files[journal.aside.name])
+    account.end(journal, record)
+    written = folder.files[journal.aside.name][before:]
+    assert (b"session_end_info" in written) == (end is not None)
+    assert (b"best/loss" in written) == (end is True)
+
+
+def test_a_damaged_row_is_named():
+    with pytest.raises(DamageError, match="'hparams' is not of the right type"):
+        account.HParams.read({"hparams": {"colour": "red"}})
+
+
+def test_a_setting_is_a_number_or_a_short_text():
+    assert account.setting(True) is True
+    assert account.setting(0.1) == 0.1
+    assert account.setting({"name": "adam", "beta_1": 0.8}) == "{name: adam, beta_1: 0.8}"
+    assert account.setting([32, 16]) == "[32, 16]"
+    assert len(account.setting("x" * 1000)) == account.LENGTH
+
+
+def test_a_pruned_run_ends_where_it_is(tmp_path):
+    journal = Journal(DiskFolder(tmp_path), (), (), {})
+    record = {"status": "pruned", "monitor": "loss", "epochs": 1, "metrics": {"loss": 1.0}}
+    account.end(journal, record | {"best": {"epoch": 1, "loss": 1.0}})
+    journal.close()
+    (written,) = (tmp_path / "train").iterdir()
+    assert b"pruned" in written.read_bytes()
