@@ -23,6 +23,7 @@ LEVELS = [
         "task",
         "text",
         "layout",
+        "palette",
         "measures",
         "status",
         "signals",
@@ -61,6 +62,7 @@ WALLS = {
     "distributed": {"sweep/executors/dask.py"},
     "mpi4py": {"sweep/executors/mpi.py"},
     "matplotlib": {"report"},
+    "PIL": {"telemetry/canvas.py"},
 }
 
 

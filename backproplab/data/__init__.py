@@ -11,7 +11,7 @@ from backproplab.data.batching import (
     epoch_order,
     updates_per_epoch,
 )
-from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset, Splits
+from backproplab.data.dataset import Dataset, Examples, Pixels, RawData, RegressionDataset, Splits
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.task import Task
@@ -21,6 +21,7 @@ __all__ = [
     "Dataset",
     "Examples",
     "Order",
+    "Pixels",
     "RawData",
     "RegressionDataset",
     "Splits",

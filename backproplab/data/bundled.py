@@ -26,16 +26,19 @@ class BundledClasses(Dataset):
     """A classification set of scikit-learn, with scikit-learn's name.
 
     file: its table; each row is an example: features, then class. header: lines before the rows.
+    image: height and width, if the features are pixels.
     """
 
     file: ClassVar[str]
     header: ClassVar[int] = 1
+    image: ClassVar[tuple[int, ...]] = ()
     labels: ClassVar[tuple[str, ...]]
 
     def read(self, generator: np.random.Generator) -> RawData:
         table = self._table()
         examples = Examples(table[:, :-1], table[:, -1].astype(np.int64))
-        return RawData(examples, Task("classification", len(self.labels), self.labels))
+        task = Task("classification", len(self.labels), self.labels)
+        return RawData(examples, task, image=self.image)
 
     def _table(self) -> Array:
         """The table from scikit-learn's file, or from its function if the file is not there."""
@@ -51,7 +54,7 @@ class BundledClasses(Dataset):
 class Digits(BundledClasses, name="digits"):
     """1797 handwritten digits, 8 × 8 pixels of 0 to 16, flat: 64 features, 10 classes."""
 
-    file, header = "digits.csv.gz", 0
+    file, header, image = "digits.csv.gz", 0, (8, 8)
     labels = tuple("0123456789")
 
 

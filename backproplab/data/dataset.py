@@ -38,27 +38,46 @@ class Examples:
 
 
 @dataclass(frozen=True, eq=False)
+class Pixels:
+    """How flat, scaled inputs are images of ``shape`` (height, width): x · scale + shift."""
+
+    shape: tuple[int, ...]
+    shift: Array | float = 0.0
+    scale: Array | float = 1.0
+
+    def __call__(self, inputs: Array) -> Array:
+        """The pixels (n, *shape) as they were read."""
+        return (inputs * self.scale + self.shift).reshape(len(inputs), *self.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class RawData:
     """A data set as read or drawn, before it is split and scaled.
 
     test: its own test split, if it has one.
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
+    image: (height, width) of inputs that are flat images.
     """
 
     examples: Examples
     task: Task
     test: Examples | None = None
     unit: float = 1.0
+    image: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """The scaled examples for training, validation and testing."""
+    """The scaled examples for training, validation and testing.
+
+    pixels: gives back the images that the inputs are; None if they are none.
+    """
 
     train: Examples
     validation: Examples | None
     test: Examples | None
     task: Task
+    pixels: Pixels | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -45,17 +45,17 @@ class ImageFiles(Dataset):
         if train.inputs.shape[1:] != test.inputs.shape[1:]:
             raise _fault(test_images, f"its images differ in size from those in {train_images}")
         task = Task("classification", len(self.labels), self.labels)
-        return RawData(train, task, test=test, unit=255.0)
+        return RawData(_flat(train), task, _flat(test), 255.0, train.inputs.shape[1:])
 
     def _pair(self, images: Path, labels: Path) -> Examples:
-        """The images, flat, and their labels. Raises DataError unless there is one label each."""
+        """The images and their labels. Raises DataError unless there is one label each."""
         inputs, targets = read_idx(images, 3), read_idx(labels, 1)
         if len(inputs) != len(targets):
             raise _fault(labels, f"{len(targets)} labels, but {len(inputs)} images in {images}")
         last, row = len(self.labels) - 1, int(targets.argmax())
         if targets[row] > last:
             raise _fault(labels, f"label {targets[row]} of example {row} is not in 0 to {last}")
-        return Examples(inputs.reshape(len(inputs), -1), targets.astype(np.int64))
+        return Examples(inputs, targets.astype(np.int64))
 
     def _find(self) -> list[Path]:
         """The four files, from the first folder that has them all.
@@ -100,6 +100,10 @@ class Mnist(ImageFiles, name="mnist"):
     """60 000 + 10 000 handwritten digits, 28 × 28 pixels, 10 classes."""
 
     labels = tuple("0123456789")
+
+
+def _flat(images: Examples) -> Examples:
+    return Examples(images.inputs.reshape(len(images), -1), images.targets)
 
 
 def _names(folder: Path) -> tuple[list[str], str]:

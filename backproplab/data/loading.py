@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset, Splits
+from backproplab.data.dataset import (
+    Dataset,
+    Examples,
+    Pixels,
+    RawData,
+    RegressionDataset,
+    Splits,
+)
 from backproplab.data.preprocessing import Scaler, partition
 from backproplab.errors import ConfigError, Problem
 from backproplab.streams import stream
@@ -33,12 +40,14 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
         return Examples(scale_inputs(part.inputs, rows, dtype), targets)
 
     own = source.test
+    shift, scale = scale_inputs.shift, scale_inputs.scale
     drawn = scaled(examples, test) if len(test) else None
     return Splits(
         train=scaled(examples, train),
         validation=scaled(examples, validation) if len(validation) else None,
         test=scaled(own, np.arange(len(own))) if own else drawn,
         task=source.task,
+        pixels=Pixels(source.image, shift, scale) if source.image else None,
     )
 
 

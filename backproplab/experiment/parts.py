@@ -129,6 +129,7 @@ class Parts:
             dtype=np.dtype(e.dtype),
             steps=self.updates,
             engine=e.engine,
+            pixels=self.splits.pixels,
         )
 
     def descent(self) -> Descent:

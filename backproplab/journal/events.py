@@ -109,6 +109,10 @@ class EventWriter:
         """Write what ``messages`` makes."""
         self._write(Event(step=step, summary=Summary(value=values)))
 
+    def summaries(self, step: int, values: Sequence[Summary.Value]) -> None:
+        """Write values that ``journal.summaries`` has made."""
+        self._write(Event(step=step, summary=Summary(value=values)))
+
     def _write(self, event: Event) -> None:
         self.log.append(_record_now(event))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines import EngineName
+from backproplab.data import Pixels
 from backproplab.nn import Loss, Metric, Network
 from backproplab.streams import stream
 from backproplab.task import Task
@@ -35,6 +36,7 @@ class Material:
     network, loss: None for a learner that does not use the keys ``model`` or ``loss``.
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
+    pixels: gives back the images that inputs are; None if they are none.
     """
 
     task: Task
@@ -47,6 +49,7 @@ class Material:
     dtype: np.dtype[Any]
     steps: int
     engine: EngineName = "auto"
+    pixels: Pixels | None = None
 
     @property
     def train(self) -> Split:

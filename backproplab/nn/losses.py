@@ -47,6 +47,10 @@ class Loss(Family):
             return (outputs[..., 1] > outputs[..., 0]).astype(np.int64)
         return np.argmax(outputs, axis=-1)
 
+    def probabilities(self, outputs: Array) -> Array:
+        """How sure outputs are of each class, (…, batch, classes), from 0 to 1."""
+        return np.clip(outputs, 0, 1)
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         raise NotImplementedError
 
@@ -72,6 +76,9 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
             raise DataError(f"labels from {targets.min()} to {targets.max()}, the data are {task}")
         return targets
 
+    def probabilities(self, outputs: Array) -> Array:
+        return ops.softmax(Tensor(outputs), axis=-1).value
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.softmax_cross_entropy(outputs, targets)
 
@@ -92,6 +99,9 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
 
     def decide(self, outputs: Array) -> Array:
         return (outputs[..., 0] > 0).astype(np.int64)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return np.concatenate([ops.sigmoid(Tensor(z)).value for z in (-outputs, outputs)], axis=-1)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)

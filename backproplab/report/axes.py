@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backproplab.layout import shortened
+from backproplab.palette import FAINT
 from backproplab.report.comparison import RankedTrial, labels_of
 from backproplab.report.differences import ABSENT
 from backproplab.report.scales import Scale
-from backproplab.report.theme import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

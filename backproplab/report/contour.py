@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backproplab.palette import INK, PAPER, TRIALS
 from backproplab.report.axes import Axis
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.importance import importances
 from backproplab.report.scales import Shades
-from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
+from backproplab.report.theme import SHADES
 from backproplab.status import Status
 from backproplab.text import number
 

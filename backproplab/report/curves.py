@@ -14,11 +14,12 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.measures import label_of
+from backproplab.palette import TRIALS
 from backproplab.report.axes import set_log, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.scales import Scale
 from backproplab.report.series import Band
-from backproplab.report.theme import OTHER, TRIALS
+from backproplab.report.theme import OTHER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.palette import FAINT, INK, TRIALS
 from backproplab.report.axes import LANE, Axis, set_vertical
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.scales import Scale
-from backproplab.report.theme import FAINT, INK, TRIALS
 from backproplab.status import Status
 from backproplab.text import counted, number
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from backproplab.layout import middle
 from backproplab.measures import named, parsed
+from backproplab.palette import TRIALS
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.contour import contour_figure
 from backproplab.report.curves import BANDED, Bands, Panel, curves_figure, is_cut
@@ -18,7 +19,6 @@ from backproplab.report.importance import VISIBLE, Importance, effects, importan
 from backproplab.report.markup import Markup, element
 from backproplab.report.parallel import parallel_figure
 from backproplab.report.series import bands, pace
-from backproplab.report.theme import TRIALS
 from backproplab.status import Status
 from backproplab.text import counted, number
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backproplab.layout import middle
+from backproplab.palette import INK, PAPER, TRIALS
 from backproplab.report.axes import LETTERS, WORDS, Axis
 from backproplab.report.canvas import svg
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.differences import ABSENT
 from backproplab.report.scales import Scale, Shades
-from backproplab.report.theme import INK, PAPER, SHADES, TRIALS
+from backproplab.report.theme import SHADES
 from backproplab.status import Status
 
 if TYPE_CHECKING:

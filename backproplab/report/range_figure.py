@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from backproplab.report.theme import BLUE, DARK, FAINT, PAPER, STYLE, VERMILION
+from backproplab.palette import BLUE, FAINT, PAPER, VERMILION
+from backproplab.report.theme import DARK, STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Colors for light and dark pages that color-blind readers can distinguish: Okabe-Ito, then Tol.
+"""The palette on light and dark pages.
 
 A figure is drawn in the light colors; on a page each color becomes a CSS variable. This file must
 not know what is drawn.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-PAPER, INK, FAINT = "#ffffff", "#1f2328", "#8c959f"
-BLUE, VERMILION = "#0072b2", "#d55e00"
+from backproplab.palette import BLUE, FAINT, INK, PAPER, TRIALS, VERMILION
+
 DARK = {PAPER: "#0d1117", INK: "#e6edf3", FAINT: "#9198a1", BLUE: "#56b4e9", VERMILION: "#ff9e4a"}
 STYLE: dict[Any, Any] = {
     "font.size": 11,
@@ -24,19 +24,6 @@ STYLE: dict[Any, Any] = {
     "ytick.color": INK,
 }
 
-# light, dark
-TRIALS = (
-    ("#0072b2", "#56a8e8"),
-    ("#d55e00", "#ff8a3d"),
-    ("#009e73", "#2fc79b"),
-    ("#cc79a7", "#e79ac5"),
-    ("#e69f00", "#ffc04d"),
-    ("#882255", "#c96a9b"),
-    ("#56b4e9", "#9ad3f5"),
-    ("#999933", "#c9c963"),
-    ("#332288", "#8f83e0"),
-    ("#44403c", "#d6d3d1"),
-)
 # from the worst trial to the best: Brewer's YlGnBu, with growing contrast
 SHADES = (
     ("#c7e9b4", "#3b4a85"),

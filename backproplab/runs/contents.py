@@ -20,6 +20,7 @@ from backproplab.runs.safety import names_in, opened
 from backproplab.runs.sweep_file import LIMIT, NAME
 
 EVENTS = r"events\.out\.tfevents\.[^/]+"
+PROJECTOR = r"projector_config\.pbtxt|embedding\.tsv|labels\.tsv|sprite\.png"
 OF_SWEEP = (re.escape(NAME), r"results\.csv", r"study\.db(-wal|-shm|-journal)?")
 HPARAMS = r"\.(partial-)?hparams"
 OF_RUN = (
@@ -28,7 +29,7 @@ OF_RUN = (
     re.escape(TRACEBACK),
     r"metrics\.csv",
     r"checkpoints/(last|previous|best|best-\d+)\.safetensors",
-    rf"(train|validation)/{EVENTS}",
+    rf"(train|validation)/({EVENTS}|{PROJECTOR})",
 )
 SESSION_FILE = re.compile("|".join((re.escape(MARKER), *OF_SWEEP)))
 SESSION_FOLDER = re.compile(rf"{HPARAMS}(/[^/]+){{0,2}}")

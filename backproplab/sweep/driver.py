@@ -174,6 +174,9 @@ class Driver:
             experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
             if experiment.threads == "auto":  # the workers share the cores
                 experiment = experiment.model_copy(update={"threads": 1})
+            if job.trial.number or job.seed != self.folder.sweep.seeds[0]:  # one graph is enough
+                quiet = experiment.tensorboard.model_copy(update={"graph": False})
+                experiment = experiment.model_copy(update={"tensorboard": quiet})
             until = self.stages[job.folder].until
             hparams = self.folder.hparams(job)
             works.append(Work(experiment, self.folder.files(job), until, hparams))

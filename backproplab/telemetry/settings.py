@@ -16,8 +16,15 @@ class TensorBoard(Spec):
         every (n-th) update, ``batch_loss`` and the like: of its own batch, before the update.
     telemetry: scalars of every layer before the first update and after epochs spaced in log.
     gradient_noise: with them the gradient noise scale; a look takes ten times as long.
+    graph: the training step as a graph, with the time and memory of its nodes; of a sweep the first
+        run's.
+    images: confusion matrix, weights of the first layer, examples, decision boundary.
+    pr_curves: precision and recall of each class.
+    projector: the last hidden layer, a point for each example.
+    random: the course's demonstration of histograms, tag ``random``.
     histograms: ``looks`` writes them at the first, the middle and the last look; a number n after
         every n epochs; 0 never.
+    Runs of sweeps write no images, PR curves, projector and demonstration.
     """
 
     update_freq: Annotated[
@@ -28,6 +35,11 @@ class TensorBoard(Spec):
     ] = "epoch"
     telemetry: Annotated[bool, Off(False)] = True
     gradient_noise: Annotated[bool, Off(False)] = False
+    graph: Annotated[bool, Off(False)] = True
+    images: Annotated[bool, Off(False)] = True
+    pr_curves: Annotated[bool, Off(False)] = True
+    projector: Annotated[bool, Off(False)] = False
+    random: Annotated[bool, Off(False)] = False
     histograms: Annotated[
         Literal["looks"] | Annotated[int, Field(ge=0, le=10**9)],
         Lasts("epochs", 1, "only the first epoch has any"),

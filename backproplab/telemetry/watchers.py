@@ -5,7 +5,11 @@ from __future__ import annotations
 from backproplab.learners import Material
 from backproplab.loop import Callback, Length
 from backproplab.telemetry.by_update import ByUpdate, batch_scalars
+from backproplab.telemetry.graph import Graph
 from backproplab.telemetry.looks import Telemetry
+from backproplab.telemetry.pictures import Pictures
+from backproplab.telemetry.projector import Projector
+from backproplab.telemetry.random_demo import RandomDemo
 from backproplab.telemetry.schedule import Looks, spaced
 from backproplab.telemetry.settings import TensorBoard
 
@@ -14,11 +18,14 @@ def watchers(
     settings: TensorBoard, material: Material, length: Length, alone: bool
 ) -> list[Callback]:
     """What looks at the run for TensorBoard. alone: it is no run of a sweep."""
-    every = settings.updates
-    by_update = [ByUpdate(batch_scalars(material, length), every)] if every else []
-    if not (settings.telemetry or settings.histograms):
-        return [*by_update]
-    return [*by_update, _telemetry(settings, length, alone)]
+    found: list[Callback] = []
+    if every := settings.updates:
+        found.append(ByUpdate(batch_scalars(material, length), every))
+    if settings.telemetry or settings.histograms:
+        found.append(_telemetry(settings, length, alone))
+    if settings.graph:
+        found.append(Graph())
+    return [*found, *_of_one_run(settings, material, length)] if alone else found
 
 
 def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
@@ -30,3 +37,15 @@ def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
     else:
         histograms = Looks(length, every=settings.histograms)
     return Telemetry(scalars, histograms, settings.gradient_noise)
+
+
+def _of_one_run(settings: TensorBoard, material: Material, length: Length) -> list[Callback]:
+    found: list[Callback] = []
+    if material.loss is not None:
+        if settings.images or settings.pr_curves:
+            found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
+        if settings.projector:
+            found.append(Projector())
+    if settings.random:
+        found.append(RandomDemo())
+    return found

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from backproplab.palette import TRIALS
 from backproplab.report import curves, panels
 from backproplab.report.curves import BANDED, POINTS, Panel, curves_figure, extremes, is_cut
 from backproplab.report.series import Band, pace
-from backproplab.report.theme import TRIALS
 
 FINITE = st.floats(-1e6, 1e6)
 

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
+from backproplab.palette import TRIALS
 from backproplab.report import panels
 from backproplab.report.differences import ABSENT
 from backproplab.report.parallel import BELOW, LOWEST, _key_column, _metric_column, parallel_figure
 from backproplab.report.scales import Scale
-from backproplab.report.theme import SHADES, TRIALS
+from backproplab.report.theme import SHADES
 
 
 @pytest.fixture
