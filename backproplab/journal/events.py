@@ -106,11 +106,7 @@ class EventWriter:
         self.write(step, values)
 
     def write(self, step: int, values: Sequence[Summary.Value]) -> None:
-        """Write what ``messages`` makes."""
-        self._write(Event(step=step, summary=Summary(value=values)))
-
-    def summaries(self, step: int, values: Sequence[Summary.Value]) -> None:
-        """Write values that ``journal.summaries`` has made."""
+        """Write what ``messages`` and ``summaries`` make."""
         self._write(Event(step=step, summary=Summary(value=values)))
 
     def _write(self, event: Event) -> None:

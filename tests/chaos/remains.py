@@ -45,7 +45,8 @@ def splits(folder):
 
 
 def files(folder):
-    return sorted(folder.glob("events.out.tfevents.*"))
+    """The event files that grow; not what a run says of itself, which holds times."""
+    return sorted(folder.glob("events.out.tfevents.[1-9]*"))
 
 
 def content(file, signs=True):
