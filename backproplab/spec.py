@@ -62,6 +62,27 @@ class Off:
     unless: str = ""
 
 
+@dataclass(frozen=True)
+class CountOr:
+    """Marks a field that is a whole number from 1 to ``most``, or one of the words."""
+
+    words: tuple[str, ...]
+    most: int = 10**9
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._checked)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        words = [{"const": word} for word in self.words]
+        return {"anyOf": [*words, {"type": "integer", "minimum": 1, "maximum": self.most}]}
+
+    def _checked(self, value: Any) -> Any:
+        if value in self.words or (type(value) is int and 1 <= value <= self.most):
+            return value
+        valid = f"must be {', '.join(self.words)}, or a number from 1 to {self.most:,}"
+        raise PydanticCustomError("count_or", valid)
+
+
 class IsPath:
     """Marks a field that holds a path; one in a file is relative to that file."""
 

@@ -1,4 +1,4 @@
-"""Cost of the product apart from the steps: start-up and histograms.
+"""Cost of the product apart from the steps: start-up and what is logged.
 
 This file knows what is timed; the limits are in workloads.py.
 """
@@ -9,13 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
-from benchmarks.workloads import FASHION_MNIST
+from benchmarks.logging import CONFIGS, logging
 
-CONFIGS = Path(__file__).parent.parent / "configs"
 REFERENCE = [sys.executable, "-c", "import typer, pydantic, yaml"]
 BACKPROPLAB = [sys.executable, "-m", "backproplab"]
 Times = dict[str, list[float]]
@@ -29,25 +25,6 @@ def command_line(rounds: int) -> dict[str, Times]:
         name: _alternate(lambda c=command: _run(c), lambda: _run(REFERENCE), rounds)
         for name, command in commands.items()
     }
-
-
-def logging(rounds: int) -> dict[str, Times]:
-    """Times of three epochs with histograms every epoch; reference: without histograms."""
-    from backproplab.experiment import run
-
-    with TemporaryDirectory() as root:
-        folders = (Path(root) / str(i) for i in range(10**9))
-        every, never = (_parts(histograms) for histograms in (1, 0))
-        return {"logging": _alternate(lambda: run(every, next(folders)),
-                                      lambda: run(never, next(folders)), rounds)}  # fmt: skip
-
-
-def _parts(histograms: int) -> Any:
-    from backproplab.config import load
-    from backproplab.experiment import build
-
-    config = "fashion_mnist.yaml" if FASHION_MNIST.is_dir() else "quickstart.yaml"
-    return build(load(CONFIGS / config, "epochs=3", f"tensorboard.histograms={histograms}"))
 
 
 def _alternate(ours: Callable[[], object], reference: Callable[[], object], rounds: int) -> Times:

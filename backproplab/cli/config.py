@@ -35,9 +35,11 @@ learning_rate: 0.001
 batch_mode: minibatch        # batch | stochastic | minibatch
 batch_size: 32
 epochs: 10
+# evaluate_every: log        # evaluate within epochs, too: every n updates, or spaced in log
 
 # early_stopping: {{monitor: val_loss, patience: 3, restore_best_weights: true}}
 tensorboard:
+  update_freq: epoch         # batch, or every n updates: also the scalars of single updates
   histograms: looks          # at the first, middle and last look; or every n epochs; 0 for none
   telemetry: true            # what happens in each layer, at a few looks
 """

@@ -11,9 +11,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainValidator,
     ValidationError,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
@@ -29,7 +27,7 @@ from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
 from backproplab.optim.schedules import Constant
-from backproplab.spec import Count, Lasts, Off, Spec
+from backproplab.spec import Count, CountOr, Lasts, Off, Spec
 from backproplab.telemetry import NOTHING, TensorBoard
 
 
@@ -52,21 +50,9 @@ Name = Annotated[str, AfterValidator(_plain_name)]
 LearningRate = Annotated[float, Field(gt=0, le=1e4)]
 
 
-def _threads(value: Any) -> Any:
-    if value == "auto" or (type(value) is int and 1 <= value <= MOST_THREADS):
-        return value
-    raise PydanticCustomError("threads", f"must be auto, or a number from 1 to {MOST_THREADS}")
-
-
-MOST_THREADS = 1024
 ADDED = ("learner",)  # keys that version 0.1 did not have
-Threads = Annotated[
-    int | Literal["auto"],
-    PlainValidator(_threads),
-    WithJsonSchema(
-        {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": MOST_THREADS}]}
-    ),
-]
+Threads = Annotated[int | Literal["auto"], CountOr(("auto",), 1024)]
+Evaluations = Annotated[int | Literal["log"], CountOr(("log",))]
 
 
 class Role(Enum):
@@ -105,7 +91,10 @@ class Experiment(Spec):
     accumulate: number of batches per update; their gradients are averaged.
     epochs: after which training ends.
     steps: after which training ends, if that is before: updates, or whatever the learner counts.
-    evaluate_every: steps an epoch, for a learner without batches; by default a tenth of ``steps``.
+    evaluate_every: evaluate within epochs, too: after every n updates, or at updates spaced in
+        ``log``: 0, 1, 2, 3, 4, 6, 8, 11, 16, …; it is written for TensorBoard, by updates and by
+        examples, and decides nothing. For a learner without batches: steps an epoch, by default a
+        tenth of ``steps``.
     engine: ``replay`` records a step once and replays it, ``eager`` builds its graph each time,
         ``auto`` replays what can be replayed; the numbers are the same.
     threads: of BLAS; ``auto`` chooses by the size of the largest product.
@@ -136,9 +125,9 @@ class Experiment(Spec):
     steps: Annotated[
         Count | None, Role.LENGTH, Lasts("steps", 0, "it ends by its epochs"), Off()
     ] = None
-    evaluate_every: Annotated[Count | None, Lasts("steps", 0, "it is measured at its end only")] = (
-        None
-    )
+    evaluate_every: Annotated[
+        Evaluations | None, Lasts("steps", 0, "nothing is measured in between")
+    ] = None
     early_stopping: Annotated[EarlyStopping | None, Role.OWN, Off()] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
@@ -187,15 +176,11 @@ class Experiment(Spec):
     @property
     def unused_keys(self) -> frozenset[str]:
         """The keys that the learner has no use for."""
-        own = BATCHED if self.learner.batches else UNBATCHED
-        return SOMETIMES - own - self.learner.uses
+        return SOMETIMES - self.learner.uses - (BATCHED if self.learner.batches else set())
 
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
-UNBATCHED = frozenset({"evaluate_every"})
-SOMETIMES = (
-    BATCHED | UNBATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
-)
+SOMETIMES = BATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
 
 
 def _not_used(learner: Learner) -> PydanticCustomError:

@@ -63,11 +63,10 @@ def lengths(spec: Spec, at: str = "") -> Iterator[tuple[str, int, Lasts]]:
         if isinstance(value, Spec):
             yield from lengths(value, f"{path}.")
         for mark in field.metadata:
-            if isinstance(mark, Lasts) and value is not None:
+            if isinstance(mark, Lasts):
                 items = enumerate(value) if isinstance(value, tuple) else [("", value)]
-                yield from (
-                    (f"{path}.{i}".rstrip("."), n, mark) for i, n in items if isinstance(n, int)
-                )
+                found = ((f"{path}.{i}".rstrip("."), item) for i, item in items)
+                yield from ((at, item, mark) for at, item in found if isinstance(item, int))
 
 
 def _before(parts: Parts, path: str) -> int:

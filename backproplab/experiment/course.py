@@ -89,8 +89,8 @@ class Course:
         columns = [measure.name for measure in (*parts.measures, *declared)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
-        length = parts.length.until(pause)
-        self.lane = Lane(learning, parts.order(), everyone, self.journal, length)
+        of = learning, parts.order(), everyone, self.journal
+        self.lane = Lane(*of, parts.length.until(pause), parts.evaluations)
 
     def begin(self) -> None:
         """A new run. Raises RunError if the folder holds anything."""

@@ -81,11 +81,19 @@ def size_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
 
 def length_problems(experiment: Experiment) -> list[Problem]:
     """A learner that does not walk through the examples has no epochs: its steps are counted."""
-    learner = experiment.learner
-    if learner.batches or experiment.steps:
+    learner, problems = experiment.learner, []
+    if learner.batches:
         return []
-    what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
-    return [Problem("", what, "add steps: 100")]
+    if not experiment.steps:
+        what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
+        problems.append(Problem("", what, "add steps: 100"))
+    if experiment.evaluate_every == "log":
+        what = f"evaluate_every: log is for epochs of batches, and {learner.name} has no batches"
+        problems.append(Problem("", what, "give a number of steps"))
+    if experiment.tensorboard.updates:
+        what = f"tensorboard.update_freq: {learner.name} has no batches to write of"
+        problems.append(Problem("", what, "remove it"))
+    return problems
 
 
 def monitor_problems(

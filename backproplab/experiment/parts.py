@@ -37,7 +37,7 @@ from backproplab.experiment.limits import (
     undefined_measures,
 )
 from backproplab.learners import Descent, Material, Split
-from backproplab.loop import Length
+from backproplab.loop import Every, Length, Log, When
 from backproplab.measures import SPLITS, Measure
 from backproplab.nn import Loss, Metric, Network, metrics_of
 from backproplab.streams import stream
@@ -65,7 +65,17 @@ class Parts:
         e = self.experiment
         if e.learner.batches:
             return updates_per_epoch(*self.batching)
-        return e.evaluate_every or max(-(-(e.steps or 1) // EVALUATIONS), 1)
+        if isinstance(e.evaluate_every, int):
+            return e.evaluate_every
+        return max(-(-(e.steps or 1) // EVALUATIONS), 1)
+
+    @property
+    def evaluations(self) -> When | None:
+        """When splits are measured within an epoch; None for never."""
+        every = self.experiment.evaluate_every
+        if every is None or not self.experiment.learner.batches:
+            return None
+        return Every(every) if isinstance(every, int) else Log()
 
     @property
     def batch_length(self) -> int:

@@ -53,15 +53,22 @@ class BackpropSource:
         self.exact_tile = tile
         self.tile = tile or tile_length(network, parameters.flat.itemsize)
         self._share: ParameterVector | None = None  # a tile's gradient
-        self._bound: dict[int, Bound] = {}  # by the size of the batch
+        # by the size of the batch, and of the part whose outputs are wanted
+        self._bound: dict[tuple[int, int], Bound] = {}
 
     def __call__(
-        self, inputs: Array, targets: Array, rows: Array | None = None, brake: Brake | None = None
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | None = None,
+        brake: Brake | None = None,
+        outputs: Array | None = None,
     ) -> bool:
         """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
 
         All of them, in the order in which they lie, are read in place and not copied.
         Each member of a crew takes rows of its own, (P, batch).
+        outputs: filled with what the network gives in training, (…, batch, units).
 
         A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
         share to the gradient, so that the mean is that of the whole batch. Between tiles the brake
@@ -72,7 +79,7 @@ class BackpropSource:
         tiles = self._tiles(batch)
         if len(tiles) == 1:
             part = slice(batch) if rows is None else rows
-            self._compute(inputs, targets, part, batch, self.gradient)
+            self._compute(inputs, targets, part, batch, self.gradient, outputs)
             return True
         share = self._share = self._share or self.parameters.twin()
         before = self._mark()
@@ -82,7 +89,8 @@ class BackpropSource:
                 self._put_back(*before)
                 return False
             part = tile if rows is None else rows[..., tile]
-            self._compute(inputs, targets, part, batch, share)
+            own = None if outputs is None else outputs[..., tile, :]
+            self._compute(inputs, targets, part, batch, share, own)
             np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
         return True
 
@@ -112,21 +120,32 @@ class BackpropSource:
         self.parameters.statistics[...] = statistics
 
     def _compute(
-        self, inputs: Array, targets: Array, rows: Array | slice, batch: int, into: ParameterVector
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | slice,
+        batch: int,
+        into: ParameterVector,
+        outputs: Array | None,
     ) -> None:
         """The part that these rows have in the gradient of a batch of ``batch`` examples."""
-        bound = self._bound.get(batch) or self._bind(batch, into)
+        key = batch, 0 if outputs is None else outputs.shape[-2]
+        bound = self._bound.get(key) or self._bind(key, into, outputs)
         bound.of_rows(rows, inputs, targets)
+        if outputs is not None:
+            np.copyto(outputs, bound.into[-1])
         self.refusal = self.refusal or bound.refusal
 
-    def _bind(self, batch: int, into: ParameterVector) -> Bound:
+    def _bind(self, key: tuple[int, int], into: ParameterVector, outputs: Array | None) -> Bound:
         memory, wanted = list(self.parameters.views.values()), list(into.views.values())
+        if outputs is not None:
+            wanted.append(np.empty_like(outputs))
         step = partial(
             _gradients, self.network, self.loss_function, self.parameters, self.generator,
-            list(into.views), batch,
+            list(into.views), key[0], outputs is not None,
         )  # fmt: skip  # not a method: it would refer to its owner, and neither would be freed
-        self._bound[batch] = self.engine.bind(step, memory, wanted)
-        return self._bound[batch]
+        self._bound[key] = self.engine.bind(step, memory, wanted)
+        return self._bound[key]
 
 
 def tile_length(network: Network, itemsize: int) -> int:
@@ -144,10 +163,15 @@ def tile_length(network: Network, itemsize: int) -> int:
 
 def _gradients(
     network: Network, loss: Loss, parameters: ParameterVector, generator: Chance,
-    names: Sequence[str], batch: int, inputs: Tensor, targets: Tensor,
+    names: Sequence[str], batch: int, with_outputs: bool, inputs: Tensor, targets: Tensor,
 ) -> Sequence[Tensor]:  # fmt: skip
-    """∂/∂weights of the sum of these examples' losses, divided by the size of the batch."""
+    """∂/∂weights of the sum of these examples' losses, divided by the size of the batch.
+
+    with_outputs: followed by what the network gives.
+    """
     weights = parameters.tensors(tracked=True)
     outputs = network(weights, inputs, generator)
     mean = ops.sum(loss(outputs, targets), axis=-1) / batch
-    return backward(mean, ops.ones_like(Tensor(mean.value)), [weights[name] for name in names])
+    seed = ops.ones_like(Tensor(mean.value))
+    found = backward(mean, seed, [weights[name] for name in names])
+    return [*found, outputs] if with_outputs else found

@@ -14,6 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.columns import merged
+from backproplab.learners.batches import BatchMeasures
 from backproplab.learners.descent import SCALARS, Descent
 from backproplab.learners.inside import Inside
 from backproplab.learners.learner import Advance, Arrays, Brake, Learning, Span
@@ -65,13 +66,15 @@ class DescentCrew(Learning):
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
         vars(self).pop("inside", None)
         made, train, updates = Advance(), self._split("train"), self.updates
+        batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]
         moves, rates = any(m.rate.moves for m in self.members), self._rates(span.start)
         for rows in span.batches():
             step = span.start + made.done
             if made.done and brake.between_steps():
                 break
-            if not updates.fill(train.inputs, train.encoded, rows + train.offsets, brake):
+            taken = rows + train.offsets
+            if not updates.fill(train.inputs, train.encoded, taken, brake, batches.room(taken)):
                 break
             if not updates.is_finite and not self._part_with_broken(made, step, rows):
                 break
@@ -81,8 +84,10 @@ class DescentCrew(Learning):
                 if (step + 1) % wanted[name] == 0:
                     found = rates.ravel() if name == SCALARS[0] else updates.norm
                     made.report(name, step + 1, found)
+            batches.keep(step + 1, taken)
             updates.follow(rates, step + 1)
             made.done += 1
+        batches.measure()
         for member in self.live.values():
             member.refusal = updates.source.refusal
         return made
@@ -126,13 +131,14 @@ class StackedSplit:
     """One split of each member.
 
     stacked: their arrays, (n, …) if all have the same ones, else (P, n, …).
-    inputs, encoded: the same with all examples on one axis.
+    inputs, targets, encoded: the same with all examples on one axis.
     offsets: where on it each member's begin, (P, 1).
     """
 
     def __init__(self, splits: Sequence[Split]) -> None:
         first, count = splits[0], len(splits[0])
-        self.stacked, self.inputs, self.encoded = first, first.inputs, first.encoded
+        self.stacked = first
+        self.inputs, self.targets, self.encoded = first.inputs, first.targets, first.encoded
         self.offsets = np.zeros((len(splits), 1), np.intp)
         if any(split.inputs is not first.inputs for split in splits):
             self.stacked = Split(
@@ -140,8 +146,8 @@ class StackedSplit:
                 np.stack([split.targets for split in splits]),
                 np.stack([split.encoded for split in splits]),
             )
-            self.inputs, self.encoded = (
+            self.inputs, self.targets, self.encoded = (
                 array.reshape(-1, *array.shape[2:])
-                for array in (self.stacked.inputs, self.stacked.encoded)
+                for array in (self.stacked.inputs, self.stacked.targets, self.stacked.encoded)
             )
             self.offsets += count * np.arange(len(splits))[:, None]

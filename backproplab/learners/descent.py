@@ -15,6 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.errors import Problem
+from backproplab.learners.batches import BatchMeasures
 from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.inside import Inside
 from backproplab.learners.learner import (
@@ -74,10 +75,9 @@ class GradientDescent(Learner, name="gradient_descent"):
 class Descent(Learning):
     """Gradient descent at work on one run, whose vectors may be rows of a crew's."""
 
-    offers = SCALARS
-
     def __init__(self, settings: GradientDescent, material: Material) -> None:
         keys = material.keys
+        self.offers = *SCALARS, "loss", *(metric.name for metric in material.metrics)
         self.settings = settings
         self.material = material
         self.parameters = self.network.parameters(material.dtype)
@@ -133,13 +133,15 @@ class Descent(Learning):
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
         vars(self).pop("inside", None)
         made, train, updates = Advance(), self.material.train, self.updates
+        batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]
         rate = self.rate(span.start)
         for rows in span.batches():
             step = span.start + made.done
             if made.done and brake.between_steps():
                 break
-            if not updates.fill(train.inputs, train.encoded, None if span.whole else rows, brake):
+            taken = None if span.whole else rows
+            if not updates.fill(train.inputs, train.encoded, taken, brake, batches.room(rows)):
                 break
             if not updates.is_finite:
                 made.diverged[0] = self.divergence(step, rows)
@@ -149,8 +151,10 @@ class Descent(Learning):
             for name in asked:
                 if (step + 1) % wanted[name] == 0:
                     made.report(name, step + 1, rate if name == SCALARS[0] else updates.norm)
+            batches.keep(step + 1, rows)
             updates.follow(rate, step + 1)
             made.done += 1
+        batches.measure()
         self.refusal = updates.source.refusal
         return made
 

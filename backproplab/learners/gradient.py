@@ -26,11 +26,17 @@ class GradientSource(Protocol):
     refusal: str
 
     def __call__(
-        self, inputs: Array, targets: Array, rows: Array | None = None, brake: Brake | None = None
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | None = None,
+        brake: Brake | None = None,
+        outputs: Array | None = None,
     ) -> bool:
         """The mean gradient of these rows, None for all; False if the brake ended it midway.
 
-        Nothing but ``gradient`` has changed after False.
+        outputs: filled with what the network gives in training, (…, batch, units), where wanted.
+        Nothing but ``gradient`` and ``outputs`` has changed after False.
         """
 
 

@@ -113,7 +113,7 @@ class Learning:
 
     name = "learner"
     file = ""
-    offers: ClassVar[tuple[str, ...]] = ()
+    offers: tuple[str, ...] = ()
     material: Material
     refusal: str = ""
 

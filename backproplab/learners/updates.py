@@ -53,9 +53,19 @@ class Updates:
         )
         self.evaluation = Evaluation(network, parameters, loss, material.metrics, material.engine)
 
-    def fill(self, inputs: Array, targets: Array, rows: Array | None, brake: Brake) -> bool:
-        """The gradient of these rows; False if the brake ended the step, which is undone."""
-        return self.source(inputs, targets, rows, brake)
+    def fill(
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | None,
+        brake: Brake,
+        outputs: Array | None = None,
+    ) -> bool:
+        """The gradient of these rows, and the ``outputs``, if there is an array for them.
+
+        False if the brake ended the step, which is undone.
+        """
+        return self.source(inputs, targets, rows, brake, outputs)
 
     @property
     def is_finite(self) -> bool:

@@ -1,6 +1,6 @@
 """Training: the loop, the runs in it, and what looks at them."""
 
-from backproplab.loop.callbacks import EPOCH, Callback, Display, Every
+from backproplab.loop.callbacks import EPOCH, Callback, Display, Every, Log, When
 from backproplab.loop.early_stopping import Best, EarlyStopping, Patience
 from backproplab.loop.lane import Lane, Length, Progress
 from backproplab.loop.loop import Loop
@@ -15,8 +15,10 @@ __all__ = [
     "Every",
     "Lane",
     "Length",
+    "Log",
     "Loop",
     "Pace",
     "Patience",
     "Progress",
+    "When",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from backproplab.arrays import Array
@@ -23,7 +24,10 @@ class When(Protocol):
     """When a callback looks."""
 
     def next(self, step: int) -> float:
-        """The first step after ``step`` at which to look; infinity for none."""
+        """The first step after ``step`` at which to look; infinity for none.
+
+        step: -1 asks whether to look before the first step, at 0.
+        """
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,15 @@ class Every:
 
     def next(self, step: int) -> float:
         return (step // self.steps + 1) * self.steps
+
+
+class Log:
+    """At step 0, then at steps evenly spaced in log: 1, 2, 3, 4, 6, 8, 11, 16, …, √2 apart."""
+
+    def next(self, step: int) -> float:
+        first = 2 * step.bit_length() - 2  # of the powers of √2 that are not below half of it
+        later = (round(2 ** (k / 2)) for k in count(max(first, 0)))
+        return next(at for at in later if at > step) if step >= 0 else 0
 
 
 class Epoch:

@@ -14,7 +14,7 @@ from backproplab.data import Order
 from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
 from backproplab.learners import Arrays, Divergence, Json, Learning
-from backproplab.loop.callbacks import Callback, Epoch
+from backproplab.loop.callbacks import Callback, Epoch, When
 from backproplab.measures import Row, prefixed
 from backproplab.signals import StopNow
 from backproplab.status import Status
@@ -59,7 +59,8 @@ class Progress:
     """Where a run is, and what was measured there.
 
     epoch: epochs measured, one that ``steps`` cut short included.  step: finished steps.
-    measured: the step of the newest evaluation.
+    measured: the step at which the newest epoch was measured.
+    evaluated: the step of the newest evaluation that was written by steps; -1 for none.
     examples: examples seen.  metrics: the newest values, by Keras' names.
     stop_reason: why it ended, or shall end after this step; the first reason counts.
     seconds: of training, from the first step to the newest evaluation, with what callbacks do in
@@ -69,6 +70,7 @@ class Progress:
     epoch: int = 0
     step: int = 0
     measured: int = 0
+    evaluated: int = -1
     examples: int = 0
     metrics: Row = field(default_factory=dict)
     stop_reason: str = ""
@@ -92,6 +94,8 @@ class Lane:
     """One run: what finds its weights, its batches, its callbacks, and what it writes.
 
     order: None for a learner that does not walk in batches.
+    evaluations: when the splits are measured within an epoch, which nothing depends on; with them
+        every evaluation is written by steps and by examples. None for the ends of epochs only.
     """
 
     def __init__(
@@ -101,12 +105,14 @@ class Lane:
         callbacks: Sequence[Callback],
         journal: Journal,
         length: Length,
+        evaluations: When | None = None,
     ) -> None:
         self.learning = learning
         self.order = order
         self.callbacks = list(callbacks)
         self.journal = journal
         self.length = length
+        self.evaluations = evaluations
         self.progress = Progress()
         self.message = ""  # why it diverged or failed
         self.signal = 0  # that ended it
@@ -158,9 +164,19 @@ class Lane:
         """Whether the epoch's steps are done, and it is to be measured."""
         return self.progress.step >= self.length.end_of(self.progress.epoch)
 
+    @property
+    def evaluation_is_due(self) -> bool:
+        """Whether this step is one to be evaluated within its epoch, and has not been."""
+        step = self.progress.step
+        if self.evaluations is None or step <= self.progress.evaluated:
+            return False
+        return self.evaluations.next(step - 1) == step
+
     def next_look(self) -> int:
         """The step at which somebody looks next."""
-        looks = [callback.when.next(self.progress.step) for callback in self.callbacks]
+        times = [callback.when for callback in self.callbacks]
+        times += [self.evaluations] if self.evaluations else []
+        looks = [when.next(self.progress.step) for when in times]
         return int(min([self.length.end_of(self.progress.epoch), *looks]))
 
     def moved(self, steps: int, examples: int, scalars: Arriving) -> None:
@@ -197,13 +213,28 @@ class Lane:
 
     def report_at(self, step: int, values: Mapping[str, float], split: str = TRAIN) -> None:
         """Values at a step of training, to the event files."""
-        found = {name: ([step], [value]) for name, value in values.items()}
+        self.report_series({name: ([step], [value]) for name, value in values.items()}, split)
+
+    def report_series(self, found: Arriving, split: str = TRAIN) -> None:
+        """Values at several steps of training, (steps, values) by tag, to the event files."""
         if self._series is None:
             self.journal.series(split, found)
             return
         for name, (steps, numbers_at) in found.items():
             before = self._series.setdefault(split, {}).get(name, ([], []))
             self._series[split][name] = [*before[0], *steps], [*before[1], *numbers_at]
+
+    def evaluated(self, rows: Mapping[str, Row]) -> None:
+        """The splits have been measured, perhaps for others; write it if this run asked for it."""
+        progress = self.progress
+        if self.evaluations is None or not (self.closes_epoch or self.evaluation_is_due):
+            return
+        progress.evaluated = progress.step
+        for split, row in rows.items():
+            at = {f"evaluation_{name}_vs_iterations": value for name, value in row.items()}
+            self.journal.scalars(split, progress.step, at)
+            seen = {f"by_examples/{name}": value for name, value in row.items()}
+            self.journal.scalars(split, progress.examples, seen)
 
     def close_epoch(self, rows: Mapping[str, Row]) -> None:
         """An epoch has been measured, by split: let callbacks look, write it, see how it stands."""

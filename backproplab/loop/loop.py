@@ -78,7 +78,7 @@ class Loop:
         _share_orders(self.lanes)
         self._start()
         while not any(lane.ended for lane in self.lanes):
-            if self.lanes[0].epoch_is_over:
+            if self.lanes[0].epoch_is_over or self.lanes[0].evaluation_is_due:
                 self._measure(learning)
             else:
                 self._advance(learning)
@@ -134,9 +134,10 @@ class Loop:
         return Span(start, steps, stacked, orders[0].length, whole=orders[0].mode == "batch")
 
     def _measure(self, learning: Learning) -> None:
-        """Close an epoch, unless a signal ends its evaluation: then a resumed run measures it.
+        """Evaluate, and close an epoch that is over.
 
-        An epoch that a callback or the learner ends early is closed for its lane alone.
+        A signal may end the evaluation: then a resumed run makes it. An epoch that a callback or
+        the learner ends early is closed for its lane alone.
         """
         found = {}
         for split in self.lanes[0].journal.splits:
@@ -145,9 +146,12 @@ class Loop:
                 return
             found[split] = rows
         self._take_time()
-        closing = [(n, lane) for n, lane in enumerate(self.lanes) if lane.closes_epoch]
-        for number, lane in closing:
-            lane.close_epoch({split: rows[number] for split, rows in found.items()})
+        for number, lane in enumerate(self.lanes):
+            own = {split: rows[number] for split, rows in found.items()}
+            lane.evaluated(own)
+            if not lane.closes_epoch:
+                continue
+            lane.close_epoch(own)
             self._show("epoch", lane)
             lane.judge()
 

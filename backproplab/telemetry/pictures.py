@@ -51,7 +51,7 @@ class Pictures(Callback):
         epoch = lane.progress.epoch
         if lane.progress.status is Status.COMPLETED and self.whole < epoch:
             plane = () if epoch in self.looks else (self._plane,)
-            self._write(lane, *plane, self._learned, self._examples)
+            self._write(lane, *plane, self._learned, self._examples, aside=True)
 
     def state(self) -> tuple[Arrays, Json]:
         return {}, {"whole": self.whole}
@@ -59,7 +59,8 @@ class Pictures(Callback):
     def restore(self, arrays: Arrays, state: Json) -> None:
         self.whole = state["whole"]
 
-    def _write(self, lane: Lane, *drawn: Callable[[Learning], Shown]) -> None:
+    def _write(self, lane: Lane, *drawn: Callable[[Learning], Shown], aside: bool = False) -> None:
+        """aside: after the last commit."""
         epoch = lane.progress.epoch
         if self._learned in drawn:
             self.whole = epoch
@@ -68,7 +69,8 @@ class Pictures(Callback):
             for split, value in chain.from_iterable(draw(lane.learning) for draw in drawn):
                 by_split.setdefault(split, []).append(value)
         for split, values in by_split.items():
-            lane.journal.events[split].write(epoch - 1, values)
+            journal = lane.journal
+            (journal.aside(split) if aside else journal.events[split]).write(epoch - 1, values)
 
     def _plane(self, learning: Learning) -> Shown:
         if self.images and learning.material.train.inputs.shape[1:] == (2,):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from backproplab.spec import Lasts, Off, Spec
+from backproplab.spec import CountOr, Lasts, Off, Spec
 
 MOST = 10**9
 
@@ -22,19 +22,27 @@ def _histograms(value: Any) -> Any:
 class TensorBoard(Spec):
     """What is written for TensorBoard beside the scalars.
 
+    update_freq: ``epoch`` writes scalars after each epoch; ``batch``, or a number n, also those of
+        every (n-th) update, ``batch_loss`` and the like: of its own batch, before the update.
     telemetry: scalars of every layer before the first update and after epochs spaced in log.
     gradient_noise: with them the gradient noise scale; a look takes ten times as long.
-    histograms: ``looks`` writes them at the first, the middle and the last look; a number n after
-        every n epochs; 0 never.
     graph: the training step as a graph, with the time and memory of its nodes; of a sweep the first
         run's.
     images: confusion matrix, weights of the first layer, examples, decision boundary.
     pr_curves: precision and recall of each class.
     projector: the last hidden layer, a point for each example.
     random: the course's demonstration of histograms, tag ``random``.
-    Runs of sweeps write none of the last four.
+    histograms: ``looks`` writes them at the first, the middle and the last look; a number n after
+        every n epochs; 0 never.
+    Runs of sweeps write no images, PR curves, projector and demonstration.
     """
 
+    update_freq: Annotated[
+        int | Literal["epoch", "batch"],
+        CountOr(("epoch", "batch")),
+        Lasts("steps", 0, "no update is written"),
+        Off("epoch"),
+    ] = "epoch"
     telemetry: Annotated[bool, Off(False)] = True
     gradient_noise: Annotated[bool, Off(False)] = False
     graph: Annotated[bool, Off(False)] = True
@@ -51,6 +59,12 @@ class TensorBoard(Spec):
         Lasts("epochs", 1, "only the first epoch has any"),
         Off(0),
     ] = "looks"
+
+    @property
+    def updates(self) -> int:
+        """Write the scalars of every n-th update; 0 for none."""
+        every = self.update_freq
+        return every if isinstance(every, int) else int(every == "batch")
 
 
 NOTHING = {  # ``tensorboard: off``: the scalars of epochs alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backproplab.learners import Material
 from backproplab.loop import Callback, Length
+from backproplab.telemetry.by_update import ByUpdate, batch_scalars
 from backproplab.telemetry.graph import Graph
 from backproplab.telemetry.looks import Telemetry
 from backproplab.telemetry.pictures import Pictures
@@ -18,16 +19,11 @@ def watchers(
 ) -> list[Callback]:
     """What looks at the run for TensorBoard. alone: it is no run of a sweep."""
     found: list[Callback] = [Graph()] if settings.graph else []
+    if every := settings.updates:
+        found.append(ByUpdate(batch_scalars(material, length), every))
     if settings.telemetry or settings.histograms:
         found.append(_telemetry(settings, length, alone))
-    if alone and material.loss is not None:
-        if settings.images or settings.pr_curves:
-            found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
-        if settings.projector:
-            found.append(Projector())
-    if alone and settings.random:
-        found.append(RandomDemo())
-    return found
+    return [*found, *_of_one_run(settings, material, length)] if alone else found
 
 
 def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
@@ -39,3 +35,15 @@ def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
     else:
         histograms = Looks(length, every=settings.histograms)
     return Telemetry(scalars, histograms, settings.gradient_noise)
+
+
+def _of_one_run(settings: TensorBoard, material: Material, length: Length) -> list[Callback]:
+    found: list[Callback] = []
+    if material.loss is not None:
+        if settings.images or settings.pr_curves:
+            found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
+        if settings.projector:
+            found.append(Projector())
+    if settings.random:
+        found.append(RandomDemo())
+    return found

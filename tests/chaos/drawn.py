@@ -77,6 +77,8 @@ def drawn(number):
             "min_delta": chance.choice([0.0, 0.01]),
             "start_from_epoch": chance.choice([0, 2]),
         }
+    config["evaluate_every"] = chance.choice([None, "log", 5])
+    config["tensorboard"]["update_freq"] = chance.choice(["epoch", "batch", 7])
     return config
 
 

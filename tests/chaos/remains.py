@@ -45,9 +45,8 @@ def splits(folder):
 
 
 def files(folder):
-    """The event files, but for the one of what holds a time (``Journal.aside``)."""
-    found = folder.glob("events.out.tfevents.*")
-    return sorted(file for file in found if ".tfevents.0000000000." not in file.name)
+    """The event files that grow; not what a run says of itself, which holds times."""
+    return sorted(folder.glob("events.out.tfevents.[1-9]*"))
 
 
 def content(file, signs=True):

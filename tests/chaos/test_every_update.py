@@ -36,6 +36,8 @@ MIXED = {
     "batch_size": 10,
     "epochs": 8,
     "threads": 1,
+    "evaluate_every": "log",
+    "tensorboard": {"update_freq": 3},
 }
 ACCUMULATED = MIXED | {"batch_size": 4, "accumulate": 3}
 FIRST = 40
@@ -124,7 +126,8 @@ TILED = {  # a batch in tiles: each moves the running statistics, and draws for 
     "batch_size": 9,
     "accumulate": 6,
     "epochs": 4,
-    "tensorboard": {"histograms": 1},
+    "evaluate_every": 1,
+    "tensorboard": {"histograms": 1, "update_freq": "batch"},
     "threads": 1,
 }  # fmt: skip
 WHOLE_BATCH = TILED | {"batch_mode": "batch", "epochs": 6}

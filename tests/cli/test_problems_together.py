@@ -12,7 +12,7 @@ SOURCES = {
     "unknown member": ("optimizer: adma\n", "", "did you mean 'adam'"),
     "key of another member": ("schedule: {name: cosine, every: 3}\n", "", "unknown key 'every' of cosine"),
     "check of several keys": ("model: {hidden: [3], layers: [{dense: 3}]}\n", "", "not both"),
-    "unused key": ("evaluate_every: 3\n", "", "has no use for it"),
+    "number or word": ("evaluate_every: lgo\n", "", "evaluate_every: must be log, or a number"),
     "range": ("accumulate: 0\n", "", "accumulate: must be >= 1"),
     "word: unreadable": ("", "lr=0,1", "write 0.1 for a decimal comma"),
     "word: unknown key": ("", "activaton=relu", "did you mean 'model.activation'?"),
@@ -53,7 +53,7 @@ def test_data_files_are_reported_with_everything_else(backproplab, tmp_path, nam
 
 
 @pytest.mark.parametrize(("command", "names"), list(product(
-    CHECKING, [("unknown key", "loss and data"), ("word: unreadable", "unused key")])))  # fmt: skip
+    CHECKING, [("unknown key", "loss and data"), ("word: unreadable", "number or word")])))  # fmt: skip
 def test_every_command_that_reads_a_config_reports_them_together(
     backproplab, tmp_path, command, names
 ):

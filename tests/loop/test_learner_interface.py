@@ -288,6 +288,15 @@ def test_without_a_gradient_tensorboard_gets_the_weights_alone(search):
     }
 
 
+@pytest.mark.parametrize(("key", "value"), [
+    ("evaluate_every", "log"), ("tensorboard.update_freq", "batch"), ("tensorboard.update_freq", 5),
+])  # fmt: skip
+def test_what_is_written_of_batches_is_refused(tmp_path, key, value):
+    (tmp_path / "c.yaml").write_text(SEARCH)
+    with pytest.raises(ConfigError, match=rf"{key}: .*random_search has n"):
+        build(bpl.load(tmp_path / "c.yaml", f"{key}={value}"))
+
+
 def test_its_config_and_record_name_what_it_uses(search):
     folder, _, _ = search
     tree = yaml.safe_load((folder / "whole" / "config.yaml").read_text())

@@ -1,0 +1,85 @@
+"""Cost of what is logged: a run's seconds, as run.json has them, with a setting and without it.
+
+    python -m benchmarks.logging [ROUNDS]     prints the ratio of each case and its limit
+
+The limits are in workloads.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from benchmarks.workloads import FASHION_MNIST, LIMITS
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+SMALL = "quickstart.yaml"
+LARGE = "fashion_mnist.yaml", "batch_size=32", "model.hidden=[128]", "epochs=1"
+
+
+class Case(NamedTuple):
+    """config: its name and overrides.  ours, reference: one more override each."""
+
+    config: tuple[str, ...]
+    ours: str
+    reference: str
+
+
+def _cases() -> Iterator[tuple[str, Case]]:
+    images = FASHION_MNIST.is_dir()
+    table = "fashion_mnist.yaml" if images else SMALL
+    yield "logging", Case((table, "epochs=3"), "histograms=1", "histograms=0")
+    for n in ("batch", "10"):
+        for network, config in (("quickstart", (SMALL,)), ("Fashion-MNIST", LARGE)):
+            if images or config is not LARGE:
+                yield (
+                    f"update_freq: {n}, {network}",
+                    Case(config, f"update_freq={n}", "update_freq=epoch"),
+                )
+
+
+def logging(rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds of each case in alternating rounds, after one to warm up."""
+    return {name: _alternate(case, rounds) for name, case in _cases()}
+
+
+def _alternate(case: Case, rounds: int) -> dict[str, list[float]]:
+    from backproplab.experiment import run
+
+    words = {"ours": case.ours, "reference": case.reference}
+    parts = {side: _parts(case.config, word) for side, word in words.items()}
+    seconds: dict[str, list[float]] = {side: [] for side in parts}
+    with TemporaryDirectory() as root:
+        for number in range(rounds + 1):
+            for side, made in parts.items():
+                result = run(made, Path(root) / f"{side}{number}")
+                seconds[side].append(result.progress.seconds)
+    return {side: times[1:] for side, times in seconds.items()}
+
+
+def _parts(config: tuple[str, ...], word: str) -> Any:
+    from backproplab.config import load
+    from backproplab.experiment import build
+
+    name, *overrides = config
+    return build(load(CONFIGS / name, *overrides, f"tensorboard.{word}"))
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    for name, seconds in logging(rounds).items():
+        ratios = [a / b for a, b in zip(seconds["ours"], seconds["reference"], strict=True)]
+        least = min(seconds["ours"]) / min(seconds["reference"])
+        sys.stdout.write(
+            f"{name:32} median {median(ratios):.3f}, of the shortest times {least:.3f}, "
+            f"at most {LIMITS[name]}\n"
+        )
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
