@@ -21,6 +21,7 @@ def command(
 ) -> None:
     """Write every metric of every epoch as one long table, with the keys that differ as columns."""
     from backproplab import report
+    from backproplab.errors import DamageError
     from backproplab.files import write_atomic
 
     path = None if file == "-" else Path(file)
@@ -28,6 +29,8 @@ def command(
         check_free(path, "export", "--csv", _is_export)
     records, warnings = report.read_records(report.chosen_runs(log_dir, runs or ()))
     text, more = report.long_table(report.compare(records))
+    if more and text.count("\n") == 1:
+        raise DamageError("\n".join(more))
     warn([*warnings, *more])
     if path is None:
         typer.echo(text, nl=False)

@@ -70,6 +70,7 @@ READS = {
         ["exp1/run.json", "exp1/config.yaml", "exp1/metrics.csv"],
         True,
     ),
+    "export {run}": ("trained", ["exp1/metrics.csv"], False),
     "report {session} --out {new}": (
         "swept",
         ["r1/run.json", "r1/config.yaml", "r1/metrics.csv", "sweep.json"],
