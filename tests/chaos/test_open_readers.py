@@ -24,9 +24,19 @@ TREE = {
     "batch_size": 16,
     "epochs": EPOCHS,
     "threads": 1,
-    "tensorboard": {"histograms": 50},
+    "evaluate_every": 100,
+    "tensorboard": {"histograms": 50, "update_freq": 20},
 }
-TAGS = ("epoch_loss", "epoch_accuracy")
+EACH, ROWS = 8, 120  # updates and examples of an epoch
+EVALUATED = sorted({*range(0, EPOCHS * EACH + 1, EACH), *range(0, EPOCHS * EACH + 1, 100)})
+BOTH = {
+    "epoch_loss": list(range(EPOCHS)),
+    "epoch_accuracy": list(range(EPOCHS)),
+    "evaluation_loss_vs_iterations": EVALUATED,
+    "by_examples/loss": [step // EACH * ROWS + step % EACH * 16 for step in EVALUATED],
+}
+BATCHES = {"batch_loss": list(range(20, EPOCHS * EACH + 1, 20))}
+EXPECTED = {"train": BOTH | BATCHES, "validation": BOTH}  # the steps of each tag
 
 
 class Server:
@@ -92,38 +102,39 @@ def test_each_step_once(zygote, tmp_path, serve):
     until(lambda: table.stat().st_size > 4000)
     child.signal(9)
     child.wait()
-    splits = ("train", "validation")
-    readers = [EventAccumulator(str(run / split), {"scalars": 0}) for split in splits]
+    readers = {s: EventAccumulator(str(run / s), {"scalars": 0}) for s in EXPECTED}
     servers = [serve(run.parent, False)] + ([serve(run.parent, True)] if data_server else [])
 
     def shown(server):
-        return {(s, tag): server.steps(f"run/{s}", tag) for s in splits for tag in TAGS}
+        return {
+            split: {tag: server.steps(f"run/{split}", tag) for tag in tags}
+            for split, tags in EXPECTED.items()
+        }
 
     def look():
-        for reader in readers:
+        for reader in readers.values():
             reader.Reload()
         for server in servers:
-            until(lambda s=server: all(shown(s).values()))
+            until(lambda s=server: all(all(found.values()) for found in shown(s).values()))
 
     look()
     for _ in range(2):
         size = table.stat().st_size
         child = zygote.start(["resume", run, "--progress", "none"], tmp_path)
         until(lambda s=size, c=child: table.stat().st_size > s + 4000 or c.poll() is not None)
-        for reader in readers:
+        for reader in readers.values():
             reader.Reload()  # while it is written
         assert child.signal(9)
         child.wait()
         look()
     assert zygote.run(["resume", run, "--progress", "none"], tmp_path) == 0
-    expected = list(range(EPOCHS))
-    for reader in readers:
+    for split, reader in readers.items():
         reader.Reload()
-        for tag in TAGS:
-            assert [event.step for event in reader.Scalars(tag)] == expected, tag
+        for tag, steps in EXPECTED[split].items():
+            assert [event.step for event in reader.Scalars(tag)] == steps, (split, tag)
+    last = EPOCHS - 1
     for server in servers:
-        until(lambda s=server: all(EPOCHS - 1 in steps for steps in shown(s).values()))
-        for (split, tag), steps in shown(server).items():
-            assert steps == expected, (split, tag)
+        until(lambda s=server: all(last in found["epoch_accuracy"] for found in shown(s).values()))
+        assert shown(server) == EXPECTED
     if not data_server:
         pytest.skip("TensorBoard's data server is not there: only its Python loader was tested")
