@@ -1,8 +1,8 @@
 """Runs that nobody chose, to try the diagnosis on: healthy ones, and the same with one fault each.
 
-Generator and seeds were committed before any result was looked at. A healthy run is one whose last
-validation accuracy (R² of a regression) lies within .03 of the best of five rates, and of REFERENCE;
-no rule of the diagnosis uses that measure.
+Generator and seeds were committed before any result was looked at. A healthy run is one whose
+last validation accuracy (R² of a regression) lies within .03 of the best of five rates, and of
+REFERENCE; no rule of the diagnosis uses that measure.
 """
 
 from __future__ import annotations

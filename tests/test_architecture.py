@@ -36,7 +36,7 @@ LEVELS = [
     {"config", "runs", "environment"},
     {"experiment", "registry"},
     {"checking"},
-    {"explain"},
+    {"explain", "diagnosis"},
     {"report"},
     {"sweep"},
     {"cli"},
