@@ -109,6 +109,7 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             _values("  test  ", test)
+        diagnosis(result.folder)
     last = results[-1]
     out.print()
     command("logs", str(session))
@@ -120,6 +121,17 @@ def summary(
         command("continue", text.typed("backproplab", "resume", last.folder))
     for words in never_begun.values():
         command("not begun", words)
+
+
+def diagnosis(folder: Path) -> None:
+    """How the run went and why, in a line or two, and what to try."""
+    from backproplab.diagnosis import verdict
+
+    found = verdict(folder)
+    for label, said in found.closing if found else ():
+        sentence(said, f"  {label}", 8)
+    if found and found.command:
+        command("  try", found.command, 8)
 
 
 def _ending(name: str, status: Status, reason: str, spent: str) -> None:
@@ -201,6 +213,7 @@ def run_details(
         _values(f"  best epoch {int(run.best.get('epoch', 0))}: ", best)
     if run.restored_epoch:
         lines([f"  kept the weights of epoch {run.restored_epoch}"])
+    diagnosis(run.folder)
     if rows:
         lines([""])
         last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]

@@ -35,13 +35,21 @@ class Case:
     """One run, from its folder.
 
     deep: load its data and weights, and compute again what it did not keep; else only what
-    run.json, config.yaml and metrics.csv hold. record: run.json, if it is read already.
+    run.json, config.yaml and metrics.csv hold. record, config: of run.json and config.yaml, if
+    they are read already.
     """
 
-    def __init__(self, folder: Path, deep: bool = True, record: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        deep: bool = True,
+        record: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
         self.deep = deep
         self.record = record if record is not None else RunFolder(DiskFolder(folder)).record
+        self._config = config
 
     @property
     def status(self) -> Status:
@@ -50,8 +58,10 @@ class Case:
     @cached_property
     def experiment(self) -> Experiment:
         try:
+            if self._config:
+                return Experiment.model_validate(self._config)
             return read(self.folder / CONFIG)[0]
-        except (ConfigError, OSError) as error:
+        except (ConfigError, ValueError, OSError) as error:
             raise Unknown("its config.yaml is not one of this version") from error
 
     @cached_property

@@ -63,14 +63,14 @@ RULES = (
          fixes.smaller_rate, outcome=True),
     Rule("D2", "diverged", A, "L_E / min L, L_E / b, share of changes of direction", course.grown,
          {"times": 3, "turns": 0.3},
-         "Diverged without an error: the loss was {lowest:n} at its best and {loss:n} at the end, "
+         "Diverged without an error: the loss was {lowest:l} at its best and {loss:l} at the end, "
          "{level:n} times that of guessing.", fixes.smaller_rate, outcome=True),
     Rule("D1", "guessing", A, "L_E / b; accuracy against maj + 3 √(maj (1 - maj) / n) + 1/n",
          course.guessing_classes, {"level": 0.98},
-         "Guessing: the loss is {loss:n} where always giving the class shares costs {chance:n}, "
+         "Guessing: the loss is {loss:l} where always giving the class shares costs {chance:l}, "
          "and {accuracy:p} are right.", outcome=True),
     Rule("D1", "guessing", A, "L_E / b", course.guessing_values, {"level": 0.98},
-         "Guessing: the loss is {loss:n} where always giving one constant costs {chance:n}.",
+         "Guessing: the loss is {loss:l} where always giving one constant costs {chance:l}.",
          outcome=True, unless=_ids("D2")),
     Rule("D15", "batch of one", N, "n mod batch_size = 1 before a batch norm", cause.single_example,
          {}, "The last batch of each epoch holds one of the {examples:n} examples: batch norm "
@@ -115,7 +115,7 @@ RULES = (
          {"ratio": 30}, "Exploding: before training the signal grows {times:n}-fold from {last} "
          "down to {first}.", fixes.weights),
     Rule("D6", "exploding", W, "first loss / b", cause.first_loss, {"times": 5},
-         "Exploding: the first loss is {loss:n}, {times:n} times that of guessing.", fixes.weights,
+         "Exploding: the first loss is {loss:l}, {times:n} times that of guessing.", fixes.weights,
          unless=_ids("D11")),
     Rule("D5", "vanishing", W, "r = rms ∂L/∂z of the first / last hidden layer", cause.vanishing,
          {"ratio": 0.01}, "Vanishing: before training the signal at {first} is 1/{times:n} of that "
@@ -164,7 +164,7 @@ RULES = (
          unless=_ids("D2")),
     Rule("D18", "stopped by schedule", W, "rate before the last fifth / largest rate; plateau",
          course.scheduled, {"rate": 0.01, "level": 0.3}, "Stopped by its schedule: the rate fell "
-         "to 1/{times:n} of its largest, and the loss has stood at {loss:n} since.", fixes.cosine,
+         "to 1/{times:n} of its largest, and the loss has stood at {loss:l} since.", fixes.cosine,
          unless=_ids("D1")),
     Rule("D10", "underfitting", W, "min L / b; change in the last fifth", course.underfitting,
          {"level": 0.3}, "The model cannot fit these data: the training loss stays at {level:p} of "
@@ -175,10 +175,11 @@ RULES = (
          fixes.early_stopping),
     Rule("D19", "noisy labels?", N, "min V / b and its epoch", course.wrong_labels,
          {"level": 0.3, "at": 0.3}, "Validation was best at epoch {epoch:n}, at {level:p} of "
-         "chance, and only got worse: often a sign of wrong labels."),
+         "chance, and only got worse: often a sign of wrong labels.",
+         unless=_ids("D2 D3 D4b D8")),
     Rule("D9", "overfitting", W, "median of the last V / min V", course.overfitting,
          {"times": 1.1, "share": 0.05}, "Overfitting from epoch {epoch:n}: the validation loss was "
-         "{best:n} there and is {tail:n} at the end, while the training loss went on falling.",
+         "{best:l} there and is {tail:l} at the end, while the training loss went on falling.",
          fixes.early_stopping, unless=_ids("D2 D3 D4b D8")),
     Rule("D9", "gap", N, "training - validation accuracy", course.gap, {"gap": 0.07},
          "Training accuracy is {accuracy:p1}, validation {val_accuracy:p1}.",
@@ -188,7 +189,7 @@ RULES = (
          "All of {examples:n} validation examples are right: at least {least:p} are of many more.",
          fixes.larger_split),
     Rule("D14", "few validated", N, "√(p (1 - p) / m)", course.few_and_some_wrong,
-         {"examples": 100, "error": 0.02}, "{accuracy:p1} ± {error:p1} of {examples:n} validation "
+         {"examples": 100, "error": 0.02}, "{accuracy:p1} ± {error:e} of {examples:n} validation "
          "examples.", fixes.larger_split),
     Rule("N1", "could be shorter", N, "|V_e - V_E| / b", course.standing_still,
          {"near": 0.01, "at": 0.5}, "Validation has not moved since epoch {epoch:n}."),

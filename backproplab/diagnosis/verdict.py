@@ -12,12 +12,10 @@ import numpy as np
 from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.diagnosis.table import RULES, Level, Rule
 from backproplab.diagnosis.words import sentence
-from backproplab.errors import DamageError
+from backproplab.errors import BackpropLabError
 from backproplab.runs.run_folder import CONFIG
 from backproplab.status import Status
 from backproplab.text import typed
-
-NOTES = 2  # in a closing summary
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,21 @@ class Diagnosis:
         return open_ends[0] if good and open_ends else self.outcome.word
 
     @property
-    def closing(self) -> list[Finding]:
-        """For a summary: outcome and cause, or the outcome and at most two notes."""
-        notes = [x for x in self.remarks if x.level is Level.NOTE]
-        return self.findings[:2] if self.cause else [self.outcome, *notes[:NOTES]]
+    def closing(self) -> list[tuple[str, str]]:
+        """(label, text) for a summary: how it went, why, or the first note that tells more."""
+        notes = [x for x in self.remarks if x.level is Level.NOTE and x.rule != "D14"]
+        told = [("so", self.outcome.sentence)]
+        if self.cause:
+            return [*told, ("why", self.cause.sentence)]
+        alarmed = self.outcome.level is Level.ALARM
+        return told if alarmed or not notes else [*told, ("note", notes[0].sentence)]
 
     @property
     def command(self) -> str:
-        """What to try next; empty if no rule knows anything."""
-        return next((found.command for found in self.findings[::1] if found.command), "")
+        """What to try next: the cause's command, the outcome's, or that of what is still going."""
+        going = [found for found in self.remarks if found.rule == "D4"]
+        found = [*([self.cause] if self.cause else []), self.outcome, *going]
+        return next((x.command for x in found if x.command), "")
 
     def tree(self) -> dict[str, Any]:
         """As JSON."""
@@ -148,13 +152,13 @@ def _learned(case: Case, facts: Facts) -> Finding:
     name = next(n for n in names if np.isfinite(curves.last(prefix + n)) or n == "loss")
     facts |= {"split": split, "value": curves.last(prefix + name), "chance": None}
     text = {"accuracy": "Learned: {value:p1}", "r2": "Learned: R² is {value:n}"}
-    says = text.get(name, "Trained: the loss is {value:n}")
+    says = text.get(name, "Trained: the loss is {value:l}")
     try:
         n = case.start["examples"]["train" if split == "training" else split]
         facts |= {"examples": n, "chance": case.start["majority"]}
         if name == "accuracy":
             facts["error"] = (facts["value"] * (1 - facts["value"]) / n) ** 0.5
-            says += " ± {error:p1}"
+            says += " ± {error:e}"
         says += " on {examples:n} {split} examples"
         says += ", chance is {chance:p1}" if name == "accuracy" else ""
     except Unknown:
@@ -162,9 +166,11 @@ def _learned(case: Case, facts: Facts) -> Finding:
     return Finding("", Level.GOOD, "learned", sentence(says + ".", facts), "", facts, {})
 
 
-def verdict(folder: Path, record: Mapping[str, Any] | None = None) -> Diagnosis | None:
+def verdict(
+    folder: Path, record: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None
+) -> Diagnosis | None:
     """What can be said without data or weights; None of a run whose files are damaged."""
     try:
-        return diagnose(Case(folder, deep=False, record=record))
-    except (DamageError, LookupError, TypeError, ValueError, ArithmeticError):
+        return diagnose(Case(folder, False, record, config))
+    except (BackpropLabError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from string import Formatter
 from typing import Any
 
@@ -13,26 +14,31 @@ def significant(value: float) -> str:
     return f"{value:,.0f}" if 100 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
+def loss(value: float) -> str:
+    """Three decimals, so that two losses can be told apart: ``2.303``."""
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1e4 else significant(value)
+
+
 def percent(share: float) -> str:
     """``18 %``, ``2.4 %``, ``0.05 %``: two digits."""
     return f"{100 * share:.0f} %" if abs(share) >= 0.0995 else f"{100 * share:.2g} %"
 
 
 class _Words(Formatter):
-    """``{x:n}`` a number, ``{x:p}`` percent, ``{x:p1}`` percent with one decimal, ``{x:is}``."""
+    """``{x:n}`` a number, ``{x:l}`` a loss, ``{x:p}`` percent, ``{x:p1}`` with one decimal, ``{x:e}``
+    its error in points, ``{x:is}`` is or are."""
 
     def format_field(self, value: Any, spec: str) -> str:
-        shown = {
+        shown: dict[str, Callable[[Any], str]] = {
             "n": significant,
+            "l": loss,
             "p": percent,
+            "e": lambda share: f"{100 * share:.1f}",
             "p1": lambda share: f"{100 * share:.1f} %",
             "is": lambda count: "is" if count == 1 else "are",
         }
         return shown[spec](value) if spec else str(value)
 
 
-WORDS: Formatter = _Words()
-
-
 def sentence(template: str, facts: dict[str, Any]) -> str:
-    return str(WORDS.vformat(template, (), facts))
+    return str(_Words().vformat(template, (), facts))

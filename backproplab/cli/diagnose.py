@@ -1,0 +1,157 @@
+"""backproplab diagnose: what went wrong or well, in words, and what to try next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backproplab.cli.options import RUNS, LogDir
+
+if TYPE_CHECKING:
+    from backproplab.diagnosis import Diagnosis, Finding
+    from backproplab.report import Comparison
+    from backproplab.runs import RunInfo
+
+INDENT = 9
+WORDS = "A run, or a session such as a sweep: name, number of the list, path. Default: the newest."
+
+
+def command(
+    run: Annotated[str | None, typer.Argument(metavar="RUN|SESSION", help=WORDS)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All findings as JSON.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on an alarm.")] = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Explain a rule: D5, D4b, …")
+    ] = None,
+    log_dir: LogDir = RUNS,
+) -> None:
+    """Say what went wrong or well in a run, why, with its evidence, and what to try next.
+
+    Outcome first, then the first cause that holds, then remarks. Nothing is written. Loads the
+    data and the weights of one run; of several runs it reads their files only.
+    """
+    if why:
+        _explain(why)
+        return
+    from backproplab.report import chosen_runs
+
+    chosen = chosen_runs(log_dir, [run] if run else ())
+    found = [_one(chosen[0], as_json)] if len(chosen) == 1 else _several(chosen, as_json)
+    if strict and any(diagnosis.alarms for diagnosis in found):
+        raise typer.Exit(1)
+
+
+def _one(run: RunInfo, as_json: bool) -> Diagnosis:
+    import json
+
+    from backproplab.diagnosis import Case, diagnose
+
+    diagnosis = diagnose(Case(run.folder))
+    if as_json:
+        typer.echo(json.dumps(diagnosis.tree(), indent=1, ensure_ascii=False))
+    else:
+        _show(run, diagnosis)
+    return diagnosis
+
+
+def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
+    from backproplab.cli.printing import command as typed_command
+    from backproplab.cli.printing import lines, printable, sentence
+
+    lines([f"{printable(run.name)}  {run.status}"], "bold")
+    sentence(diagnosis.outcome.sentence, "so", INDENT)
+    if diagnosis.cause:
+        sentence(diagnosis.cause.sentence, "why", INDENT)
+    if diagnosis.command:
+        typed_command("try", diagnosis.command, INDENT)
+    for found in diagnosis.remarks:
+        lines([""])
+        sentence(found.sentence, str(found.level), INDENT)
+        if found.command and found.command != diagnosis.command:
+            typed_command("try", found.command, INDENT)
+    lines(["", "evidence"])
+    for found in diagnosis.findings:
+        sentence(_evidence(found), f"  {found.rule}", INDENT)
+    if diagnosis.unknown:
+        lines(["", "not judged"])
+    for reason in dict.fromkeys(diagnosis.unknown.values()):
+        rules = [rule for rule, why in diagnosis.unknown.items() if why == reason]
+        sentence(f"{', '.join(rules)}: {reason}", "", 2)
+    if rules := [found.rule for found in diagnosis.findings if found.rule]:
+        lines([""])
+        typed_command("explain", f"backproplab diagnose --why {rules[0]}", INDENT)
+
+
+def _evidence(found: Finding) -> str:
+    """``ratio 0.0031, times 320; holds from ratio 0.01 on``."""
+    from backproplab.diagnosis.words import significant
+
+    def shown(values: dict[str, object]) -> str:
+        return ", ".join(
+            f"{name} {significant(x) if isinstance(x, int | float) else x}"
+            for name, x in values.items()
+            if x is not None
+        )
+
+    limits = f"; threshold: {shown(dict(found.threshold))}" if found.threshold else ""
+    return f"{shown(dict(found.evidence))}{limits}"
+
+
+def _several(chosen: list[RunInfo], as_json: bool) -> list[Diagnosis]:
+    import json
+
+    from backproplab import report
+    from backproplab.cli.compare import warn
+    from backproplab.report.diagnoses import diagnosed
+
+    records, warnings = report.read_records(chosen)
+    found = [diagnosis for record in records if (diagnosis := diagnosed(record))]
+    if as_json:
+        trees = [diagnosis.tree() for diagnosis in found]
+        typer.echo(json.dumps(trees, indent=1, ensure_ascii=False))
+        return found
+    warn(warnings)
+    _table(report.compare(records))
+    return found
+
+
+def _table(comparison: Comparison) -> None:
+    """A row for each trial, what its runs are diagnosed with, and why the first one won."""
+    from backproplab.cli.printing import printable, sentence, table
+    from backproplab.report import columns_of
+    from backproplab.report.diagnoses import diagnosed, why_first
+
+    name = comparison.metric.name
+    columns = [*comparison.keys, name, "diagnosis"]
+    table(columns_of(comparison, columns if comparison.keys else [name, "diagnosis", "run"]))
+    if said := why_first(comparison):
+        sentence(said)
+    told: set[str] = set()
+    for record in comparison.records:
+        diagnosis = diagnosed(record)
+        cause = diagnosis and (diagnosis.cause or next(iter(diagnosis.alarms), None))
+        if cause and cause.word not in told:
+            told.add(cause.word)
+            sentence(f"{cause.word}, as {printable(record.info.name)}: {cause.sentence}")
+
+
+def _explain(word: str) -> None:
+    """A rule: its rows of the table, and what it means."""
+    from backproplab.cli.printing import lines, sentence
+    from backproplab.diagnosis import RULES
+    from backproplab.diagnosis.explained import EXPLAINED
+    from backproplab.errors import ConfigError, Problem, did_you_mean
+
+    known = {rule.id.lower(): rule.id for rule in RULES}
+    if word.lower() not in known:
+        hint = did_you_mean(word, known.values()) or f"one of {', '.join(known.values())}"
+        raise ConfigError(Problem(f"--why {word}", "no such rule", hint))
+    for rule in RULES:
+        if rule.id == known[word.lower()]:
+            limits = ", ".join(f"{name} {value:g}" for name, value in rule.limits.items())
+            lines([f"{rule.id}  {rule.word}  ({rule.level})"], "bold")
+            sentence(rule.statistic, "  looks at", 12)
+            sentence(limits or "none", "  limits", 12)
+    lines([""])
+    sentence(EXPLAINED[known[word.lower()]])
