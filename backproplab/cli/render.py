@@ -109,7 +109,7 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             _values("  test  ", test)
-        diagnosis(result.folder)
+        diagnosis(result.folder, result.experiment)
     last = results[-1]
     out.print()
     command("logs", str(session))
@@ -123,11 +123,11 @@ def summary(
         command("not begun", words)
 
 
-def diagnosis(folder: Path) -> None:
+def diagnosis(folder: Path, experiment: Experiment | None = None) -> None:
     """How the run went and why, in a line or two, and what to try."""
     from backproplab.diagnosis import verdict
 
-    found = verdict(folder)
+    found = verdict(folder, experiment=experiment)
     for label, said in found.closing if found else ():
         sentence(said, f"  {label}", 8)
     if found and found.command:

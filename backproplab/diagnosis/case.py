@@ -24,6 +24,7 @@ from backproplab.runs.metrics_table import by_epoch, read_metrics
 from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
 
+KEPT = {"loss", "chance", "majority", "examples", "inputs", "targets", "layers", "steps"}
 Facts = dict[str, Any]  # what a sentence needs, and the numbers behind it
 
 
@@ -35,8 +36,8 @@ class Case:
     """One run, from its folder.
 
     deep: load its data and weights, and compute again what it did not keep; else only what
-    run.json, config.yaml and metrics.csv hold. record, config: of run.json and config.yaml, if
-    they are read already.
+    run.json, config.yaml and metrics.csv hold. record, experiment: of run.json and config.yaml,
+    if they are read already.
     """
 
     def __init__(
@@ -44,12 +45,12 @@ class Case:
         folder: Path,
         deep: bool = True,
         record: Mapping[str, Any] | None = None,
-        config: Mapping[str, Any] | None = None,
+        experiment: Experiment | None = None,
     ) -> None:
         self.folder = folder
         self.deep = deep
         self.record = record if record is not None else RunFolder(DiskFolder(folder)).record
-        self._config = config
+        self._experiment = experiment
 
     @property
     def status(self) -> Status:
@@ -58,10 +59,8 @@ class Case:
     @cached_property
     def experiment(self) -> Experiment:
         try:
-            if self._config:
-                return Experiment.model_validate(self._config)
-            return read(self.folder / CONFIG)[0]
-        except (ConfigError, ValueError, OSError) as error:
+            return self._experiment or read(self.folder / CONFIG)[0]
+        except (ConfigError, OSError) as error:
             raise Unknown("its config.yaml is not one of this version") from error
 
     @cached_property
@@ -74,7 +73,7 @@ class Case:
     def start(self) -> Facts:
         """``start`` of run.json, or computed again."""
         kept = self.record.get("start")
-        if isinstance(kept, dict) and kept:
+        if isinstance(kept, dict) and kept.keys() >= KEPT:
             return kept
         if not self.deep:
             raise Unknown("the run did not keep its start; diagnose computes it again")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.config import Experiment
 from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.diagnosis.table import RULES, Level, Rule
 from backproplab.diagnosis.words import sentence
@@ -167,10 +168,12 @@ def _learned(case: Case, facts: Facts) -> Finding:
 
 
 def verdict(
-    folder: Path, record: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None
+    folder: Path,
+    record: Mapping[str, Any] | None = None,
+    experiment: Experiment | None = None,
 ) -> Diagnosis | None:
     """What can be said without data or weights; None of a run whose files are damaged."""
     try:
-        return diagnose(Case(folder, False, record, config))
+        return diagnose(Case(folder, False, record, experiment))
     except (BackpropLabError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         return None

@@ -25,8 +25,7 @@ def percent(share: float) -> str:
 
 
 class _Words(Formatter):
-    """``{x:n}`` a number, ``{x:l}`` a loss, ``{x:p}`` percent, ``{x:p1}`` with one decimal, ``{x:e}``
-    its error in points, ``{x:is}`` is or are."""
+    """n: a number, l: a loss, p: percent, p1: with one decimal, e: its error, is: or are."""
 
     def format_field(self, value: Any, spec: str) -> str:
         shown: dict[str, Callable[[Any], str]] = {

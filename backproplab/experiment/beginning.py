@@ -32,13 +32,14 @@ def beginning(parts: Parts, init: str, rows: Mapping[int, Row]) -> Json:
 def _repeat(parts: Parts, descent: Descent, watcher: Beginning, rows: Mapping[int, Row]) -> None:
     order, step = parts.order(), 0
     assert order is not None
-    watcher.see(descent, 0)
+    watcher.begin(descent)
     while not watcher.ended(step) and step < parts.updates:
         span = Span(step, 1, order.upcoming(1), order.length, order.mode == "batch")
         if not descent.advance(span, {}, NoBrake()).done:
             return
         order.done(1)
         step += 1
-        watcher.see(descent, step)
+        if watcher.first.next(step - 1) == step:
+            watcher.see(descent, step)
         if step % parts.updates_per_epoch == 0:
             descent.evaluated(rows.get(step // parts.updates_per_epoch, {}))

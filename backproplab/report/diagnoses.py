@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from backproplab.config import Experiment
 from backproplab.diagnosis import Diagnosis, verdict
 from backproplab.report.gathering import Record
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 def diagnosed(record: Record) -> Diagnosis | None:
     """None of a run whose files cannot be read."""
-    return verdict(record.info.folder, record.details, record.config)
+    try:
+        experiment = Experiment.model_validate(record.config)
+    except ValueError:
+        return None
+    return verdict(record.info.folder, record.details, experiment)
 
 
 def words_of(records: Sequence[Record]) -> str:

@@ -50,22 +50,29 @@ class Beginning(Callback):
         self._before: Array | None = None  # the weights before the next watched update
 
     def start(self, lane: Lane) -> None:
-        self.see(lane.learning, lane.progress.step)
+        if not self.facts:  # else it goes on from where it was
+            self.begin(lane.learning)
 
     def look(self, lane: Lane) -> None:
         self.see(lane.learning, lane.progress.step)
 
-    def see(self, learning: Learning, step: int) -> None:
-        """The run has done ``step`` steps."""
-        if not isinstance(learning, Descent):
-            return
-        if not self.facts:
+    def begin(self, learning: Learning) -> None:
+        """No step has been done."""
+        if isinstance(learning, Descent):
             self.facts = _facts(learning)
-        now = learning.parameters.trainable
-        if self._before is not None and step > self.first.after:
-            self._compare(learning, now)
-        last = self.first.after + UPDATES
-        self._before = now.copy() if self.first.after <= step < last else None
+            self._keep(learning, 0)
+
+    def see(self, learning: Learning, step: int) -> None:
+        """A watched step has been done."""
+        if isinstance(learning, Descent):
+            if self._before is not None:
+                self._compare(learning, learning.parameters.trainable)
+            self._keep(learning, step)
+
+    def _keep(self, learning: Descent, step: int) -> None:
+        """The weights, if the next update is one that is watched."""
+        watched = self.first.after <= step < self.first.after + UPDATES
+        self._before = learning.parameters.trainable.copy() if watched else None
 
     def _compare(self, learning: Descent, now: Array) -> None:
         assert self._before is not None
