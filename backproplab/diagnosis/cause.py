@@ -220,4 +220,5 @@ def other_test(case: Case, limits: Limits) -> Facts | None:
     m, t = (case.start["examples"][split] for split in ("validation", "test"))
     pooled = (p * m + q * t) / (m + t)
     error = (pooled * (1 - pooled) * (1 / m + 1 / t)) ** 0.5
-    return {"validation": p, "test": q} if abs(p - q) > limits["errors"] * error else None
+    apart = abs(p - q) > limits["errors"] * error and abs(p - q) > limits["gap"]
+    return {"validation": p, "test": q, "error": error} if apart else None

@@ -88,9 +88,10 @@ def still_falling(case: Case, limits: Limits) -> Facts | None:
     standing(case, 5)
     if case.record.get("stop_reason") == EXHAUSTED:
         raise Unknown("early stopping has ended the run")
-    curves, first = case.curves, case.start["loss"]
+    curves = case.curves
     loss = curves.of("loss")
-    if first is None or first <= loss.min():
+    first = max(case.start["loss"] or 0.0, float(loss[0]))  # the start is of 256 examples only
+    if first <= loss.min():
         return None
     share = float((curves.before_fifth - loss[-1]) / (first - loss.min()))
     level = float(loss[-1]) / case.chance
@@ -142,9 +143,12 @@ def gap(case: Case, limits: Limits) -> Facts | None:
 
 
 def underfitting(case: Case, limits: Limits) -> Facts | None:
+    """A network with hidden layers that is at chance has not been tried: something stops it."""
     standing(case, 5)
     level = float(case.curves.of("loss").min()) / case.chance
-    return {"level": level} if level > limits["level"] and case.curves.stands else None
+    stopped = bool(case.start["layers"]) and level > limits["chance"]
+    holds = level > limits["level"] and case.curves.stands and not stopped
+    return {"level": level} if holds else None
 
 
 def scheduled(case: Case, limits: Limits) -> Facts | None:
