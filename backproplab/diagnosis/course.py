@@ -156,10 +156,12 @@ def scheduled(case: Case, limits: Limits) -> Facts | None:
     standing(case, 5)
     if not case.curves.stands or case.level <= limits["level"]:
         return None
-    rates = case.rates
-    left = rates[-1 - case.curves.fifth] / max(rates)
-    facts = {"times": 1 / max(left, 1e-12), "loss": case.curves.last("loss"), "level": case.level}
-    return facts | {"schedule": case.experiment.schedule.name} if left < limits["rate"] else None
+    rates = np.array(case.rates)
+    low = rates < limits["rate"] * rates.max()
+    if not low[-1 - case.curves.fifth]:
+        return None
+    epoch = case.curves.numbers[int(np.argmax(low))]
+    return {"epoch": epoch, "epochs": case.curves.epochs, "loss": case.curves.last("loss")}
 
 
 def wrong_labels(case: Case, limits: Limits) -> Facts | None:

@@ -100,8 +100,8 @@ RULES = (
          {"correlation": 0.98}, "One feature alone gives a class away: their correlation is "
          "{correlation:n}. Is the label among the inputs?"),
     Rule("D13", "leakage", W, "|test - validation accuracy| in standard errors", cause.other_test,
-         {"errors": 3, "gap": 0.05}, "Test and validation disagree: {test:p1} and {validation:p1} cannot be of "
-         "the same kind of examples."),
+         {"errors": 3, "gap": 0.05}, "Test and validation disagree: {test:p1} and {validation:p1} "
+         "cannot be of the same kind of examples."),
     Rule("D13", "twins", N, "share of held-out rows that are training rows", cause.twins,
          {"count": 1, "share": 0}, "{count:n} of the {split} rows {count:is} also in training."),
     Rule("D12", "unbalanced", A, "largest / smallest class; exp(H) / K; recall of each class",
@@ -163,11 +163,13 @@ RULES = (
          "{changes:n} epochs, by {climb:p} of chance on average.", fixes.smaller_rate,
          unless=_ids("D2")),
     Rule("D18", "stopped by schedule", W, "rate before the last fifth / largest rate; plateau",
-         course.scheduled, {"rate": 0.01, "level": 0.3}, "Stopped by its schedule: the rate fell "
-         "to 1/{times:n} of its largest, and the loss has stood at {loss:l} since.", fixes.cosine),
+         course.scheduled, {"rate": 0.01, "level": 0.3}, "Stopped by its schedule: the rate was "
+         "under a hundredth of its largest after {epoch:n} of {epochs:n} epochs, and the loss has "
+         "stood at {loss:l} since.", fixes.cosine),
     Rule("D10", "underfitting", W, "min L / b; change in the last fifth", course.underfitting,
          {"level": 0.3, "chance": 0.98}, "The model cannot fit these data: the training loss stays "
-         "at {level:p} of chance. It may be too small, or the labels noisy.", fixes.larger_model, unless=STRANGE),
+         "at {level:p} of chance. It may be too small, or the labels noisy.", fixes.larger_model,
+         unless=STRANGE),
     Rule("D19", "random labels", W, "min V / b, min L / b, validation accuracy at chance",
          course.random_labels, {"best": 0.98, "low": 0.7}, "Memorized: the training loss is at "
          "{level:p} of chance, but {accuracy:p1} on validation is guessing: are the labels random?",
