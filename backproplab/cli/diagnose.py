@@ -139,19 +139,16 @@ def _table(comparison: Comparison) -> None:
 def _explain(word: str) -> None:
     """A rule: its rows of the table, and what it means."""
     from backproplab.cli.printing import lines, sentence
-    from backproplab.diagnosis import RULES
-    from backproplab.diagnosis.explained import EXPLAINED
+    from backproplab.diagnosis.explained import EXPLAINED, rows
     from backproplab.errors import ConfigError, Problem, did_you_mean
 
-    known = {rule.id.lower(): rule.id for rule in RULES}
+    known = {rule.lower(): rule for rule in EXPLAINED}
     if word.lower() not in known:
         hint = did_you_mean(word, known.values()) or f"one of {', '.join(known.values())}"
         raise ConfigError(Problem(f"--why {word}", "no such rule", hint))
-    for rule in RULES:
-        if rule.id == known[word.lower()]:
-            limits = ", ".join(f"{name} {value:g}" for name, value in rule.limits.items())
-            lines([f"{rule.id}  {rule.word}  ({rule.level})"], "bold")
-            sentence(rule.statistic, "  looks at", 12)
-            sentence(limits or "none", "  limits", 12)
+    rule = known[word.lower()]
+    for head, looks in rows(rule):
+        lines([head], "bold")
+        sentence(looks, "", 2)
     lines([""])
-    sentence(EXPLAINED[known[word.lower()]])
+    sentence(EXPLAINED[rule])

@@ -33,7 +33,8 @@ def first_loss(case: Case, limits: Limits) -> Facts | None:
     if loss is None:
         raise Unknown("the first loss is not finite")
     facts = {"loss": loss, "chance": case.chance, "times": loss / case.chance}
-    return facts if facts["times"] > limits["times"] else None
+    recovered = case.level <= limits["level"]
+    return facts if facts["times"] > limits["times"] and not recovered else None
 
 
 def _signal(case: Case) -> tuple[str, str, float]:

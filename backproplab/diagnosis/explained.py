@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from backproplab.diagnosis.table import RULES
+
+
+def rows(rule: str) -> Iterator[tuple[str, str]]:
+    """(``D5 vanishing (warning)``, what it looks at with its limits), for each row of a rule."""
+    for row in RULES:
+        if row.id == rule:
+            limits = ", ".join(f"{name} {value:g}" for name, value in row.limits.items())
+            looks = row.statistic + (f"; limits: {limits}" if limits else "")
+            yield f"{row.id} {row.word} ({row.level})", looks
+
+
 EXPLAINED = {
     "D1": "b is the loss of the best constant answer: -Σ p ln p of the training labels' shares p, "
     "or the variance of the targets. A network at b has learned nothing about its inputs, whatever "

@@ -114,9 +114,12 @@ RULES = (
     Rule("D6", "exploding", W, "r = rms ∂L/∂z of the first / last hidden layer", cause.exploding,
          {"ratio": 30}, "Exploding: before training the signal grows {times:n}-fold from {last} "
          "down to {first}.", fixes.weights),
-    Rule("D6", "exploding", W, "first loss / b", cause.first_loss, {"times": 5},
-         "Exploding: the first loss is {loss:l}, {times:n} times that of guessing.", fixes.weights,
-         unless=_ids("D11")),
+    Rule("D6", "exploding", W, "first loss / b", cause.first_loss,
+         {"times": 5, "level": 0.1}, "Exploding: the first loss is {loss:l}, {times:n} times that "
+         "of guessing.", fixes.weights, unless=_ids("D11")),
+    Rule("D6", "loud start", N, "first loss / b", cause.first_loss, {"times": 5, "level": 0},
+         "Loud: the first loss was {loss:l}, {times:n} times that of guessing; it recovered.",
+         fixes.weights, unless=_ids("D11")),
     Rule("D5", "vanishing", W, "r = rms ∂L/∂z of the first / last hidden layer", cause.vanishing,
          {"ratio": 0.01}, "Vanishing: before training the signal at {first} is 1/{times:n} of that "
          "at {last}.", fixes.first_weights),

@@ -68,7 +68,7 @@ def test_what_it_says_to_try_mends_it(trained, case, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code, told.command
-    (folder,) = (tmp_path / "runs").glob("*/run")
+    (folder,) = (tmp_path / "runs").glob("*/experiment")
     after = diagnose(Case(folder))
     assert told.rule not in grave(after)
     if before.outcome.rule:
@@ -85,7 +85,7 @@ ODD = {
     "no hidden layer": {"model": {"hidden": []}},
     "one epoch": {"epochs": 1},
     "cut by steps": {"steps": 3},
-    "stopped early": {"early_stopping": {"patience": 1, "restore_best_weights": True},
+    "stopped early": {"early_stopping": {"patience": 6, "min_delta": 5.0, "restore_best_weights": True},
                       "epochs": 60, "learning_rate": 0.1},
     "diverged at once": {"optimizer": "sgd", "learning_rate": 1e4, "data": "diabetes"},
     "L-BFGS": {"optimizer": "lbfgs", "batch_mode": "batch"},

@@ -65,7 +65,10 @@ ROWS = {
     ("D13", "leakage"): (
         {"val": FLAT, "test_accuracy": 0.8}, {"val": FLAT, "test_accuracy": 0.86}
     ),
-    ("D6", "exploding"): ({"start": {"loss": 10.1}}, {"start": {"loss": 9.9}}),
+    ("D6", "exploding"): (
+        {"loss": PLATEAU, "start": {"loss": 10.1}}, {"loss": PLATEAU, "start": {"loss": 9.9}}
+    ),
+    ("D6", "loud start"): ({"start": {"loss": 10.1}}, {"start": {"loss": 9.9}}),
     ("D5", "vanishing"): ({"start": signals(0.009)}, {"start": signals(0.011)}),
     ("D5", "faint signal"): ({"start": signals(0.09)}, {"start": signals(0.11)}),
     ("D8", "saturated"): (
