@@ -164,6 +164,7 @@ LIGHT = {
     "explain --help": (),
     "find-lr --help": (),
     "compare --help": (),
+    "diagnose --help": (),
     "report --help": (),
     "explain x*y x=1 y=2": ("numpy",),
     "runs": (),

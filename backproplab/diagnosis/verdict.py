@@ -14,7 +14,8 @@ from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.diagnosis.table import RULES, Level, Rule
 from backproplab.diagnosis.words import sentence
 from backproplab.errors import BackpropLabError
-from backproplab.runs.run_folder import CONFIG
+from backproplab.files import DiskFolder
+from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
 from backproplab.text import typed
 
@@ -177,3 +178,12 @@ def verdict(
         return diagnose(Case(folder, False, record, experiment))
     except (BackpropLabError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         return None
+
+
+def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None:
+    """The verdict of a run that has just ended; its word goes into run.json, for lists of runs."""
+    found = verdict(folder, experiment=experiment)
+    if found:
+        files = RunFolder(DiskFolder(folder))
+        files.write_record(files.record | {"verdict": found.word})
+    return found

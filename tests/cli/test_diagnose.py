@@ -84,6 +84,10 @@ def test_show_says_it_too(backproplab, guesses):
     assert "  why   Of 8 units" in out
 
 
+def test_runs_says_it_in_a_word(backproplab, guesses):
+    assert "equal units" in backproplab("runs").out
+
+
 def test_a_sweep_is_diagnosed_over_its_seeds(backproplab):
     """``equal units in 3 of 3``, in results.csv, compare and diagnose; and what #1 has not."""
     Path("c.yaml").write_text(LEARNS)
