@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from backproplab.runs import RunInfo
 
 INDENT = 9
-WORDS = "A run, or a session such as a sweep: name, number of the list, path. Default: the newest."
+WORDS = "Runs, or sessions such as a sweep: names, numbers, paths. Default: the newest session."
 
 
 def command(
-    run: Annotated[str | None, typer.Argument(metavar="RUN|SESSION", help=WORDS)] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN|SESSION", help=WORDS)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All findings as JSON.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on an alarm.")] = False,
     why: Annotated[
@@ -36,7 +36,7 @@ def command(
         return
     from backproplab.report import chosen_runs
 
-    chosen = chosen_runs(log_dir, [run] if run else ())
+    chosen = chosen_runs(log_dir, runs or ())
     found = [_one(chosen[0], as_json)] if len(chosen) == 1 else _several(chosen, as_json)
     if strict and any(diagnosis.alarms for diagnosis in found):
         raise typer.Exit(1)
@@ -118,9 +118,10 @@ def _several(chosen: list[RunInfo], as_json: bool) -> list[Diagnosis]:
 
 def _table(comparison: Comparison) -> None:
     """A row for each trial, what its runs are diagnosed with, and why the first one won."""
+    from backproplab.cli.printing import command as typed_command
     from backproplab.cli.printing import printable, sentence, table
     from backproplab.report import columns_of
-    from backproplab.report.diagnoses import diagnosed, why_first
+    from backproplab.report.diagnoses import diagnosed, unrepeated, why_first
 
     name = comparison.metric.name
     columns = [*comparison.keys, name, "diagnosis"]
@@ -134,6 +135,10 @@ def _table(comparison: Comparison) -> None:
         if cause and cause.word not in told:
             told.add(cause.word)
             sentence(f"{cause.word}, as {printable(record.info.name)}: {cause.sentence}")
+    for said, again in unrepeated(comparison.records):
+        sentence(printable(said))
+        if again:
+            typed_command("try", again, INDENT)
 
 
 def _explain(word: str) -> None:

@@ -20,9 +20,10 @@ HANDLER = "backproplab"  # of characters that a stream's encoding lacks
 ASCII = "backproplab-ascii"  # ASCII by a name that typer does not replace by UTF-8
 SIGNS = {
     "—": "-", "–": "-", "−": "-", "…": "...", "·": ".", "•": "*", "±": "+/-", "×": "x",
-    "‖": "|", "✓": "ok", "✗": "no", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt", "∞": "inf",
+    "✓": "ok", "✗": "no", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt", "∞": "inf",
     "∫": "int", "∂": "d", "∇": "grad", "⁻": "^-", "⌊": "[", "⌋": "]", "⌈": "[", "⌉": "]",
     "“": '"', "”": '"', "‘": "'", "’": "'", "→": "->", "←": "<-", "↔": "<->", "°": "deg",
+    "‖": "|",
 }  # fmt: skip
 
 

@@ -63,6 +63,9 @@ EXPLAINED = {
     "D19": "A network fits clean examples first and wrong labels later. So validation that is best "
     "very early and then only worsens is often a sign of wrong labels; on random ones it never "
     "leaves chance while the training loss falls.",
+    "D20": "Judged of several runs, of which one repeats another: equal config and seed. Of the "
+    "hashes in run.json for data, first weights, batches and result, the first that differs says "
+    "where they part. BLAS adds in another order with another number of threads.",
     "C1": "l2 adds 2 l2 θ to the gradient. Above about .01 the pull to 0 is stronger than what the "
     "data say.",
     "C2": "Dropout at rate p keeps a share 1 - p of the values; of two such layers (1 - p)².",

@@ -103,3 +103,22 @@ def test_a_sweep_is_diagnosed_over_its_seeds(backproplab):
     found = json.loads(backproplab("diagnose --json").out)
     assert sorted(tree["word"] for tree in found) == ["equal units"] * 3 + ["learned"] * 3
     assert backproplab("diagnose --strict").code == 1
+
+
+def test_a_repetition_with_another_result_is_named(backproplab):
+    """By the hashes of run.json, the first that differs; the same result is silent."""
+    Path("c.yaml").write_text(LEARNS)
+    for _ in range(2):
+        backproplab("train c.yaml --progress none")
+    assert "repeats" not in backproplab("diagnose 1 2").out
+    record, config = (next(Path("runs").glob(f"*/learns/{n}")) for n in ("run.json", "config.yaml"))
+    changed = json.loads(record.read_text())
+    changed["hashes"]["weights"] = "other"
+    record.write_text(json.dumps(changed))
+    said = "same data, same first weights, same batches, other result"
+    out = backproplab("diagnose 1 2").out
+    assert f"learns repeats learns: {said}: nothing known differs." in out
+    config.write_text(config.read_text().replace("threads: 1", "threads: 2"))
+    out = backproplab("diagnose 1 2").out
+    assert f"{said}: threads was" in out
+    assert "config.yaml threads=1" in out

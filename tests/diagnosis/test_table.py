@@ -131,7 +131,7 @@ def words(diagnosis):
 
 def test_every_row_of_the_table_has_a_trigger():
     assert {(rule.id, rule.word) for rule in RULES} == ROWS.keys() | DEEP
-    assert {rule.id for rule in RULES} == EXPLAINED.keys()
+    assert {rule.id for rule in RULES} | {"D20"} == EXPLAINED.keys()  # D20: of several runs
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row).replace(" ", "_"))
