@@ -125,6 +125,12 @@ def threads_for(network: Network, rows: int) -> int:
     return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
 
 
+def tile_of(network: Network, experiment: Experiment, length: int) -> int:
+    """Examples that the network computes at a time, of an update of ``length`` examples."""
+    own = experiment.batch_size if experiment.accumulate > 1 else None
+    return min(length, own or tile_length(network, np.dtype(experiment.dtype).itemsize))
+
+
 def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
     """Bytes that training allocates beside the data, by the sizes alone.
 
@@ -135,7 +141,7 @@ def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
     vectors = 3 + len(experiment.optimizer.slots)
     largest = max((prod(weight.shape) for weight in network.weights.values()), default=0)
     length = pass_length(experiment, rows) if experiment.learner.batches else 1
-    passing = 2 * network.footprint * min(length, tile_length(network, itemsize))
+    passing = 2 * network.footprint * tile_of(network, experiment, length)
     return itemsize * (vectors * network.size + passing) + 8 * largest
 
 

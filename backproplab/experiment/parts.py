@@ -33,10 +33,10 @@ from backproplab.experiment.limits import (
     network_problems,
     size_problems,
     threads_for,
+    tile_of,
     undefined_measures,
 )
 from backproplab.learners import Descent, Material, Split
-from backproplab.learners.backprop import tile_length
 from backproplab.loop import Length
 from backproplab.measures import SPLITS, Measure
 from backproplab.nn import Loss, Metric, Network, metrics_of
@@ -76,9 +76,7 @@ class Parts:
     def tile(self) -> int:
         """Examples that a network computes at a time."""
         assert self.network is not None
-        e, itemsize = self.experiment, np.dtype(self.experiment.dtype).itemsize
-        own = e.batch_size if e.accumulate > 1 else None
-        return min(self.batch_length, own or tile_length(self.network, itemsize))
+        return tile_of(self.network, self.experiment, self.batch_length)
 
     @property
     def batching(self) -> tuple[BatchMode, int, int]:

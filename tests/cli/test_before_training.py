@@ -31,6 +31,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_allocated(
 
 @pytest.mark.parametrize("fields", [
     {"optimizer": "adam"}, {"optimizer": "sgd"}, {"dtype": "float64"}, {"batch_mode": "batch"},
+    {"batch_size": 700, "accumulate": 2},
 ])  # fmt: skip
 def test_the_forecast_is_what_a_run_takes(tmp_path, fields):
     from backproplab.experiment import run

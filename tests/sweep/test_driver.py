@@ -164,7 +164,7 @@ def test_a_slice_that_came_back_forgives_the_workers_that_died_before(sweeping, 
 
 @pytest.mark.parametrize("sweep", [ASHA, ASHA.replace("random", "tpe"), f"seeds: 2\n{ASHA}",
                                    SEARCH.replace("random", "tpe"), SEARCH, GRID])  # fmt: skip
-@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("slots", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_sweep_left_after_any_step_goes_on_to_the_same_end(sweeping, sweep, slots, monkeypatch):
     """Each step in a new driver: what was there is taken as it is, and no whole run is repeated.
 
