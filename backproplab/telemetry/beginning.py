@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from math import prod
 from statistics import median
 from typing import Any
@@ -76,12 +78,27 @@ class Beginning(Callback):
 
     def _compare(self, learning: Descent, now: Array) -> None:
         assert self._before is not None
-        layout = learning.gradient  # of the trainable weights alone
-        moved, was = layout.named(now - self._before), layout.named(self._before)
-        for name in kernels(learning):
-            size = rms(was[name])
-            ratio = rms(moved[name]) / size if size else 0.0
-            self.ratios.setdefault(name, []).append(ratio)
+        starts, names = self._layout
+        moved = np.add.reduceat(np.square(now - self._before, dtype=np.float64), starts)
+        sizes = np.add.reduceat(np.square(self._before, dtype=np.float64), starts)
+        ratios = np.sqrt(np.divide(moved, sizes, out=np.zeros_like(moved), where=sizes > 0))
+        for name, ratio in zip(names, ratios.tolist(), strict=True):
+            if name in self.kernels:
+                self.ratios.setdefault(name, []).append(ratio)
+
+    @cached_property
+    def kernels(self) -> dict[str, int]:
+        """The entries of each weight that multiplies inputs, by name."""
+        assert self.material.network is not None
+        weights = self.material.network.weights.items()
+        return {n: prod(w.shape) for n, w in weights if w.trainable and len(w.shape) > 1}
+
+    @cached_property
+    def _layout(self) -> tuple[list[int], list[str]]:
+        """Where each trainable weight begins in the vector, and its name."""
+        assert self.material.network is not None
+        sizes = {n: prod(w.shape) for n, w in self.material.network.weights.items() if w.trainable}
+        return [0, *accumulate(sizes.values())][:-1], list(sizes)
 
     def ended(self, step: int) -> bool:
         """Whether no later step is looked at."""
@@ -90,10 +107,8 @@ class Beginning(Callback):
     def recorded(self) -> Json:
         if not self.facts:
             return {}
-        assert self.material.network is not None
-        shapes = self.material.network.weights
         steps = [
-            {"kernel": name, "size": prod(shapes[name].shape), "ratio": number(median(found))}
+            {"kernel": name, "size": self.kernels[name], "ratio": number(median(found))}
             for name, found in self.ratios.items()
         ]
         count = max(map(len, self.ratios.values()), default=0)
@@ -106,11 +121,6 @@ class Beginning(Callback):
     def restore(self, arrays: Arrays, state: Json) -> None:
         self.facts, self.ratios = state["facts"], state["ratios"]
         self._before = arrays.get("before")
-
-
-def kernels(descent: Descent) -> list[str]:
-    """The names of the weights that multiply inputs."""
-    return [name for name, shape in descent.parameters.weights.items() if len(shape) > 1]
 
 
 def number(value: float) -> float | None:
