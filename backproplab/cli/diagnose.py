@@ -9,7 +9,7 @@ import typer
 from backproplab.cli.options import RUNS, LogDir
 
 if TYPE_CHECKING:
-    from backproplab.diagnosis import Diagnosis, Finding
+    from backproplab.diagnosis import Case, Diagnosis, Finding
     from backproplab.report import Comparison
     from backproplab.runs import RunInfo
 
@@ -24,6 +24,9 @@ def command(
     why: Annotated[
         str | None, typer.Option(metavar="RULE", help="Explain a rule: D5, D4b, …")
     ] = None,
+    curvature: Annotated[
+        bool, typer.Option("--curvature", help="Also λ of the Hessian, and the noise scale.")
+    ] = False,
     log_dir: LogDir = RUNS,
 ) -> None:
     """Say what went wrong or well in a run, why, with its evidence, and what to try next.
@@ -37,22 +40,39 @@ def command(
     from backproplab.report import chosen_runs
 
     chosen = chosen_runs(log_dir, runs or ())
-    found = [_one(chosen[0], as_json)] if len(chosen) == 1 else _several(chosen, as_json)
+    found = [_one(chosen[0], as_json, curvature)] if len(chosen) == 1 else _several(chosen, as_json)
     if strict and any(diagnosis.alarms for diagnosis in found):
         raise typer.Exit(1)
 
 
-def _one(run: RunInfo, as_json: bool) -> Diagnosis:
+def _one(run: RunInfo, as_json: bool, curvature: bool) -> Diagnosis:
     import json
 
+    from backproplab.cli.printing import sentence
     from backproplab.diagnosis import Case, diagnose
 
-    diagnosis = diagnose(Case(run.folder))
+    case = Case(run.folder)
+    diagnosis = diagnose(case)
+    said, facts = _curvature(case) if curvature else ("", {})
     if as_json:
-        typer.echo(json.dumps(diagnosis.tree(), indent=1, ensure_ascii=False))
-    else:
-        _show(run, diagnosis)
+        typer.echo(json.dumps(diagnosis.tree() | facts, indent=1, ensure_ascii=False))
+        return diagnosis
+    _show(run, diagnosis)
+    if said:
+        sentence(said, "curved", INDENT)
     return diagnosis
+
+
+def _curvature(case: Case) -> tuple[str, dict[str, object]]:
+    """λ and the noise scale, or why there are none."""
+    from backproplab.diagnosis.case import Unknown
+    from backproplab.diagnosis.curvature import told
+
+    try:
+        said, facts = told(case.end, case.experiment.learning_rate or 0.0)
+    except Unknown as why:
+        return f"not known: {why}", {"curvature": None}
+    return said, {"curvature": facts}
 
 
 def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
@@ -85,11 +105,10 @@ def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
 
 def _evidence(found: Finding) -> str:
     """``ratio 0.0031, times 320; holds from ratio 0.01 on``."""
-    from backproplab.diagnosis.words import significant
 
     def shown(values: dict[str, object]) -> str:
         return ", ".join(
-            f"{name} {significant(x) if isinstance(x, int | float) else x}"
+            f"{name} {x:.4g}" if isinstance(x, float) else f"{name} {x}"
             for name, x in values.items()
             if x is not None
         )
