@@ -122,10 +122,9 @@ def _several(chosen: list[RunInfo], as_json: bool) -> list[Diagnosis]:
 
     from backproplab import report
     from backproplab.cli.compare import warn
-    from backproplab.report.diagnoses import diagnosed
 
     records, warnings = report.read_records(chosen)
-    found = [diagnosis for record in records if (diagnosis := diagnosed(record))]
+    found = [record.diagnosis for record in records if record.diagnosis]
     if as_json:
         trees = [diagnosis.tree() for diagnosis in found]
         typer.echo(json.dumps(trees, indent=1, ensure_ascii=False))
@@ -140,7 +139,7 @@ def _table(comparison: Comparison) -> None:
     from backproplab.cli.printing import command as typed_command
     from backproplab.cli.printing import printable, sentence, table
     from backproplab.report import columns_of
-    from backproplab.report.diagnoses import diagnosed, unrepeated, why_first
+    from backproplab.report.diagnoses import unrepeated, why_first
 
     name = comparison.metric.name
     columns = [*comparison.keys, name, "diagnosis"]
@@ -149,7 +148,7 @@ def _table(comparison: Comparison) -> None:
         sentence(said)
     told: set[str] = set()
     for record in comparison.records:
-        diagnosis = diagnosed(record)
+        diagnosis = record.diagnosis
         cause = diagnosis and (diagnosis.cause or next(iter(diagnosis.alarms), None))
         if cause and cause.word not in told:
             told.add(cause.word)

@@ -30,8 +30,14 @@ class Curves:
 
     def of(self, name: str) -> Array:
         """The values (epochs,) of ``loss``, ``val_accuracy``, …; empty if it was not measured."""
-        rows = [self.rows[epoch] for epoch in self.numbers]
-        return np.array([row[name] for row in rows if name in row])
+        if name not in self._known:
+            rows = [self.rows[epoch] for epoch in self.numbers]
+            self._known[name] = np.array([row[name] for row in rows if name in row])
+        return self._known[name]
+
+    @cached_property
+    def _known(self) -> dict[str, Array]:
+        return {}
 
     def last(self, name: str) -> float:
         """The value of the epoch that the run ended with; NaN if there is none."""

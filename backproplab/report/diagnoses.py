@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backproplab.config import Experiment, Role, keys
-from backproplab.diagnosis import Diagnosis, verdict
+from backproplab.config import Role, keys
 from backproplab.report.gathering import Record
 from backproplab.text import typed
 
@@ -18,18 +17,9 @@ if TYPE_CHECKING:
     from backproplab.report.comparison import Comparison, RankedTrial
 
 
-def diagnosed(record: Record) -> Diagnosis | None:
-    """None of a run whose files cannot be read."""
-    try:
-        experiment = Experiment.model_validate(record.config)
-    except ValueError:
-        return None
-    return verdict(record.info.folder, record.details, experiment)
-
-
 def words_of(records: Sequence[Record]) -> str:
     """The word of one run; of several how many have each, the most frequent first."""
-    words = Counter(found.word if (found := diagnosed(r)) else "unknown" for r in records)
+    words = Counter(r.diagnosis.word if r.diagnosis else "unknown" for r in records)
     if len(records) == 1:
         return next(iter(words))
     return ", ".join(f"{word} in {count} of {len(records)}" for word, count in words.most_common())
@@ -83,6 +73,6 @@ def _differs(one: Record, two: Record, part: str) -> tuple[str, str]:
 
 def _faults(trial: RankedTrial) -> set[str]:
     """The words of causes and failures that most runs of the trial have."""
-    found: Iterable[Diagnosis | None] = map(diagnosed, trial.records)
+    found = [record.diagnosis for record in trial.records]
     words = Counter(x.word for x in found if x and (x.cause or x.alarms))
     return {word for word, count in words.items() if 2 * count > len(trial.records)}

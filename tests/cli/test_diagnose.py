@@ -92,7 +92,9 @@ def test_a_sweep_is_diagnosed_over_its_seeds(backproplab):
     """``equal units in 3 of 3``, in results.csv, compare and diagnose; and what #1 has not."""
     Path("c.yaml").write_text(LEARNS)
     words = "model.initializer=zeros,he_normal --seeds 3 -j 1 --progress none"
-    assert backproplab(f"sweep c.yaml {words}").code == 0
+    ended = backproplab(f"sweep c.yaml {words}")
+    assert ended.code == 0
+    assert "#1 has nothing of what others show: equal units (1 of 1)." in ended.out
     (results,) = Path("runs").glob("*/results.csv")
     rows = list(csv.DictReader(results.read_text().splitlines()))
     assert [row["diagnosis"] for row in rows] == ["learned in 3 of 3", "equal units in 3 of 3"]
