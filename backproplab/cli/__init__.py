@@ -24,6 +24,7 @@ CONTENTS = {
     "tensorboard": "Show the logs in TensorBoard.",
     "runs": "List the runs, newest first.",
     "show": "Show one run: its config, how it ended, what it measured.",
+    "diagnose": "Say what went wrong or well in a run, why, and what to try next.",
     "compare": "Compare runs: what differed, and which were best.",
     "diff": "Show two runs side by side, and where their metrics part.",
     "export": "Write all metrics of runs as one long CSV table.",

@@ -29,6 +29,7 @@ from backproplab.text import counted
 if TYPE_CHECKING:
     from backproplab.checking import Check
     from backproplab.config import Experiment
+    from backproplab.diagnosis import Diagnosis
     from backproplab.errors import Problem
     from backproplab.experiment import Parts, Result
     from backproplab.report import Comparison
@@ -95,6 +96,8 @@ def summary(
 
     never_begun: the runs of the session that were to follow, with their commands.
     """
+    from backproplab.diagnosis import keep
+
     out = console()
     for result in results:
         state = result.progress
@@ -109,6 +112,7 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             _values("  test  ", test)
+        diagnosis(keep(result.folder, result.experiment))
     last = results[-1]
     out.print()
     command("logs", str(session))
@@ -120,6 +124,14 @@ def summary(
         command("continue", text.typed("backproplab", "resume", last.folder))
     for words in never_begun.values():
         command("not begun", words)
+
+
+def diagnosis(found: Diagnosis | None) -> None:
+    """How the run went and why, in a line or two, and what to try."""
+    for label, said in found.closing if found else ():
+        sentence(said, f"  {label}", 8)
+    if found and found.command:
+        command("  try", found.command, 8)
 
 
 def _ending(name: str, status: Status, reason: str, spent: str) -> None:
@@ -157,6 +169,8 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
         for name in names
     ]  # fmt: skip
 
+    verdicts = [run.verdict if run.status.has_ended else "" for run in runs]
+
     def columns(named: Sequence[str]) -> list[Column]:
         return [
             Column("#", [str(at) for at in range(1, len(runs) + 1)], right=True),
@@ -165,6 +179,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
                 "status", [str(run.status) for run in runs],
                 styles=[STYLES.get(run.status, "red") for run in runs],
             ),
+            *[Column("diagnosis", told, rank=1) for told in [verdicts] if any(told)],
             Column("epochs", [str(run.epochs) for run in runs], right=True, rank=2),
             Column("seconds", [text.seconds(run.seconds) for run in runs], right=True, rank=3),
             *metrics,
@@ -201,6 +216,9 @@ def run_details(
         _values(f"  best epoch {int(run.best.get('epoch', 0))}: ", best)
     if run.restored_epoch:
         lines([f"  kept the weights of epoch {run.restored_epoch}"])
+    from backproplab.diagnosis import verdict
+
+    diagnosis(verdict(run.folder))
     if rows:
         lines([""])
         last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]

@@ -162,6 +162,7 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     from backproplab.cli.printing import command, lines, sentence
     from backproplab.cli.render import ranking
     from backproplab.report import sameness
+    from backproplab.report.diagnoses import why_first
     from backproplab.status import Status
     from backproplab.sweep.library import RESULTS, conclude
     from backproplab.text import counted, typed
@@ -175,6 +176,8 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     if comparison is None:
         return
     ranking(comparison, (), TOP)
+    if said := why_first(comparison):
+        sentence(said)
     metric, records = driver.folder.sweep.metric, comparison.records
     sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
     if len(records) > 1:

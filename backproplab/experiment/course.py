@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.config import Role, keys, to_yaml, tree_of
+from backproplab.config import Experiment, Role, keys, to_yaml, tree_of
 from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import account, numerics, records
 from backproplab.experiment.account import HParams
@@ -41,6 +41,7 @@ class Result:
     saved: whether there is a checkpoint to continue from.
     """
 
+    experiment: Experiment
     folder: Path
     progress: Progress
     best: Row
@@ -264,6 +265,7 @@ class Course:
         lane, files = self.lane, self.folder.files
         folder = files.path if isinstance(files, DiskFolder) else Path(files.where())
         return Result(
+            self.parts.experiment,
             folder,
             lane.progress,
             self.best.row,

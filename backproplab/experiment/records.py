@@ -88,6 +88,7 @@ def outcome(lane: Lane, best: Row, restored_epoch: int) -> dict[str, Any]:
         "not_replayed": lane.learning.refusal,
         "metrics": _finite(progress.metrics),
         "best": _finite(best),
+        **{key: x for callback in lane.callbacks for key, x in callback.recorded().items()},
     }
 
 

@@ -106,6 +106,10 @@ class Callback:
     def restore(self, arrays: Arrays, state: Json) -> None:
         """Continue from what ``state`` gave; called before ``start``."""
 
+    def recorded(self) -> Json:
+        """Entries of its own for run.json, when the run ends or pauses."""
+        return {}
+
 
 class Display:
     """Shows a run to people. It has no position, and if it fails, training goes on without it.

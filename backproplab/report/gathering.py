@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from backproplab.config.experiment import added_defaults
+from backproplab.config.experiment import Experiment, added_defaults
 from backproplab.config.scalars import plain
 from backproplab.config.yaml_source import parse_yaml
+from backproplab.diagnosis import Diagnosis, verdict
 from backproplab.errors import ConfigError, Problem, RunError
 from backproplab.files import read_regular, unusable
 from backproplab.runs import RunInfo, find_run, list_runs
@@ -54,6 +55,15 @@ class Record:
         found = self.details.get("hashes")
         entries = found.items() if isinstance(found, dict) else ()
         return {name: value for name, value in entries if isinstance(value, str)}
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """What its files alone tell; None if they cannot be read."""
+        try:
+            experiment = Experiment.model_validate(self.config)
+        except ValueError:
+            return None
+        return verdict(self.info.folder, self.details, experiment)
 
 
 def chosen_runs(root: Path, words: Sequence[str] = ()) -> list[RunInfo]:

@@ -16,6 +16,7 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of, setting
+from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
 from backproplab.status import Status
@@ -75,7 +76,11 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     status = ["status"] if whole or not paired else []  # a verdict says it
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
-    return list(dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *status, *run]))
+    return list(
+        dict.fromkeys(
+            [*keys, first, *paired, *others, *seeds, "epochs", "diagnosis", *status, *run]
+        )
+    )
 
 
 def columns_of(
@@ -210,10 +215,18 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "delta": _delta,
     "wins": _wins,
     "verdict": _verdict,
+    "diagnosis": lambda _, trial: words_of(trial.records),
 }
 HEADS = {"delta": ("Δ to #1", "Δ"), "wins": ("beats #1", "")}  # and a shorter head
 SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
-OPTIONAL = {"wins": 2, "seeds": 4, "epochs": 5, "seconds": 5, "run": 6}  # the largest falls first
+OPTIONAL = {
+    "wins": 2,
+    "diagnosis": 2,
+    "seeds": 4,
+    "epochs": 5,
+    "seconds": 5,
+    "run": 6,
+}  # the largest falls first
 STYLES = {
     BEST: "green", TIE: "cyan", Status.COMPLETED: "green", Status.DIVERGED: "magenta",
     Status.FAILED: "red", Status.UNREADABLE: "red", Status.PRUNED: "dim",
@@ -232,7 +245,7 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
 
 def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
     return [
-        name not in ("status", "run", "verdict") and _is_numeric(comparison, name)
+        name not in ("status", "run", "verdict", "diagnosis") and _is_numeric(comparison, name)
         for name in columns
     ]
 

@@ -33,7 +33,8 @@ class RunInfo:
 
     started: ISO 8601 text. seconds: of training, None if unknown. metrics: last values by name,
     such as val_loss. best: those of the epoch that was best by ``monitor``. message: why it
-    diverged or failed. faults: a message for each file that could not be read.
+    diverged or failed. verdict: its diagnosis in a word. faults: a message for each file that could
+    not be read.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class RunInfo:
     restored_epoch: int = 0
     monitor: str = ""
     message: str = ""
+    verdict: str = ""
     faults: tuple[str, ...] = ()
 
     @property
@@ -103,6 +105,7 @@ def read_run(folder: Path) -> RunInfo:
         restored_epoch=restored if isinstance(restored, int) else 0,
         monitor=_text(record.get("monitor")),
         message=_text(record.get("message"), MESSAGE),
+        verdict=_text(record.get("verdict")),
     )
     return _under_way(run, record) if status is Status.RUNNING else run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backproplab.learners import Material
 from backproplab.loop import Callback, Length
+from backproplab.telemetry.beginning import Beginning
 from backproplab.telemetry.by_update import ByUpdate, batch_scalars
 from backproplab.telemetry.graph import Graph
 from backproplab.telemetry.looks import Telemetry
@@ -17,8 +18,13 @@ from backproplab.telemetry.settings import TensorBoard
 def watchers(
     settings: TensorBoard, material: Material, length: Length, alone: bool
 ) -> list[Callback]:
-    """What looks at the run for TensorBoard. alone: it is no run of a sweep."""
-    found: list[Callback] = [Graph()] if settings.graph else []
+    """What looks at the run for TensorBoard, and for its diagnosis.
+
+    alone: it is no run of a sweep.
+    """
+    found: list[Callback] = [Beginning(material)] if material.network else []
+    if settings.graph:
+        found.append(Graph())
     if every := settings.updates:
         found.append(ByUpdate(batch_scalars(material, length), every))
     if settings.telemetry or settings.histograms:

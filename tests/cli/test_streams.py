@@ -22,6 +22,7 @@ COMMANDS = {
     "tensorboard": "tensorboard --stop",
     "runs": "runs",
     "show": "show latest",
+    "diagnose": "diagnose",
     "compare": "compare",
     "diff": "diff 1 2",
     "export": "export",

@@ -39,6 +39,7 @@ def test_the_columns_are_what_differs_and_what_was_measured(comparison):
         "loss",
         "seeds",
         "epochs",
+        "diagnosis",
         "status",
         "run",
     )

@@ -1,0 +1,54 @@
+"""End: a run's last weights, looked at with its examples: dead and stuck units, recalls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd import Tensor
+from backproplab.experiment import Parts
+from backproplab.journal import LAST, load
+from backproplab.telemetry.probe import Hidden, forward
+
+EXAMPLES = 4096  # a unit that is 0 on these is dead
+WEIGHTS = "learner/weights/"  # how the last checkpoint names them
+
+
+class End:
+    """The run's network with the weights that it ended with.
+
+    Raises RunError for a checkpoint that cannot be used, LookupError for one of another network.
+    """
+
+    def __init__(self, parts: Parts, folder: Path, record: Mapping[str, Any]) -> None:
+        self.parts = parts
+        self.descent = parts.descent()
+        checkpoint = load(folder / LAST)
+        found = checkpoint.arrays
+        if record.get("restored_epoch"):
+            (best,) = checkpoint.state["files"].values()
+            found = {f"{WEIGHTS}{name}": x for name, x in load(folder / best).arrays.items()}
+        for name, view in self.descent.weights.items():
+            view[...] = found[f"{WEIGHTS}{name}"]
+
+    @cached_property
+    def hidden(self) -> list[Hidden]:
+        """Every hidden layer, on the training examples or the first 4096 of them."""
+        with np.errstate(all="ignore"):
+            return forward(self.descent, self.parts.splits.train.inputs[:EXAMPLES])[1]
+
+    @cached_property
+    def recalls(self) -> Array:
+        """The share of the validation examples of each class that is found; NaN without any."""
+        split = self.parts.material.splits["validation"]
+        network, loss = self.descent.network, self.descent.loss
+        outputs = network(self.descent.parameters.tensors(), Tensor(split.inputs)).value
+        right = loss.decide(outputs) == split.targets
+        counts = np.bincount(split.targets, minlength=self.parts.splits.task.outputs)
+        hits = np.bincount(split.targets[right], minlength=len(counts))
+        return np.divide(hits, counts, where=counts > 0, out=np.full(len(counts), np.nan))

@@ -1,0 +1,189 @@
+"""Verdict: the rules judged on one run: how it went, the first cause that holds, what else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backproplab.config import Experiment
+from backproplab.diagnosis.case import Case, Facts, Unknown
+from backproplab.diagnosis.table import RULES, Level, Rule
+from backproplab.diagnosis.words import sentence
+from backproplab.errors import BackpropLabError
+from backproplab.files import DiskFolder
+from backproplab.runs.run_folder import CONFIG, RunFolder
+from backproplab.status import Status
+from backproplab.text import typed
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is said of a run. evidence: every number of the sentence, and more that was seen."""
+
+    rule: str
+    level: Level
+    word: str
+    sentence: str
+    command: str
+    evidence: Mapping[str, Any]
+    threshold: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """outcome: how it went.  cause: why, as far as a rule knows.  remarks: all other findings.
+    unknown: rule -> why it cannot be judged."""
+
+    run: Path
+    outcome: Finding
+    cause: Finding | None
+    remarks: tuple[Finding, ...]
+    unknown: Mapping[str, str]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All of them, outcome and cause first."""
+        return [self.outcome, *([self.cause] if self.cause else []), *self.remarks]
+
+    @property
+    def alarms(self) -> list[Finding]:
+        return [found for found in self.findings if found.level is Level.ALARM]
+
+    @property
+    def word(self) -> str:
+        """One or two words for a column: the cause's, else the outcome's."""
+        if self.cause:
+            return self.cause.word
+        open_ends = [x.word for x in self.remarks if x.rule == "D4"]
+        good = self.outcome.level is Level.GOOD
+        return open_ends[0] if good and open_ends else self.outcome.word
+
+    @property
+    def closing(self) -> list[tuple[str, str]]:
+        """(label, text) for a summary: how it went, why, or the first note that tells more."""
+        notes = [x for x in self.remarks if x.level is Level.NOTE and x.rule != "D14"]
+        told = [("so", self.outcome.sentence)]
+        if self.cause:
+            return [*told, ("why", self.cause.sentence)]
+        alarmed = self.outcome.level is Level.ALARM
+        return told if alarmed or not notes else [*told, ("note", notes[0].sentence)]
+
+    @property
+    def command(self) -> str:
+        """What to try next: the cause's command, the outcome's, or that of what is still going."""
+        going = [found for found in self.remarks if found.rule == "D4"]
+        found = [*([self.cause] if self.cause else []), self.outcome, *going]
+        return next((x.command for x in found if x.command), "")
+
+    def tree(self) -> dict[str, Any]:
+        """As JSON."""
+        found = [asdict(x) for x in self.findings]
+        return {"run": str(self.run), "word": self.word, "findings": found} | {
+            "not_judged": dict(self.unknown)
+        }
+
+
+def diagnose(case: Case) -> Diagnosis:
+    """Judge every rule. Raises DamageError if metrics.csv or run.json is damaged."""
+    held, unknown = _held(case)
+    said = [
+        _finding(case, rule, facts)
+        for rule, facts in held.values()
+        if not rule.unless & held.keys() and (not rule.only_with or rule.only_with & held.keys())
+    ]
+    outcomes = [x for x in said if any(r.outcome for r in RULES if r.id == x.rule)]
+    causes = [x for x in said if x not in outcomes and x.level in (Level.ALARM, Level.WARNING)]
+    rest = [x for x in said if x not in outcomes[:1] and x not in causes[:1]]
+    outcome = outcomes[0] if outcomes else _plain(case)
+    return Diagnosis(case.folder, outcome, causes[0] if causes else None, tuple(rest), unknown)
+
+
+def _held(case: Case) -> tuple[dict[str, tuple[Rule, Facts]], dict[str, str]]:
+    """The first row of each rule that holds, in the order of causes; why others are not judged."""
+    held: dict[str, tuple[Rule, Facts]] = {}
+    unknown: dict[str, str] = {}
+    for rule in RULES:
+        if rule.id in held:
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                facts = rule.judge(case, rule.limits)
+        except Unknown as why:
+            unknown[rule.id] = str(why)
+            continue
+        if facts is not None:
+            held[rule.id] = rule, facts
+    return held, {rule: why for rule, why in unknown.items() if rule not in held}
+
+
+def _finding(case: Case, rule: Rule, facts: Facts) -> Finding:
+    try:
+        keys = rule.fix(case, facts)
+    except Unknown:
+        keys = []
+    config = case.folder / CONFIG
+    command = typed("backproplab", "train", config, *keys) if keys else ""
+    said = sentence(rule.says, facts)
+    return Finding(rule.id, rule.level, rule.word, said, command, facts, rule.limits)
+
+
+def _plain(case: Case) -> Finding:
+    """How a run went that no rule calls a failure."""
+    status, curves = case.status, case.curves
+    facts: Facts = {"status": str(status), "epochs": curves.epochs}
+    if status is Status.FAILED:
+        text = f"Failed: {case.record.get('message') or 'see traceback.txt'}"
+        return Finding("", Level.ALARM, "failed", text, "", facts, {})
+    if status not in (Status.COMPLETED, Status.PRUNED) or not curves.epochs:
+        text = f"{str(status).capitalize()} after {curves.epochs} epochs: judged as far as it went."
+        command = typed("backproplab", "resume", case.folder) if status.is_under_way else ""
+        return Finding("", Level.NOTE, str(status), text, command, facts, {})
+    return _learned(case, facts)
+
+
+def _learned(case: Case, facts: Facts) -> Finding:
+    """What it has learned, with its error."""
+    curves = case.curves
+    split = "validation" if len(curves.of("val_loss")) else "training"
+    prefix = "val_" if split == "validation" else ""
+    names = {"accuracy": "p1", "r2": "n", "loss": "n"}
+    name = next(n for n in names if np.isfinite(curves.last(prefix + n)) or n == "loss")
+    facts |= {"split": split, "value": curves.last(prefix + name), "chance": None}
+    text = {"accuracy": "Learned: {value:p1}", "r2": "Learned: R² is {value:n}"}
+    says = text.get(name, "Trained: the loss is {value:l}")
+    try:
+        n = case.start["examples"]["train" if split == "training" else split]
+        facts |= {"examples": n, "chance": case.start["majority"]}
+        if name == "accuracy":
+            facts["error"] = (facts["value"] * (1 - facts["value"]) / n) ** 0.5
+            says += " ± {error:e}"
+        says += " on {examples:n} {split} examples"
+        says += ", chance is {chance:p1}" if name == "accuracy" else ""
+    except Unknown:
+        says += " on the {split} examples"
+    return Finding("", Level.GOOD, "learned", sentence(says + ".", facts), "", facts, {})
+
+
+def verdict(
+    folder: Path,
+    record: Mapping[str, Any] | None = None,
+    experiment: Experiment | None = None,
+) -> Diagnosis | None:
+    """What can be said without data or weights; None of a run whose files are damaged."""
+    try:
+        return diagnose(Case(folder, False, record, experiment))
+    except (BackpropLabError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
+        return None
+
+
+def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None:
+    """The verdict of a run that has just ended; its word goes into run.json, for lists of runs."""
+    found = verdict(folder, experiment=experiment)
+    if found:
+        files = RunFolder(DiskFolder(folder))
+        files.write_record(files.record | {"verdict": found.word})
+    return found

@@ -1,0 +1,78 @@
+"""What the runs of a trial are diagnosed with, from their files alone: ``vanishing in 3 of 3``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from backproplab.config import Role, keys
+from backproplab.report.gathering import Record
+from backproplab.text import typed
+
+HASHES = {"data": "data", "init": "first weights", "batch_order": "batches", "weights": "result"}
+NO_NUMBER = keys(Role.NO_NUMBER)
+
+if TYPE_CHECKING:
+    from backproplab.report.comparison import Comparison, RankedTrial
+
+
+def words_of(records: Sequence[Record]) -> str:
+    """The word of one run; of several how many have each, the most frequent first."""
+    words = Counter(r.diagnosis.word if r.diagnosis else "unknown" for r in records)
+    if len(records) == 1:
+        return next(iter(words))
+    return ", ".join(f"{word} in {count} of {len(records)}" for word, count in words.most_common())
+
+
+def why_first(comparison: Comparison) -> str:
+    """Why the first trial won, as far as the diagnosis tells: what others have and it has not."""
+    first, *others = comparison.trials
+    own = _faults(first)
+    lost = Counter(word for trial in others for word in _faults(trial) - own)
+    if not others or not lost:
+        return ""
+    told = [f"{word} ({count} of {len(others)})" for word, count in lost.most_common(3)]
+    return f"#1 has nothing of what others show: {', '.join(told)}."
+
+
+def unrepeated(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """D20: (what is said, what to try) of each run that repeats an earlier one with another result.
+
+    The same run: config and seed equal, but for the name, the threads and what changes no number.
+    """
+    first: dict[str, Record] = {}
+    found = []
+    for record in records:
+        same = {k: x for k, x in record.config.items() if k not in (*NO_NUMBER, "threads")}
+        other = first.setdefault(repr(same), record)
+        part = next((k for k in HASHES if record.hashes.get(k) != other.hashes.get(k)), "")
+        if same and part and _has_ended(record) and _has_ended(other):
+            found.append(_differs(other, record, part))
+    return found
+
+
+def _has_ended(record: Record) -> bool:
+    return record.info.status.is_final
+
+
+def _differs(one: Record, two: Record, part: str) -> tuple[str, str]:
+    """Which of the hashes differs first, and the first thing that may be why."""
+    same = ", ".join(f"same {HASHES[k]}" for k in list(HASHES)[: list(HASHES).index(part)])
+    head = f"{two.info.name} repeats {one.info.name}: {same or 'same config'}, other {HASHES[part]}"
+    threads = [record.config.get("threads") for record in (one, two)]
+    known = [record.details.get("numerics") for record in (one, two)]
+    if threads[0] != threads[1]:
+        command = typed("backproplab", "train", two.info.folder / "config.yaml", "threads=1")
+        return f"{head}: threads was {threads[0]} and {threads[1]}.", command
+    told = (
+        " another machine, BLAS or version." if known[0] != known[1] else " nothing known differs."
+    )
+    return f"{head}:{told}", ""
+
+
+def _faults(trial: RankedTrial) -> set[str]:
+    """The words of causes and failures that most runs of the trial have."""
+    found = [record.diagnosis for record in trial.records]
+    words = Counter(x.word for x in found if x and (x.cause or x.alarms))
+    return {word for word, count in words.items() if 2 * count > len(trial.records)}

@@ -1,0 +1,183 @@
+"""Beginning: what only the start of a run can tell, kept for its diagnosis.
+
+Before the first update, on up to 256 training examples in evaluation mode: the loss, and of each
+hidden layer the rms of ∂L/∂z, the spread of its outputs, its slope, its distinct columns. From the
+first updates: how far each moved each kernel, ‖Δw‖ / ‖w‖.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd import Tensor
+from backproplab.learners import Arrays, Descent, Json, Learning, Material
+from backproplab.loop import Callback, Lane
+from backproplab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from backproplab.telemetry.probe import Hidden, probe, rms
+
+EXAMPLES = 256  # of the probe
+ROWS = 4096  # of which the size of inputs and targets is taken
+UPDATES = 20  # that are watched
+
+
+@dataclass(frozen=True)
+class First:
+    """Each of ``UPDATES`` updates, and the step before them; after a warm-up, if they fit."""
+
+    after: int
+
+    def next(self, step: int) -> float:
+        following = max(step + 1, self.after)
+        return following if following <= self.after + UPDATES else math.inf
+
+
+class Beginning(Callback):
+    """Measures the start of a run; writes nothing but its part of run.json, ``start``."""
+
+    def __init__(self, material: Material) -> None:
+        warmup = material.keys["schedule"].warmup_steps
+        self.material = material
+        self.when = self.first = First(warmup if warmup + UPDATES <= material.steps else 0)
+        self.facts: Json = {}
+        self.ratios: dict[str, list[float]] = {}
+        self._before: Array | None = None  # the weights before the next watched update
+
+    def start(self, lane: Lane) -> None:
+        if not self.facts:  # else it goes on from where it was
+            self.begin(lane.learning)
+
+    def look(self, lane: Lane) -> None:
+        self.see(lane.learning, lane.progress.step)
+
+    def begin(self, learning: Learning) -> None:
+        """No step has been done."""
+        if isinstance(learning, Descent):
+            self.facts = _facts(learning)
+            self._keep(learning, 0)
+
+    def see(self, learning: Learning, step: int) -> None:
+        """A watched step has been done."""
+        if isinstance(learning, Descent):
+            if self._before is not None:
+                self._compare(learning, learning.parameters.trainable)
+            self._keep(learning, step)
+
+    def _keep(self, learning: Descent, step: int) -> None:
+        """The weights, if the next update is one that is watched."""
+        watched = self.first.after <= step < self.first.after + UPDATES
+        self._before = learning.parameters.trainable.copy() if watched else None
+
+    def _compare(self, learning: Descent, now: Array) -> None:
+        assert self._before is not None
+        starts, names = self._layout
+        moved = np.add.reduceat(np.square(now - self._before, dtype=np.float64), starts)
+        sizes = np.add.reduceat(np.square(self._before, dtype=np.float64), starts)
+        ratios = np.sqrt(np.divide(moved, sizes, out=np.zeros_like(moved), where=sizes > 0))
+        for name, ratio in zip(names, ratios.tolist(), strict=True):
+            if name in self.kernels:
+                self.ratios.setdefault(name, []).append(ratio)
+
+    @cached_property
+    def kernels(self) -> dict[str, int]:
+        """The entries of each weight that multiplies inputs, by name."""
+        assert self.material.network is not None
+        weights = self.material.network.weights.items()
+        return {n: prod(w.shape) for n, w in weights if w.trainable and len(w.shape) > 1}
+
+    @cached_property
+    def _layout(self) -> tuple[list[int], list[str]]:
+        """Where each trainable weight begins in the vector, and its name."""
+        assert self.material.network is not None
+        sizes = {n: prod(w.shape) for n, w in self.material.network.weights.items() if w.trainable}
+        return [0, *accumulate(sizes.values())][:-1], list(sizes)
+
+    def ended(self, step: int) -> bool:
+        """Whether no later step is looked at."""
+        return step >= self.first.after + UPDATES
+
+    def recorded(self) -> Json:
+        if not self.facts:
+            return {}
+        steps = [
+            {"kernel": name, "size": self.kernels[name], "ratio": number(median(found))}
+            for name, found in self.ratios.items()
+        ]
+        count = max(map(len, self.ratios.values()), default=0)
+        return {"start": self.facts | {"steps": steps, "updates": count, "after": self.first.after}}
+
+    def state(self) -> tuple[Arrays, Json]:
+        before = {} if self._before is None else {"before": self._before}
+        return before, {"facts": self.facts, "ratios": self.ratios}
+
+    def restore(self, arrays: Arrays, state: Json) -> None:
+        self.facts, self.ratios = state["facts"], state["ratios"]
+        self._before = arrays.get("before")
+
+
+def number(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None
+
+
+def _facts(descent: Descent) -> Json:
+    train, material = descent.material.train, descent.material
+    with np.errstate(all="ignore"):
+        loss, hidden = probe(descent, train.inputs[:EXAMPLES], train.encoded[:EXAMPLES])
+        layers = [_layer(descent, layer) for layer in hidden]
+    b, majority = chance(material)
+    targets = rms(train.targets[:ROWS]) if material.task.kind == "regression" else 0.0
+    return {
+        "loss": number(loss),
+        "chance": number(b),
+        "majority": majority,
+        "examples": {name: len(split) for name, split in material.splits.items()},
+        "inputs": number(rms(train.inputs[:ROWS])),
+        "targets": number(targets),
+        "layers": layers,
+    }
+
+
+def _layer(descent: Descent, layer: Hidden) -> dict[str, Any]:
+    kernel = descent.parameters.views[f"{layer.name}/kernel"].reshape(-1, layer.units)
+    spread = float(np.std(layer.outputs.value, dtype=np.float64))
+    return {
+        "name": layer.name,
+        "activation": layer.activation.name,
+        "units": layer.units,
+        "distinct": len({column.tobytes() for column in kernel.T}),
+        "signal": number(layer.signal),
+        "spread": number(spread),
+        "slope": layer.slope,
+    }
+
+
+def chance(material: Material) -> tuple[float, float]:
+    """(the loss of the best constant answer, the share of the largest class; 0 in regression).
+
+    Cross-entropy: -Σ p ln p of the shares p of the training labels. Other losses: that of the mean
+    or the median of the targets, whichever is less: exact for mse and mae, a bound for huber.
+    """
+    train, majority = material.train, 0.0
+    if material.task.kind == "classification":
+        shares = np.bincount(train.targets) / len(train)
+        shares, majority = shares[shares > 0], float(shares.max())
+        if isinstance(material.loss, SoftmaxCrossEntropy | BinaryCrossEntropy):
+            return float(-np.sum(shares * np.log(shares))), majority
+    assert material.loss is not None
+    encoded = train.encoded.astype(np.float64)
+    answers = (np.mean(encoded, axis=0), np.median(encoded, axis=0))
+    losses = [material.loss(_all(answer, encoded), Tensor(encoded)).value for answer in answers]
+    return float(min(np.mean(loss) for loss in losses)), majority
+
+
+def _all(answer: Array, encoded: Array) -> Tensor:
+    return Tensor(np.broadcast_to(answer, encoded.shape).copy())

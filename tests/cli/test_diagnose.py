@@ -1,0 +1,126 @@
+"""backproplab diagnose, and what train, show, compare and sweep say of it."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from backproplab.diagnosis.explained import EXPLAINED, rows
+
+GUESSES = "{data: iris, model: {hidden: [8], initializer: zeros}, epochs: 6, name: guesses}\n"
+LEARNS = "{data: iris, model: {hidden: [8]}, epochs: 20, learning_rate: 0.02, name: learns}\n"
+
+
+@pytest.fixture
+def guesses(backproplab):
+    """A run that learns nothing, in runs/."""
+    Path("guesses.yaml").write_text(GUESSES)
+    return backproplab("train guesses.yaml --progress none")
+
+
+def contents(folder):
+    return {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+def test_train_says_how_it_went_why_and_what_to_try(guesses):
+    assert guesses.code == 0
+    lines = [line.split(maxsplit=1) for line in guesses.out.splitlines() if line.startswith("  ")]
+    told = {words[0]: words[1] for words in lines}
+    assert told["so"].startswith("Guessing: the loss is 1.099 where always giving")  # ln 3
+    assert told["why"].startswith("Of 8 units of dense_1 only 1 began unlike the others")
+    assert told["try"].endswith("guesses/config.yaml model.initializer=he_normal")
+
+
+def test_diagnose_writes_nothing_and_prints_the_same_twice(backproplab, guesses):
+    before = contents(Path("runs"))
+    first, second = backproplab("diagnose"), backproplab("diagnose latest")
+    assert contents(Path("runs")) == before
+    assert first.out == second.out
+    assert first.code == 0
+    assert "not judged" in first.out
+
+
+def test_strict_ends_with_1_on_an_alarm(backproplab, guesses):
+    assert backproplab("diagnose --strict").code == 1
+    Path("learns.yaml").write_text(LEARNS)
+    backproplab("train learns.yaml --progress none")
+    found = backproplab("diagnose --strict")
+    assert found.code == 0, found.out
+
+
+def test_json_holds_every_finding(backproplab, guesses):
+    tree = json.loads(backproplab("diagnose --json").out)
+    assert tree["word"] == "equal units"
+    outcome, cause = tree["findings"][:2]
+    assert (outcome["rule"], outcome["level"]) == ("D1", "alarm")
+    assert (cause["rule"], cause["threshold"]) == ("D16", {"share": 0.9})
+    assert cause["evidence"] == {"units": 8, "layer": "dense_1", "distinct": 1}
+    assert cause["command"].split()[-1] == "model.initializer=he_normal"
+    keys = {"rule", "level", "word", "sentence", "command", "evidence", "threshold"}
+    assert all(found.keys() == keys for found in tree["findings"])
+
+
+@pytest.mark.parametrize("rule", sorted(EXPLAINED))
+def test_why_explains_every_rule(backproplab, rule):
+    found = backproplab(f"diagnose --why {rule.lower()}")
+    assert found.code == 0
+    page = (Path(__file__).parents[2] / "docs/diagnosis.md").read_text()
+    assert f"### {rule}\n" in page
+    for text in [EXPLAINED[rule], *(part for row in rows(rule) for part in row)]:
+        assert text in found.out
+        assert " ".join(text.split()) in " ".join(page.split()), f"docs/diagnosis.md lacks: {text}"
+
+
+def test_a_rule_that_is_none_is_refused_with_the_nearest(backproplab):
+    found = backproplab("diagnose --why D99")
+    assert found.code == 2
+    assert "D9" in found.err
+
+
+def test_show_says_it_too(backproplab, guesses):
+    out = backproplab("show latest").out
+    assert "  so    Guessing" in out
+    assert "  why   Of 8 units" in out
+
+
+def test_runs_says_it_in_a_word(backproplab, guesses):
+    assert "equal units" in backproplab("runs").out
+
+
+def test_a_sweep_is_diagnosed_over_its_seeds(backproplab):
+    """``equal units in 3 of 3``, in results.csv, compare and diagnose; and what #1 has not."""
+    Path("c.yaml").write_text(LEARNS)
+    words = "model.initializer=zeros,he_normal --seeds 3 -j 1 --progress none"
+    ended = backproplab(f"sweep c.yaml {words}")
+    assert ended.code == 0
+    assert "#1 has nothing of what others show: equal units (1 of 1)." in ended.out
+    (results,) = Path("runs").glob("*/results.csv")
+    rows = list(csv.DictReader(results.read_text().splitlines()))
+    assert [row["diagnosis"] for row in rows] == ["learned in 3 of 3", "equal units in 3 of 3"]
+    assert "equal units in 3 of 3" in backproplab("compare").out
+    out = backproplab("diagnose").out
+    assert "#1 has nothing of what others show: equal units (1 of 1)." in out
+    assert "equal units, as" in out
+    found = json.loads(backproplab("diagnose --json").out)
+    assert sorted(tree["word"] for tree in found) == ["equal units"] * 3 + ["learned"] * 3
+    assert backproplab("diagnose --strict").code == 1
+
+
+def test_a_repetition_with_another_result_is_named(backproplab):
+    """By the hashes of run.json, the first that differs; the same result is silent."""
+    Path("c.yaml").write_text(LEARNS)
+    for _ in range(2):
+        backproplab("train c.yaml --progress none")
+    assert "repeats" not in backproplab("diagnose 1 2").out
+    record, config = (next(Path("runs").glob(f"*/learns/{n}")) for n in ("run.json", "config.yaml"))
+    changed = json.loads(record.read_text())
+    changed["hashes"]["weights"] = "other"
+    record.write_text(json.dumps(changed))
+    said = "same data, same first weights, same batches, other result"
+    out = backproplab("diagnose 1 2").out
+    assert f"learns repeats learns: {said}: nothing known differs." in out
+    config.write_text(config.read_text().replace("threads: 1", "threads: 2"))
+    out = backproplab("diagnose 1 2").out
+    assert f"{said}: threads was" in out
+    assert "config.yaml threads=1" in out

@@ -1,0 +1,177 @@
+"""Real runs: the known faulty configs, the healthy ones, what each is told to try; odd runs."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backproplab.config import Experiment
+from backproplab.diagnosis import Case, diagnose
+from backproplab.experiment import run
+from backproplab.learners import Learner, Learning
+
+CASES = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
+FAULTY = [case for case in CASES if case["expect"]]
+HEALTHY = [case for case in CASES if not case["expect"]]
+CONFIGS = Path(__file__).parents[2] / "configs"
+LONG = {
+    "fashion_mnist.yaml",
+    "fashion_mnist_cnn.yaml",
+    "digits_cnn.yaml",
+}  # benchmarks/diagnosis.py
+OLD = Path(__file__).parents[1] / "reference" / "made_by_0.1" / "old"
+
+
+def grave(diagnosis):
+    return [x.rule for x in diagnosis.findings if x.level in ("alarm", "warning")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 42])
+@pytest.mark.parametrize("case", FAULTY, ids=lambda case: case["case"])
+def test_a_faulty_config_is_named(trained, case, seed):
+    """All known faulty configs, two seeds; benchmarks/diagnosis.py known: five."""
+    found = diagnose(Case(trained(case["config"] | {"seed": seed})))
+    assert {x.rule for x in found.findings} & set(case["expect"])
+    assert found.cause is None or found.cause.rule in case["expect"], "a false cause"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", HEALTHY, ids=lambda case: case["case"])
+def test_a_healthy_config_is_silent(trained, case):
+    assert not grave(diagnose(Case(trained(case["config"]))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_shipped_config_is_silent(tmp_path, path):
+    if path.name in LONG:
+        pytest.skip("minutes of training")
+    from backproplab.config import load
+
+    assert not grave(diagnose(Case(run(load(path), tmp_path / "run").folder)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FAULTY, ids=lambda case: case["case"])
+def test_what_it_says_to_try_mends_it(trained, case, tmp_path, monkeypatch):
+    """Typed as it is printed, the command ends with 0, and what it was to mend is gone."""
+    from backproplab.cli import main
+
+    before = diagnose(Case(trained(case["config"])))
+    told = before.cause or next(x for x in before.findings if x.rule in case["expect"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [*shlex.split(told.command), "--progress", "none"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code, told.command
+    (folder,) = (tmp_path / "runs").glob("*/experiment")
+    after = diagnose(Case(folder))
+    assert told.rule not in grave(after)
+    if before.outcome.rule:
+        assert after.outcome.rule != before.outcome.rule
+
+
+SMALL = {"data": {"name": "circle", "samples": 80}, "model": {"hidden": [6]}, "epochs": 6}
+UNHELD = {"name": "circle", "samples": 80, "validation_split": 0}
+CONV = [{"reshape": [8, 8, 1]}, {"conv2d": 3}, "batch_norm", "relu", "flatten",
+        {"residual": {"layers": [{"dense": 108}, "tanh"]}}, {"dropout": 0.2}, {"dense": 10}]  # fmt: skip
+WORDS = [{"embedding": {"vocabulary": 40, "units": 3}}, "flatten", {"dense": 10}]
+ODD = {
+    "no validation split": {"data": UNHELD},
+    "no hidden layer": {"model": {"hidden": []}},
+    "one epoch": {"epochs": 1},
+    "cut by steps": {"steps": 3},
+    "stopped early": {"early_stopping": {"patience": 6, "min_delta": 5.0, "restore_best_weights": True},
+                      "epochs": 60, "learning_rate": 0.1},
+    "diverged at once": {"optimizer": "sgd", "learning_rate": 1e4, "data": "diabetes"},
+    "L-BFGS": {"optimizer": "lbfgs", "batch_mode": "batch"},
+    "regression": {"data": {"name": "sine", "samples": 80}, "loss": "huber"},
+    "layers of every kind": {"data": "digits", "model": {"layers": CONV}, "epochs": 2},
+    "an embedding": {"data": {"name": "digits", "standardize": False}, "epochs": 2,
+                     "model": {"layers": WORDS}},
+    "a test split": {"data": {"name": "iris", "test_split": 0.2}},
+    "float64, averaged batches": {"dtype": "float64", "accumulate": 3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_run_gets_a_sentence(trained, name):
+    found = diagnose(Case(trained(SMALL | ODD[name])))
+    assert found.outcome.sentence.endswith(".")
+    assert json.dumps(found.tree(), allow_nan=False)
+    judged = {x.rule for x in found.findings}
+    assert not judged & found.unknown.keys()
+
+
+def test_reasons_for_what_is_not_judged(trained):
+    def unknown(name):
+        return diagnose(Case(trained(SMALL | ODD[name]))).unknown
+
+    assert unknown("no validation split")["D9"] == "there is no validation split"
+    assert "two hidden layers" in unknown("no hidden layer")["D5"]
+    assert "fewer than 5" in unknown("one epoch")["D3"]
+    assert unknown("diverged at once")["D9"] == "the run has diverged"
+    assert "L-BFGS" in unknown("L-BFGS")["D4b"]
+    assert "early stopping" in unknown("stopped early")["D4"]
+
+
+class Guess(Learner, name="guess_for_diagnosis"):
+    """No gradient, no network: it draws a slope and keeps the best."""
+
+    uses = frozenset({"loss"})
+
+    def begin(self, material):
+        return Guessing(material)
+
+
+class Guessing(Learning):
+    def __init__(self, material):
+        import numpy as np
+
+        self.material, self.slope = material, np.zeros(1)
+
+    weights = property(lambda self: {"slope": self.slope})
+
+    def advance(self, span, wanted, brake):
+        from backproplab.learners import Advance
+
+        self.slope += 0.01 * span.steps
+        return Advance(done=span.steps)
+
+    def state(self):
+        return {"slope": self.slope}, {}
+
+    def predict(self, inputs):
+        return inputs * self.slope
+
+
+def test_a_learner_without_a_gradient(tmp_path):
+    config = {"data": {"name": "linear"}, "learner": "guess_for_diagnosis", "steps": 20}
+    folder = run(Experiment.model_validate(config), tmp_path / "run").folder
+    found = diagnose(Case(folder))
+    assert found.outcome.sentence.startswith("Learned: R²")
+    assert "has no network" in found.unknown["D5"]
+
+
+def test_a_run_of_version_0_1(tmp_path):
+    found = diagnose(Case(shutil.copytree(OLD, tmp_path / "old")))
+    assert found.outcome.sentence
+    assert not found.cause
+
+
+def test_changed_data_are_named(trained, tmp_path):
+    copy = shutil.copytree(trained(SMALL), tmp_path / "copy")
+    record = json.loads((copy / "run.json").read_text())
+    record["hashes"]["data"] = "another"
+    (copy / "run.json").write_text(json.dumps(record))
+    assert "data have changed" in diagnose(Case(copy)).unknown["D7"]
+
+
+def test_a_checkpoint_that_is_gone_is_named(trained, tmp_path):
+    copy = shutil.copytree(trained(SMALL), tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoints")
+    assert "last weights cannot be read" in diagnose(Case(copy)).unknown["D7"]

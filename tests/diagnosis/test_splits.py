@@ -1,0 +1,98 @@
+"""What only the data can tell: twins, painted labels, rare classes, scales."""
+
+import numpy as np
+import pytest
+
+from backproplab.config import Experiment
+from backproplab.data import Examples, Splits
+from backproplab.diagnosis import Case, diagnose
+from backproplab.diagnosis.splits import Data
+from backproplab.experiment import run
+from backproplab.task import Task
+
+
+def splits(inputs, targets, validation=None):
+    held = Examples(validation, np.zeros(len(validation), int)) if validation is not None else None
+    return Data(Splits(Examples(inputs, targets), held, None, Task("classification", 2)))
+
+
+def test_correlation_is_numpy_s():
+    """numpy.corrcoef of every feature with membership in every class."""
+    chance = np.random.default_rng(0)
+    y = chance.integers(0, 2, 300)
+    x = chance.standard_normal((300, 4)) + np.outer(y, [0, 1, 0, 2])
+    x[:, 0] = 3.0  # constant: no correlation
+    expected = max(abs(np.corrcoef(x[:, k], y == c)[0, 1]) for k in (1, 2, 3) for c in (0, 1))
+    assert splits(x, y).correlation == pytest.approx(expected)
+
+
+def test_twins_are_rows_that_are_equal_bit_for_bit():
+    x = np.arange(20.0).reshape(10, 2)
+    assert splits(x, np.zeros(10, int), np.array([[4.0, 5.0], [4.0, 5.1]])).twins == {
+        "validation": 1
+    }
+
+
+def test_spreads_leave_constant_features_out():
+    x = np.column_stack([np.full(50, 7.0), np.tile([0.0, 2.0], 25), np.tile([0.0, 600.0], 25)])
+    assert splits(x, np.zeros(50, int)).spreads == pytest.approx((1.0, 300.0))
+
+
+def write(folder, images, labels):
+    """Four IDX files, as Fashion-MNIST's; the test split is a tenth."""
+    folder.mkdir()
+    cut = len(labels) // 10
+    for part, rows in (("train", slice(cut, None)), ("t10k", slice(cut))):
+        for name, array in (("images-idx3", images[rows]), ("labels-idx1", labels[rows])):
+            sizes = np.array(array.shape, ">u4").tobytes()
+            head = bytes([0, 0, 8, array.ndim]) + sizes
+            (folder / f"{part}-{name}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+
+
+def drawn(count, share=0.5, seed=0):
+    """Images of two classes, the second brighter: one pixel alone tells little."""
+    chance = np.random.default_rng(seed)
+    labels = (chance.random(count) < share).astype(np.uint8)
+    noise = chance.integers(0, 120, (count, 5, 5))
+    return (noise + 25 * labels[:, None, None]).astype(np.uint8), labels
+
+
+def clean():
+    return drawn(800)
+
+
+def twice():
+    images, labels = drawn(400)
+    order = np.random.default_rng(1).permutation(800)
+    return np.tile(images, (2, 1, 1))[order], np.tile(labels, 2)[order]
+
+
+def painted():
+    images, labels = drawn(800)
+    images[:, 0, 0] = 255 * labels
+    return images, labels
+
+
+def rare():
+    """Few of the second class, which nothing tells from the first."""
+    return drawn(1500)[0], drawn(1500, share=0.03, seed=2)[1]
+
+
+SETS = {"clean": (clean, ""), "twice": (twice, "D13"), "painted": (painted, "D13"),
+        "rare": (rare, "D12")}  # fmt: skip
+SAID = {"twice": "of the validation rows", "painted": "correlation is 1", "rare": "of class 1 only"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_is_wrong_with_the_data_is_named(name, tmp_path):
+    make, rule = SETS[name]
+    write(tmp_path / "data", *make())
+    data = {"name": "fashion_mnist", "path": str(tmp_path / "data"), "validation_split": 0.25}
+    config = {"data": data, "model": {"hidden": [8]}, "epochs": 6, "learning_rate": 0.01}
+    found = diagnose(Case(run(Experiment.model_validate(config), tmp_path / "run").folder))
+    rules = {x.rule: x.sentence for x in found.findings if x.level in ("alarm", "warning")}
+    if name == "clean":
+        assert not {"D12", "D13"} & rules.keys()
+    else:
+        assert SAID[name] in rules[rule]
+        assert found.cause.rule == rule
