@@ -37,7 +37,7 @@ def command(
     path = _usable(out or Path(f"report-{chosen[0].session}.html"))
     records, warnings = report.read_records(chosen)
     comparison = report.compare(records, metric, goal_word(least))
-    page, warnings = report.render(comparison, warnings, test)
+    page, warnings = report.render(comparison, warnings, test, path.parent)
     warn(warnings)
     write_atomic(path, page)
     typer.echo(f"report  {path}")

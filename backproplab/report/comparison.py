@@ -170,6 +170,10 @@ class Comparison:
         """``paired`` by the ``id`` of the trial."""
         return {id(trial): pair for trial, pair in zip(self.trials, self.paired, strict=True)}
 
+    def rank(self, trial: RankedTrial) -> int:
+        """1 for the best trial."""
+        return next(at for at, other in enumerate(self.trials, start=1) if other is trial)
+
     @property
     def is_paired(self) -> bool:
         """Whether some trial can be compared with the first on at least two seeds."""

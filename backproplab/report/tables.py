@@ -17,6 +17,7 @@ from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of, setting
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
+from backproplab.report.outcomes import outcome, span
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
 from backproplab.status import Status
 from backproplab.text import csv_cell, number, seconds
@@ -73,9 +74,10 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     paired = ["delta", "wins", "verdict"] if comparison.is_paired else []
     first, *others = metrics
     status = ["status"] if whole or not paired else []  # a verdict says it
+    ends = ["best_epoch", "last"] if whole else []
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
-    return list(dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *status, *run]))
+    return list(dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *ends, *status, *run]))
 
 
 def columns_of(
@@ -185,8 +187,12 @@ def test_of_best(comparison: Comparison) -> str:
 
 
 def _epochs(trial: RankedTrial) -> str:
-    epochs = sorted({record.info.epochs for record in trial.records})
-    return str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}–{epochs[-1]}"
+    return span([record.info.epochs for record in trial.records])
+
+
+def _last(trial: RankedTrial) -> str:
+    last = outcome(trial).last
+    return "–" if last is None else number(last)
 
 
 def _spent(trial: RankedTrial) -> float | None:
@@ -205,13 +211,18 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seeds": lambda _, trial: len(trial.numbers(trial.metric.name)) or len(trial.records),
     "epochs": lambda _, trial: _epochs(trial),
     "seconds": lambda _, trial: seconds(_spent(trial)),
+    "best_epoch": lambda _, trial: span(outcome(trial).best_epochs),
+    "last": lambda _, trial: _last(trial),
     "status": lambda _, trial: trial.status,
     "run": _run,
     "delta": _delta,
     "wins": _wins,
     "verdict": _verdict,
 }
-HEADS = {"delta": ("Δ to #1", "Δ"), "wins": ("beats #1", "")}  # and a shorter head
+HEADS = {  # and a shorter head
+    "delta": ("Δ to #1", "Δ"), "wins": ("beats #1", ""), "best_epoch": ("best epoch", "best")
+}  # fmt: skip
+INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % interval in a file
 SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
 OPTIONAL = {"wins": 2, "seeds": 4, "epochs": 5, "seconds": 5, "run": 6}  # the largest falls first
 STYLES = {
@@ -284,7 +295,10 @@ def _csv(comparison: Comparison, columns: Sequence[str], top: int | None) -> str
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     names = comparison.names
-    heads = [[name, f"{name}_std"] if name in names else [name] for name in columns]
+    heads = [
+        [name, f"{name}_std"] if name in names else INTERVAL if name == "delta" else [name]
+        for name in columns
+    ]
     table.writerow(["rank", *(csv_cell(name) for head in heads for name in head)])
     for rank, trial in enumerate(comparison.trials[:top], start=1):
         values = [_raw(comparison, trial, name) for name in columns]
@@ -297,7 +311,9 @@ def _raw(comparison: Comparison, trial: RankedTrial, column: str) -> list[Any]:
         return [trial.mean(column), trial.std(column)]
     if column == "delta":
         pair = _pair(comparison, trial)
-        return [pair and pair.mean]
+        return [pair and pair.mean, *((pair and pair.interval) or (None, None))]
+    if column == "last":
+        return [outcome(trial).last]
     if column in PLAIN:
         return [str(PLAIN[column](comparison, trial)).strip()]
     value = setting(trial, column.removeprefix(CONFIG))
