@@ -170,6 +170,12 @@ class Comparison:
         """``paired`` by the ``id`` of the trial."""
         return {id(trial): pair for trial, pair in zip(self.trials, self.paired, strict=True)}
 
+    @property
+    def is_search(self) -> bool:
+        """Whether a method chose the trials, so that hardly two of them share a value."""
+        asked = self.sweep.get("sweep")
+        return isinstance(asked, dict) and isinstance(asked.get("parameters"), dict)
+
     def rank(self, trial: RankedTrial) -> int:
         """1 for the best trial."""
         return next(at for at, other in enumerate(self.trials, start=1) if other is trial)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from backproplab.measures import label_of, parsed
 from backproplab.report.comparison import Comparison, RankedTrial
-from backproplab.report.findings import Finding, findings, run_findings
+from backproplab.report.faults import Finding
+from backproplab.report.findings import findings
 from backproplab.report.naming import name_of, settings_of
 from backproplab.report.numerals import HARD, amount, both, listed, signed, whole
 from backproplab.report.outcomes import outcome
@@ -42,7 +43,8 @@ def conclude(comparison: Comparison) -> Conclusion:
     name = comparison.metric.name
     if best.mean(name) is None:
         lost = sum(r.info.status is Status.DIVERGED for r in comparison.records)
-        text = f"No run has a finite {name}: {lost} of {counted(len(comparison.records), 'run')} diverged."
+        runs = counted(len(comparison.records), "run")
+        text = f"No run has a finite {name}: {lost} of {runs} diverged."
         return Conclusion("Nothing to rank.", text)
     if len(trials) == 1:
         return _of_one(comparison)
@@ -60,10 +62,14 @@ def _of_one(comparison: Comparison) -> Conclusion:
         text += f", at the best epoch, {whole(end.best_epochs)} of {whole(end.epochs)}"
     others = [f"{n} {_value(trial, n)}" for n in comparison.names if _is_other(comparison, n)]
     text += f"; {listed(others)} there." if others else "."
-    doubt = "" if seeds > 1 else "One run: another seed, with another split and other first weights, may differ."
+    doubt = (
+        ""
+        if seeds > 1
+        else "One run: another seed, with another split and other first weights, may differ."
+    )
     doubts = tuple(filter(None, (doubt, _tested(comparison))))
     head = f"{trial.metric.name} {_value(trial, trial.metric.name)}."
-    return Conclusion(head, text, run_findings(comparison), doubts, _command(comparison))
+    return Conclusion(head, text, findings(comparison), doubts, _command(comparison))
 
 
 def _is_other(comparison: Comparison, name: str) -> bool:
@@ -85,16 +91,27 @@ def _winner(comparison: Comparison) -> tuple[str, str]:
     ties, unsure, worse = (_named(comparison, against, verdict) for verdict in (TIE, UNSURE, WORSE))
     seeds = max((len(pair.differences) for _, pair in against), default=0)
     if ties:
-        each = f"each beats it on at least one of {seeds} seeds" if len(ties) > 1 else f"it is better on at least one of {seeds} seeds"
+        each = (
+            f"each beats it on at least one of {seeds} seeds"
+            if len(ties) > 1
+            else f"it is better on at least one of {seeds} seeds"
+        )
         if all(not pair.wins for t, pair in against if pair.verdict == TIE):
             each = "the differences are 0"
-        return "No single winner.", f"{who} {has}, but {listed(ties)} cannot be told from it: {each}."
+        return (
+            "No single winner.",
+            f"{who} {has}, but {listed(ties)} cannot be told from it: {each}.",
+        )
     if unsure:
-        all_seeds = f"It is no worse than any other on all {seeds} seeds, but {seeds} seeds do not bound by how much"
-        return f"{who} leads, unproven.", f"It {has}. {all_seeds}: {listed(unsure)}."
+        never = f"It is no worse than any other on all {seeds} seeds"
+        text = f"It {has}. {never}, but they do not bound by how much: {listed(unsure)}."
+        return f"{who} leads, unproven.", text
     if worse:
         rest = f"each of the {counted(len(worse), 'other')}" if len(worse) > 1 else worse[0]
-        return f"{who} wins.", f"It {has}. On the same {seeds} seeds {rest} is worse by more than chance explains."
+        return (
+            f"{who} wins.",
+            f"It {has}. On the same {seeds} seeds {rest} is worse by more than chance explains.",
+        )
     return _unpaired(comparison, who, has)
 
 
@@ -111,11 +128,17 @@ def _unpaired(comparison: Comparison, who: str, has: str) -> tuple[str, str]:
     name = comparison.metric.name
     second = next((t for t in comparison.trials[1:] if t.mean(name) is not None), None)
     if second is None:
-        return f"Only {who} ended with a number.", f"It {has}; all others diverged or were not measured."
+        return (
+            f"Only {who} ended with a number.",
+            f"It {has}; all others diverged or were not measured.",
+        )
     after = f"the next is {name_of(comparison, second)} with {_value(second, name)}"
     once = "Each setting was tried with one seed, so nothing is known about chance."
     several = "They share fewer than two seeds, so nothing is known about chance."
-    return f"{who} came first.", f"It {has}; {after}. {several if comparison.several_seeds else once}"
+    return (
+        f"{who} came first.",
+        f"It {has}; {after}. {several if comparison.several_seeds else once}",
+    )
 
 
 def _against(comparison: Comparison) -> Against:
@@ -136,7 +159,9 @@ def _doubts(comparison: Comparison) -> tuple[str, ...]:
         count = len(comparison.trials)
         return (f"It is the best of {count} by one number each. {picked}", _tested(comparison))
     seeds = max(len(pair.differences) for _, pair in against)
-    first = f"{amount(seeds).capitalize()} seeds. ± is their spread; differences are paired by seed."
+    first = (
+        f"{amount(seeds).capitalize()} seeds. ± is their spread; differences are paired by seed."
+    )
     several = (
         f"Intervals are 95{HARD}% each, not corrected for {counted(len(against), 'comparison')}. "
         if len(against) > 1
@@ -162,7 +187,10 @@ def _needed(comparison: Comparison) -> str:
         return ""
     ends = [found[(len(found) - 1) // 2], *found[-1:]] if len(found) > 1 else found
     texts = [f"{seeds:,} for {name_of(comparison, t)} ({signed(p.mean)})" for seeds, t, p in ends]
-    return f"Seeds that would tell from the first, if mean and spread stay as they are: about {', about '.join(texts)}."
+    told = ", about ".join(texts)
+    return (
+        f"Seeds that would tell from the first, if mean and spread stay as they are: about {told}."
+    )
 
 
 def _tested(comparison: Comparison) -> str:
@@ -174,7 +202,9 @@ def _tested(comparison: Comparison) -> str:
 def _command(comparison: Comparison) -> str:
     """The same with more seeds, if the runs were started by one command with one file."""
     commands = {tuple(map(str, r.details.get("argv") or ())) for r in comparison.records}
-    if len(commands) != 1 or any(r.info.status is not Status.COMPLETED for r in comparison.trials[0].records):
+    if len(commands) != 1 or any(
+        r.info.status is not Status.COMPLETED for r in comparison.trials[0].records
+    ):
         return ""
     words = [Path(word).name if not at else word for at, word in enumerate(commands.pop())]
     found = _open(comparison)

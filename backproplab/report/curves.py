@@ -18,10 +18,11 @@ from backproplab.report.multiples import Line, Panel
 from backproplab.report.numerals import plain, three
 from backproplab.report.scales import Scale
 from backproplab.report.series import Band
-from backproplab.report.svg import Frame, Point, apart, circle, path, svg, text
+from backproplab.report.svg import Frame, Point, apart, circle, labels_beside, path, svg, text
 
 WIDTH, HEIGHT = 480, 284
-LEFT, RIGHT, TOP, BOTTOM = 50.0, 394.0, 26.0, 250.0
+LEFT, TOP, BOTTOM = 50.0, 26.0, 250.0
+MARGIN = 62  # least pixels beside the frame, for the axis' name
 POINTS = 120  # most points of a curve
 TOLD = 60  # most epochs under the pointer
 
@@ -29,10 +30,10 @@ TOLD = 60  # most epochs under the pointer
 def draw(panels: Sequence[Panel], several: bool) -> list[Markup]:
     """The panels as pictures; those of one measure and unit have the same axes. several: whether
     the axes differ, since each panel has its own measure or unit."""
-    if several:
-        return [_draw(panel, *_scales([panel])) for panel in panels]
-    scales = _scales(panels)
-    return [_draw(panel, *scales) for panel in panels]
+    names = [line.label for panel in panels for line in panel.lines]
+    right = WIDTH - max(labels_beside(names)[1], MARGIN)
+    scales = [_scales([panel] if several else panels) for panel in panels]
+    return [_draw(panel, right, *own) for panel, own in zip(panels, scales, strict=True)]
 
 
 def _scales(panels: Sequence[Panel]) -> tuple[Scale, Scale, Scale | None]:
@@ -49,21 +50,26 @@ def _scales(panels: Sequence[Panel]) -> tuple[Scale, Scale, Scale | None]:
     return across, up.wider(0.03), linear
 
 
-def _draw(panel: Panel, across: Scale, up: Scale, linear: Scale | None) -> Markup:
-    frame = Frame(LEFT, RIGHT, TOP, BOTTOM, across, up)
-    parts = [text(44, 16, panel.title, "pt"), text(RIGHT, 16, panel.aside, "e ps")]
+def _draw(panel: Panel, right: float, across: Scale, up: Scale, linear: Scale | None) -> Markup:
+    frame = Frame(LEFT, right, TOP, BOTTOM, across, up)
+    parts = [text(44, 16, panel.title, "pt"), text(right, 16, panel.aside, "e ps")]
     parts.append(_layer(panel, frame, "log"))
     if linear:
         parts.append(_layer(panel, replace(frame, up=linear), "lin"))
     parts += frame.columns(_epochs(across) if panel.unit == "epoch" else across.ticks())
-    parts.append(text(RIGHT + 12, BOTTOM + 18, panel.unit))
+    parts.append(text(right + 12, BOTTOM + 18, panel.unit))
     notes = [*panel.notes, *_left(panel, up)]
-    parts += [text(RIGHT - 4, TOP + 14 + 16 * at, note, "e gone") for at, note in enumerate(notes)]
+    parts += [text(right - 4, TOP + 14 + 16 * at, note, "e gone") for at, note in enumerate(notes)]
     parts.append(element("path", class_="cross", d=f"M0 {TOP:g}V{BOTTOM:g}"))
-    side = {"x": f"{LEFT:g}", "y": f"{TOP:g}", "width": f"{RIGHT - LEFT:g}", "height": f"{BOTTOM - TOP:g}"}
+    side = {
+        "x": f"{LEFT:g}",
+        "y": f"{TOP:g}",
+        "width": f"{right - LEFT:g}",
+        "height": f"{BOTTOM - TOP:g}",
+    }
     parts.append(element("rect", class_="hit", **side))
     label = f"{panel.title}: training and validation by {panel.unit}"
-    return svg(WIDTH, HEIGHT, label, parts, "panel", series=_told(panel, across))
+    return svg(WIDTH, HEIGHT, label, parts, "panel", series=_told(panel, frame))
 
 
 def _layer(panel: Panel, frame: Frame, class_: str) -> Markup:
@@ -71,9 +77,11 @@ def _layer(panel: Panel, frame: Frame, class_: str) -> Markup:
     inside = [mark for line in reversed(panel.lines) for mark in _marks(line, frame)]
     staying = [line for line in panel.lines if not _is_off(line, frame.up)]
     ends = [frame.y(float(line.main.mean[-1])) for line in staying]
+    names, _ = labels_beside([line.label for line in staying])
+    places = apart(ends, 15, TOP + 4, BOTTOM - 2)
     labels = [
-        text(RIGHT + 10, place + 4, line.label, f"lb f{line.color}")
-        for line, place in zip(staying, apart(ends, 15, TOP + 4, BOTTOM - 2), strict=True)
+        text(frame.right + 10, place + 4, name, f"lb f{line.color}")
+        for line, name, place in zip(staying, names, places, strict=True)
     ]
     clipped = element("g", *inside, **{"clip-path": "url(#area)"})
     rings = [ring for line in reversed(panel.lines) for ring in _rings(line, frame)]
@@ -88,19 +96,19 @@ def _is_off(line: Line, up: Scale) -> bool:
 def _left(panel: Panel, up: Scale) -> list[str]:
     """A note for each line that has no label, since it ends outside of the picture."""
     gone = [line for line in panel.lines if _is_off(line, up)]
-    return [f"{line.label} left the picture, ended at {three(float(line.main.mean[-1]))}" for line in gone]
+    return [
+        f"{line.label} left the picture, ended at {three(float(line.main.mean[-1]))}"
+        for line in gone
+    ]
 
 
 def _marks(line: Line, frame: Frame) -> list[Markup]:
     marks = []
-    for band, style in ((line.train, "tr"), (line.validation, "va")):
-        if band is None:
-            continue
-        style = "va" if line.validation is None else style
-        if style == "va" and (band.high > band.low).any():
+    for band in filter(None, (line.train, line.validation)):
+        if band is line.main and (band.high > band.low).any():
             marks.append(path(_area(band, frame), f"bd b{line.color}", closed=True))
-        kept = extremes(band.mean, POINTS)
-        marks.append(path(frame.points(band.at[kept], band.mean[kept]), f"{style} {line.color}"))
+        kept, kind = extremes(band.mean, POINTS), "va" if band is line.main else "tr"
+        marks.append(path(frame.points(band.at[kept], band.mean[kept]), f"{kind} {line.color}"))
     return marks
 
 
@@ -117,7 +125,9 @@ def _rings(line: Line, frame: Frame) -> list[Markup]:
         places = np.array([frame.up.fraction(float(v)) for v in band.mean])
         for off, sign, y in ((places > 1, "▲", TOP + 9.0), (places < 0, "▼", BOTTOM - 1.0)):
             starts = np.flatnonzero(off & ~np.r_[False, off[:-1]])[:1]
-            marks += [text(frame.x(float(band.at[at])), y, sign, f"m cut f{line.color}") for at in starts]
+            marks += [
+                text(frame.x(float(band.at[at])), y, sign, f"m cut f{line.color}") for at in starts
+            ]
     if line.best is not None:
         own = line.main
         value = float(own.mean[np.argmin(np.abs(own.at - line.best))])
@@ -132,7 +142,7 @@ def _epochs(across: Scale) -> list[tuple[float, str]]:
     return [(across.fraction(across.low), plain(across.low)), *ticks]
 
 
-def _told(panel: Panel, across: Scale) -> str:
+def _told(panel: Panel, frame: Frame) -> str:
     """What the pointer shows: places across, and the values of each line there, as JSON."""
     lines = [line for line in panel.lines if len(line.main.at)]
     if not lines:
@@ -143,9 +153,11 @@ def _told(panel: Panel, across: Scale) -> str:
     for line in lines:
         values = [_at(band, at) if band else [] for band in (line.validation, line.train)]
         rows.append([line.label, line.color, *values])
-    places = [round(LEFT + (RIGHT - LEFT) * across.fraction(float(x)), 1) for x in at]
+    places = [round(frame.x(float(x)), 1) for x in at]
     epochs = [plain(float(f"{x:.3g}")) for x in at]
-    return json.dumps({"unit": panel.unit, "at": epochs, "x": places, "rows": rows}, ensure_ascii=False)
+    return json.dumps(
+        {"unit": panel.unit, "at": epochs, "x": places, "rows": rows}, ensure_ascii=False
+    )
 
 
 def _at(band: Band, at: Array) -> list[float | None]:

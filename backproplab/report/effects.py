@@ -98,4 +98,3 @@ def cost(trial: RankedTrial, best: RankedTrial, ratios: bool) -> Cost | None:
     a, b = value_by_seed(trial), value_by_seed(best)
     each = [one(a[seed], b[seed]) for seed in b if seed in a] or [one(ours, theirs)]
     return Cost(one(ours, theirs), min(each), max(each))
-

@@ -35,7 +35,9 @@ def heat_map(layout: Layout) -> Markup | None:
         name = element("th", comparison.label(by_panel, value), scope="row")
         body.append(element("tr", name, *[_cell(trial, edges) for trial in found]))
     across = element("th", short_key(comparison, by_color), class_="hk", colspan=str(len(columns)))
-    heads = element("thead", element("tr", element("th"), across), element("tr", element("th"), *head))
+    heads = element(
+        "thead", element("tr", element("th"), across), element("tr", element("th"), *head)
+    )
     table = element("table", heads, element("tbody", *body), class_="heat")
     return Markup(table + _shades(edges, comparison.metric.sign))
 
@@ -69,7 +71,12 @@ def _cell(trial: RankedTrial | None, edges: Sequence[float]) -> Markup:
     mean, end = trial.mean(trial.metric.name), outcome(trial)
     if mean is None:
         mark = f"✗ {len(end.lost)}/{end.runs}" if end.lost else "–"
-        return element("td", element("b", mark), element("i", "diverged" if end.lost else trial.status), class_="dv")
+        return element(
+            "td",
+            element("b", mark),
+            element("i", "diverged" if end.lost else trial.status),
+            class_="dv",
+        )
     level = shade(mean, edges, trial.metric.sign)
     gone = " bl" if end.word == "blew up" else ""
     word = f"✗ {len(end.lost)}/{end.runs}" if end.lost else word_of(trial)

@@ -17,7 +17,7 @@ KEYS = 4  # most keys
 
 def influence(comparison: Comparison) -> list[Markup]:
     """A table for each key that has groups of trials which are equal in all other keys."""
-    if len(comparison.keys) > KEYS or not comparison.is_told_by_keys:
+    if len(comparison.keys) > KEYS or comparison.is_search or not comparison.is_told_by_keys:
         return []
     layout = Layout(comparison)
     made = [(key, groups(comparison, key)) for key in comparison.keys]
@@ -36,7 +36,8 @@ def caption(comparison: Comparison) -> str:
     else:
         what = f"Differences of mean {name}, positive if worse"
     seeds = "; in brackets the least and the greatest of a seed" if comparison.several_seeds else ""
-    return f"{what}{seeds}. “Gone from” is the smallest value beyond the best that diverged or blew up."
+    gone = "“Gone from”: the smallest value beyond the best that diverged or blew up."
+    return f"{what}{seeds}. {gone}"
 
 
 def _ordered(comparison: Comparison, key: str, found: list[Group]) -> Markup:
@@ -50,7 +51,11 @@ def _ordered(comparison: Comparison, key: str, found: list[Group]) -> Markup:
             _n(three(group.best.mean(name) or 0.0)),
             _cost(comparison, group, group.beside(-1)),
             _cost(comparison, group, group.beside(1)),
-            _n(comparison.label(key, gone.values[key]) if (gone := group.gone_from) else "not reached"),
+            _n(
+                comparison.label(key, gone.values[key])
+                if (gone := group.gone_from)
+                else "not reached"
+            ),
         )
         for group in found[:ROWS]
     ]
@@ -68,7 +73,13 @@ def _named(comparison: Comparison, key: str, found: list[Group]) -> Markup:
         worst = _cost(comparison, group, group.worst)
         who = element("th", _who(comparison, group), scope="row")
         rows.append(element("tr", who, element("td", order, class_="w"), *ends, worst))
-    return _table(comparison, key, ["", "order, best first", "best", "worst", "worst to best"], rows, len(found))
+    return _table(
+        comparison,
+        key,
+        ["", "order, best first", "best", "worst", "worst to best"],
+        rows,
+        len(found),
+    )
 
 
 def _cost(comparison: Comparison, group: Group, trial: RankedTrial | None) -> Markup:
@@ -79,7 +90,11 @@ def _cost(comparison: Comparison, group: Group, trial: RankedTrial | None) -> Ma
     if paid is None:
         return element("td", element("b", "✗", class_="chip"), class_="n")
     write = ratio if ratios else signed
-    ends = f" ({write(paid.low).lstrip('×')}–{write(paid.high).lstrip('×')})" if paid.low != paid.high else ""
+    ends = (
+        f" ({write(paid.low).lstrip('×')}–{write(paid.high).lstrip('×')})"
+        if paid.low != paid.high
+        else ""
+    )
     return element("td", write(paid.mean), element("span", ends, class_="ci"), class_="n")
 
 
@@ -90,7 +105,9 @@ def _who(comparison: Comparison, group: Group) -> str:
     return phrase(comparison, group.best, others) if others else "all"
 
 
-def _table(comparison: Comparison, key: str, heads: list[str], rows: list[Markup], count: int) -> Markup:
+def _table(
+    comparison: Comparison, key: str, heads: list[str], rows: list[Markup], count: int
+) -> Markup:
     others = [short_key(comparison, other) for other in comparison.keys if other != key]
     within = f", within each {' and '.join(others)}" if others else ""
     left = f" (the best {ROWS} of {count})" if count > ROWS else ""

@@ -15,7 +15,7 @@ from backproplab.report.naming import PANELS, Layout
 from backproplab.report.numerals import both
 from backproplab.report.outcomes import guess, outcome
 from backproplab.report.scales import Scale
-from backproplab.report.svg import Frame, apart, circle, lane, path, svg, text
+from backproplab.report.svg import Frame, apart, circle, labels_beside, lane, path, svg, text
 
 MARGIN = 0.06  # of the axis, at both ends
 
@@ -45,15 +45,17 @@ def _lines(layout: Layout, rows: Sequence[Sequence[RankedTrial]], names: Sequenc
     falls = comparison.metric.sign > 0
     top, bottom = (52.0 if lost and falls else 22.0), (294.0 if lost and not falls else 324.0)
     up = metric_scale(comparison, every).wider()
-    frame = Frame(52, 458, top, bottom, axis.scale.wider(MARGIN), up)
+    names, room = labels_beside(names)
+    right = 560 - max(room, 30)
+    frame = Frame(52, right, top, bottom, axis.scale.wider(MARGIN), up)
     parts = [text(8, 12, comparison.metric.name), *frame.rows()]
     low = frame.across.fraction(axis.scale.low)
     ticks = [(low + (1 - 2 * low) * at, label) for at, label in axis.ticks_on_scale(9)]
     y = 22.0 if falls else bottom + 6
     if lost:
-        parts += [lane(52, 458, y, 24), text(45, y + 16, "gone", "e")]
+        parts += [lane(52, right, y, 24), text(45, y + 16, "gone", "e")]
     parts += _guessing(comparison, frame)
-    outer = Frame(52, 458, top, 324.0, frame.across, up)
+    outer = Frame(52, right, top, 324.0, frame.across, up)
     parts += outer.columns(ticks, axis.name)
     ends = []
     for at, row in enumerate(rows):
@@ -62,7 +64,7 @@ def _lines(layout: Layout, rows: Sequence[Sequence[RankedTrial]], names: Sequenc
         ends.append(end)
     places = apart([end[1] for end in ends], 16, top, 324)
     parts += [
-        text(468, place + 4, name, f"lb fo{at + 1}")
+        text(right + 10, place + 4, name, f"lb fo{at + 1}")
         for at, (place, name) in enumerate(zip(places, names, strict=True))
     ]
     label = f"{comparison.metric.name} against {axis.name}"
@@ -88,10 +90,17 @@ def _one_line(
         told = f"{layout.comparison.label(key, trial.values[key])}: {both(mean, trial.std(name))}"
         marks.append(path([(x, min(ends)), (x, max(ends))], f"wh {color}"))
         off = frame.y(mean) != y
-        marks.append(text(x, y + 4, "▲" if y == frame.top else "▼", f"m f{color}") if off else circle(x, y, 4.2, f"mk f{color}", told))
+        marks.append(
+            text(x, y + 4, "▲" if y == frame.top else "▼", f"m f{color}")
+            if off
+            else circle(x, y, 4.2, f"mk f{color}", told)
+        )
         if trial.values[key] is not ABSENT:
             line.append((x, y))
-    return [path(line, f"ol {color}"), *marks] if line else marks, line[-1] if line else (0.0, frame.top)
+    return [path(line, f"ol {color}"), *marks] if line else marks, line[-1] if line else (
+        0.0,
+        frame.top,
+    )
 
 
 def _guessing(comparison: Comparison, frame: Frame) -> list[Markup]:
@@ -99,4 +108,7 @@ def _guessing(comparison: Comparison, frame: Frame) -> list[Markup]:
     if not chance or not 0 < frame.up.fraction(chance[0]) < 1:
         return []
     y = frame.y(chance[0])
-    return [path([(frame.left, y), (frame.right, y)], "ref"), text(frame.left + 4, y - 5, f"guessing, {chance[1]}", "rf")]
+    return [
+        path([(frame.left, y), (frame.right, y)], "ref"),
+        text(frame.left + 4, y - 5, f"guessing, {chance[1]}", "rf"),
+    ]

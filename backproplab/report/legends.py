@@ -25,12 +25,16 @@ def curves_bar(comparison: Comparison, layout: Layout, is_log: bool) -> list[Mar
     """
     shown = [name for name in SAMPLES if comparison.several_seeds or "seed" not in name]
     keys = [
-        element("span", element("svg", Markup(SAMPLES[name]), viewBox="0 0 34 12"), name, class_="key")
+        element(
+            "span", element("svg", Markup(SAMPLES[name]), viewBox="0 0 34 12"), name, class_="key"
+        )
         for name in shown
     ]
     name, colors = legend_key(layout)
     swatches = [
-        Markup(element("i", class_="sw", style=f"background:var(--{color})") + element("span", label))
+        Markup(
+            element("i", class_="sw", style=f"background:var(--{color})") + element("span", label)
+        )
         for color, label in colors
     ]
     keys += [element("span", f"{name} ", *swatches, class_="key")] if colors else []
@@ -42,7 +46,7 @@ def _controls() -> list[Markup]:
     return [
         Markup(
             f'<input class="ctl" type="{kind}" id="{name}" aria-label="{name}"'
-            f'{" name=y" if kind == "radio" else ""}{"" if name == "ylin" else " checked"}>'
+            f"{' name=y' if kind == 'radio' else ''}{'' if name == 'ylin' else ' checked'}>"
         )
         for name, kind in kinds.items()
     ]

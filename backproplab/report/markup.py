@@ -14,7 +14,7 @@ HATCH = (
     '<svg width="0" height="0" class="vh" aria-hidden="true"><defs><pattern id="hatch" width="7"'
     ' height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     '<path class="htl" d="M0 0V7"></path></pattern><clipPath id="area">'
-    '<rect x="48" y="25" width="348" height="226"></rect></clipPath></defs></svg>'
+    '<rect x="0" y="25" width="480" height="226"></rect></clipPath></defs></svg>'
 )
 
 

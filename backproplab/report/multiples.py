@@ -1,4 +1,4 @@
-"""Which learning curves are drawn: a panel for each value of one key, a color for each of the other.
+"""Which learning curves are drawn: a panel for each value of a key, a color for each of another.
 
 Where keys cannot tell the trials apart, a panel for each measure. This file must not know how a
 curve is drawn.
@@ -50,25 +50,8 @@ class Panel:
 
 def panels_of(comparison: Comparison, warnings: list[str]) -> tuple[list[Panel], str]:
     """(the panels, what of the trials is not in them)."""
-    layout = Layout(comparison)
-    by_panel, by_color = layout.keys
-    if not by_panel:
-        return _of_measures(comparison, layout, warnings)
-    values, colors = layout.best_values(by_panel, PANELS), layout.best_values(by_color, COLORS)
-    shown = set(map(repr, colors))
-    found = []
-    for value in values:
-        trials = [t for t in layout.trials(by_panel, value) if repr(t.values[by_color]) in shown]
-        found.append(_by_color(comparison, layout, trials, comparison.label(by_panel, value), warnings))
-    left = [
-        f"{count} more values of {key}"
-        for key, count in (
-            (by_panel, len(layout.axis(by_panel).ticks) - len(values)),
-            (by_color, len(layout.axis(by_color).ticks) - len(colors)),
-        )
-        if count > 0
-    ]
-    return [panel for panel in found if panel.lines or panel.notes], ", ".join(left)
+    maker = _Maker(comparison, warnings)
+    return maker.by_key() if maker.layout.keys[0] else maker.by_measure()
 
 
 def color_of(layout: Layout, value: object) -> str:
@@ -81,85 +64,107 @@ def color_of(layout: Layout, value: object) -> str:
     return f"c{1 + round(at * (COLORS - 1) / max(len(values) - 1, 1))}"
 
 
-def _by_color(
-    comparison: Comparison, layout: Layout, trials: Sequence[RankedTrial], title: str, warnings: list[str]
-) -> Panel:
-    key, name = layout.keys[1], comparison.metric.name
-    pairs = [(t, comparison.label(key, t.values[key])) for t in trials]
-    lines = [
-        line
-        for trial, label in pairs
-        if trial.mean(name) is not None
-        and (line := _line(trial, name, label, color_of(layout, trial.values[key]), warnings))
-    ]
-    best = trials[0]
-    mean = best.mean(name)
-    aside = "" if mean is None else f"best {both(mean, best.std(name))} at {pairs[0][1]}"
-    return Panel(title, aside, lines, [note for t, label in pairs if (note := _note(t, label))])
+class _Maker:
+    """Makes panels; the curves of each trial are read once."""
+
+    def __init__(self, comparison: Comparison, warnings: list[str]) -> None:
+        self.comparison, self.name = comparison, comparison.metric.name
+        self.layout = Layout(comparison)
+        key = self.layout.keys[1]
+        shown = self.layout.best_values(key, COLORS) if key else ()
+        values = set(map(repr, shown))
+        every = comparison.trials
+        self.trials = [t for t in every if repr(t.values[key]) in values] if key else every[:COLORS]
+        self.colors = {repr(value): color_of(self.layout, value) for value in shown}
+        self.bands = {id(trial): bands(trial, warnings) for trial in self.trials}
+
+    def by_key(self) -> tuple[list[Panel], str]:
+        """A panel of the ranking metric for each value of the panels' key."""
+        key, layout = self.layout.keys[0], self.layout
+        values = layout.best_values(key, PANELS)
+        panels = [self._of_value(key, value) for value in values]
+        counts = {key: len(values), layout.keys[1]: len(self.colors)}
+        left = {name: len(layout.axis(name).ticks) - count for name, count in counts.items()}
+        told = [f"{count} more values of {name}" for name, count in left.items() if count > 0]
+        return [panel for panel in panels if panel.lines or panel.notes], ", ".join(told)
+
+    def by_measure(self) -> tuple[list[Panel], str]:
+        """A panel for each measure; one by updates, too, if the trials' epochs differ in them."""
+        names = dict.fromkeys([self.name])
+        for name in self.comparison.names:
+            split, measure = parsed(name)
+            if split != "test" and measure != parsed(self.name)[1]:
+                names[named("validation", measure)] = None
+        titles = {name: parsed(name)[1].replace("_", " ") for name in names}
+        panels = [Panel(titles[name], "", self._lines(self.trials, name)) for name in names]
+        first = replace(panels[0], notes=self._notes(self.trials))
+        rest = [panel for panel in panels[1:] if panel.lines]
+        left = len(self.comparison.trials) - len(self.trials)
+        drawn = [first, *rest, *_by_update(first, self.trials)]
+        return drawn, f"{left} more trials" if left > 0 else ""
+
+    def _of_value(self, key: str, value: object) -> Panel:
+        trials = [trial for trial in self.trials if repr(trial.values[key]) == repr(value)]
+        best = trials[0] if trials else None
+        mean = best.mean(self.name) if best else None
+        aside = ""
+        if best and mean is not None:
+            aside = f"best {both(mean, best.std(self.name))} at {self._label(best)}"
+        title = self.comparison.label(key, value)
+        return Panel(title, aside, self._lines(trials, self.name), self._notes(trials))
+
+    def _label(self, trial: RankedTrial) -> str:
+        key = self.layout.keys[1]
+        return (
+            self.comparison.label(key, trial.values[key])
+            if key
+            else name_of(self.comparison, trial)
+        )
+
+    def _lines(self, trials: Sequence[RankedTrial], name: str) -> list[Line]:
+        """The curves of one metric; a trial without a number has none."""
+        key, found = self.layout.keys[1], []
+        for at, trial in enumerate(trials, start=1):
+            color = self.colors[repr(trial.values[key])] if key else f"o{at}"
+            measure, curves = parsed(name)[1], self.bands[id(trial)]
+            train, validation = curves.get(measure), curves.get(named("validation", measure))
+            if trial.mean(self.name) is not None and (train or validation):
+                line = Line(self._label(trial), color, train, validation)
+                found.append(_ringed(line, trial) if name == self.name else line)
+        return found
+
+    def _notes(self, trials: Sequence[RankedTrial]) -> list[str]:
+        """A note for each trial with diverged runs."""
+        ends = [(self._label(trial), outcome(trial)) for trial in trials]
+        return [
+            f"✗ {label} diverged{f' {len(e.lost)} of {e.runs}' if len(e.lost) < e.runs else ''}"
+            f" in epoch {span(e.lost)}"
+            for label, e in ends
+            if e.lost
+        ]
 
 
-def _note(trial: RankedTrial, label: str) -> str:
-    end = outcome(trial)
-    if not end.lost:
-        return ""
-    some = f" {len(end.lost)} of {end.runs}" if len(end.lost) < end.runs else ""
-    return f"✗ {label} diverged{some} in epoch {span(end.lost)}"
-
-
-def _line(
-    trial: RankedTrial, name: str, label: str, color: str, warnings: list[str]
-) -> Line | None:
-    split, measure = parsed(name)
-    found = bands(trial, warnings)
-    train = found.get(measure)
-    main = found.get(name if split == "validation" else named("validation", measure))
-    if not (train or main):
-        return None
-    line = Line(label, color, train, main)
+def _ringed(line: Line, trial: RankedTrial) -> Line:
+    """The line with its best epoch."""
     own = line.main
     at = np.argmin(own.mean) if trial.metric.sign > 0 else np.argmax(own.mean)
-    return replace(line, best=float(own.at[at])) if name == trial.metric.name else line
+    return replace(line, best=float(own.at[at]))
 
 
-def _of_measures(
-    comparison: Comparison, layout: Layout, warnings: list[str]
-) -> tuple[list[Panel], str]:
-    """A panel for each measure, of the best trials; and by updates, if epochs differ in them."""
-    key = layout.keys[1]
-    values = set(map(repr, layout.best_values(key, COLORS))) if key else set()
-    trials = [t for t in comparison.trials if repr(t.values[key]) in values] if key else comparison.trials[:COLORS]
-    measure = parsed(comparison.metric.name)[1]
-    others = dict.fromkeys(parsed(n)[1] for n in comparison.names if parsed(n)[0] != "test")
-    names = [comparison.metric.name, *(named("validation", other) for other in others if other != measure)]
-    found = []
-    for name in names:
-        lines = []
-        for at, trial in enumerate(trials):
-            color = color_of(layout, trial.values[key]) if key else f"o{at + 1}"
-            label = comparison.label(key, trial.values[key]) if key else name_of(comparison, trial)
-            if trial.mean(comparison.metric.name) is not None and (line := _line(trial, name, label, color, warnings)):
-                lines.append(line)
-        notes = [_note(t, comparison.label(key, t.values[key]) if key else name_of(comparison, t)) for t in trials]
-        if lines or name == names[0]:
-            title = parsed(name)[1].replace("_", " ")
-            found.append(Panel(title, "", lines, list(filter(None, notes)) if name == names[0] else ()))
-    left = len(comparison.trials) - len(trials)
-    return [*found, *_by_update(found, trials)], f"{left} more trials" if left > 0 else ""
-
-
-def _by_update(panels: Sequence[Panel], trials: Sequence[RankedTrial]) -> list[Panel]:
-    """The first panel over updates and over seconds, if the trials' epochs differ in updates."""
+def _by_update(panel: Panel, trials: Sequence[RankedTrial]) -> list[Panel]:
+    """The panel over updates and over seconds, if the trials' epochs differ in updates."""
     measured = [t for t in trials if t.mean(t.metric.name) is not None]
     paces = [(pace(trial, "steps"), pace(trial, "seconds")) for trial in measured]
-    if not panels or len(panels[0].lines) != len(measured) or len({round(steps) for steps, _ in paces}) < 2:
+    differ = len({round(steps) for steps, _ in paces}) > 1
+    if not differ or len(panel.lines) != len(measured):
         return []
     return [
         replace(
-            panels[0], title=f"{panels[0].title} by {unit}", unit=unit, notes=(),
-            lines=[_paced(line, pair[at]) for line, pair in zip(panels[0].lines, paces, strict=True)],
+            panel, title=f"{panel.title} by {unit}", unit=unit, notes=(),
+            lines=[_paced(one, each[at]) for one, each in zip(panel.lines, paces, strict=True)],
         )
         for at, unit in enumerate(["update", "second"])
-        if all(pair[at] > 0 for pair in paces)
+        if all(each[at] > 0 for each in paces)
     ]  # fmt: skip
 
 
@@ -174,7 +179,7 @@ def caption(comparison: Comparison, left: str) -> str:
     seeds = "; means over seeds" if comparison.several_seeds else ""
     text = (
         f"Measured after each epoch on the whole split{seeds}. A ring is the epoch with the {word} "
-        f"{label_of(comparison.metric.name)}. Curves that leave the picture are cut at its edge (▲ ▼)."
+        f"{label_of(comparison.metric.name)}. What leaves the picture is cut at its edge (▲ ▼)."
     )
     return text + (f" Not drawn: {left}." if left else "")
 
@@ -186,4 +191,6 @@ def legend_key(layout: Layout) -> tuple[str, list[tuple[str, str]]]:
         return "", []
     values = layout.best_values(key, COLORS)
     comparison = layout.comparison
-    return short_key(comparison, key), [(color_of(layout, v), comparison.label(key, v)) for v in values]
+    return short_key(comparison, key), [
+        (color_of(layout, v), comparison.label(key, v)) for v in values
+    ]

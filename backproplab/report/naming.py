@@ -14,7 +14,7 @@ from backproplab.layout import middle
 from backproplab.report.axes import Axis
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.differences import ABSENT, shown
-from backproplab.report.numerals import plain
+from backproplab.report.numerals import HARD, plain
 
 LABELED = 3  # most keys in a label
 LETTERS = 28  # of a value in it
@@ -57,7 +57,7 @@ def phrase(comparison: Comparison, trial: RankedTrial, keys: Sequence[str]) -> s
     texts = [middle(comparison.label(key, trial.values[key]), LETTERS) for key in keys]
     words = [isinstance(trial.values[key], str) for key in keys]
     if words.count(True) == 1 and len(keys) == 2 and not _has_lists(comparison, keys):
-        return f"{texts[words.index(True)]} {texts[words.index(False)]}"
+        return f"{texts[words.index(True)]}{HARD}{texts[words.index(False)]}"
     named = zip(keys, texts, words, strict=True)
     return ", ".join(
         text if word and len(keys) > 1 else f"{short_key(comparison, key)} {text}"
@@ -87,6 +87,8 @@ class Layout:
             return "", ""
         if len(keys) == 1:
             return "", keys[0]
+        if self.comparison.is_search:
+            return "", ""
         if max(len(axis.ticks) for axis in axes) >= min(len(self.comparison.trials), MOST):
             return "", ""
         rank = [(a.is_number, a.key.endswith("learning_rate"), len(a.ticks)) for a in axes]

@@ -50,7 +50,9 @@ def _block(block: str) -> Iterator[Markup]:
         yield element("p", element("b", lines[0].lstrip("# ")))
         lines = lines[1:]
     if lines and all(ITEM.match(line) for line in lines):
-        yield element("ul", *[element("li", *_inline(ITEM.sub("", line, count=1))) for line in lines])
+        yield element(
+            "ul", *[element("li", *_inline(ITEM.sub("", line, count=1))) for line in lines]
+        )
     elif lines:
         yield element("p", *_inline("\n".join(lines)))
 

@@ -42,10 +42,9 @@
   var table = document.getElementById("ranking"), body = table && table.tBodies[0];
   if (table) all(table.tHead, "th").forEach(function (head, column) {
     if (head.classList.contains("st")) return;
-    var button = make("button", head.textContent);
-    head.textContent = "";
-    head.appendChild(button);
-    button.onclick = function () {
+    head.tabIndex = 0; // no button: Chromium prints a head with buttons on the first page only
+    head.onkeydown = function (event) { if (event.key === "Enter") head.onclick(); };
+    head.onclick = function () {
       var up = head.getAttribute("aria-sort") !== "ascending";
       var value = function (row) {
         var cell = row.cells[column];

@@ -6,30 +6,25 @@ read without scripts. This file must not know how figures are drawn or HTML esca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from backproplab.files import read_regular
-from backproplab.report import curves, influence, multiples, notes, seedwise
-from backproplab.report.comparison import Comparison
+from backproplab.report import influence, notes, panels, seedwise
+from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.conclusion import conclude
 from backproplab.report.differences import lookup, shown
 from backproplab.report.environments import environment
-from backproplab.report.heat import heat_map
-from backproplab.report.landscape import lines_figure
-from backproplab.report.legends import curves_bar
 from backproplab.report.markup import Markup, document, element, pairs, section
-from backproplab.report.naming import Layout, short_key
+from backproplab.report.naming import name_of, short_key
 from backproplab.report.pairing import LEGEND
 from backproplab.report.settings import settings
-from backproplab.report.slices import slices
 from backproplab.report.standings import ROWS, standings
 from backproplab.status import Status
 from backproplab.text import counted
 
-Verdicts = Sequence[tuple[str, Sequence[str]]]  # of a diagnosis: a trial, and sentences about it
-FEWEST = 6  # trials that the metric is drawn against keys of
-MOST_KEYS = 6  # keys that the metric of a search is drawn against
+Verdicts = Callable[[RankedTrial], Sequence[str]]  # sentences of a diagnosis about a trial
+DIAGNOSED = 20  # most trials of which a diagnosis is shown
 
 
 def render(
@@ -37,17 +32,17 @@ def render(
     warnings: Iterable[str] = (),
     test: bool = False,
     beside: Path | None = None,
-    verdicts: Verdicts = (),
+    verdicts: Verdicts | None = None,
 ) -> tuple[str, list[str]]:
     """(the page, all warnings). warnings: those of reading; all are shown on the page.
 
     test: show the test metrics of every trial, not of the best only. beside: the page's folder,
-    from which it links to the runs. verdicts: of a diagnosis, for a section of their own.
+    from which it links to the runs. verdicts: what a diagnosis says, for a section of its own.
     """
     found = list(warnings)
     own, more = notes.read_notes(comparison)
     found += more
-    drawn = _curves(comparison, found)
+    drawn = panels.curves_section(comparison, found)
     parts = [
         _head(comparison),
         *[element("p", f"Warning: {warning}", class_="warning") for warning in found],
@@ -55,10 +50,10 @@ def render(
         section("What differed, and what was equal", pairs(settings(comparison))),
         *_ranking(comparison, test, beside),
         *drawn,
-        *_landscape(comparison),
+        *panels.keys_section(comparison),
         *_effects(comparison),
         *_runs(comparison, beside),
-        *_diagnosis(verdicts),
+        *_diagnosis(comparison, verdicts),
         _notes(comparison, own),
         _environment(comparison),
         _foot(comparison),
@@ -110,7 +105,9 @@ def _conclusion(comparison: Comparison) -> Markup:
     doubts = [element("p", doubt) for doubt in found.doubts]
     if found.command:
         doubts.append(element("p", element("b", "Next "), element("code", found.command)))
-    sure = [element("div", element("p", element("b", "How sure is this?")), *doubts, class_="note side")]
+    sure = [
+        element("div", element("p", element("b", "How sure is this?")), *doubts, class_="note side")
+    ]
     listing = [element("ol", *items, class_="find")] if items else []
     return section("What came out", element("div", lead, *listing), *(sure if doubts else []))
 
@@ -127,56 +124,22 @@ def _ranking(comparison: Comparison, test: bool, beside: Path | None) -> list[Ma
     text = seeds + (LEGEND if comparison.is_paired else "")
     caption = [element("p", text, class_="cap wide")] if text else []
     left = len(comparison.trials) - ROWS
-    rest = [element("p", f"{left:,} more trials: backproplab compare --format csv", class_="cap wide")] if left > 0 else []
+    rest = (
+        [element("p", f"{left:,} more trials: backproplab compare --format csv", class_="cap wide")]
+        if left > 0
+        else []
+    )
     table = element("div", standings(comparison, test, beside), class_="wide")
     return [section("Ranking", *caption, table, *rest)]
-
-
-def _curves(comparison: Comparison, warnings: list[str]) -> list[Markup]:
-    panels, left = multiples.panels_of(comparison, warnings)
-    panels = [panel for panel in panels if panel.lines or panel.notes]
-    if not any(panel.lines for panel in panels):
-        return []
-    layout = Layout(comparison)
-    own_axes = not layout.keys[0]
-    drawn = curves.draw(panels, own_axes)
-    pictures = element("div", *drawn, class_="panels")
-    caption = element("figcaption", multiples.caption(comparison, left))
-    bar = curves_bar(comparison, layout, any('class="lin"' in picture for picture in drawn))
-    return [section("Learning curves", element("figure", *bar, pictures, caption, class_="wide"))]
-
-
-def _landscape(comparison: Comparison) -> list[Markup]:
-    layout, name = Layout(comparison), comparison.metric.name
-    if not layout.keys[1]:
-        if not comparison.keys or len(comparison.trials) < FEWEST:
-            return []
-        keys = comparison.keys[:MOST_KEYS]
-        left = f" Not drawn: {', '.join(comparison.keys[MOST_KEYS:])}." if comparison.keys[MOST_KEYS:] else ""
-        text = f"A point is a trial; the best five are blue, with their rank. Hatched: diverged, no {name} to draw.{left}"
-        pictures = element("div", *slices(comparison, keys), class_="panels")
-        return [section("By key", element("figure", pictures, element("figcaption", text), class_="wide"))]
-    figures = []
-    bars = "; bar: least to most of the seeds" if comparison.several_seeds else ""
-    if lines := lines_figure(layout):
-        text = f"{name} against {short_key(comparison, layout.keys[1])}. Mark: mean{bars}. Hatched: diverged, no number to draw."
-        figures.append(element("figure", lines, element("figcaption", text)))
-    if heat := heat_map(layout):
-        text = (
-            f"Mean {name} by both keys, the fainter the better. Hatched: diverged, or blew up after "
-            "its best epoch. Dashed: not tried. The word tells what came after the best epoch: level, or "
-            "more than 10 % worse; still falling or rising, if the last epoch was the best of every seed."
-        )
-        figures.append(element("figure", heat, element("figcaption", text)))
-    title = " and ".join(short_key(comparison, key) for key in layout.keys if key)
-    return [section(f"By {title}", element("div", *figures, class_="wide two"))] if figures else []
 
 
 def _effects(comparison: Comparison) -> list[Markup]:
     tables = influence.influence(comparison)
     if not tables:
         return []
-    title = "What each key does within the other" if len(comparison.keys) > 1 else "What the key does"
+    title = (
+        "What each key does within the other" if len(comparison.keys) > 1 else "What the key does"
+    )
     caption = element("p", influence.caption(comparison), class_="cap wide")
     return [section(title, caption, element("div", *tables, class_="wide two st2"))]
 
@@ -187,15 +150,18 @@ def _runs(comparison: Comparison, beside: Path | None) -> list[Markup]:
     parts = []
     if made := seedwise.figure(comparison):
         parts.append(element("figure", made[0], element("figcaption", made[1])))
-    text = f"{comparison.metric.name} of each run @ its best epoch; a link leads to the run’s folder."
+    text = (
+        f"{comparison.metric.name} of each run @ its best epoch; a link leads to the run’s folder."
+    )
     caption = element("p", text + seedwise.more(comparison), class_="cap")
     parts.append(element("div", caption, seedwise.table(comparison, beside)))
     return [section("Seeds, and each run", element("div", *parts, class_="wide two st4"))]
 
 
-def _diagnosis(verdicts: Verdicts) -> list[Markup]:
-    """What a diagnosis says of the trials; nothing if there is none."""
-    rows = [(name, " ".join(sentences)) for name, sentences in verdicts if sentences]
+def _diagnosis(comparison: Comparison, verdicts: Verdicts | None) -> list[Markup]:
+    """What a diagnosis says of the best trials; nothing if there is none."""
+    said = [(t, verdicts(t)) for t in comparison.trials[:DIAGNOSED]] if verdicts else []
+    rows = [(name_of(comparison, trial), " ".join(words)) for trial, words in said if words]
     return [section("Diagnosis", pairs(rows))] if rows else []
 
 
@@ -218,11 +184,14 @@ def _environment(comparison: Comparison) -> Markup:
     except OSError:  # reported when the config was read
         text = ""
     summary = element("summary", f"Config of {shown(best.info.name)}")
-    config = [element("details", summary, element("pre", text))] if text else []
+    config = [element("details", summary, element("pre", text), open="open")] if text else []
     return section("Environment, and how to repeat it", pairs(rows), *config)
 
 
 def _foot(comparison: Comparison) -> Markup:
     csv = " Every digit is in results.csv." if comparison.sweep else ""
-    text = "One file, no network; all of it can be read and printed without scripts, which only add sorting and the values under the pointer."
+    text = (
+        "One file, no network; all of it can be read and printed without scripts, which only add "
+        "sorting and the values under the pointer."
+    )
     return element("footer", text + csv)

@@ -63,8 +63,9 @@ class Paired:
         None if no number of seeds tells them apart, or fewer than two are known."""
         if len(self.differences) < 2 or not self.mean:
             return None
-        needed = abs(self.mean) / statistics.stdev(self.differences)
-        least = max(2, int((1.96 / needed) ** 2)) if needed else MANY
+        deviation = statistics.stdev(self.differences)
+        needed = abs(self.mean) / deviation if deviation else math.inf
+        least = max(2, min(MANY, int((1.96 / needed) ** 2)))
         reach = (n for n in range(least, MANY) if quantile(n - 1) / math.sqrt(n) <= needed)
         return next(reach, None)
 

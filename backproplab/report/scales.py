@@ -70,7 +70,9 @@ class Scale:
     def ticks(self) -> list[tuple[float, str]]:
         """(place, text) of round numbers."""
         decades = log10(self.high / self.low) if self.is_log and self.low > 0 else 0.0
-        numbers = _powers(self.low, self.high, decades) if decades >= 1 else _even(self.low, self.high)
+        numbers = (
+            _powers(self.low, self.high, decades) if decades >= 1 else _even(self.low, self.high)
+        )
         return [(self.fraction(number), plain(number)) for number in numbers]
 
 

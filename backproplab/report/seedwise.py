@@ -17,7 +17,7 @@ from backproplab.report.naming import name_of
 from backproplab.report.numerals import HARD, listed, ratio, value
 from backproplab.report.outcomes import value_by_seed
 from backproplab.report.scales import Scale
-from backproplab.report.svg import Frame, apart, circle, path, svg, text
+from backproplab.report.svg import Frame, apart, circle, labels_beside, path, svg, text
 from backproplab.status import Status
 
 BEST, ROWS, SEEDS = 6, 40, 6  # most lines, rows, columns of seeds
@@ -39,7 +39,8 @@ def figure(comparison: Comparison) -> tuple[Markup, str] | None:
     if len(seeds) < 2 or len(trials) < 2:
         return None
     scale = Scale.of_metric([v for found in values for v in found.values()], comparison.metric.sign)
-    frame = Frame(50, 330, 24, 290, Scale(0, len(seeds) - 1), scale.wider())
+    names, room = labels_beside([name_of(comparison, trial) for trial in trials])
+    frame = Frame(50, 520 - room, 24, 290, Scale(0, len(seeds) - 1), scale.wider())
     parts = [text(8, 12, name), *frame.rows()]
     step = -(-len(seeds) // 8)
     ticks = [(at / (len(seeds) - 1), seed) for at, seed in enumerate(seeds)][::step]
@@ -53,10 +54,12 @@ def figure(comparison: Comparison) -> tuple[Markup, str] | None:
         ends.append(points[-1][1])
     places = apart(ends[::-1], 16, 24, 290)
     parts += [
-        text(340, place + 4, name_of(comparison, trial), f"lb fo{at}")
-        for at, (place, trial) in enumerate(zip(places, trials, strict=True), start=1)
+        text(530 - room, place + 4, label, f"lb fo{at}")
+        for at, (place, label) in enumerate(zip(places, names, strict=True), start=1)
     ]
-    return svg(520, 334, f"{name} of the best trials by seed", parts), _told(comparison, values, seeds)
+    return svg(520, 334, f"{name} of the best trials by seed", parts), _told(
+        comparison, values, seeds
+    )
 
 
 def _told(comparison: Comparison, values: list[dict[str, float]], seeds: list[str]) -> str:
@@ -66,15 +69,22 @@ def _told(comparison: Comparison, values: list[dict[str, float]], seeds: list[st
     text = f"The best {len(rows)}, seed by seed. "
     if min(map(min, rows)) > 0 and comparison.metric.goal == "min":
         factors = [max(row) / min(row) for row in rows]
-        text += f"From seed to seed a trial changes by a factor of {ratio(min(factors))[1:]} to {ratio(max(factors))[1:]}. "
+        low, high = (ratio(end(factors))[1:] for end in (min, max))
+        text += f"From seed to seed a trial changes by a factor of {low} to {high}. "
     text += f"{100 * share:.0f}{HARD}% of the variance is what a seed does to all of them alike"
-    return text + (", so ± says little about differences." if share > 0.5 else "; where lines cross, the order depends on the seed.")
+    return text + (
+        ", so ± says little about differences."
+        if share > 0.5
+        else "; where lines cross, the order depends on the seed."
+    )
 
 
 def seed_share(rows: list[list[float]]) -> float:
     """The share of the variance of a table (trials × seeds) that is between the seeds' means."""
     total = pvariance([v for row in rows for v in row])
-    return pvariance([fmean(column) for column in zip(*rows, strict=True)]) / total if total else 0.0
+    return (
+        pvariance([fmean(column) for column in zip(*rows, strict=True)]) / total if total else 0.0
+    )
 
 
 def table(comparison: Comparison, beside: Path | None = None) -> Markup:
@@ -85,7 +95,9 @@ def table(comparison: Comparison, beside: Path | None = None) -> Markup:
     heads = heads or [element("th", comparison.metric.name, class_="n", scope="col")]
     rows = []
     for trial in comparison.trials[:ROWS]:
-        cells = [_of_seed(trial, seed, beside) for seed in columns] or [_run(trial.best_record, trial, beside)]
+        cells = [_of_seed(trial, seed, beside) for seed in columns] or [
+            _run(trial.best_record, trial, beside)
+        ]
         rows.append(element("tr", element("th", name_of(comparison, trial), scope="row"), *cells))
     head = element("thead", element("tr", element("th"), *heads))
     return element("table", head, element("tbody", *rows), class_="t3")

@@ -34,7 +34,12 @@ def settings(comparison: Comparison) -> list[tuple[str, str]]:
         by_seed = f"{_listed(seeds)}: the validation split, the first weights, the order of batches"
         differed.append(("by seed", by_seed))
     rest = [(name, text) for name, text in ranges.items() if name in ("method", "pruner")]
-    rest.append((f"equal in {counted(len(records), 'run')}" if len(records) > 1 else "settings", _equal(comparison)))
+    rest.append(
+        (
+            f"equal in {counted(len(records), 'run')}" if len(records) > 1 else "settings",
+            _equal(comparison),
+        )
+    )
     checked = [("checked by hash", sentence(records))] if len(records) > 1 else []
     return [*differed, *rest, *checked]
 

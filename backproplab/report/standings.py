@@ -32,8 +32,10 @@ KINDS = {BEST: "best", TIE: "tie", UNSURE: "open"}
 
 
 def standings(comparison: Comparison, test: bool, beside: Path | None) -> Markup:
-    """The table of the best ROWS trials. test: with the test metrics of every trial. beside: the page's
-    folder, for links to runs."""
+    """The table of the best ROWS trials.
+
+    test: with the test metrics of every trial. beside: the page's folder, for links to runs.
+    """
     table = _Table(comparison, test, beside)
     body = [table.row(trial) for trial in comparison.trials[:ROWS]]
     head = element("thead", element("tr", *table.heads()))
@@ -52,7 +54,9 @@ class _Table:
         self.several = comparison.several_seeds
         self.paired = comparison.is_paired
         self.judged = self.paired or any(t.status != Status.COMPLETED for t in comparison.trials)
-        names = [n for n in listed(comparison.names) if parsed(n)[0] == "validation" and n != self.name]
+        names = [
+            n for n in listed(comparison.names) if parsed(n)[0] == "validation" and n != self.name
+        ]
         self.others = names[:1] + [n for n in comparison.names if test and parsed(n)[0] == "test"]
         numbers = [v for t in comparison.trials[:ROWS] for v in t.numbers(self.name)]
         self.scale = Scale.of_metric(numbers, comparison.metric.sign) if numbers else Scale(0, 1)
@@ -62,10 +66,14 @@ class _Table:
             return element("th", words, class_=class_, scope="col")
 
         found = [head("#", "n rk"), element("th", "trial", class_="nm")]
-        found += [head(short_key(self.comparison, key), f"op{self._right(key)}") for key in self.keys]
+        found += [
+            head(short_key(self.comparison, key), f"op{self._right(key)}") for key in self.keys
+        ]
         found += [head("run", "ru")] if self.has_runs else []
         found.append(head(self.name, "mv"))
-        found += [head("± std", "sd"), element("th", self._axis(), class_="st")] if self.several else []
+        found += (
+            [head("± std", "sd"), element("th", self._axis(), class_="st")] if self.several else []
+        )
         found += [head("Δ to #1, 95 %", "n dl"), head("beats #1", "n bt")] if self.paired else []
         found += [head("verdict" if self.paired else "status", "vd")] if self.judged else []
         found += [head(name, "n ac") for name in self.others]
@@ -75,7 +83,9 @@ class _Table:
         comparison, rank = self.comparison, self.comparison.rank(trial)
         mean = trial.mean(self.name)
         cells = [
-            element("td", "–" if mean is None else str(rank), class_="n rk", **{"data-v": str(rank)}),
+            element(
+                "td", "–" if mean is None else str(rank), class_="n rk", **{"data-v": str(rank)}
+            ),
             element("td", name_of(comparison, trial), class_="nm"),
             *[self._key(trial, key) for key in self.keys],
         ]
@@ -102,7 +112,17 @@ class _Table:
             cells.append(element("td", self._strip(trial.numbers(self.name), mean), class_="st"))
         pair = self.comparison.pairs[id(trial)]
         if self.paired:
-            inside = [element("span", f"[{signed(pair.interval[0])}, {signed(pair.interval[1])}]", class_="ci")] if pair and pair.interval else []
+            inside = (
+                [
+                    element(
+                        "span",
+                        f"[{signed(pair.interval[0])}, {signed(pair.interval[1])}]",
+                        class_="ci",
+                    )
+                ]
+                if pair and pair.interval
+                else []
+            )
             told = f"{signed(pair.mean)} " if pair else ""
             cells.append(_cell(told, "n dl", pair.mean if pair else 0.0, *inside))
             wins = f"{pair.wins} of {len(pair.differences)}" if pair else ""
@@ -118,7 +138,9 @@ class _Table:
         pair = self.comparison.pairs[id(trial)]
         word = BEST if trial is self.comparison.trials[0] else pair.verdict if pair else ""
         sign = SIGNS.get(word, " ").strip() if word != BEST else ""
-        return element("td", f"{sign} {word.rstrip('?')}".strip(), class_=f"vd {KINDS.get(word, 'behind')}")
+        return element(
+            "td", f"{sign} {word.rstrip('?')}".strip(), class_=f"vd {KINDS.get(word, 'behind')}"
+        )
 
     def _key(self, trial: RankedTrial, key: str) -> Markup:
         label = middle(self.comparison.label(key, trial.values[key]), LETTERS)
@@ -136,7 +158,10 @@ class _Table:
         span_of = 3 + 2 * self.several + 2 * self.paired + len(self.others)
         if end.lost:
             over = f" on {len(end.lost)} of {end.runs} seeds" if end.runs > 1 else ""
-            parts = [element("b", "✗ diverged", class_="chip"), f"{over}, in epoch {span(end.lost)}"]
+            parts = [
+                element("b", "✗ diverged", class_="chip"),
+                f"{over}, in epoch {span(end.lost)}",
+            ]
         else:
             parts = [element("b", trial.status, class_="chip")]
         return element("td", *parts, class_="dvt", colspan=str(span_of))
@@ -156,7 +181,9 @@ class _Table:
         marks.append(path([(min(places), 9), (max(places), 9)], "rg"))
         dots = [circle(x, 9, 2.3, "sd1") for x in places]
         mean_bar = path([(middle_one, 3), (middle_one, 15)], "mn")
-        return svg(STRIP, 18, f"{len(numbers)} seeds", list(chain(marks, dots, [mean_bar])), "strip")
+        return svg(
+            STRIP, 18, f"{len(numbers)} seeds", list(chain(marks, dots, [mean_bar])), "strip"
+        )
 
 
 def _cell(words: str, class_: str, value: float | None = None, *inside: Markup) -> Markup:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from backproplab.layout import shortened
 from backproplab.report.markup import Markup, element
 from backproplab.report.scales import Scale
 
 Point = tuple[float, float]
-LETTER = 7.3  # pixels of a letter, roughly
+LETTER = 8.6  # pixels of a bold letter on a phone, where letters are largest
+LETTERS = 16  # of a label beside a frame
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,12 @@ class Frame:
 
 
 def svg(
-    width: float, height: float, label: str, parts: Iterable[Markup], class_: str = "fig", **data: str
+    width: float,
+    height: float,
+    label: str,
+    parts: Iterable[Markup],
+    class_: str = "fig",
+    **data: str,
 ) -> Markup:
     """The picture. label: what a reader without eyes is told. data: ``data-`` attributes."""
     given = {f"data-{name}": text for name, text in data.items()}
@@ -83,13 +90,21 @@ def circle(x: float, y: float, radius: float, class_: str, title: str = "") -> M
     return element("circle", *named, cx=_short(x), cy=_short(y), r=f"{radius:g}", class_=class_)
 
 
+def labels_beside(names: Sequence[str]) -> tuple[list[str], float]:
+    """(the names, long ones shortened in the middle; the pixels that they need beside a frame)."""
+    texts = shortened(names, LETTERS)
+    return texts, 16 + LETTER * max(map(len, texts), default=0)
+
+
 def lane(left: float, right: float, top: float, height: float) -> Markup:
     """A hatched strip: what is in it has no number."""
     sides = {"x": _short(left), "y": _short(top), "width": _short(right - left)}
     return element("rect", class_="hatch", fill="url(#hatch)", height=_short(height), **sides)
 
 
-def apart(places: Sequence[float], gap: float = 15.0, top: float = 0.0, end: float = 1e9) -> list[float]:
+def apart(
+    places: Sequence[float], gap: float = 15.0, top: float = 0.0, end: float = 1e9
+) -> list[float]:
     """The places moved so far that labels of ``gap`` pixels do not overlap, in their order."""
     order = sorted(range(len(places)), key=places.__getitem__)
     found = [0.0] * len(places)

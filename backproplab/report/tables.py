@@ -77,7 +77,9 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     ends = ["best_epoch", "last"] if whole else []
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
-    return list(dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *ends, *status, *run]))
+    return list(
+        dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *ends, *status, *run])
+    )
 
 
 def columns_of(

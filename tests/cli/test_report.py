@@ -27,7 +27,11 @@ def test_it_writes_one_page(backproplab, trained, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == before | {file.name}
     page = file.read_text()
     assert "<h1>learning_rate on circle</h1>" in page
-    assert page.count("<svg") == 5  # four of curves, one of keys
+    assert (page.count('class="panel"'), page.count('class="fig"')) == (
+        2,
+        1,
+    )  # loss, accuracy; the rate
+    assert f'href="runs/{trained.name}/a/"' in page
     backproplab("report")
     assert file.read_text() == page  # its own is written anew, byte for byte
 
@@ -36,7 +40,7 @@ def test_one_run_where_it_is_asked(backproplab, trained, tmp_path):
     assert backproplab("report a --out one.html --metric val_accuracy").code == 0
     page = (tmp_path / "one.html").read_text()
     assert "<h1>a</h1>" in page
-    assert "val_accuracy, larger is better" in page
+    assert "<code>val_accuracy</code> at each run’s best epoch; larger is better." in page
 
 
 def test_bad_places(backproplab, trained, tmp_path):
