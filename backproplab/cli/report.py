@@ -26,9 +26,9 @@ def command(
 ) -> None:
     """Write one HTML file: what came out and how sure it is, then its evidence.
 
-    Ranking, learning curves, the metric by key, what each key does within the others, seeds, notes and
-    environment. The file needs no network and no scripts, follows a light or dark theme, and prints
-    on A4. notes.md beside the runs is shown in it.
+    Ranking, learning curves, the metric by key, what each key does within the others, seeds, notes
+    and environment. The file needs no network and no scripts, follows a light or dark theme, and
+    prints on A4. notes.md beside the runs is shown in it.
     """
     from backproplab import report
     from backproplab.files import write_atomic

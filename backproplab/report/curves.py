@@ -42,7 +42,9 @@ def _scales(panels: Sequence[Panel]) -> tuple[Scale, Scale, Scale | None]:
     if not lines:
         return Scale(0, 1), Scale(0, 1), None
     every = [band for line in lines for band in (line.train, line.validation) if band]
-    up = Scale.of(np.concatenate([band.mean for band in every]))
+    values = np.concatenate([band.mean for band in every])
+    share = panels[0].is_share
+    up = Scale(float(values.min()), float(values.max())) if share else Scale.of(values)
     ends = np.concatenate([band.at for band in every])
     across = Scale(float(ends.min()), float(ends.max()), panels[0].unit != "epoch")
     main = np.concatenate([line.main.mean for line in lines])

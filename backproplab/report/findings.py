@@ -26,9 +26,26 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
 
 
 def _of_grid(comparison: Comparison) -> list[Finding | None]:
-    if not comparison.is_told_by_keys or len(comparison.keys) > 3:
+    if not comparison.is_told_by_keys:
         return []
+    if len(comparison.keys) > 2:
+        return [_each(comparison)]
     return [_decides(comparison), _turns(comparison), *_neighbors(comparison)]
+
+
+def _each(comparison: Comparison) -> Finding | None:
+    """What the worst value of each of several keys costs, with all other keys equal."""
+    ratios, costs = is_ratio(comparison), []
+    for key in comparison.keys:
+        paid = [cost(group.worst, group.best, ratios) for group in groups(comparison, key)]
+        if known := [found for found in paid if found]:
+            most = max(known, key=lambda found: found.mean)
+            costs.append(
+                (most.mean, f"{write_cost(most, ratios)} for {short_key(comparison, key)}")
+            )
+    told = listed([text for _, text in sorted(costs, reverse=True)], 6)
+    text = f"With all other keys equal, the worst value costs up to {told}."
+    return Finding(text, "What each key does within the others") if costs else None
 
 
 def write_cost(found: Cost, ratios: bool) -> str:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backproplab.measures import label_of, named, parsed
+from backproplab.measures import goal_of, label_of, named, parsed
 from backproplab.report.comparison import Comparison, RankedTrial
-from backproplab.report.naming import COLORS, PANELS, Layout, name_of, short_key
+from backproplab.report.naming import COLORS, PANELS, Layout, short_key, tags
 from backproplab.report.numerals import both
 from backproplab.report.outcomes import outcome, span
 from backproplab.report.series import Band, bands, pace
+from backproplab.text import counted
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """title, aside: above it. notes: lines in its corner, of what has no curve."""
+    """title, aside: above it. notes: lines in its corner, of what has no curve. is_share: an
+    accuracy or the like, never on a logarithmic scale."""
 
     title: str
     aside: str
     lines: Sequence[Line]
     notes: Sequence[str] = ()
     unit: str = "epoch"
+    is_share: bool = False
 
 
 def panels_of(comparison: Comparison, warnings: list[str]) -> tuple[list[Panel], str]:
@@ -76,6 +79,12 @@ class _Maker:
         every = comparison.trials
         self.trials = [t for t in every if repr(t.values[key]) in values] if key else every[:COLORS]
         self.colors = {repr(value): color_of(self.layout, value) for value in shown}
+        names = (
+            [comparison.label(key, trial.values[key]) for trial in self.trials]
+            if key
+            else tags(comparison, self.trials)
+        )
+        self.names = dict(zip(map(id, self.trials), names, strict=True))
         self.bands = {id(trial): bands(trial, warnings) for trial in self.trials}
 
     def by_key(self) -> tuple[list[Panel], str]:
@@ -85,7 +94,7 @@ class _Maker:
         panels = [self._of_value(key, value) for value in values]
         counts = {key: len(values), layout.keys[1]: len(self.colors)}
         left = {name: len(layout.axis(name).ticks) - count for name, count in counts.items()}
-        told = [f"{count} more values of {name}" for name, count in left.items() if count > 0]
+        told = [f"{counted(n, 'more value')} of {name}" for name, n in left.items() if n > 0]
         return [panel for panel in panels if panel.lines or panel.notes], ", ".join(told)
 
     def by_measure(self) -> tuple[list[Panel], str]:
@@ -96,12 +105,15 @@ class _Maker:
             if split != "test" and measure != parsed(self.name)[1]:
                 names[named("validation", measure)] = None
         titles = {name: parsed(name)[1].replace("_", " ") for name in names}
-        panels = [Panel(titles[name], "", self._lines(self.trials, name)) for name in names]
+        panels = [
+            Panel(titles[name], "", self._lines(self.trials, name), is_share=goal_of(name) == "max")
+            for name in names
+        ]
         first = replace(panels[0], notes=self._notes(self.trials))
         rest = [panel for panel in panels[1:] if panel.lines]
         left = len(self.comparison.trials) - len(self.trials)
         drawn = [first, *rest, *_by_update(first, self.trials)]
-        return drawn, f"{left} more trials" if left > 0 else ""
+        return drawn, counted(left, "more trial") if left > 0 else ""
 
     def _of_value(self, key: str, value: object) -> Panel:
         trials = [trial for trial in self.trials if repr(trial.values[key]) == repr(value)]
@@ -109,17 +121,11 @@ class _Maker:
         mean = best.mean(self.name) if best else None
         aside = ""
         if best and mean is not None:
-            aside = f"best {both(mean, best.std(self.name))} at {self._label(best)}"
+            aside = f"best {both(mean, best.std(self.name))} at {self.names[id(best)]}"
         title = self.comparison.label(key, value)
-        return Panel(title, aside, self._lines(trials, self.name), self._notes(trials))
-
-    def _label(self, trial: RankedTrial) -> str:
-        key = self.layout.keys[1]
-        return (
-            self.comparison.label(key, trial.values[key])
-            if key
-            else name_of(self.comparison, trial)
-        )
+        share = self.comparison.metric.goal == "max"
+        lines, notes = self._lines(trials, self.name), self._notes(trials)
+        return Panel(title, aside, lines, notes, is_share=share)
 
     def _lines(self, trials: Sequence[RankedTrial], name: str) -> list[Line]:
         """The curves of one metric; a trial without a number has none."""
@@ -129,13 +135,13 @@ class _Maker:
             measure, curves = parsed(name)[1], self.bands[id(trial)]
             train, validation = curves.get(measure), curves.get(named("validation", measure))
             if trial.mean(self.name) is not None and (train or validation):
-                line = Line(self._label(trial), color, train, validation)
+                line = Line(self.names[id(trial)], color, train, validation)
                 found.append(_ringed(line, trial) if name == self.name else line)
         return found
 
     def _notes(self, trials: Sequence[RankedTrial]) -> list[str]:
         """A note for each trial with diverged runs."""
-        ends = [(self._label(trial), outcome(trial)) for trial in trials]
+        ends = [(self.names[id(trial)], outcome(trial)) for trial in trials]
         return [
             f"✗ {label} diverged{f' {len(e.lost)} of {e.runs}' if len(e.lost) < e.runs else ''}"
             f" in epoch {span(e.lost)}"

@@ -17,7 +17,7 @@ from backproplab.report.differences import ABSENT, shown
 from backproplab.report.numerals import HARD, plain
 
 LABELED = 3  # most keys in a label
-LETTERS = 28  # of a value in it
+LETTERS, SHORT = 28, 16  # of a value in it, of a label in a figure
 MOST = 17  # values of a key make no grid
 PANELS, COLORS = 6, 6  # most panels of a figure, and lines in a panel
 
@@ -40,6 +40,14 @@ def name_of(comparison: Comparison, trial: RankedTrial) -> str:
     return phrase(comparison, trial, said)
 
 
+def tags(comparison: Comparison, trials: Sequence[RankedTrial]) -> list[str]:
+    """The names of trials for a figure; if one of them is long, the ranks instead: ``#3``."""
+    names = [name_of(comparison, trial) for trial in trials]
+    if max(map(len, names), default=0) <= SHORT:
+        return names
+    return [f"#{comparison.rank(trial)}" for trial in trials]
+
+
 def settings_of(comparison: Comparison, trial: RankedTrial) -> str:
     """All keys that differ with their values; numbers with three digits."""
 
@@ -59,7 +67,7 @@ def phrase(comparison: Comparison, trial: RankedTrial, keys: Sequence[str]) -> s
     if words.count(True) == 1 and len(keys) == 2 and not _has_lists(comparison, keys):
         return f"{texts[words.index(True)]}{HARD}{texts[words.index(False)]}"
     named = zip(keys, texts, words, strict=True)
-    return ", ".join(
+    return f"{HARD}· ".join(
         text if word and len(keys) > 1 else f"{short_key(comparison, key)} {text}"
         for key, text, word in named
     )

@@ -24,6 +24,7 @@ from backproplab.status import Status
 from backproplab.text import counted
 
 Verdicts = Callable[[RankedTrial], Sequence[str]]  # sentences of a diagnosis about a trial
+TITLES = {1: "What the key does", 2: "What each key does within the other"}
 DIAGNOSED = 20  # most trials of which a diagnosis is shown
 
 
@@ -137,9 +138,7 @@ def _effects(comparison: Comparison) -> list[Markup]:
     tables = influence.influence(comparison)
     if not tables:
         return []
-    title = (
-        "What each key does within the other" if len(comparison.keys) > 1 else "What the key does"
-    )
+    title = TITLES.get(len(comparison.keys), "What each key does within the others")
     caption = element("p", influence.caption(comparison), class_="cap wide")
     return [section(title, caption, element("div", *tables, class_="wide two st2"))]
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from backproplab.report.comparison import Comparison, RankedTrial, value_of
 from backproplab.report.gathering import Record
 from backproplab.report.markup import Markup, element
-from backproplab.report.naming import name_of
+from backproplab.report.naming import name_of, tags
 from backproplab.report.numerals import HARD, listed, ratio, value
 from backproplab.report.outcomes import value_by_seed
 from backproplab.report.scales import Scale
@@ -39,7 +39,7 @@ def figure(comparison: Comparison) -> tuple[Markup, str] | None:
     if len(seeds) < 2 or len(trials) < 2:
         return None
     scale = Scale.of_metric([v for found in values for v in found.values()], comparison.metric.sign)
-    names, room = labels_beside([name_of(comparison, trial) for trial in trials])
+    names, room = labels_beside(tags(comparison, trials))
     frame = Frame(50, 520 - room, 24, 290, Scale(0, len(seeds) - 1), scale.wider())
     parts = [text(8, 12, name), *frame.rows()]
     step = -(-len(seeds) // 8)
