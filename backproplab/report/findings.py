@@ -14,7 +14,7 @@ from backproplab.report.differences import ABSENT
 from backproplab.report.effects import Cost, Group, cost, groups, is_ratio
 from backproplab.report.faults import Finding, endings, failures
 from backproplab.report.naming import Layout, short_key
-from backproplab.report.numerals import amount, listed, plain, ratio, signed, three
+from backproplab.report.numerals import HARD, amount, listed, plain, ratio, signed, three
 
 BEST = 5  # the best trials of a search, of which the ranges are told
 
@@ -178,5 +178,5 @@ def _range(comparison: Comparison, key: str, best: Sequence[RankedTrial]) -> str
         )
         return f"{word} {ends} (tried: {all_ends})"
     labels = [comparison.label(key, value) for value in values]
-    counts = [f"{label} {labels.count(label)}×" for label in dict.fromkeys(labels)]
+    counts = [f"{label}{HARD}{labels.count(label)}×" for label in dict.fromkeys(labels)]
     return f"{word} {', '.join(counts)}"

@@ -65,10 +65,10 @@ def _ordered(comparison: Comparison, key: str, found: list[Group]) -> Markup:
 
 def _named(comparison: Comparison, key: str, found: list[Group]) -> Markup:
     """For a key of words: their order in each group, and what the worst costs."""
-    name = comparison.metric.name
+    name, sign = comparison.metric.name, " < " if comparison.metric.goal == "min" else " > "
     rows = []
     for group in found[:ROWS]:
-        order = " < ".join(comparison.label(key, t.values[key]) for t in group.measured[:5])
+        order = sign.join(comparison.label(key, t.values[key]) for t in group.measured[:5])
         ends = [_n(three(t.mean(name) or 0.0)) for t in (group.best, group.worst)]
         worst = _cost(comparison, group, group.worst)
         who = element("th", _who(comparison, group), scope="row")

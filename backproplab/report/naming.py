@@ -60,6 +60,12 @@ def settings_of(comparison: Comparison, trial: RankedTrial) -> str:
     return ", ".join(f"{short_key(comparison, key)} {one(key)}" for key in said)
 
 
+def described(comparison: Comparison, trial: RankedTrial) -> str:
+    """The name of a trial; its settings where the name is only a number."""
+    name = name_of(comparison, trial)
+    return settings_of(comparison, trial) if name.startswith("number ") else name
+
+
 def phrase(comparison: Comparison, trial: RankedTrial, keys: Sequence[str]) -> str:
     """The values of some keys; of one word and one number without the keys' names."""
     texts = [middle(comparison.label(key, trial.values[key]), LETTERS) for key in keys]

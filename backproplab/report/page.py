@@ -48,7 +48,7 @@ def render(
         _head(comparison),
         *[element("p", f"Warning: {warning}", class_="warning") for warning in found],
         _conclusion(comparison),
-        section("What differed, and what was equal", pairs(settings(comparison))),
+        section(_settled(comparison), pairs(settings(comparison))),
         *_ranking(comparison, test, beside),
         *drawn,
         *panels.keys_section(comparison),
@@ -94,6 +94,11 @@ def _head(comparison: Comparison) -> Markup:
         element("h1", _title(comparison)),
         element("p", deck, named, f" {at}; {way}.", class_="deck"),
     )
+
+
+def _settled(comparison: Comparison) -> str:
+    several = len(comparison.records) > 1
+    return "What differed, and what was equal" if several else "Settings"
 
 
 def _conclusion(comparison: Comparison) -> Markup:

@@ -15,7 +15,7 @@ from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.differences import shown
 from backproplab.report.markup import Markup, element
-from backproplab.report.naming import name_of, short_key
+from backproplab.report.naming import described, short_key
 from backproplab.report.numerals import both, signed, spread
 from backproplab.report.outcomes import outcome, span
 from backproplab.report.pairing import BEST, SIGNS, TIE, UNSURE
@@ -86,7 +86,7 @@ class _Table:
             element(
                 "td", "–" if mean is None else str(rank), class_="n rk", **{"data-v": str(rank)}
             ),
-            element("td", name_of(comparison, trial), class_="nm"),
+            element("td", described(comparison, trial), class_="nm"),
             *[self._key(trial, key) for key in self.keys],
         ]
         if self.has_runs:

@@ -112,7 +112,7 @@ def test_one_run_is_a_report_too(write_run, compare):
     write_run("only", 0.2)
     reader = Reader(page_of(compare))
     assert "val_loss 0.2000." in reader.text
-    assert reader.heads == ["What came out", "What differed, and what was equal", "Learning curves", "Notes",
+    assert reader.heads == ["What came out", "Settings", "Learning curves", "Notes",
                             "Environment, and how to repeat it"]  # fmt: skip
 
 
