@@ -17,6 +17,7 @@ from backproplab.report.numerals import plain
 SPAN = 10.0  # a metric's scale is logarithmic above this ratio of largest to smallest
 FENCE = 3.0  # a value is far out from this many interquartile ranges beyond the worse quartile
 DECADES = 1.5  # a log scale reaches this far beyond the quartiles, or as far as they are apart
+TINY, HUGE = 1e-200, 1e200  # no axis reaches beyond, so that its ends can be multiplied
 TICKS = 6  # about as many round numbers
 
 
@@ -31,6 +32,7 @@ class Scale:
     @classmethod
     def of(cls, values: Array) -> Scale:
         """The scale of all values; if logarithmic, of those up to DECADES beyond the quartiles."""
+        values = np.clip(values, TINY if values.min() > 0 else -HUGE, HUGE)
         low, high = float(values.min()), float(values.max())
         if low <= 0 or high / low <= SPAN:
             return cls(low, high)
