@@ -91,28 +91,26 @@ def _winner(comparison: Comparison) -> tuple[str, str]:
     ties, unsure, worse = (_named(comparison, against, verdict) for verdict in (TIE, UNSURE, WORSE))
     seeds = max((len(pair.differences) for _, pair in against), default=0)
     if ties:
-        each = (
-            f"each beats it on at least one of {seeds} seeds"
-            if len(ties) > 1
-            else f"it is better on at least one of {seeds} seeds"
-        )
-        if all(not pair.wins for t, pair in against if pair.verdict == TIE):
-            each = "the differences are 0"
-        return (
-            "No single winner.",
-            f"{who} {has}, but {listed(ties)} cannot be told from it: {each}.",
-        )
+        text = f"{who} {has}, but {listed(ties)} cannot be told from it: {_why(against, seeds)}."
+        return "No single winner.", text
     if unsure:
         never = f"It is no worse than any other on all {seeds} seeds"
         text = f"It {has}. {never}, but they do not bound by how much: {listed(unsure)}."
         return f"{who} leads, unproven.", text
     if worse:
         rest = f"each of the {counted(len(worse), 'other')}" if len(worse) > 1 else worse[0]
-        return (
-            f"{who} wins.",
-            f"It {has}. On the same {seeds} seeds {rest} is worse by more than chance explains.",
-        )
+        text = f"It {has}. On the same {seeds} seeds {rest} is worse by more than chance explains."
+        return f"{who} wins.", text
     return _unpaired(comparison, who, has)
+
+
+def _why(against: Against, seeds: int) -> str:
+    """Why ties are ties."""
+    ties = [pair for _, pair in against if pair.verdict == TIE]
+    if not any(pair.wins for pair in ties):
+        return "the differences are 0"
+    some = f"on at least one of {seeds} seeds"
+    return f"each beats it {some}" if len(ties) > 1 else f"it is better {some}"
 
 
 def _introduced(comparison: Comparison, trial: RankedTrial) -> str:

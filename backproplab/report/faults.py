@@ -5,6 +5,7 @@ Numbers follow from results.csv. This file must not know the page.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -12,8 +13,9 @@ from backproplab.measures import label_of
 from backproplab.report.comparison import Comparison
 from backproplab.report.naming import name_of
 from backproplab.report.numerals import HARD, listed, plain, whole
-from backproplab.report.outcomes import guess, outcome
+from backproplab.report.outcomes import Outcome, guess, outcome
 
+Ends = Sequence[tuple[str, Outcome]]
 MANY = 20  # trials, of which counts are told instead of names
 
 
@@ -27,32 +29,37 @@ class Finding:
 
 def failures(comparison: Comparison) -> Finding | None:
     """Diverged and blown-up trials, and those that end above the loss of a guess."""
-    name, parts = label_of(comparison.metric.name), []
     ends = [(name_of(comparison, trial), outcome(trial)) for trial in comparison.trials]
-    if whole_lost := [who for who, end in ends if len(end.lost) == end.runs]:
-        parts.append(
-            f"Diverged{' on every seed' if comparison.several_seeds else ''}: {listed(whole_lost)}."
-        )
-    if some := [
-        f"{who} ({len(end.lost)} of {end.runs})"
-        for who, end in ends
-        if 0 < len(end.lost) < end.runs
-    ]:
-        parts.append(f"Diverged on some seeds: {listed(some)}.")
-    blown = [(who, end.last) for who, end in ends if end.word == "blew up" and end.last is not None]
-    for who, last in blown[:2]:
-        size = plain(float(f"{last:.2g}")) if isfinite(last) else "infinity"
-        parts.append(f"{who} counts as completed, but its {name} ended at {size}.")
-    if chance := guess(comparison):
-        above = [
-            w
-            for w, end in ends
-            if end.last is not None and end.word != "blew up" and end.last > chance[0]
-        ]
-        if above:
-            limit = f"{chance[1]} = {chance[0]:.3f}"
-            parts.append(f"Above the loss of guessing at the end, {limit}: {listed(above)}.")
+    parts = [*_diverged(comparison, ends), *_blown(comparison, ends), *_above(comparison, ends)]
     return Finding(" ".join(parts), "Ranking, hatched rows · Learning curves") if parts else None
+
+
+def _diverged(comparison: Comparison, ends: Ends) -> Iterator[str]:
+    if lost := [who for who, end in ends if len(end.lost) == end.runs]:
+        where = " on every seed" if comparison.several_seeds else ""
+        yield f"Diverged{where}: {listed(lost)}."
+    some = [(who, end) for who, end in ends if 0 < len(end.lost) < end.runs]
+    if told := [f"{who} ({len(end.lost)} of {end.runs})" for who, end in some]:
+        yield f"Diverged on some seeds: {listed(told)}."
+
+
+def _blown(comparison: Comparison, ends: Ends) -> Iterator[str]:
+    """At most two of the trials that completed far above their best loss."""
+    blown = [(who, end.last) for who, end in ends if end.word == "blew up"]
+    for who, last in blown[:2]:
+        size = "infinity" if last is None or not isfinite(last) else plain(float(f"{last:.2g}"))
+        name = label_of(comparison.metric.name)
+        yield f"{who} counts as completed, but its {name} ended at {size}."
+
+
+def _above(comparison: Comparison, ends: Ends) -> Iterator[str]:
+    chance = guess(comparison)
+    if chance is None:
+        return
+    known = [(who, end.last) for who, end in ends if end.word != "blew up"]
+    if above := [who for who, last in known if last is not None and last > chance[0]]:
+        limit = f"{chance[1]} = {chance[0]:.3f}"
+        yield f"Above the loss of guessing at the end, {limit}: {listed(above)}."
 
 
 def endings(comparison: Comparison) -> Finding | None:

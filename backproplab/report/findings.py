@@ -53,34 +53,25 @@ def write_cost(found: Cost, ratios: bool) -> str:
 
 
 def _decides(comparison: Comparison) -> Finding | None:
-    """Which of two keys costs more: its worst value, with the other key at its best and equal."""
+    """Which of two keys costs more: its worst value, with the other key at its best or equal."""
     first, second = Layout(comparison).keys
-    ratios = is_ratio(comparison)
-    if not (first and second):
-        return None
-    rows = groups(comparison, second)  # one for each value of the first key
+    rows = groups(comparison, second) if first and second else []  # one for each value of the first
     if len(rows) < 2:
         return None
+    ratios, name = is_ratio(comparison), comparison.metric.name
     bests = sorted((row.best for row in rows), key=comparison.rank)
-    name = comparison.metric.name
     across = cost(bests[-1], bests[0], ratios)
-    within = max(
-        (found for row in rows if (found := cost(row.worst, row.best, ratios))),
-        key=lambda found: found.mean,
-    )
-    means = [three(mean) for t in (bests[0], bests[-1]) if (mean := t.mean(name)) is not None]
-    one, other = short_key(comparison, first), short_key(comparison, second)
-    if across is None:
+    paid = [found for row in rows if (found := cost(row.worst, row.best, ratios))]
+    if across is None or not paid:
         return None
-    head = (
-        f"{other} decides more than {one}."
-        if within.mean > across.mean
-        else f"{one} decides more than {other}."
-    )
+    within = max(paid, key=lambda found: found.mean)
+    low, high = (three(trial.mean(name) or 0.0) for trial in (bests[0], bests[-1]))
+    one, other = short_key(comparison, first), short_key(comparison, second)
+    more, less = (other, one) if within.mean > across.mean else (one, other)
     text = (
-        f"{head} Each at its own best {other}, the {amount(len(rows))} values of {one} reach "
-        f"{means[0]} to {means[1]} ({write_cost(across, ratios)}); within one of them, the worst "
-        f"{other} that did not diverge costs up to {write_cost(within, ratios)}."
+        f"{more} decides more than {less}. Each at its own best {other}, the {amount(len(rows))} "
+        f"values of {one} reach {low} to {high} ({write_cost(across, ratios)}); within one of them, "
+        f"the worst {other} that did not diverge costs up to {write_cost(within, ratios)}."
     )
     return Finding(text, "Ranking · What each key does")
 
