@@ -7,6 +7,7 @@ must not know the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backproplab.report.axes import Axis
 from backproplab.report.comparison import Comparison, RankedTrial
@@ -20,9 +21,14 @@ BEST = 5  # the best trials of a search, of which the ranges are told
 
 
 def findings(comparison: Comparison) -> tuple[Finding, ...]:
-    """The findings, those about keys first."""
+    """The findings, those about keys first, each with what it rests on."""
     own = _of_search(comparison) if comparison.is_search else _of_grid(comparison)
-    return tuple(filter(None, (*own, failures(comparison), endings(comparison))))
+    seeds = max(len(trial.counted) for trial in comparison.trials)
+    rests = f"means of {amount(seeds)} seeds" if seeds > 1 else "one seed each, may be chance"
+    found = [finding for finding in (*own, endings(comparison)) if finding]
+    told = [replace(finding, evidence=f"{finding.evidence} · {rests}") for finding in found]
+    failed = failures(comparison)
+    return (*told, failed) if failed else tuple(told)
 
 
 def _of_grid(comparison: Comparison) -> list[Finding | None]:
@@ -70,8 +76,8 @@ def _decides(comparison: Comparison) -> Finding | None:
     more, less = (other, one) if within.mean > across.mean else (one, other)
     text = (
         f"{more} decides more than {less}. Each at its own best {other}, the {amount(len(rows))} "
-        f"values of {one} reach {low} to {high} ({write_cost(across, ratios)}); within one of them, "
-        f"the worst {other} that did not diverge costs up to {write_cost(within, ratios)}."
+        f"values of {one} reach {low} to {high} ({write_cost(across, ratios)}); within one of "
+        f"them, the worst {other} that did not diverge costs up to {write_cost(within, ratios)}."
     )
     return Finding(text, "Ranking · What each key does")
 
