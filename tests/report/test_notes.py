@@ -20,7 +20,7 @@ def test_without_notes_the_page_says_where_they_go(write_run, session, compare):
     write_run("a", 0.1)
     page = report.render(compare()[0])[0]
     assert f"<code>{session / 'notes.md'}</code>" in page
-    assert "No notes yet." in page
+    assert '<div class="pad" id="notes" aria-label="notes"></div>' in page
 
 
 def test_a_notes_file_that_is_none_is_a_warning(write_run, session, compare):
