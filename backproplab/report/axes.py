@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from backproplab.layout import shortened
@@ -71,7 +72,11 @@ class Axis:
         return cls(key, ticks, True, wide, tuple(places), labels, len(apart), name)
 
     def index(self, value: Any) -> int:
-        return list(map(repr, self.ticks)).index(repr(value))
+        return self._places[repr(value)]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {repr(tick): at for at, tick in enumerate(self.ticks)}
 
     def coordinate(self, value: Any) -> float:
         """The coordinate of a value: a number itself, the index of a word."""

@@ -178,14 +178,18 @@ class Comparison:
 
     def rank(self, trial: RankedTrial) -> int:
         """1 for the best trial."""
-        return next(at for at, other in enumerate(self.trials, start=1) if other is trial)
+        return self._ranks[id(trial)]
+
+    @cached_property
+    def _ranks(self) -> dict[int, int]:
+        return {id(trial): rank for rank, trial in enumerate(self.trials, start=1)}
 
     @property
     def is_paired(self) -> bool:
         """Whether some trial can be compared with the first on at least two seeds."""
         return any(pair and len(pair.differences) > 1 for pair in self.paired)
 
-    @property
+    @cached_property
     def is_told_by_keys(self) -> bool:
         """Whether the keys that differ tell all trials apart, so that no name has to."""
         settings = {repr([trial.values[key] for key in self.keys]) for trial in self.trials}

@@ -78,7 +78,7 @@ class Stage:
         """The height of a value, at the edge for one beyond the scale."""
         return min(max(self.frame.y(value), self.frame.top), self.frame.bottom)
 
-    def mark(self, x: float, value: float, radius: float, class_: str, told: str) -> Markup:
+    def mark(self, x: float, value: float, radius: float, class_: str, told: str = "") -> Markup:
         """A dot; a triangle at the edge for a value beyond the scale."""
         y = self.frame.y(value)
         if self.frame.top <= y <= self.frame.bottom:

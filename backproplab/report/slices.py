@@ -36,8 +36,7 @@ def _point(stage: Stage, trial: RankedTrial, rank: int) -> list[Markup]:
     x, mean = stage.x(trial), trial.mean(stage.name)
     if mean is None:
         return [text(x, stage.lane, "✗", "m xx")] if outcome(trial).lost else []
-    told = f"number {rank}: {three(mean)}"
     if rank > BEST:
-        return [stage.mark(x, mean, 3.2, "dot", told)]
+        return [stage.mark(x, mean, 3.2, "dot")]
     label = text(x + 6, stage.within(mean) + 4, str(rank), "lb")
-    return [stage.mark(x, mean, 4.4, "dot top", told), label]
+    return [stage.mark(x, mean, 4.4, "dot top", f"number {rank}: {three(mean)}"), label]
