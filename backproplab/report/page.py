@@ -6,6 +6,7 @@ read without scripts. This file must not know how figures are drawn or HTML esca
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -183,6 +184,8 @@ def _notes(comparison: Comparison, text: str) -> Markup:
 def _environment(comparison: Comparison) -> Markup:
     best = comparison.trials[0].best_record
     rows = [("session", ", ".join(comparison.sessions[:4])), *environment(comparison.records)]
+    again = f"backproplab train {shlex.quote(str(best.info.folder / 'config.yaml'))}"
+    rows.append((f"number 1, seed {best.seed}" if len(comparison.records) > 1 else "repeat", again))
     try:
         text = read_regular(best.info.folder / "config.yaml").decode(errors="replace").rstrip()
     except OSError:  # reported when the config was read

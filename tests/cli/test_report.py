@@ -1,5 +1,7 @@
 """backproplab report: one file at the given path, which overwrites no other file."""
 
+import re
+
 import pytest
 
 CONFIG = """data: {name: circle, samples: 60, validation_split: 0.3}
@@ -41,6 +43,19 @@ def test_one_run_where_it_is_asked(backproplab, trained, tmp_path):
     page = (tmp_path / "one.html").read_text()
     assert "<h1>a</h1>" in page
     assert "<code>val_accuracy</code> at each run’s best epoch; larger is better." in page
+
+
+def test_the_next_command_can_be_typed(backproplab, tmp_path):
+    """One run says nothing about chance: the same with five seeds would."""
+    (tmp_path / "a.yaml").write_text(f"{CONFIG}learning_rate: 0.1\n")
+    backproplab("train a.yaml --progress none")
+    backproplab("report --out one.html")
+    command = re.search(
+        r"Next </b><code>backproplab (.*?)</code>", (tmp_path / "one.html").read_text()
+    )[1]
+    assert command == "sweep a.yaml --seeds 5"
+    ended = backproplab(f"{command} --dry-run")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "1 trial, 5 seeds: 5 runs")
 
 
 def test_bad_places(backproplab, trained, tmp_path):

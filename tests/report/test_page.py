@@ -83,6 +83,8 @@ def test_the_page_has_its_parts_in_their_order(grid, compare):
     ]  # fmt: skip
     assert "No single winner." in reader.text or " wins." in reader.text or " leads" in reader.text
     assert "same data ✓" in reader.text
+    assert "backproplab sweep '<script>" in reader.text
+    assert re.search(r"number 1, seed 0 backproplab train \S+/r0-0/config.yaml", reader.text)
 
 
 def test_nothing_comes_from_elsewhere_and_no_text_is_markup(grid, compare):
