@@ -86,10 +86,6 @@ class Axis:
         """The same, from 0 at the first tick to 1 at the last."""
         return self.scale.fraction(self.coordinate(value))
 
-    def is_on_scale(self, value: Any) -> bool:
-        """Whether the value is a number of the scale."""
-        return self.is_number and self.index(value) >= self.apart
-
     @property
     def scale(self) -> Scale:
         """From the first tick to the last."""

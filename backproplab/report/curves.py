@@ -82,7 +82,7 @@ def _layer(panel: Panel, frame: Frame, class_: str) -> Markup:
     names, _ = labels_beside([line.label for line in staying])
     places = apart(ends, 15, TOP + 4, BOTTOM - 2)
     labels = [
-        text(frame.right + 10, place + 4, name, f"lb f{line.color}")
+        text(frame.right + 10, place + 4, name, f"lb {line.color}")
         for line, name, place in zip(staying, names, places, strict=True)
     ]
     clipped = element("g", *inside, **{"clip-path": "url(#area)"})
@@ -108,7 +108,7 @@ def _marks(line: Line, frame: Frame) -> list[Markup]:
     marks = []
     for band in filter(None, (line.train, line.validation)):
         if band is line.main and (band.high > band.low).any():
-            marks.append(path(_area(band, frame), f"bd b{line.color}", closed=True))
+            marks.append(path(_area(band, frame), f"bd {line.color}", closed=True))
         kept, kind = extremes(band.mean, POINTS), "va" if band is line.main else "tr"
         marks.append(path(frame.points(band.at[kept], band.mean[kept]), f"{kind} {line.color}"))
     return marks
@@ -128,7 +128,7 @@ def _rings(line: Line, frame: Frame) -> list[Markup]:
         for off, sign, y in ((places > 1, "▲", TOP + 9.0), (places < 0, "▼", BOTTOM - 1.0)):
             starts = np.flatnonzero(off & ~np.r_[False, off[:-1]])[:1]
             marks += [
-                text(frame.x(float(band.at[at])), y, sign, f"m cut f{line.color}") for at in starts
+                text(frame.x(float(band.at[at])), y, sign, f"m cut {line.color}") for at in starts
             ]
     if line.best is not None:
         own = line.main

@@ -104,7 +104,7 @@ def lines_figure(layout: Layout) -> Markup | None:
     drawn = [_line(stage, row, at) for at, row in enumerate(rows)]
     heights = apart([end[1] for _, end in drawn], 16, TOP, BOTTOM)
     labels = [
-        text(stage.frame.right + 10, height + 4, name, f"lb fo{at}")
+        text(stage.frame.right + 10, height + 4, name, f"lb o{at}")
         for at, (height, name) in enumerate(zip(heights, names, strict=True), start=1)
     ]
     marks = [mark for marks, _ in drawn for mark in marks]
@@ -118,12 +118,12 @@ def _line(stage: Stage, row: Sequence[RankedTrial], at: int) -> tuple[list[Marku
     for trial in sorted(row, key=stage.x):
         x, mean = stage.x(trial) + SHIFT * at - 4, trial.mean(stage.name)
         if mean is None:
-            marks += [text(x, stage.lane, "✗", f"m xx f{color}")] if outcome(trial).lost else []
+            marks += [text(x, stage.lane, "✗", f"m xx {color}")] if outcome(trial).lost else []
             continue
         ends = [stage.within(value) for value in trial.numbers(stage.name)]
         marks.append(path([(x, min(ends)), (x, max(ends))], f"wh {color}"))
         told = both(mean, trial.std(stage.name))
-        marks.append(stage.mark(x, mean, 4.2, f"mk f{color}", told))
+        marks.append(stage.mark(x, mean, 4.2, f"mk {color}", told))
         if trial.values[stage.axis.key] is not ABSENT:
             line.append((x, stage.within(mean)))
     drawn = [path(line, f"ol {color}")] if line else []

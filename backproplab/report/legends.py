@@ -11,10 +11,10 @@ from backproplab.report.multiples import legend_key
 from backproplab.report.naming import Layout
 
 SAMPLES = {
-    "validation": '<path class="va" stroke="currentColor" d="M0 6H34"></path>',
-    "training": '<path class="tr" stroke="currentColor" d="M0 6H34"></path>',
+    "validation": '<path class="va" d="M0 6H34"></path>',
+    "training": '<path class="tr" d="M0 6H34"></path>',
     "least to most seed": '<rect width="34" height="12" fill="currentColor" opacity=".18"></rect>',
-    "best epoch": '<circle class="be" stroke="currentColor" cx="17" cy="6" r="4.2"></circle>',
+    "best epoch": '<circle class="be" cx="17" cy="6" r="4.2"></circle>',
 }
 
 

@@ -50,11 +50,11 @@ def figure(comparison: Comparison) -> tuple[Markup, str] | None:
         points = frame.points(range(len(seeds)), [found[seed] for seed in seeds])
         points = [(x, min(max(y, frame.top), frame.bottom)) for x, y in points]
         parts.append(path(points, f"ol o{at}{' hi' if at == 1 else ''}"))
-        parts += [circle(x, y, 3, f"mk fo{at}") for x, y in points]
+        parts += [circle(x, y, 3, f"mk o{at}") for x, y in points]
         ends.append(points[-1][1])
     places = apart(ends[::-1], 16, 24, 290)
     parts += [
-        text(530 - room, place + 4, label, f"lb fo{at}")
+        text(530 - room, place + 4, label, f"lb o{at}")
         for at, (place, label) in enumerate(zip(places, names, strict=True), start=1)
     ]
     return svg(520, 334, f"{name} of the best trials by seed", parts), _told(
