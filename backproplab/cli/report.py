@@ -24,11 +24,11 @@ def command(
     test: Test = False,
     log_dir: LogDir = RUNS,
 ) -> None:
-    """Write one HTML file with results, learning curves, importance of keys, and environment.
+    """Write one HTML file: what came out and how sure it is, then its evidence.
 
-    The metric is drawn against each key, over two keys (heat map or contours), and over all keys
-    (parallel coordinates). The file needs no network and no scripts, follows a light or dark
-    theme, and prints on A4.
+    Ranking, learning curves, the metric by key, what each key does within the others, seeds, notes
+    and environment. The file needs no network and no scripts, follows a light or dark theme, and
+    prints on A4. notes.md beside the runs is shown in it.
     """
     from backproplab import report
     from backproplab.files import write_atomic
@@ -37,7 +37,7 @@ def command(
     path = _usable(out or Path(f"report-{chosen[0].session}.html"))
     records, warnings = report.read_records(chosen)
     comparison = report.compare(records, metric, goal_word(least))
-    page, warnings = report.render(comparison, warnings, test)
+    page, warnings = report.render(comparison, warnings, test, path.parent)
     warn(warnings)
     write_atomic(path, page)
     typer.echo(f"report  {path}")

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 from backproplab.layout import shortened
-from backproplab.palette import FAINT
 from backproplab.report.comparison import RankedTrial, labels_of
 from backproplab.report.differences import ABSENT
 from backproplab.report.scales import Scale
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-WORDS = 12  # an axis with more words names only some of them
 RATIO = 100.0  # a scale is logarithmic from this ratio of largest to smallest number
 LETTERS = 18  # longest label
-LANE = 0.12  # share of the height that a hatched lane takes
 STEP = 0.15  # distance of a value beside the scale, as a share of the scale
 
 
@@ -77,7 +72,11 @@ class Axis:
         return cls(key, ticks, True, wide, tuple(places), labels, len(apart), name)
 
     def index(self, value: Any) -> int:
-        return list(map(repr, self.ticks)).index(repr(value))
+        return self._places[repr(value)]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {repr(tick): at for at, tick in enumerate(self.ticks)}
 
     def coordinate(self, value: Any) -> float:
         """The coordinate of a value: a number itself, the index of a word."""
@@ -86,10 +85,6 @@ class Axis:
     def fraction(self, value: Any) -> float:
         """The same, from 0 at the first tick to 1 at the last."""
         return self.scale.fraction(self.coordinate(value))
-
-    def is_on_scale(self, value: Any) -> bool:
-        """Whether the value is a number of the scale."""
-        return self.is_number and self.index(value) >= self.apart
 
     @property
     def scale(self) -> Scale:
@@ -101,64 +96,17 @@ class Axis:
         """The labels, shortened in the middle; those of different values differ."""
         return shortened(self.labels, LETTERS)
 
-    def round_ticks(self) -> list[tuple[float, str]]:
-        """(fraction, text) of round numbers on the scale, and of what is apart from it."""
-        whole, own = self.scale, Scale(self.places[self.apart], self.places[-1], self.is_log)
+    def ticks_on_scale(self, most: int = 7) -> list[tuple[float, str]]:
+        """(place from 0 to 1, text): all values if they are few, else round numbers."""
+        if len(self.ticks) <= most or not self.is_number:
+            step = -(-len(self.ticks) // (2 * most))
+            pairs = zip(self.places, self.short_labels, strict=True)
+            return [(self.scale.fraction(place), label) for place, label in pairs][::step]
         beside = zip(self.places[: self.apart], self.short_labels, strict=False)
-        found = [(whole.fraction(place), label) for place, label in beside]
-        low, high = own.low, own.high
-        numbers = [float(tick) for tick in own.locator().tick_values(low, high)]
-        return found + [(whole.fraction(t), f"{t:g}") for t in numbers if low <= t <= high]
-
-    def dress(self, axes: Axes) -> None:
-        """Set scale, label and tick texts of a horizontal axis of points."""
-        if self.is_log:
-            set_log(axes, "x")
-        if self.apart:
-            self._dress_apart(axes)
-        if not self.is_number:
-            axes.set_xlim(-0.5, len(self.ticks) - 0.5)
-            self._label(axes, "x", range(len(self.ticks)))
-        some = f" (every {_nth(self._step)} named)" if not self.is_number and self._step > 1 else ""
-        axes.set_xlabel(self.name + some, parse_math=False)
-
-    def _dress_apart(self, axes: Axes) -> None:
-        """Set ticks for round numbers and for what has no place among them, with a line between."""
-        from matplotlib.ticker import FixedLocator, NullLocator
-
-        texts = dict(zip(self.places[: self.apart], self.short_labels, strict=False))
+        found = [(self.scale.fraction(place), label) for place, label in beside]
         own = Scale(self.places[self.apart], self.places[-1], self.is_log)
-        round_ones = own.locator().tick_values(own.low, own.high)
-        texts |= {float(t): f"{t:g}" for t in round_ones if own.low <= t <= own.high}
-        axes.xaxis.set_major_locator(FixedLocator(list(texts)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(list(texts), list(texts.values()), parse_math=False)
-        last, first = self.places[self.apart - 1 : self.apart + 1]
-        middle = (last * first) ** 0.5 if self.is_log else (last + first) / 2
-        axes.axvline(middle, color=FAINT, linewidth=0.8, linestyle=":")
-
-    def dress_cells(self, axes: Axes, letter: str) -> None:
-        """Set the labels of an axis of cells, at their centers."""
-        self._label(axes, letter, [at + 0.5 for at in range(len(self.ticks))])
-        getattr(axes, f"set_{letter}label")(self.name, parse_math=False)
-        axes.tick_params(length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-
-    @property
-    def _step(self) -> int:
-        return -(-len(self.ticks) // WORDS)
-
-    def _label(self, axes: Axes, letter: str, places: Sequence[float]) -> None:
-        step = self._step if letter == "x" else 1
-        texts, places = self.short_labels[::step], list(places)[::step]
-        crowded = letter == "x" and max(map(len, texts)) * len(texts) > 40
-        slant = {"rotation": 30, "ha": "right"} if crowded else {}
-        getattr(axes, f"set_{letter}ticks")(places, texts, parse_math=False, **slant)
-
-
-def _nth(step: int) -> str:
-    return {2: "2nd", 3: "3rd"}.get(step, f"{step}th")
+        low = self.scale.fraction(own.low)
+        return found + [(low + (1 - low) * place, text) for place, text in own.ticks()]
 
 
 def _numbers(values: Sequence[Any], key: str) -> tuple[list[float | None], str]:
@@ -190,40 +138,6 @@ def _before(low: float, high: float, is_log: bool, count: int) -> list[float]:
         return [low / ratio**step for step in steps]
     reach = STEP * ((high - low) or 1.0)
     return [low - reach * step for step in steps]
-
-
-def set_vertical(axes: Axes, scale: Scale, lane: int = 0) -> None:
-    """Set the vertical scale, with a margin beyond its ends.
-
-    lane: 1 for a hatched lane above the scale, -1 for one below it, for what has no number.
-    """
-    if scale.is_log:
-        set_log(axes, "y")
-        axes.yaxis.set_major_locator(scale.locator())
-        low, high = scale.low / 1.2, scale.high * 1.2
-        reach = (high / low) ** (LANE / (1 - LANE))
-        axes.set_ylim(low / reach if lane < 0 else low, high * reach if lane > 0 else high)
-    else:
-        margin = 0.06 * (scale.high - scale.low) or 0.5
-        low, high = scale.low - margin, scale.high + margin
-        reach = (high - low) * LANE / (1 - LANE)
-        axes.set_ylim(low - reach if lane < 0 else low, high + reach if lane > 0 else high)
-    if lane:
-        from matplotlib.patches import Rectangle
-
-        bottom = 1 - LANE if lane > 0 else 0.0
-        style: dict[str, Any] = {"facecolor": "none", "edgecolor": FAINT, "linewidth": 0}
-        style |= {"transform": axes.transAxes, "zorder": 0, "alpha": 0.5}
-        axes.add_patch(Rectangle((0, bottom), 1, LANE, hatch="////", **style))
-
-
-def set_log(axes: Axes, letter: str) -> None:
-    """Set a logarithmic scale with plain numbers as ticks: 0.01, not a power of ten."""
-    from matplotlib.ticker import FuncFormatter
-
-    axes.set(**{f"{letter}scale": "log"})
-    axis = axes.xaxis if letter == "x" else axes.yaxis
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _natural(value: Any) -> tuple[int, float, str]:

@@ -171,11 +171,25 @@ class Comparison:
         return {id(trial): pair for trial, pair in zip(self.trials, self.paired, strict=True)}
 
     @property
+    def is_search(self) -> bool:
+        """Whether a method chose the trials, so that hardly two of them share a value."""
+        asked = self.sweep.get("sweep")
+        return isinstance(asked, dict) and isinstance(asked.get("parameters"), dict)
+
+    def rank(self, trial: RankedTrial) -> int:
+        """1 for the best trial."""
+        return self._ranks[id(trial)]
+
+    @cached_property
+    def _ranks(self) -> dict[int, int]:
+        return {id(trial): rank for rank, trial in enumerate(self.trials, start=1)}
+
+    @property
     def is_paired(self) -> bool:
         """Whether some trial can be compared with the first on at least two seeds."""
         return any(pair and len(pair.differences) > 1 for pair in self.paired)
 
-    @property
+    @cached_property
     def is_told_by_keys(self) -> bool:
         """Whether the keys that differ tell all trials apart, so that no name has to."""
         settings = {repr([trial.values[key] for key in self.keys]) for trial in self.trials}

@@ -1,141 +1,170 @@
-"""Learning curves as inline SVG: metrics over epochs or time, the best trials in color.
+"""Learning curves as pictures: training and validation in one axis, the best epoch ringed.
 
-A long curve is drawn through the extremes of its sections, which look the same on a screen.
-This file must not know the page around the figure.
+A long curve is drawn through the extremes of its sections, which look the same on a screen. This
+file must not know which curves there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.measures import label_of
-from backproplab.palette import TRIALS
-from backproplab.report.axes import set_log, set_vertical
-from backproplab.report.canvas import svg
+from backproplab.report.markup import Markup, element
+from backproplab.report.multiples import Line, Panel
+from backproplab.report.numerals import plain, three
 from backproplab.report.scales import Scale
 from backproplab.report.series import Band
-from backproplab.report.theme import OTHER
+from backproplab.report.svg import Frame, Point, apart, circle, labels_beside, path, svg, text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Bands = Mapping[str, Band]
-PANEL = (4.8, 3.3)  # inches of a panel: readable on a phone
-BANDED = 3  # number of best trials whose range over seeds is drawn; more would overlap
-POINTS, FAINT_POINTS = 200, 100  # most points of a curve: in color, in gray
+WIDTH, HEIGHT = 480, 284
+LEFT, TOP, BOTTOM = 50.0, 26.0, 250.0
+MARGIN = 62  # least pixels beside the frame, for the axis' name
+POINTS = 120  # most points of a curve
+TOLD = 60  # most epochs under the pointer
 
 
-@dataclass(frozen=True)
-class Panel:
-    """A metric over epochs or another ``unit``; at least one of ``best`` has it.
-
-    lost: which of ``best`` have diverged runs.
-    """
-
-    name: str
-    best: Sequence[Bands]
-    others: Sequence[Bands] = ()
-    unit: str = "epoch"
-    lost: Collection[int] = ()
+def draw(panels: Sequence[Panel], several: bool) -> list[Markup]:
+    """The panels as pictures; those of one measure and unit have the same axes. several: whether
+    the axes differ, since each panel has its own measure or unit."""
+    names = [line.label for panel in panels for line in panel.lines]
+    right = WIDTH - max(labels_beside(names)[1], MARGIN)
+    scales = [_scales([panel] if several else panels) for panel in panels]
+    return [_draw(panel, right, *own) for panel, own in zip(panels, scales, strict=True)]
 
 
-def curves_figure(panels: Sequence[Panel]) -> str:
-    """A figure for each metric: mean lines, min-max bands of the first trials, others in gray."""
-
-    def drawn(panel: Panel) -> Callable[[Figure], None]:
-        return lambda figure: _draw_curves(figure.subplots(), panel)
-
-    names = [f"{panel.name} by {panel.unit}" for panel in panels]
-    pairs = enumerate(zip(panels, names, strict=True))
-    return "".join(svg(drawn(panel), f"curves{at}", PANEL, name) for at, (panel, name) in pairs)
-
-
-def is_cut(panel: Panel) -> bool:
-    """Whether values of the best trials are outside a panel's axis."""
-    values = _values(panel)
-    scale = Scale.of(values)
-    return bool(values.min() < scale.low or values.max() > scale.high)
+def _scales(panels: Sequence[Panel]) -> tuple[Scale, Scale, Scale | None]:
+    """(across, up, up on a linear scale if the other one is logarithmic)."""
+    lines = [line for panel in panels for line in panel.lines]
+    if not lines:
+        return Scale(0, 1), Scale(0, 1), None
+    every = [band for line in lines for band in (line.train, line.validation) if band]
+    values = np.concatenate([band.mean for band in every])
+    share = panels[0].is_share
+    up = Scale(float(values.min()), float(values.max())) if share else Scale.of(values)
+    ends = np.concatenate([band.at for band in every])
+    across = Scale(float(ends.min()), float(ends.max()), panels[0].unit != "epoch")
+    main = np.concatenate([line.main.mean for line in lines])
+    linear = Scale(0.0, float(min(main.max(), 3 * np.median(main)))) if up.is_log else None
+    return across, up.wider(0.03), linear
 
 
-def _values(panel: Panel) -> Array:
-    """All values that are drawn in color."""
-    name, best = panel.name, panel.best
-    means = [bands[name].mean for bands in best if name in bands]
-    ends = [end for bands in best[:BANDED] if (b := bands.get(name)) for end in (b.low, b.high)]
-    return np.concatenate([*means, *ends])
+def _draw(panel: Panel, right: float, across: Scale, up: Scale, linear: Scale | None) -> Markup:
+    frame = Frame(LEFT, right, TOP, BOTTOM, across, up)
+    parts = [text(44, 16, panel.title, "pt"), text(right, 16, panel.aside, "e ps")]
+    parts.append(_layer(panel, frame, "log"))
+    if linear:
+        parts.append(_layer(panel, replace(frame, up=linear), "lin"))
+    parts += frame.columns(_epochs(across) if panel.unit == "epoch" else across.ticks())
+    parts.append(text(right + 12, BOTTOM + 18, panel.unit))
+    notes = [*panel.notes, *_left(panel, up)]
+    parts += [text(right - 4, TOP + 14 + 16 * at, note, "e gone") for at, note in enumerate(notes)]
+    parts.append(element("path", class_="cross", d=f"M0 {TOP:g}V{BOTTOM:g}"))
+    side = {
+        "x": f"{LEFT:g}",
+        "y": f"{TOP:g}",
+        "width": f"{right - LEFT:g}",
+        "height": f"{BOTTOM - TOP:g}",
+    }
+    parts.append(element("rect", class_="hit", **side))
+    label = f"{panel.title}: training and validation by {panel.unit}"
+    return svg(WIDTH, HEIGHT, label, parts, "panel", series=_told(panel, frame))
 
 
-def _draw_curves(axes: Axes, panel: Panel) -> None:
-    name, scale = panel.name, Scale.of(_values(panel))
-    for bands in panel.others:
-        if name in bands:
-            style = {"color": OTHER[0], "linewidth": 0.8, "zorder": 0.5}  # below the bands
-            _draw_line(axes, bands[name], FAINT_POINTS, **style)
-    for at, bands in reversed(list(enumerate(panel.best))):
-        if name in bands:
-            _draw_trial(axes, bands[name], at, scale)
-            if at in panel.lost:
-                _draw_end(axes, bands[name], at, scale)
-    set_vertical(axes, scale)
-    title = label_of(name) + (f" by {panel.unit}" if panel.unit != "epoch" else "")
-    axes.set_title(title, loc="left", fontweight="bold", parse_math=False)
-    _set_horizontal(axes, panel.unit)
+def _layer(panel: Panel, frame: Frame, class_: str) -> Markup:
+    """The curves and their labels by one vertical scale."""
+    inside = [mark for line in reversed(panel.lines) for mark in _marks(line, frame)]
+    staying = [line for line in panel.lines if not _is_off(line, frame.up)]
+    ends = [frame.y(float(line.main.mean[-1])) for line in staying]
+    names, _ = labels_beside([line.label for line in staying])
+    places = apart(ends, 15, TOP + 4, BOTTOM - 2)
+    labels = [
+        text(frame.right + 10, place + 4, name, f"lb {line.color}")
+        for line, name, place in zip(staying, names, places, strict=True)
+    ]
+    clipped = element("g", *inside, **{"clip-path": "url(#area)"})
+    rings = [ring for line in reversed(panel.lines) for ring in _rings(line, frame)]
+    return element("g", *frame.rows(), clipped, *rings, *labels, class_=class_)
 
 
-def _set_horizontal(axes: Axes, unit: str) -> None:
-    """Set a linear axis for epochs, else a logarithmic one: values may differ by magnitudes."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-
-    axes.set_xlabel(unit)
-    if unit == "epoch":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        return
-    set_log(axes, "x")
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def _is_off(line: Line, up: Scale) -> bool:
+    """Whether the line ends outside of the picture."""
+    return not 0 <= up.fraction(float(line.main.mean[-1])) <= 1
 
 
-def _draw_trial(axes: Axes, band: Band, at: int, scale: Scale) -> None:
-    """Draw the mean where it is on the scale, and a triangle at the end where it leaves it."""
-    color, dash = TRIALS[at][0], "-" if at < len(TRIALS) // 2 else "--"
-    near = band.within(scale.low, scale.high)
-    if at < BANDED and (near.high > near.low).any():
-        kept = np.union1d(extremes(near.low, POINTS), extremes(near.high, POINTS))
-        ends = near.low[kept], near.high[kept]
-        axes.fill_between(band.at[kept], *ends, color=color, alpha=0.18, linewidth=0)
-    width = 1.8 if len(band.mean) <= POINTS else 1.2
-    kept = extremes(near.mean, POINTS)
-    x, mean = band.at[kept], band.mean[kept]
-    off = (mean < scale.low) | (mean > scale.high)
-    marker = "o" if len(kept) == 1 else ""
-    shown = np.where(off, np.nan, mean)
-    axes.plot(x, shown, marker=marker, color=color, linewidth=width, linestyle=dash)
-    leaves = off & ~np.roll(off, 1)
-    leaves[:1] = off[:1]
-    for chosen, mark, end in (
-        (mean > scale.high, "^", scale.high),
-        (mean < scale.low, "v", scale.low),
-    ):
-        places = x[leaves & chosen]
-        axes.plot(places, np.full(len(places), end), mark, color=color, markersize=6)
+def _left(panel: Panel, up: Scale) -> list[str]:
+    """A note for each line that has no label, since it ends outside of the picture."""
+    gone = [line for line in panel.lines if _is_off(line, up)]
+    return [
+        f"{line.label} left the picture, ended at {three(float(line.main.mean[-1]))}"
+        for line in gone
+    ]
 
 
-def _draw_end(axes: Axes, band: Band, at: int, scale: Scale) -> None:
-    """Draw × after the last value of a trial that diverged: there is no number to draw."""
-    last = min(max(float(band.mean[-1]), scale.low), scale.high)
-    axes.plot(band.at[-1:], [last], "x", color=TRIALS[at][0], markersize=9, markeredgewidth=2)
+def _marks(line: Line, frame: Frame) -> list[Markup]:
+    marks = []
+    for band in filter(None, (line.train, line.validation)):
+        if band is line.main and (band.high > band.low).any():
+            marks.append(path(_area(band, frame), f"bd {line.color}", closed=True))
+        kept, kind = extremes(band.mean, POINTS), "va" if band is line.main else "tr"
+        marks.append(path(frame.points(band.at[kept], band.mean[kept]), f"{kind} {line.color}"))
+    return marks
 
 
-def _draw_line(axes: Axes, band: Band, points: int, **style: Any) -> None:
-    kept = extremes(band.mean, points)
-    axes.plot(band.at[kept], band.mean[kept], marker="o" if len(kept) == 1 else "", **style)
+def _area(band: Band, frame: Frame) -> list[Point]:
+    kept = np.union1d(extremes(band.low, POINTS), extremes(band.high, POINTS))
+    there = frame.points(band.at[kept], band.high[kept])
+    return there + frame.points(band.at[kept], band.low[kept])[::-1]
+
+
+def _rings(line: Line, frame: Frame) -> list[Markup]:
+    """The best epoch, and a triangle where a curve leaves the picture."""
+    marks = []
+    for band in filter(None, (line.train, line.validation)):
+        places = np.array([frame.up.fraction(float(v)) for v in band.mean])
+        for off, sign, y in ((places > 1, "▲", TOP + 9.0), (places < 0, "▼", BOTTOM - 1.0)):
+            starts = np.flatnonzero(off & ~np.r_[False, off[:-1]])[:1]
+            marks += [
+                text(frame.x(float(band.at[at])), y, sign, f"m cut {line.color}") for at in starts
+            ]
+    if line.best is not None:
+        own = line.main
+        value = float(own.mean[np.argmin(np.abs(own.at - line.best))])
+        if 0 <= frame.up.fraction(value) <= 1:
+            marks.append(circle(frame.x(line.best), frame.y(value), 4.2, f"be {line.color}"))
+    return marks
+
+
+def _epochs(across: Scale) -> list[tuple[float, str]]:
+    """The first epoch, and round ones."""
+    ticks = [tick for tick in across.ticks() if "." not in tick[1] and tick[0] > 0.08]
+    return [(across.fraction(across.low), plain(across.low)), *ticks]
+
+
+def _told(panel: Panel, frame: Frame) -> str:
+    """What the pointer shows: places across, and the values of each line there, as JSON."""
+    lines = [line for line in panel.lines if len(line.main.at)]
+    if not lines:
+        return ""
+    longest = max((line.main for line in lines), key=lambda band: len(band.at))
+    at = longest.at[:: -(-len(longest.at) // TOLD)]
+    rows = []
+    for line in lines:
+        values = [_at(band, at) if band else [] for band in (line.validation, line.train)]
+        rows.append([line.label, line.color, *values])
+    places = [round(frame.x(float(x)), 1) for x in at]
+    epochs = [plain(float(f"{x:.3g}")) for x in at]
+    return json.dumps(
+        {"unit": panel.unit, "at": epochs, "x": places, "rows": rows}, ensure_ascii=False
+    )
+
+
+def _at(band: Band, at: Array) -> list[float | None]:
+    known = dict(zip(band.at.tolist(), band.mean.tolist(), strict=True))
+    return [None if (value := known.get(x)) is None else float(f"{value:.3g}") for x in at.tolist()]
 
 
 def extremes(curve: Array, points: int) -> Array:

@@ -5,12 +5,14 @@ This file must not know what was measured.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from backproplab.report.gathering import Record
 
 Details = dict[str, Any]
+LONGEST = 400  # letters of a command
 MOST = 4  # most values listed for one entry
 
 
@@ -50,6 +52,17 @@ def _model(details: Details) -> str:
     return f"{model}, {int(count):,} parameters" if count.isdigit() else model
 
 
+def _command(details: Details) -> str:
+    """The command that started the run, as it can be typed."""
+    argv = details.get("argv")
+    if not (
+        isinstance(argv, list) and len(argv) > 1 and all(isinstance(word, str) for word in argv)
+    ):
+        return ""
+    text = shlex.join(["backproplab", *argv[1:]])
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
 ENTRIES: dict[str, Callable[[Details], str]] = {
     "model": _model,
     "backproplab": lambda details: _part(details, "versions", "backproplab"),
@@ -57,4 +70,5 @@ ENTRIES: dict[str, Callable[[Details], str]] = {
     "Python": lambda details: _part(details, "python"),
     "NumPy": lambda details: _part(details, "versions", "numpy"),
     "machine": _machine,
+    "command": _command,
 }

@@ -24,6 +24,7 @@ LEGEND = (
     "? worse: worse or equal on every seed, but the interval includes 0. worse: the interval does "
     "not include 0."
 )
+MANY = 10_000  # seeds that nobody trains
 T_97_5 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """Quantiles of Student's t for 1, 2, … degrees of freedom."""
 
@@ -55,6 +56,18 @@ class Paired:
             return None
         reach = quantile(count - 1) * statistics.stdev(self.differences) / math.sqrt(count)
         return self.mean - reach, self.mean + reach
+
+    @property
+    def seeds_to_tell(self) -> int | None:
+        """Of how many seeds the interval would end at 0, if mean and spread stayed as they are;
+        None if no number of seeds tells them apart, or fewer than two are known."""
+        if len(self.differences) < 2 or not self.mean:
+            return None
+        deviation = statistics.stdev(self.differences)
+        needed = abs(self.mean) / deviation if deviation else math.inf
+        least = max(2, min(MANY, int((1.96 / needed) ** 2)))
+        reach = (n for n in range(least, MANY) if quantile(n - 1) / math.sqrt(n) <= needed)
+        return next(reach, None)
 
     @property
     def verdict(self) -> str:

@@ -7,15 +7,29 @@ drawn on white.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from backproplab.palette import BLUE, FAINT, PAPER, VERMILION
-from backproplab.report.theme import DARK, STYLE
+from backproplab.palette import BLUE, FAINT, INK, PAPER, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from backproplab.learners.range_test import RangeTest
+
+# Okabe and Ito's colors, which color-blind readers can tell apart
+DARK = {PAPER: "#0d1117", INK: "#e6edf3", FAINT: "#9198a1", BLUE: "#56b4e9", VERMILION: "#ff9e4a"}
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "backproplab",  # the same figure has the same bytes
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
 
 FORMS = ("svg", "png", "pdf")
 SIGNATURE = b"Drawn by backproplab"  # is in every figure, so that ours are recognized

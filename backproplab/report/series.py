@@ -38,11 +38,6 @@ class Band:
         """The band over another unit, such as updates, of which an epoch has ``pace``."""
         return replace(self, at=self.at * pace)
 
-    def within(self, low: float, high: float) -> Band:
-        """The band with its values clipped to the range."""
-        mean, lows, highs = (np.clip(x, low, high) for x in (self.mean, self.low, self.high))
-        return Band(self.at, mean, lows, highs)
-
 
 def series(record: Record) -> dict[str, dict[int, float]]:
     """``{"val_loss": {1: 0.5, …}, …}``. Raises RunError for a damaged metrics.csv."""

@@ -16,8 +16,8 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of, setting
-from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
+from backproplab.report.outcomes import outcome, span
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
 from backproplab.status import Status
 from backproplab.text import csv_cell, number, seconds
@@ -74,12 +74,11 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     paired = ["delta", "wins", "verdict"] if comparison.is_paired else []
     first, *others = metrics
     status = ["status"] if whole or not paired else []  # a verdict says it
+    ends = ["best_epoch", "last"] if whole else []
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
     return list(
-        dict.fromkeys(
-            [*keys, first, *paired, *others, *seeds, "epochs", "diagnosis", *status, *run]
-        )
+        dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *ends, *status, *run])
     )
 
 
@@ -190,8 +189,12 @@ def test_of_best(comparison: Comparison) -> str:
 
 
 def _epochs(trial: RankedTrial) -> str:
-    epochs = sorted({record.info.epochs for record in trial.records})
-    return str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]}–{epochs[-1]}"
+    return span([record.info.epochs for record in trial.records])
+
+
+def _last(trial: RankedTrial) -> str:
+    last = outcome(trial).last
+    return "–" if last is None else number(last)
 
 
 def _spent(trial: RankedTrial) -> float | None:
@@ -210,23 +213,20 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seeds": lambda _, trial: len(trial.numbers(trial.metric.name)) or len(trial.records),
     "epochs": lambda _, trial: _epochs(trial),
     "seconds": lambda _, trial: seconds(_spent(trial)),
+    "best_epoch": lambda _, trial: span(outcome(trial).best_epochs),
+    "last": lambda _, trial: _last(trial),
     "status": lambda _, trial: trial.status,
     "run": _run,
     "delta": _delta,
     "wins": _wins,
     "verdict": _verdict,
-    "diagnosis": lambda _, trial: words_of(trial.records),
 }
-HEADS = {"delta": ("Δ to #1", "Δ"), "wins": ("beats #1", "")}  # and a shorter head
+HEADS = {  # and a shorter head
+    "delta": ("Δ to #1", "Δ"), "wins": ("beats #1", ""), "best_epoch": ("best epoch", "best")
+}  # fmt: skip
+INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % interval in a file
 SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
-OPTIONAL = {
-    "wins": 2,
-    "diagnosis": 2,
-    "seeds": 4,
-    "epochs": 5,
-    "seconds": 5,
-    "run": 6,
-}  # the largest falls first
+OPTIONAL = {"wins": 2, "seeds": 4, "epochs": 5, "seconds": 5, "run": 6}  # the largest falls first
 STYLES = {
     BEST: "green", TIE: "cyan", Status.COMPLETED: "green", Status.DIVERGED: "magenta",
     Status.FAILED: "red", Status.UNREADABLE: "red", Status.PRUNED: "dim",
@@ -245,7 +245,7 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
 
 def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
     return [
-        name not in ("status", "run", "verdict", "diagnosis") and _is_numeric(comparison, name)
+        name not in ("status", "run", "verdict") and _is_numeric(comparison, name)
         for name in columns
     ]
 
@@ -297,7 +297,10 @@ def _csv(comparison: Comparison, columns: Sequence[str], top: int | None) -> str
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     names = comparison.names
-    heads = [[name, f"{name}_std"] if name in names else [name] for name in columns]
+    heads = [
+        [name, f"{name}_std"] if name in names else INTERVAL if name == "delta" else [name]
+        for name in columns
+    ]
     table.writerow(["rank", *(csv_cell(name) for head in heads for name in head)])
     for rank, trial in enumerate(comparison.trials[:top], start=1):
         values = [_raw(comparison, trial, name) for name in columns]
@@ -310,7 +313,9 @@ def _raw(comparison: Comparison, trial: RankedTrial, column: str) -> list[Any]:
         return [trial.mean(column), trial.std(column)]
     if column == "delta":
         pair = _pair(comparison, trial)
-        return [pair and pair.mean]
+        return [pair and pair.mean, *((pair and pair.interval) or (None, None))]
+    if column == "last":
+        return [outcome(trial).last]
     if column in PLAIN:
         return [str(PLAIN[column](comparison, trial)).strip()]
     value = setting(trial, column.removeprefix(CONFIG))

@@ -1,5 +1,7 @@
 """backproplab report: one file at the given path, which overwrites no other file."""
 
+import re
+
 import pytest
 
 CONFIG = """data: {name: circle, samples: 60, validation_split: 0.3}
@@ -27,7 +29,11 @@ def test_it_writes_one_page(backproplab, trained, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == before | {file.name}
     page = file.read_text()
     assert "<h1>learning_rate on circle</h1>" in page
-    assert page.count("<svg") == 5  # four of curves, one of keys
+    assert (page.count('class="panel"'), page.count('class="fig"')) == (
+        2,
+        1,
+    )  # loss, accuracy; the rate
+    assert f'href="runs/{trained.name}/a/"' in page
     backproplab("report")
     assert file.read_text() == page  # its own is written anew, byte for byte
 
@@ -36,7 +42,20 @@ def test_one_run_where_it_is_asked(backproplab, trained, tmp_path):
     assert backproplab("report a --out one.html --metric val_accuracy").code == 0
     page = (tmp_path / "one.html").read_text()
     assert "<h1>a</h1>" in page
-    assert "val_accuracy, larger is better" in page
+    assert "<code>val_accuracy</code> at each run’s best epoch; larger is better." in page
+
+
+def test_the_next_command_can_be_typed(backproplab, tmp_path):
+    """One run says nothing about chance: the same with five seeds would."""
+    (tmp_path / "a.yaml").write_text(f"{CONFIG}learning_rate: 0.1\n")
+    backproplab("train a.yaml --progress none")
+    backproplab("report --out one.html")
+    command = re.search(
+        r"Next </b><code>backproplab (.*?)</code>", (tmp_path / "one.html").read_text()
+    )[1]
+    assert command == "sweep a.yaml --seeds 5"
+    ended = backproplab(f"{command} --dry-run")
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "1 trial, 5 seeds: 5 runs")
 
 
 def test_bad_places(backproplab, trained, tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from backproplab import config, report
-from backproplab.report import panels
 from backproplab.report.axes import LETTERS, Axis
+from backproplab.report.naming import name_of
 from backproplab.runs import create_session, experiment_folder
 from backproplab.sweep.space import read
 
@@ -83,7 +83,7 @@ def test_every_spelling_has_its_axis_and_short_labels(root, tmp_path, word, base
     assert max(map(len, axis.short_labels)) <= LETTERS
     assert not any("{" in text or "name:" in text for text in axis.labels)
     for trial in comparison.trials:
-        assert "{" not in panels.label(comparison, trial)
+        assert "{" not in name_of(comparison, trial)
     table = report.formatted(comparison, "table")
     assert "{" not in table
     assert len({line[3:] for line in table.splitlines()}) == len(comparison.trials) + 1
@@ -99,5 +99,5 @@ def test_what_only_some_trials_have_is_beside_the_scale(root, tmp_path):
     assert axis.apart == 1
     assert axis.labels == ("not set", "0.5", "0.9")
     assert axis.places[0] < 0.5 < 0.9
-    assert axis.round_ticks()[0][1] == "not set"
-    assert np.all(np.diff([place for place, _ in axis.round_ticks()]) > 0)
+    assert axis.ticks_on_scale()[0][1] == "not set"
+    assert np.all(np.diff([place for place, _ in axis.ticks_on_scale()]) > 0)

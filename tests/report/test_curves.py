@@ -1,6 +1,8 @@
-"""Learning curves: thinned without a change to see, few bands, axes that most values fill."""
+"""Learning curves: which are drawn, thinned without a change to see, cut where they leave."""
 
+import json
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -8,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from backproplab.palette import TRIALS
-from backproplab.report import curves, panels
-from backproplab.report.curves import BANDED, POINTS, Panel, curves_figure, extremes, is_cut
-from backproplab.report.series import Band, pace
+from backproplab.report.curves import POINTS, draw, extremes
+from backproplab.report.multiples import Line, Panel, panels_of
+from backproplab.report.naming import COLORS, PANELS
+from backproplab.report.series import Band
 
 FINITE = st.floats(-1e6, 1e6)
 
@@ -19,12 +21,6 @@ FINITE = st.floats(-1e6, 1e6)
 def band(mean, spread=0.0):
     mean = np.asarray(mean, float)
     return Band(np.arange(1, len(mean) + 1), mean, mean - spread, mean + spread)
-
-
-def paths(figure):
-    """(number of points, style) of every line of data."""
-    found = re.findall(r'<path d="([^"]*)" clip-path[^>]*style="([^"]*)"', figure)
-    return [(len(re.findall("[ML]", line)), style) for line, style in found]
 
 
 @given(arrays(float, st.integers(1, 2000), elements=FINITE), st.sampled_from([20, 100, 200]))
@@ -46,55 +42,106 @@ def test_no_spike_is_lost(place):
 
 
 def test_a_thinned_curve_is_within_a_pixel_of_the_curve():
-    """Where it is smooth: a panel is some 300 points high and 430 pixels wide."""
+    """Where it is smooth: a panel is 224 pixels high."""
     curve = np.exp(-np.arange(5000) / 800)
     kept = extremes(curve, POINTS)
     between = np.interp(np.arange(5000), kept, curve[kept])
-    assert np.abs(between - curve).max() < 1 / 300
+    assert np.abs(between - curve).max() < 1 / 112
 
 
-@pytest.mark.parametrize(("epochs", "most"), [(50, 50), (5000, POINTS)])
-def test_points_of_a_line(epochs, most):
-    random = np.random.default_rng(0)
-    others = [{"loss": band(random.random(epochs))}]
-    best = [{"loss": band(random.random(epochs))}]
-    lines = paths(curves_figure([Panel("loss", best, others)]))
-    grey, color = ([n for n, style in lines if name in style] for name in ("--other", "--trial-0"))
-    (grey,), (color,) = grey, color
-    assert 0.9 * most <= color <= most + 1  # matplotlib closes a path with a point of its own
-    assert grey <= min(epochs, curves.FAINT_POINTS) + 1
+@pytest.fixture
+def grid(write_run, session):
+    """Four optimizers × eight rates × two seeds as a sweep; the rate 1000 diverges."""
+    trials = []
+    for optimizer in ("a", "b", "c", "d"):
+        for at, rate in enumerate((0.001, 0.01, 0.1, 0.2, 0.3, 0.5, 1, 1000)):
+            names = [f"{optimizer}-{rate}-{seed}" for seed in range(2)]
+            values = {"optimizer": optimizer, "learning_rate": rate}
+            trials.append({"number": len(trials), "label": "", "values": values, "runs": names})
+            for seed, name in enumerate(names):
+                given = {"seed": seed, "optimizer": optimizer, "learning_rate": rate}
+                loss = 0.1 + at / 10 + seed / 20
+                write_run(name, None if rate == 1000 else loss, **given,
+                          status="diverged" if rate == 1000 else "completed")  # fmt: skip
+    (session / "sweep.json").write_text(json.dumps({"trials": trials}))
 
 
-def test_only_the_best_have_bands():
-    best = [{"loss": band([0.5, 0.4, 0.3], 0.1)} for _ in TRIALS]
-    figure = curves_figure([Panel("loss", best)])
-    filled = re.findall(r"fill: var\(--trial-(\d)\); fill-opacity: 0.18", figure)
-    assert sorted(filled) == [str(at) for at in range(BANDED)]
+def test_a_panel_for_each_word_and_a_color_for_each_number(grid, compare):
+    panels, left = panels_of(compare()[0], [])
+    assert [panel.title for panel in panels] == ["a", "b", "c", "d"]
+    assert left == "2 more values of learning_rate"
+    for panel in panels:
+        assert [line.label for line in panel.lines] == ["0.001", "0.01", "0.1", "0.2", "0.3", "0.5"]
+        assert [line.color for line in panel.lines] == [f"c{at}" for at in range(1, COLORS + 1)]
 
 
-def test_an_axis_is_cut_where_a_few_values_are_tiny():
-    losses = [0.5, 0.4, 0.3, 0.2, 0.3, 0.2, 0.3]
-    best = [{"loss": band([*losses, 0.2])}, {"loss": band(losses)}]
-    assert not is_cut(Panel("loss", best))
-    tiny = Panel("loss", [*best, {"loss": band([*losses, 1e-32])}])
-    assert is_cut(tiny)
-    figure = curves_figure([tiny])
-    assert ">0.3<" in figure
-    assert "e-" not in "".join(re.findall(r">([^<>]*)</text>", figure))
+def test_a_diverged_trial_is_a_note_not_a_curve(write_run, compare):
+    rows = ["1,train,1", "1,validation,2", "2,train,5", "2,validation,7"]
+    write_run("a", 0.1)
+    write_run("b", status="diverged", learning_rate=9, rows=rows, epochs=2)
+    (panel, *_), _ = panels_of(compare()[0], [])
+    assert [line.label for line in panel.lines] == ["0.1"]
+    assert panel.notes == ["✗ 9 diverged in epoch 3"]
 
 
-def test_the_caption_says_what_is_drawn(write_run, compare):
-    rows = ["1,train,1", "2,train,0.5", "3,train,{}"]
-    for rate in range(1, 6):
-        for seed in range(2):
-            last = [*rows[:2], rows[2].format(0.3 + seed)]
-            write_run(f"r{rate}-{seed}", 0.1 * rate, seed=seed, learning_rate=rate, rows=last)
-    said = "".join(panels.curves(compare()[0], []))
-    assert "bands of the best 3 reach from the smallest to the largest" in said
-    assert "leaves the axis" not in said
-    rows = [f"{epoch},train,{1e-32 if epoch == 20 else 1}" for epoch in range(1, 21)]
-    write_run("tiny", 0.01, learning_rate=9, rows=rows)
-    assert "▲ and ▼ mark where a curve leaves the axis." in "".join(panels.curves(compare()[0], []))
+def test_training_and_validation_are_in_one_axis_with_the_best_epoch(write_run, compare):
+    rows = [f"{e},{split},{v}" for e, a, b in ((1, 3, 4), (2, 2, 2.5), (3, 1, 3)) for split, v in (("train", a), ("validation", b))]  # fmt: skip
+    write_run("a", 2.5, rows=rows)
+    panels, _ = panels_of(compare()[0], [])
+    (line,) = panels[0].lines
+    assert list(line.train.mean) == [3, 2, 1]
+    assert list(line.validation.mean) == [4, 2.5, 3]
+    assert line.best == 2
+    (picture,) = draw(panels, several=True)
+    assert len(re.findall('class="tr o1"', picture)) == 1
+    assert len(re.findall('class="va o1"', picture)) == 1
+    told = json.loads(unescape(re.search('data-series="([^"]*)"', picture)[1]))
+    assert told["rows"] == [["a", "o1", [4, 2.5, 3], [3, 2, 1]]]
+    assert told["at"] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("epochs", [50, 5000])
+def test_points_of_a_line(epochs):
+    mean = np.random.default_rng(0).random(epochs) + 0.5
+    line = Line("a", "o1", None, band(mean, 0.1), 1.0)
+    (picture,) = draw([Panel("loss", "", [line])], several=True)
+    path = re.search(r'<path d="([^"]*)" class="va o1"', picture)[1]
+    assert len(re.findall("[ML]", path)) == min(epochs, POINTS)
+    assert len(picture) < 12_000
+
+
+def test_what_leaves_the_picture_is_marked_and_said():
+    steady, wild = band([0.5, 0.4, 0.3, 0.2] * 5), band([0.5, *[10.0**at for at in range(19)]])
+    lines = [Line("fine", "o1", None, steady), Line("wild", "o2", None, wild)]
+    (picture,) = draw([Panel("loss", "", lines)], several=True)
+    assert ">▲</text>" in picture
+    assert ">wild left the picture, ended at 10¹⁸</text>" in picture
+    assert picture.count(">fine</text>") == 2  # on both scales
+    assert ">wild</text>" not in picture
+
+
+def test_all_panels_have_the_same_axes():
+    pair = [
+        Panel(name, "", [Line("x", "c1", None, band(v))])
+        for name, v in (("a", [1, 2]), ("b", [1, 5]))
+    ]
+    first, second = (
+        re.findall(r'class="e">([^<]*)<', picture) for picture in draw(pair, several=False)
+    )
+    assert first == second
+
+
+def test_more_than_six_panels_show_the_best(write_run, session, compare):
+    trials = []
+    for at in range(8):
+        for rate in (0.1, 1.0):
+            name, values = f"o{at}-{rate}", {"optimizer": f"o{at}", "learning_rate": rate}
+            trials.append({"number": len(trials), "label": "", "values": values, "runs": [name]})
+            write_run(name, 1 - at / 10 + rate / 100, optimizer=f"o{at}", learning_rate=rate)
+    (session / "sweep.json").write_text(json.dumps({"trials": trials}))
+    panels, left = panels_of(compare()[0], [])
+    assert [panel.title for panel in panels] == [f"o{at}" for at in range(7, 7 - PANELS, -1)]
+    assert left == "2 more values of optimizer"
 
 
 def test_epochs_of_other_lengths_are_drawn_by_update_and_by_second_too(write_run, compare):
@@ -103,24 +150,16 @@ def test_epochs_of_other_lengths_are_drawn_by_update_and_by_second_too(write_run
     for name, steps, seconds in [("batch", 3, 6.0), ("stochastic", 150, 0.3)]:
         details = {"epochs": 3, "steps": steps, "seconds": seconds}
         write_run(name, 0.1, learning_rate=steps, rows=rows, **details)
-    comparison = compare()[0]
-    drawn = {label: panels.bands(trial, [])["loss"].by(pace(trial, label))
-             for label in ("steps", "seconds") for trial in comparison.trials[:1]}  # fmt: skip
-    assert list(drawn["steps"].at) == [1, 2, 3]
-    assert list(drawn["seconds"].at) == [2, 4, 6]
-    said = "".join(panels.curves(comparison, []))
-    for words in (
-        ">update<",
-        ">second of training<",
-        ">epoch<",
-        "differ in their updates per epoch",
-    ):
-        assert words in said
+    panels, _ = panels_of(compare()[0], [])
+    units = {panel.unit: panel for panel in panels}
+    assert list(units) == ["epoch", "update", "second"]
+    assert [list(line.main.at) for line in units["update"].lines] == [[1, 2, 3], [50, 100, 150]]
+    assert [line.best for line in units["second"].lines] == pytest.approx([6, 0.3])
 
 
 def test_epochs_of_one_length_are_not(write_run, compare):
     rows = ["1,train,1", "2,train,0.5"]
     for name in ("long", "short"):
         write_run(name, 0.1, learning_rate=len(name), rows=rows, steps=20, seconds=1.0)
-    write_run("lost", 9, learning_rate=9, rows=rows, steps=25, seconds=1.0, status="diverged")
-    assert ">update<" not in "".join(panels.curves(compare()[0], []))
+    write_run("lost", learning_rate=9, rows=rows, steps=25, seconds=1.0, status="diverged")
+    assert {panel.unit for panel in panels_of(compare()[0], [])[0]} == {"epoch"}
