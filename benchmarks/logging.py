@@ -19,6 +19,7 @@ from benchmarks.workloads import FASHION_MNIST, LIMITS
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = "quickstart.yaml"
 LARGE = "fashion_mnist.yaml", "batch_size=32", "model.hidden=[128]", "epochs=1"
+CNN = ("digits_cnn.yaml",)
 
 
 class Case(NamedTuple):
@@ -30,16 +31,16 @@ class Case(NamedTuple):
 
 
 def _cases() -> Iterator[tuple[str, Case]]:
-    images = FASHION_MNIST.is_dir()
-    table = "fashion_mnist.yaml" if images else SMALL
-    yield "logging", Case((table, "epochs=3"), "histograms=1", "histograms=0")
+    bare = "tensorboard={histograms: 0, telemetry: false}"
+    networks = {"quickstart": (SMALL,), "Fashion-MNIST": LARGE, "CNN": CNN}
+    for network, config in networks.items():
+        if FASHION_MNIST.is_dir() or config == (SMALL,):
+            yield f"default, {network}", Case(config, "tensorboard.histograms=looks", bare)
     for n in ("batch", "10"):
-        for network, config in (("quickstart", (SMALL,)), ("Fashion-MNIST", LARGE)):
-            if images or config is not LARGE:
-                yield (
-                    f"update_freq: {n}, {network}",
-                    Case(config, f"update_freq={n}", "update_freq=epoch"),
-                )
+        for network, config in list(networks.items())[:2]:
+            if FASHION_MNIST.is_dir() or config == (SMALL,):
+                words = f"tensorboard.update_freq={n}", "tensorboard.update_freq=epoch"
+                yield f"update_freq: {n}, {network}", Case(config, *words)
 
 
 def logging(rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -66,7 +67,7 @@ def _parts(config: tuple[str, ...], word: str) -> Any:
     from backproplab.experiment import build
 
     name, *overrides = config
-    return build(load(CONFIGS / name, *overrides, f"tensorboard.{word}"))
+    return build(load(CONFIGS / name, *overrides, word))
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ CONFIG = """
 data: {name: circle, samples: 60}
 model: {hidden: [4]}
 epochs: 20
-tensorboard: {histograms: 0}
+tensorboard: off
 """
 
 

@@ -26,7 +26,7 @@ SWEEP = {
         "data": {"name": "circle", "samples": 4000},
         "model": {"hidden": [32, 32]},
         "threads": 1,
-        "tensorboard": {"histograms": 0},
+        "tensorboard": "off",
     },
     "lockstep": "off",
     "seeds": TRIALS,

@@ -22,7 +22,7 @@ BASE = {
     "data": {"name": "circle", "samples": 100},
     "model": {"hidden": [4]},
     "epochs": 5,
-    "tensorboard": {"histograms": 0},
+    "tensorboard": "off",
 }
 
 

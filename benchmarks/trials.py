@@ -34,7 +34,7 @@ SWEEP = {
         "optimizer": "adam",
         "batch_size": BATCH,
         "epochs": EPOCHS,
-        "tensorboard": {"histograms": 0},
+        "tensorboard": "off",
     },
     "seeds": list(SEEDS),
     "grid": {"learning_rate": list(RATES)},

@@ -115,7 +115,8 @@ def test_the_first_evaluation_is_of_the_first_weights(runs):
 
 def test_no_tag_has_two_kinds_of_steps(tmp_path):
     """Of a batch mode in which epochs, updates and examples cannot be taken for each other."""
-    fields = {"evaluate_every": "log", "tensorboard": {"histograms": 0, "update_freq": 2}}
+    tensorboard = {"histograms": 0, "telemetry": False, "update_freq": 2}
+    fields = {"evaluate_every": "log", "tensorboard": tensorboard}
     run(experiment(**fields, early_stopping=None), tmp_path / "run")
     allowed = {
         "epoch_": set(range(7)),
