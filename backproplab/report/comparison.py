@@ -18,7 +18,7 @@ from backproplab.config.brief import briefs
 from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.errors import ConfigError, RunError, did_you_mean
 from backproplab.measures import Goal, goal_of
-from backproplab.report.differences import ABSENT, differences, lookup
+from backproplab.report.differences import ABSENT, differences
 from backproplab.report.gathering import Record
 from backproplab.report.pairing import Paired, paired
 from backproplab.runs import best_by
@@ -344,8 +344,3 @@ def _varied_first(found: Iterable[str], varied: Sequence[str]) -> tuple[str, ...
         return min(near, default=len(varied))
 
     return tuple(sorted(found, key=place))
-
-
-def setting(trial: RankedTrial, path: str) -> Any:
-    """The value of any key of a trial's config, also of one that does not differ."""
-    return trial.values.get(path, lookup(trial.records[0].config, path))

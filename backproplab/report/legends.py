@@ -18,49 +18,44 @@ SAMPLES = {
 }
 
 
+CONTROLS = {  # id -> (further attributes, label)
+    "ylog": ('type="radio" name="y" checked', "logarithmic"),
+    "ylin": ('type="radio" name="y"', "linear"),
+    "ktr": ('type="checkbox" checked', "training"),
+    "kbd": ('type="checkbox" checked', "seeds"),
+}
+
+
 def curves_bar(comparison: Comparison, layout: Layout, is_log: bool) -> list[Markup]:
-    """Radio buttons and boxes, which the style sheet reads, and the bar with their labels.
+    """The controls, which the style sheet reads, and the bar with their labels.
 
     is_log: whether the curves can be switched to a linear scale.
     """
-    shown = [name for name in SAMPLES if comparison.several_seeds or "seed" not in name]
-    keys = [
-        element(
-            "span", element("svg", Markup(SAMPLES[name]), viewBox="0 0 34 12"), name, class_="key"
-        )
-        for name in shown
-    ]
+    several = comparison.several_seeds
+    parts = [_sample(name) for name in SAMPLES if several or "seed" not in name]
     name, colors = legend_key(layout)
-    swatches = [
-        Markup(
-            element("i", class_="sw", style=f"background:var(--{color})") + element("span", label)
-        )
-        for color, label in colors
-    ]
-    keys += [element("span", f"{name} ", *swatches, class_="key")] if colors else []
-    return [*_controls(), element("div", *keys, *_switches(comparison, is_log), class_="bar")]
+    if colors:
+        swatches = [mark for color, label in colors for mark in _swatch(color, label)]
+        parts.append(element("span", f"{name} ", *swatches, class_="key"))
+    axis, shown = ["ylog", "ylin"] if is_log else [], ["ktr", *(["kbd"] if several else [])]
+    labels = [*(["axis "] if axis else []), *map(_label, axis), "show ", *map(_label, shown)]
+    parts.append(element("span", *labels, class_="sc"))
+    return [*map(_control, [*axis, *shown]), element("div", *parts, class_="bar")]
 
 
-def _controls() -> list[Markup]:
-    kinds = {"ylog": "radio", "ylin": "radio", "ktr": "checkbox", "kbd": "checkbox"}
-    return [
-        Markup(
-            f'<input class="ctl" type="{kind}" id="{name}" aria-label="{name}"'
-            f"{' name=y' if kind == 'radio' else ''}{'' if name == 'ylin' else ' checked'}>"
-        )
-        for name, kind in kinds.items()
-    ]
+def _sample(name: str) -> Markup:
+    picture = element("svg", Markup(SAMPLES[name]), viewBox="0 0 34 12")
+    return element("span", picture, name, class_="key")
 
 
-def _switches(comparison: Comparison, is_log: bool) -> list[Markup]:
-    """Labels of the controls that change something here."""
+def _swatch(color: str, label: str) -> list[Markup]:
+    square = element("i", class_="sw", style=f"background:var(--{color})")
+    return [square, element("span", label)]
 
-    def label(name: str, words: str) -> Markup:
-        return Markup(f'<label for="{name}">{words}</label> ')
 
-    parts: list[str] = []
-    if is_log:
-        parts += ["axis ", label("ylog", "logarithmic"), label("ylin", "linear")]
-    parts += ["show ", label("ktr", "training")]
-    parts += [label("kbd", "seeds")] if comparison.several_seeds else []
-    return [element("span", *parts, class_="sc")]
+def _control(name: str) -> Markup:
+    return Markup(f'<input class="ctl" id="{name}" {CONTROLS[name][0]}>')
+
+
+def _label(name: str) -> Markup:
+    return Markup(f'<label for="{name}">{CONTROLS[name][1]}</label> ')

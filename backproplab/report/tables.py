@@ -15,7 +15,7 @@ from typing import Any
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
-from backproplab.report.comparison import Comparison, RankedTrial, labels_of, setting
+from backproplab.report.comparison import Comparison, RankedTrial, labels_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.outcomes import outcome, span
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
@@ -138,6 +138,11 @@ def _cells(comparison: Comparison, column: str, top: int | None) -> list[str]:
         return [cell(comparison, trial, column) for trial in trials[:top]]
     labels = labels_of(setting(trial, key) for trial in trials)
     return [labels[repr(setting(trial, key))] for trial in trials[:top]]
+
+
+def setting(trial: RankedTrial, path: str) -> Any:
+    """The value of any key of a trial's config, also of one that does not differ."""
+    return trial.values.get(path, lookup(trial.records[0].config, path))
 
 
 def measured(trial: RankedTrial, name: str) -> str:

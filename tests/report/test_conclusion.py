@@ -6,6 +6,7 @@ import json
 import math
 import re
 import statistics
+from itertools import product
 
 import pytest
 from scipy import stats
@@ -241,3 +242,52 @@ def test_numbers_in_sentences_do_not_break(results):
     found, _ = results
     whole = " ".join([found.text, *found.doubts, *(f.text for f in found.findings)])
     assert not re.search(r"\d ±|± \d|\d %", whole)
+
+
+@pytest.mark.parametrize("goal", ["min", "max"])
+def test_what_each_of_three_keys_costs(write_run, session, compare, goal):
+    """The worst of each group that is equal in all other keys against its best, from results.csv."""
+    name = "val_loss" if goal == "min" else "val_accuracy"
+    trials = []
+    for number, (optimizer, rate, word) in enumerate(
+        product(("adam", "sgd"), (0.1, 1.0), ("relu", "tanh"))
+    ):
+        values = {"optimizer": optimizer, "learning_rate": rate, "model.activation": word}
+        trials.append({"number": number, "label": "", "values": values, "runs": [f"r{number}"]})
+        measured = {name: (0.11, 0.7, 0.31, 0.42, 0.55, 0.63, 0.17, 0.29)[number]}
+        write_run(f"r{number}", optimizer=optimizer, learning_rate=rate, activation=word, metrics=measured, best=measured | {"epoch": 2})  # fmt: skip
+    (session / "sweep.json").write_text(json.dumps({"trials": trials}))
+    comparison = compare(metric=name)[0]
+    rows = list(csv.DictReader(io.StringIO(report.formatted(comparison, "csv"))))
+    text = conclude(comparison).findings[0].text
+    for key in ("optimizer", "learning_rate", "model.activation"):
+        others = [other for other in comparison.keys if other != key]
+        groups = {}
+        for row in rows:
+            groups.setdefault(tuple(row[other] for other in others), []).append(float(row[name]))
+        ends = [(min(values), max(values)) for values in groups.values()]
+        most = max(high / low if goal == "min" else high - low for low, high in ends)
+        told = f"×{most:.1f}" if goal == "min" else f"+{most:.3f}"
+        assert f"{told} for {key.removeprefix('model.')}" in text
+
+
+def test_the_numbers_of_one_seed_each(write_run, session, compare):
+    trials = []
+    for number, rate in enumerate((0.1, 1.0)):
+        trials.append(
+            {
+                "number": number,
+                "label": "",
+                "values": {"learning_rate": rate},
+                "runs": [f"r{number}"],
+            }
+        )
+        write_run(f"r{number}", 0.25 + number / 3, learning_rate=rate)
+    (session / "sweep.json").write_text(json.dumps({"trials": trials}))
+    comparison = compare()[0]
+    first, second = csv.DictReader(io.StringIO(report.formatted(comparison, "csv")))
+    low, high = (f"{float(row['val_loss']):.4f}" for row in (first, second))
+    text = conclude(comparison).text
+    assert text.startswith(
+        f"It has the lowest validation loss, {low}; the next is learning_rate 1 with {high}."
+    )
