@@ -77,9 +77,11 @@ def _curvature(case: Case) -> tuple[str, dict[str, object]]:
 
 def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
     from backproplab.cli.printing import command as typed_command
-    from backproplab.cli.printing import lines, printable, sentence
+    from backproplab.cli.printing import lines, printable, sentence, width
+    from backproplab.layout import middle
 
-    lines([f"{printable(run.name)}  {run.status}"], "bold")
+    room = (width() or 1000) - len(run.status) - 2
+    lines([f"{middle(printable(run.name), room)}  {run.status}"], "bold")
     sentence(diagnosis.outcome.sentence, "so", INDENT)
     if diagnosis.cause:
         sentence(diagnosis.cause.sentence, "why", INDENT)
@@ -138,6 +140,7 @@ def _table(comparison: Comparison) -> None:
     """A row for each trial, what its runs are diagnosed with, and why the first one won."""
     from backproplab.cli.printing import command as typed_command
     from backproplab.cli.printing import printable, sentence, table
+    from backproplab.layout import WIDE, middle
     from backproplab.report import columns_of
     from backproplab.report.diagnoses import unrepeated, why_first
 
@@ -152,7 +155,8 @@ def _table(comparison: Comparison) -> None:
         cause = diagnosis and (diagnosis.cause or next(iter(diagnosis.alarms), None))
         if cause and cause.word not in told:
             told.add(cause.word)
-            sentence(f"{cause.word}, as {printable(record.info.name)}: {cause.sentence}")
+            name = middle(printable(record.info.name), WIDE)
+            sentence(f"{cause.word}, as {name}: {cause.sentence}")
     for said, again in unrepeated(comparison.records):
         sentence(printable(said))
         if again:

@@ -143,12 +143,14 @@ def gap(case: Case, limits: Limits) -> Facts | None:
 
 
 def underfitting(case: Case, limits: Limits) -> Facts | None:
-    """A network with hidden layers that is at chance has not been tried: something stops it."""
+    """A network with hidden layers that guesses has not been tried: something stops it."""
     standing(case, 5)
     level = float(case.curves.of("loss").min()) / case.chance
-    stopped = bool(case.start["layers"]) and level > limits["chance"]
-    holds = level > limits["level"] and case.curves.stands and not stopped
-    return {"level": level} if holds else None
+    if level <= limits["level"] or not case.curves.stands:
+        return None
+    at_chance = {"level": limits["chance"]}
+    guesses = guessing_classes(case, at_chance) or guessing_values(case, at_chance)
+    return None if guesses and case.start["layers"] else {"level": level}
 
 
 def scheduled(case: Case, limits: Limits) -> Facts | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backproplab.config import Role, keys
+from backproplab.layout import WIDE, middle
 from backproplab.report.gathering import Record
 from backproplab.text import typed
 
@@ -59,7 +60,8 @@ def _has_ended(record: Record) -> bool:
 def _differs(one: Record, two: Record, part: str) -> tuple[str, str]:
     """Which of the hashes differs first, and the first thing that may be why."""
     same = ", ".join(f"same {HASHES[k]}" for k in list(HASHES)[: list(HASHES).index(part)])
-    head = f"{two.info.name} repeats {one.info.name}: {same or 'same config'}, other {HASHES[part]}"
+    names = [middle(record.info.name, WIDE) for record in (two, one)]
+    head = f"{names[0]} repeats {names[1]}: {same or 'same config'}, other {HASHES[part]}"
     threads = [record.config.get("threads") for record in (one, two)]
     known = [record.details.get("numerics") for record in (one, two)]
     if threads[0] != threads[1]:

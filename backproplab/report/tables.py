@@ -16,6 +16,7 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of
+from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.outcomes import outcome, span
 from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
@@ -78,7 +79,9 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
     return list(
-        dict.fromkeys([*keys, first, *paired, *others, *seeds, "epochs", *ends, *status, *run])
+        dict.fromkeys(
+            [*keys, first, *paired, *others, *seeds, "epochs", *ends, "diagnosis", *status, *run]
+        )
     )
 
 
@@ -225,13 +228,21 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "delta": _delta,
     "wins": _wins,
     "verdict": _verdict,
+    "diagnosis": lambda _, trial: words_of(trial.records),
 }
 HEADS = {  # and a shorter head
     "delta": ("Δ to #1", "Δ"), "wins": ("beats #1", ""), "best_epoch": ("best epoch", "best")
 }  # fmt: skip
 INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % interval in a file
 SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
-OPTIONAL = {"wins": 2, "seeds": 4, "epochs": 5, "seconds": 5, "run": 6}  # the largest falls first
+OPTIONAL = {
+    "wins": 2,
+    "diagnosis": 2,
+    "seeds": 4,
+    "epochs": 5,
+    "seconds": 5,
+    "run": 6,
+}  # the largest falls first
 STYLES = {
     BEST: "green", TIE: "cyan", Status.COMPLETED: "green", Status.DIVERGED: "magenta",
     Status.FAILED: "red", Status.UNREADABLE: "red", Status.PRUNED: "dim",
@@ -250,7 +261,7 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
 
 def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
     return [
-        name not in ("status", "run", "verdict") and _is_numeric(comparison, name)
+        name not in ("status", "run", "verdict", "diagnosis") and _is_numeric(comparison, name)
         for name in columns
     ]
 
