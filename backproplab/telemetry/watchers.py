@@ -20,11 +20,9 @@ def watchers(
 ) -> list[Callback]:
     """What looks at the run for TensorBoard, and for its diagnosis.
 
-    alone: it is no run of a sweep.
+    alone: it is no run of a sweep, whose closing words rest on metrics.csv alone.
     """
-    found: list[Callback] = [Beginning(material)] if material.network else []
-    if settings.graph:
-        found.append(Graph())
+    found: list[Callback] = [Graph()] if settings.graph else []
     if every := settings.updates:
         found.append(ByUpdate(batch_scalars(material, length), every))
     if settings.telemetry or settings.histograms:
@@ -44,7 +42,7 @@ def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
 
 
 def _of_one_run(settings: TensorBoard, material: Material, length: Length) -> list[Callback]:
-    found: list[Callback] = []
+    found: list[Callback] = [Beginning(material)] if material.network else []
     if material.loss is not None:
         if settings.images or settings.pr_curves:
             found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
