@@ -72,7 +72,7 @@ def assert_as_alone(tmp_path, written):
             zip(experiments, together, ends, strict=True)
         ):
             alone = tmp_path / f"alone{number}"
-            own = run(experiment, alone)
+            (own,) = in_lockstep([experiment], [DiskFolder(alone)])
             assert not isinstance(end, Exception), end
             assert (end.status, end.metrics, end.message) == (own.status, own.metrics, own.message)
             for one, other in zip(written(folder), written(DiskFolder(alone)), strict=True):
@@ -290,8 +290,9 @@ def test_slices_of_a_group(tmp_path, written, seeds):
     in_lockstep(group[:2], folders[:2])
     in_lockstep(group[2:], folders[2:])
     for number, (experiment, folder) in enumerate(zip(group, folders, strict=True)):
-        run(experiment, tmp_path / "alone" / str(number))
-        assert written(folder) == written(DiskFolder(tmp_path / "alone" / str(number)))
+        alone = DiskFolder(tmp_path / "alone" / str(number))
+        in_lockstep([experiment], [alone])
+        assert written(folder) == written(alone)
 
 
 def test_tensorboard_reads_the_same(tmp_path):

@@ -61,7 +61,7 @@ CASES = {
 @pytest.mark.parametrize("length", [1, 3, "update"])
 def test_a_run_in_slices_is_the_run_in_one(tmp_path, saved, name, length):
     case = experiment(**CASES[name])
-    whole = run(case, tmp_path / "whole")
+    whole = slice_of(case, tmp_path / "whole")
     slices, parts = sliced(case, tmp_path / "parts", length)
     if length == "update":
         assert slices >= whole.progress.step

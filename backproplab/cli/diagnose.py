@@ -32,7 +32,8 @@ def command(
     """Say what went wrong or well in a run, why, with its evidence, and what to try next.
 
     Outcome first, then the first cause that holds, then remarks. Nothing is written. Loads the
-    data and the weights of one run; of several runs it reads their files only.
+    data and the weights of one run; of several runs it reads their files, and looks so closely at
+    one of each kind of trouble only.
     """
     if why:
         _explain(why)
@@ -140,6 +141,7 @@ def _table(comparison: Comparison) -> None:
     """A row for each trial, what its runs are diagnosed with, and why the first one won."""
     from backproplab.cli.printing import command as typed_command
     from backproplab.cli.printing import printable, sentence, table
+    from backproplab.diagnosis import Case, diagnose
     from backproplab.layout import WIDE, middle
     from backproplab.report import columns_of
     from backproplab.report.diagnoses import unrepeated, why_first
@@ -156,7 +158,8 @@ def _table(comparison: Comparison) -> None:
         if cause and cause.word not in told:
             told.add(cause.word)
             name = middle(printable(record.info.name), WIDE)
-            sentence(f"{cause.word}, as {name}: {cause.sentence}")
+            closer = diagnose(Case(record.info.folder)).cause or cause
+            sentence(f"{cause.word}, as {name}: {closer.sentence}")
     for said, again in unrepeated(comparison.records):
         sentence(printable(said))
         if again:

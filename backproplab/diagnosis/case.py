@@ -32,6 +32,13 @@ class Unknown(Exception):
     """What a rule needs is not known; the text says why."""
 
 
+class _Partial(Facts):
+    """A start of which only the data's facts were kept, as by a run of a sweep."""
+
+    def __missing__(self, key: str) -> Any:
+        raise Unknown("the run did not keep its start; diagnose computes it again")
+
+
 class Case:
     """One run, from its folder.
 
@@ -76,7 +83,7 @@ class Case:
         if isinstance(kept, dict) and kept.keys() >= KEPT:
             return kept
         if not self.deep:
-            raise Unknown("the run did not keep its start; diagnose computes it again")
+            return _Partial(kept if isinstance(kept, dict) else {})
         if self.parts.network is None:
             raise Unknown(f"the learner {self.experiment.learner.name} has no network")
         try:

@@ -20,7 +20,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.learners import Arrays, Descent, Json, Learning, Material
-from backproplab.loop import Callback, Lane
+from backproplab.loop import EPOCH, Callback, Lane
 from backproplab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from backproplab.telemetry.probe import Hidden, probe, rms
 
@@ -41,12 +41,17 @@ class First:
 
 
 class Beginning(Callback):
-    """Measures the start of a run; writes nothing but its part of run.json, ``start``."""
+    """Measures the start of a run; writes nothing but its part of run.json, ``start``.
 
-    def __init__(self, material: Material) -> None:
+    whole: with what it takes a pass and the first updates to know, not of the data alone.
+    """
+
+    def __init__(self, material: Material, whole: bool = True) -> None:
+        self.whole = whole
         warmup = material.keys["schedule"].warmup_steps
         self.material = material
-        self.when = self.first = First(warmup if warmup + UPDATES <= material.steps else 0)
+        self.first = First(warmup if warmup + UPDATES <= material.steps else 0)
+        self.when = self.first if whole else EPOCH
         self.facts: Json = {}
         self.ratios: dict[str, list[float]] = {}
         self._before: Array | None = None  # the weights before the next watched update
@@ -61,12 +66,14 @@ class Beginning(Callback):
     def begin(self, learning: Learning) -> None:
         """No step has been done."""
         if isinstance(learning, Descent):
-            self.facts = _facts(learning)
-            self._keep(learning, 0)
+            self.facts = _of_data(learning.material)
+            if self.whole:
+                self.facts |= _of_network(learning)
+                self._keep(learning, 0)
 
     def see(self, learning: Learning, step: int) -> None:
         """A watched step has been done."""
-        if isinstance(learning, Descent):
+        if isinstance(learning, Descent) and self.whole:
             if self._before is not None:
                 self._compare(learning, learning.parameters.trainable)
             self._keep(learning, step)
@@ -105,8 +112,8 @@ class Beginning(Callback):
         return step >= self.first.after + UPDATES
 
     def recorded(self) -> Json:
-        if not self.facts:
-            return {}
+        if not self.whole or not self.facts:
+            return {"start": self.facts} if self.facts else {}
         steps = [
             {"kernel": name, "size": self.kernels[name], "ratio": number(median(found))}
             for name, found in self.ratios.items()
@@ -128,22 +135,24 @@ def number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _facts(descent: Descent) -> Json:
-    train, material = descent.material.train, descent.material
-    with np.errstate(all="ignore"):
-        loss, hidden = probe(descent, train.inputs[:EXAMPLES], train.encoded[:EXAMPLES])
-        layers = [_layer(descent, layer) for layer in hidden]
-    b, majority = chance(material)
+def _of_data(material: Material) -> Json:
+    train, (b, majority) = material.train, chance(material)
     targets = rms(train.targets[:ROWS]) if material.task.kind == "regression" else 0.0
     return {
-        "loss": number(loss),
         "chance": number(b),
         "majority": majority,
         "examples": {name: len(split) for name, split in material.splits.items()},
         "inputs": number(rms(train.inputs[:ROWS])),
         "targets": number(targets),
-        "layers": layers,
     }
+
+
+def _of_network(descent: Descent) -> Json:
+    train = descent.material.train
+    with np.errstate(all="ignore"):
+        loss, hidden = probe(descent, train.inputs[:EXAMPLES], train.encoded[:EXAMPLES])
+        layers = [_layer(descent, layer) for layer in hidden]
+    return {"loss": number(loss), "layers": layers}
 
 
 def _layer(descent: Descent, layer: Hidden) -> dict[str, Any]:

@@ -20,9 +20,11 @@ def watchers(
 ) -> list[Callback]:
     """What looks at the run for TensorBoard, and for its diagnosis.
 
-    alone: it is no run of a sweep, whose closing words rest on metrics.csv alone.
+    alone: it is no run of a sweep.
     """
-    found: list[Callback] = [Graph()] if settings.graph else []
+    found: list[Callback] = [Beginning(material, alone)] if material.network else []
+    if settings.graph:
+        found.append(Graph())
     if every := settings.updates:
         found.append(ByUpdate(batch_scalars(material, length), every))
     if settings.telemetry or settings.histograms:
@@ -42,7 +44,7 @@ def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
 
 
 def _of_one_run(settings: TensorBoard, material: Material, length: Length) -> list[Callback]:
-    found: list[Callback] = [Beginning(material)] if material.network else []
+    found: list[Callback] = []
     if material.loss is not None:
         if settings.images or settings.pr_curves:
             found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
