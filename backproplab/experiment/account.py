@@ -77,7 +77,7 @@ def begin(journal: Journal, config: str, record: Mapping[str, Any]) -> None:
     if hparams := HParams.read(record):
         began = datetime.fromisoformat(record["started"]).timestamp()
         values.append(session_start(hparams.group, hparams.settings, began))
-    journal.aside().write(0, values)
+    journal.aside.write(0, values)
 
 
 def end(journal: Journal, record: Mapping[str, Any]) -> None:
@@ -86,13 +86,13 @@ def end(journal: Journal, record: Mapping[str, Any]) -> None:
 
     if not Status.read(record["status"]).has_ended:
         return
-    journal.aside().write(0, [text("run/summary", _table(dict(_summary(record))))])
+    journal.aside.write(0, [text("run/summary", _table(dict(_summary(record))))])
     if hparams := HParams.read(record):
         counts = Status.read(record["status"]).counts
         epoch, values = _values(journal, record, hparams) if counts else (0, {})
         if values:
-            journal.aside().scalars(epoch, {f"best/{name}": x for name, x in values.items()})
-        journal.aside().write(0, [session_end(success=counts)])
+            journal.aside.scalars(epoch, {f"best/{name}": x for name, x in values.items()})
+        journal.aside.write(0, [session_end(success=counts)])
     journal.sync()
 
 

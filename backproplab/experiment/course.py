@@ -83,7 +83,7 @@ class Course:
         self.record: dict[str, Any] = hparams.entry if hparams else {}
         self.best, patience = _watchers(parts)
         telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
-        everyone = [self.best, *callbacks, *telemetry, *patience]
+        everyone = [self.best, *callbacks, *patience, *telemetry]  # which sees that the run ends
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
         declared = [*parts.experiment.learner.declares, *(m for c in everyone for m in c.declares)]

@@ -73,7 +73,7 @@ class Journal:
         self.identity = dict(identity)
         self.table: Table | None = None
         self.events: dict[str, EventWriter] = {}
-        self._asides: dict[str, EventWriter] = {}
+        self._aside: EventWriter | None = None
         self.older: dict[str, int] = {}  # length of logs that are no longer written to
         self._kept: dict[str, str] = {}  # files that ``last`` names, with their SHA-256
 
@@ -114,17 +114,18 @@ class Journal:
         """Whole event records, as ``events.record`` makes them, that hold no time."""
         self.events[split].log.append(found)
 
-    def aside(self, split: str = "train") -> EventWriter:
-        """The event file of what no resumed run must repeat: what holds a time, or how a run ended.
+    @property
+    def aside(self) -> EventWriter:
+        """The event file of what holds a time, such as how long a node takes.
 
-        No checkpoint names it, so that going on deletes it whole. Its name is the first of its
-        folder: a reader that takes file after file then stays at the one that grows.
+        No checkpoint names it, so that going on deletes it whole. Its name is the first in
+        ``train``: a reader that takes file after file then stays at the one that grows.
         """
         from backproplab.journal.events import EventWriter, named
 
-        if split not in self._asides:
-            self._asides[split] = EventWriter(self.folder, split, named(split, 0))
-        return self._asides[split]
+        if self._aside is None:
+            self._aside = EventWriter(self.folder, "train", named("train", 0))
+        return self._aside
 
     def sync(self) -> None:
         """Put all logs on the disk."""
@@ -137,7 +138,7 @@ class Journal:
             log.close()
 
     def _open_logs(self) -> list[Log]:
-        return [*self._logs().values(), *(writer.log for writer in self._asides.values())]
+        return [*self._logs().values(), *([self._aside.log] if self._aside else [])]
 
     def _logs(self) -> dict[str, Log]:
         table = {METRICS: self.table.log} if self.table else {}

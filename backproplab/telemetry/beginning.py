@@ -90,7 +90,7 @@ class Beginning(Callback):
         sizes = np.add.reduceat(np.square(self._before, dtype=np.float64), starts)
         ratios = np.sqrt(np.divide(moved, sizes, out=np.zeros_like(moved), where=sizes > 0))
         for name, ratio in zip(names, ratios.tolist(), strict=True):
-            if name in self.kernels:
+            if name in self.kernels and math.isfinite(ratio):
                 self.ratios.setdefault(name, []).append(ratio)
 
     @cached_property

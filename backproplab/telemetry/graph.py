@@ -139,7 +139,7 @@ def _write_costs(lane: Lane, step: Rehearsal) -> None:
         costs.append(Cost(node, start, round(seconds * UPDATES * 1e6), nbytes))
         start += costs[-1].micros
     tag = f"{UPDATES} updates, timed after epoch {lane.progress.epoch}"
-    lane.journal.aside().log.append(costs_record(tag, lane.progress.step, costs))
+    lane.journal.aside.log.append(costs_record(tag, lane.progress.step, costs))
 
 
 def _times(step: Rehearsal, learning: Any) -> tuple[list[float], list[float]]:

@@ -13,7 +13,6 @@ from backproplab.journal.summaries import image, pr_curve
 from backproplab.learners import Arrays, Json, Learning
 from backproplab.loop import Callback, Lane
 from backproplab.loop.lane import TRAIN
-from backproplab.status import Status
 from backproplab.telemetry import drawings
 from backproplab.telemetry.answers import Answers, predicted
 from backproplab.telemetry.canvas import Canvas, diverging
@@ -35,42 +34,34 @@ class Pictures(Callback):
         self.images = images
         self.curves = curves
         self.looks = looks
-        self.whole = -1  # epochs after which all of it was drawn last
+        self.begun = False
 
     def start(self, lane: Lane) -> None:
-        if self.whole < 0:
+        if not self.begun:
+            self.begun = True
             self._write(lane, self._plane, self._learned)
 
     def look(self, lane: Lane) -> None:
-        if lane.progress.epoch == self.looks[-1]:
+        epoch = lane.progress.epoch
+        if epoch == self.looks[-1] or lane.ended:
             self._write(lane, self._plane, self._learned, self._examples)
-        elif lane.progress.epoch in self.looks:
+        elif epoch in self.looks:
             self._write(lane, self._plane)
 
-    def finish(self, lane: Lane) -> None:
-        epoch = lane.progress.epoch
-        if lane.progress.status is Status.COMPLETED and self.whole < epoch:
-            plane = () if epoch in self.looks else (self._plane,)
-            self._write(lane, *plane, self._learned, self._examples, aside=True)
-
     def state(self) -> tuple[Arrays, Json]:
-        return {}, {"whole": self.whole}
+        return {}, {"begun": self.begun}
 
     def restore(self, arrays: Arrays, state: Json) -> None:
-        self.whole = state["whole"]
+        self.begun = state["begun"]
 
-    def _write(self, lane: Lane, *drawn: Callable[[Learning], Shown], aside: bool = False) -> None:
-        """aside: after the last commit."""
+    def _write(self, lane: Lane, *drawn: Callable[[Learning], Shown]) -> None:
         epoch = lane.progress.epoch
-        if self._learned in drawn:
-            self.whole = epoch
         by_split: dict[str, list[Any]] = {}
         with np.errstate(all="ignore"):  # weights may be of any size
             for split, value in chain.from_iterable(draw(lane.learning) for draw in drawn):
                 by_split.setdefault(split, []).append(value)
         for split, values in by_split.items():
-            journal = lane.journal
-            (journal.aside(split) if aside else journal.events[split]).write(epoch - 1, values)
+            lane.journal.events[split].write(epoch - 1, values)
 
     def _plane(self, learning: Learning) -> Shown:
         if self.images and learning.material.train.inputs.shape[1:] == (2,):

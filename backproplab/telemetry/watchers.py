@@ -22,7 +22,8 @@ def watchers(
 
     alone: it is no run of a sweep.
     """
-    found: list[Callback] = [Beginning(material, alone)] if material.network else []
+    descends = "optimizer" in material.keys
+    found: list[Callback] = [Beginning(material, alone)] if descends else []
     if settings.graph:
         found.append(Graph())
     if every := settings.updates:

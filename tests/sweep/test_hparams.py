@@ -201,9 +201,9 @@ def test_the_end_is_written_of_runs_that_have_ended_for_good(status, end):
     record |= {"best": {}, "started": "2026-11-22T15:34:52+01:00"}
     record |= account.HParams("row", {"lr": 0.1}, "loss").entry
     account.begin(journal, "name: exp1\n", record)
-    before = len(folder.files[journal.aside().name])
+    before = len(folder.files[journal.aside.name])
     account.end(journal, record)
-    written = folder.files[journal.aside().name][before:]
+    written = folder.files[journal.aside.name][before:]
     assert (b"session_end_info" in written) == (end is not None)
     assert (b"best/loss" in written) == (end is True)
 

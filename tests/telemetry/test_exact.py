@@ -89,7 +89,7 @@ def test_clean_knows_every_file(whole):
 def test_off_means_all_of_it(tmp_path):
     (tmp_path / "c.yaml").write_text("data: moons\ntensorboard: off\n")
     found = load_config(tmp_path / "c.yaml").tensorboard.model_dump()
-    assert found == dict.fromkeys(found, False) | {"histograms": 0}
+    assert found == dict.fromkeys(found, False) | {"histograms": 0, "update_freq": "epoch"}
 
 
 def test_they_change_no_bit(whole, tmp_path):
