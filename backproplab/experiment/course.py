@@ -81,6 +81,7 @@ class Course:
         self.numerics = numerics.numerics(parts.threads)
         self.restored_epoch = 0
         self.record: dict[str, Any] = hparams.entry if hparams else {}
+        self.record |= {} if alone else {"in_sweep": True}
         self.best, patience = _watchers(parts)
         telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
         everyone = [self.best, *callbacks, *patience, *telemetry]  # which sees that the run ends

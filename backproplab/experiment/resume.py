@@ -82,7 +82,8 @@ class Stopped:
         """Train it to its end."""
         files = DiskFolder(self.path)
         with limits_of(self.parts) as stop:
-            course = Course(self.parts, files, callbacks)
+            alone = not self.record.get("in_sweep")
+            course = Course(self.parts, files, callbacks, alone=alone)
             try:
                 course.take_up(self.record, checkpoint, allow_inexact)
                 read_metrics(self.path)

@@ -55,10 +55,11 @@ def test_members_of_a_crew_that_is_killed_continue_alone(zygote, tmp_path, numbe
     chance = random.Random(number)
     files = list(members(number, tmp_path))
     begun = time.monotonic()
-    words = ["train", *files, "--progress", "none"]
-    assert zygote.run(words, tmp_path, pace={}) in (0, 3)
+    (tmp_path / "alone").mkdir()
+    for file in files:  # as runs of a sweep, too, which draw no pictures
+        zygote.start([file], tmp_path / "alone", pace={}, program=CREW).wait()
     took = time.monotonic() - begun
-    whole = {file.stem: next(tmp_path.glob(f"runs/*/{file.stem}")) for file in files}
+    whole = {file.stem: tmp_path / "alone/crew" / file.stem for file in files}
     floor = chance.choice([0.0, 0.02])
     pace = {"FIRST_SAVE": floor, "LEAST": floor, "COSTS": chance.choice([0, 2])}
     child = zygote.start(files, tmp_path, pace=pace, program=CREW)
