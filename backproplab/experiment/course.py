@@ -222,6 +222,7 @@ class Course:
                 lane.progress.metrics = {k: x for k, x in self.best.row.items() if k != "epoch"}
                 self.restored_epoch = int(self.best.row["epoch"])
             self._test(pace)
+            self.journal.sync()  # what callbacks wrote at the end
         return replace(self._end(), signal=pace.stop.number)
 
     def fail(self, error: BaseException) -> None:
@@ -250,7 +251,6 @@ class Course:
         lane.progress.metrics |= prefixed("test", row)
         epoch = self.restored_epoch or lane.progress.epoch
         self.journal.row(epoch, lane.progress.step, "test", row)
-        self.journal.sync()
 
     def _end(self) -> Result:
         ended = records.outcome(self.lane, self.best.row, self.restored_epoch)
