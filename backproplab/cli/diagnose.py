@@ -54,26 +54,26 @@ def _one(run: RunInfo, as_json: bool, curvature: bool) -> Diagnosis:
 
     case = Case(run.folder)
     diagnosis = diagnose(case)
-    said, facts = _curvature(case) if curvature else ("", {})
+    curved, facts = _curvature(case) if curvature else ("", {})
     if as_json:
         typer.echo(json.dumps(diagnosis.tree() | facts, indent=1, ensure_ascii=False))
         return diagnosis
     _show(run, diagnosis)
-    if said:
-        sentence(said, "curved", INDENT)
+    if curved:
+        sentence(curved, "curved", INDENT)
     return diagnosis
 
 
 def _curvature(case: Case) -> tuple[str, dict[str, object]]:
     """λ and the noise scale, or why there are none."""
     from backproplab.diagnosis.case import Unknown
-    from backproplab.diagnosis.curvature import told
+    from backproplab.diagnosis.curvature import summary
 
     try:
-        said, facts = told(case.end, case.experiment.learning_rate or 0.0)
+        text, facts = summary(case.end, case.experiment.learning_rate or 0.0)
     except Unknown as why:
         return f"not known: {why}", {"curvature": None}
-    return said, {"curvature": facts}
+    return text, {"curvature": facts}
 
 
 def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
@@ -149,19 +149,19 @@ def _table(comparison: Comparison) -> None:
     name = comparison.metric.name
     columns = [*comparison.keys, name, "diagnosis"]
     table(columns_of(comparison, columns if comparison.keys else [name, "diagnosis", "run"]))
-    if said := why_first(comparison):
-        sentence(said)
-    told: set[str] = set()
+    if reason := why_first(comparison):
+        sentence(reason)
+    seen: set[str] = set()
     for record in comparison.records:
         diagnosis = record.diagnosis
         cause = diagnosis and (diagnosis.cause or next(iter(diagnosis.alarms), None))
-        if cause and cause.word not in told:
-            told.add(cause.word)
+        if cause and cause.word not in seen:
+            seen.add(cause.word)
             name = middle(printable(record.info.name), WIDE)
             closer = diagnose(Case(record.info.folder)).cause or cause
             sentence(f"{cause.word}, as {name}: {closer.sentence}")
-    for said, again in unrepeated(comparison.records):
-        sentence(printable(said))
+    for text, again in unrepeated(comparison.records):
+        sentence(printable(text))
         if again:
             typed_command("try", again, INDENT)
 

@@ -128,8 +128,8 @@ def summary(
 
 def diagnosis(found: Diagnosis | None) -> None:
     """How the run went and why, in a line or two, and what to try."""
-    for label, said in found.closing if found else ():
-        sentence(said, f"  {label}", 8)
+    for label, line in found.closing if found else ():
+        sentence(line, f"  {label}", 8)
     if found and found.command:
         command("  try", found.command, 8)
 
@@ -170,6 +170,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
     ]  # fmt: skip
 
     verdicts = [run.verdict if run.status.has_ended else "" for run in runs]
+    diagnosis = [Column("diagnosis", verdicts, rank=1)] if any(verdicts) else []
 
     def columns(named: Sequence[str]) -> list[Column]:
         return [
@@ -179,7 +180,7 @@ def runs_table(runs: Sequence[RunInfo]) -> None:
                 "status", [str(run.status) for run in runs],
                 styles=[STYLES.get(run.status, "red") for run in runs],
             ),
-            *[Column("diagnosis", told, rank=1) for told in [verdicts] if any(told)],
+            *diagnosis,
             Column("epochs", [str(run.epochs) for run in runs], right=True, rank=2),
             Column("seconds", [text.seconds(run.seconds) for run in runs], right=True, rank=3),
             *metrics,
@@ -271,31 +272,34 @@ def ranking(
 
 def check(result: Check, tolerance: float) -> None:
     """The layers, the gradients, and what the two ways of finding them cost."""
+    _layers(result)
+    lines([""])
+    _gradients(result, tolerance)
+    lines([""])
+    _costs(result)
+
+
+def _layers(result: Check) -> None:
     layers = result.layers
-    flops = [layer.flops for layer in layers]
-    sizes = [layer.parameters for layer in layers]
+    names = [*[printable(each.name) for each in layers], "in all"]
+    shapes = [*[_shape(each.shape) for each in layers], ""]
+    sizes, flops = [each.parameters for each in layers], [each.flops for each in layers]
+    sizes, flops = [*sizes, sum(sizes)], [*flops, sum(flops)]
     bold = [*[""] * len(layers), "bold"]
     table(
         [
+            Column("layer", names, is_name=True, styles=bold),
+            Column("output", shapes, rank=1),
+            Column("parameters", [f"{n:,}" for n in sizes], right=True, styles=bold),
             Column(
-                "layer",
-                [*[printable(each.name) for each in layers], "in all"],
-                is_name=True,
-                styles=bold,
-            ),
-            Column("output", [*[_shape(each.shape) for each in layers], ""], rank=1),
-            Column("parameters", [f"{n:,}" for n in (*sizes, sum(sizes))], right=True, styles=bold),
-            Column(
-                "FLOPs / example",
-                [f"{n:,}" for n in (*flops, sum(flops))],
-                right=True,
-                short="FLOPs",
-                rank=1,
-                styles=bold,
+                "FLOPs / example", [f"{n:,}" for n in flops],
+                right=True, short="FLOPs", rank=1, styles=bold,
             ),
         ]
-    )
-    lines([""])
+    )  # fmt: skip
+
+
+def _gradients(result: Check, tolerance: float) -> None:
     rows = result.gradients
     words = [row.verdict(tolerance) for row in rows]
     errors = [f"{row.error:.1e}" if row.reached else "-" for row in rows]
@@ -308,19 +312,17 @@ def check(result: Check, tolerance: float) -> None:
             Column("", words, styles=[VERDICTS.get(word, "yellow") for word in words]),
         ]
     )
+
+
+def _costs(result: Check) -> None:
     cost, count = result.cost, result.weights
-    lines([""])
-    sentence(
+    numeric = (
         f"{cost.numeric_passes:,} forward passes for {cost.entries:,} of {count:,} weights, "
-        f"{cost.numeric_seconds:.3f} s (all of them take {2 * count:,} passes)",
-        "numeric",
-        10,
+        f"{cost.numeric_seconds:.3f} s (all of them take {2 * count:,} passes)"
     )
-    sentence(
-        f"1 forward and 1 backward pass for all {count:,} weights, {cost.backprop_seconds:.3f} s",
-        "backprop",
-        10,
-    )
+    passes = f"1 forward and 1 backward pass for all {count:,} weights"
+    sentence(numeric, "numeric", 10)
+    sentence(f"{passes}, {cost.backprop_seconds:.3f} s", "backprop", 10)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

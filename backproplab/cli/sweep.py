@@ -176,8 +176,8 @@ def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     if comparison is None:
         return
     ranking(comparison, (), TOP)
-    if said := why_first(comparison):
-        sentence(said)
+    if reason := why_first(comparison):
+        sentence(reason)
     metric, records = driver.folder.sweep.metric, comparison.records
     sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
     if len(records) > 1:

@@ -37,25 +37,30 @@ def command(
     links to them in a folder of their own. --stop alone stops all that show this log directory,
     its sessions or its runs.
     """
+    places = [_place(word, log_dir) for word in words or ()] or [_directory(log_dir)]
+    if stop:
+        return _stop(_root(places), inside=not words)
+    _check(places)
+    link = _served(places, port)
+    if open_browser:
+        typer.launch(link)
+
+
+def _served(places: list[Path], port: int | None) -> str:
+    """Find or start the TensorBoard of these places, and describe it; its link."""
     from backproplab import runs
     from backproplab.runs.link import EVERY, listed
     from backproplab.text import typed
 
-    places = [_place(word, log_dir) for word in words or ()] or [_directory(log_dir)]
-    if not stop:
-        _check(places)
     root = _root(places)
-    if stop:
-        return _stop(root, inside=not words)
     running = runs.find(root)
     board = running or runs.start(root, port)
     if port not in (None, board.port):
         board = runs.start(root, port)  # says which port it runs on
-    link = runs.url(board)
     word = "runs already" if running else "started"
     what = ", ".join(map(str, places[:SHOWN])) + (", …" if len(places) > SHOWN else "")
     typer.echo(f"TensorBoard {word}: pid {board.pid}, port {board.port}, logs {what}")
-    typer.echo(link)
+    typer.echo(link := runs.url(board))
     folders = _event_folders(places)
     if not folders:
         typer.echo("there are no runs yet: they appear once they are trained")
@@ -66,8 +71,7 @@ def command(
             "the link lists the newest session only: clear the filter above the list for all"
         )
     typer.echo(f"stop it with: {typed('backproplab', 'tensorboard', *places, '--stop')}")
-    if open_browser:
-        typer.launch(link)
+    return link
 
 
 def _directory(path: Path) -> Path:

@@ -207,7 +207,7 @@ def twins(case: Case, limits: Limits) -> Facts | None:
     return None
 
 
-def told(case: Case, limits: Limits) -> Facts | None:
+def leakage(case: Case, limits: Limits) -> Facts | None:
     if not case.is_classified:
         return None
     found = case.data.correlation

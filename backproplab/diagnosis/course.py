@@ -143,14 +143,18 @@ def gap(case: Case, limits: Limits) -> Facts | None:
 
 
 def underfitting(case: Case, limits: Limits) -> Facts | None:
-    """A network with hidden layers that guesses has not been tried: something stops it."""
+    """A network with hidden layers that guesses has not been tried: something stops it.
+
+    Judged only where the causes that exclude it can be, which need the layers at the start.
+    """
     standing(case, 5)
+    layers = case.start["layers"]
     level = float(case.curves.of("loss").min()) / case.chance
     if level <= limits["level"] or not case.curves.stands:
         return None
     at_chance = {"level": limits["chance"]}
     guesses = guessing_classes(case, at_chance) or guessing_values(case, at_chance)
-    return None if guesses and case.start["layers"] else {"level": level}
+    return None if guesses and layers else {"level": level}
 
 
 def scheduled(case: Case, limits: Limits) -> Facts | None:

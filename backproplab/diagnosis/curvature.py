@@ -54,7 +54,7 @@ def noise_scale(end: End) -> float:
     return trace / size if size > 0 else float("inf")
 
 
-def told(end: End, rate: float) -> tuple[str, dict[str, float | None]]:
+def summary(end: End, rate: float) -> tuple[str, dict[str, float | None]]:
     """A sentence, and its numbers."""
     with np.errstate(all="ignore"):
         largest, noise = curvature(end), noise_scale(end)
@@ -62,9 +62,9 @@ def told(end: End, rate: float) -> tuple[str, dict[str, float | None]]:
     limit = "2 is where it diverges" if linear else "with hidden layers about 2 is usual"
     known = noise < len(end.parts.material.train)
     batch = f"batches beyond about {noise:,.0f} bring little" if known else "all of it is noise"
-    said = f"λ is {largest:.3g}, learning rate times λ {rate * largest:.3g}: {limit}; {batch}."
+    text = f"λ is {largest:.3g}, learning rate times λ {rate * largest:.3g}: {limit}; {batch}."
     facts = {"curvature": largest, "rate": rate, "product": rate * largest}
-    return said, {n: x if np.isfinite(x) else None for n, x in (facts | {"noise": noise}).items()}
+    return text, {n: x if np.isfinite(x) else None for n, x in (facts | {"noise": noise}).items()}
 
 
 def _weights(end: End) -> dict[str, Array]:

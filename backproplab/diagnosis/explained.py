@@ -43,7 +43,7 @@ EXPLAINED = {
     "falls, the validation loss rises. v is the running median of three, so one bad epoch does not "
     "count.",
     "D10": "The loss stands, far above 0, and training and validation agree: the model has no "
-    "shape that fits, or the labels hold noise that nothing can fit. Only a larger trial tells.",
+    "shape that fits, or the labels hold noise that nothing can fit. Only a larger trial shows it.",
     "D11": "∂L/∂W = δ xᵀ: a feature that is 200 times as large gets a gradient 200 times as large, "
     "and no one rate suits all. Standardizing subtracts the mean and divides by the deviation.",
     "D12": "With shares p the always-first answer is right max p of the time. Look at the recall "

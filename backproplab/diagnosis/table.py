@@ -31,7 +31,7 @@ class Rule:
 
     word: for a column.  statistic: the formula, for people; ``limits`` are its thresholds.
     says: the sentence, with the facts that ``judge`` gave (``words.py``: p is percent, n a number).
-    fix: the keys to try.  unless: rules beside which it is not said.  only_with: rules of which one
+    fix: the keys to try.  unless: rules beside which it is left out.  only_with: rules of which one
     must hold, for what is no fault by itself.  outcome: it says how the run went, not why.
     """
 
@@ -96,7 +96,7 @@ RULES = (
     Rule("D13", "twins", A, "share of held-out rows that are training rows", cause.twins,
          {"count": 3, "share": 0.05}, "{share:p} of the {split} rows ({count:n}) are also training "
          "rows: what is measured there is partly memory."),
-    Rule("D13", "leakage", W, "largest |correlation| of a feature with a class", cause.told,
+    Rule("D13", "leakage", W, "largest |correlation| of a feature with a class", cause.leakage,
          {"correlation": 0.98}, "One feature alone gives a class away: their correlation is "
          "{correlation:n}. Is the label among the inputs?"),
     Rule("D13", "leakage", W, "|test - validation accuracy| in standard errors", cause.other_test,

@@ -19,10 +19,13 @@ from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
 from backproplab.text import typed
 
+TRAINED = {"accuracy": "{value:p1}", "r2": "R² is {value:n}", "loss": "the loss is {value:l}"}
+CHANCE = {"accuracy": "chance", "r2": "the mean"}  # what a run must beat that has learned
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of a run. evidence: every number of the sentence, and more that was seen."""
+    """A statement about a run. evidence: every number of the sentence, and others measured."""
 
     rule: str
     level: Level
@@ -64,13 +67,13 @@ class Diagnosis:
 
     @property
     def closing(self) -> list[tuple[str, str]]:
-        """(label, text) for a summary: how it went, why, or the first note that tells more."""
+        """(label, text) for a summary: how it went, why, or the first informative note."""
         notes = [x for x in self.remarks if x.level is Level.NOTE and x.rule != "D14"]
-        told = [("so", self.outcome.sentence)]
+        lines = [("so", self.outcome.sentence)]
         if self.cause:
-            return [*told, ("why", self.cause.sentence)]
+            return [*lines, ("why", self.cause.sentence)]
         alarmed = self.outcome.level is Level.ALARM
-        return told if alarmed or not notes else [*told, ("note", notes[0].sentence)]
+        return lines if alarmed or not notes else [*lines, ("note", notes[0].sentence)]
 
     @property
     def command(self) -> str:
@@ -90,14 +93,14 @@ class Diagnosis:
 def diagnose(case: Case) -> Diagnosis:
     """Judge every rule. Raises DamageError if metrics.csv or run.json is damaged."""
     held, unknown = _held(case)
-    said = [
+    findings = [
         _finding(case, rule, facts)
         for rule, facts in held.values()
         if not rule.unless & held.keys() and (not rule.only_with or rule.only_with & held.keys())
     ]
-    outcomes = [x for x in said if any(r.outcome for r in RULES if r.id == x.rule)]
-    causes = [x for x in said if x not in outcomes and x.level in (Level.ALARM, Level.WARNING)]
-    rest = [x for x in said if x not in outcomes[:1] and x not in causes[:1]]
+    outcomes = [x for x in findings if any(r.outcome for r in RULES if r.id == x.rule)]
+    causes = [x for x in findings if x not in outcomes and x.level in (Level.ALARM, Level.WARNING)]
+    rest = [x for x in findings if x not in outcomes[:1] and x not in causes[:1]]
     outcome = outcomes[0] if outcomes else _plain(case)
     return Diagnosis(case.folder, outcome, causes[0] if causes else None, tuple(rest), unknown)
 
@@ -127,8 +130,8 @@ def _finding(case: Case, rule: Rule, facts: Facts) -> Finding:
         keys = []
     config = case.folder / CONFIG
     command = typed("backproplab", "train", config, *keys) if keys else ""
-    said = sentence(rule.says, facts)
-    return Finding(rule.id, rule.level, rule.word, said, command, facts, rule.limits)
+    text = sentence(rule.says, facts)
+    return Finding(rule.id, rule.level, rule.word, text, command, facts, rule.limits)
 
 
 def _plain(case: Case) -> Finding:
@@ -146,26 +149,31 @@ def _plain(case: Case) -> Finding:
 
 
 def _learned(case: Case, facts: Facts) -> Finding:
-    """What it has learned, with its error."""
+    """What it has learned, with its error; no better than chance is not learned."""
     curves = case.curves
     split = "validation" if len(curves.of("val_loss")) else "training"
     prefix = "val_" if split == "validation" else ""
-    names = {"accuracy": "p1", "r2": "n", "loss": "n"}
-    name = next(n for n in names if np.isfinite(curves.last(prefix + n)) or n == "loss")
-    facts |= {"split": split, "value": curves.last(prefix + name), "chance": None}
-    text = {"accuracy": "Learned: {value:p1}", "r2": "Learned: R² is {value:n}"}
-    says = text.get(name, "Trained: the loss is {value:l}")
+    name = next(n for n in TRAINED if np.isfinite(curves.last(prefix + n)) or n == "loss")
+    value = curves.last(prefix + name)
+    facts |= {"split": split, "value": value, "chance": None}
+    where = " on the {split} examples"
     try:
         n = case.start["examples"]["train" if split == "training" else split]
         facts |= {"examples": n, "chance": case.start["majority"]}
+        where = " on {examples:n} {split} examples"
         if name == "accuracy":
-            facts["error"] = (facts["value"] * (1 - facts["value"]) / n) ** 0.5
-            says += " ± {error:e}"
-        says += " on {examples:n} {split} examples"
-        says += ", chance is {chance:p1}" if name == "accuracy" else ""
+            facts["error"] = (value * (1 - value) / n) ** 0.5
+            where = f" ± {{error:e}}{where}, chance is {{chance:p1}}"
     except Unknown:
-        says += " on the {split} examples"
-    return Finding("", Level.GOOD, "learned", sentence(says + ".", facts), "", facts, {})
+        pass
+    level, word, head = Level.GOOD, "trained", "Trained"
+    if name in CHANCE and facts["chance"] is not None:
+        least = facts["chance"] + 2 * facts["error"] if name == "accuracy" else 0.0
+        word, head = "learned", "Learned"
+        if value <= least:
+            level, word, head = Level.NOTE, "at chance", f"No better than {CHANCE[name]} yet"
+    says = f"{head}: {TRAINED[name]}{where}."
+    return Finding("", level, word, sentence(says, facts), "", facts, {})
 
 
 def verdict(
@@ -173,7 +181,7 @@ def verdict(
     record: Mapping[str, Any] | None = None,
     experiment: Experiment | None = None,
 ) -> Diagnosis | None:
-    """What can be said without data or weights; None of a run whose files are damaged."""
+    """What can be judged without data or weights; None of a run whose files are damaged."""
     try:
         return diagnose(Case(folder, False, record, experiment))
     except (BackpropLabError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError):

@@ -15,7 +15,7 @@ def significant(value: float) -> str:
 
 
 def loss(value: float) -> str:
-    """Three decimals, so that two losses can be told apart: ``2.303``."""
+    """Three decimals, so that two losses can be distinguished: ``2.303``."""
     return f"{value:.3f}" if 0.01 <= abs(value) < 1e4 else significant(value)
 
 

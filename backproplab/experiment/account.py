@@ -97,7 +97,7 @@ def end(journal: Journal, record: Mapping[str, Any]) -> None:
 
 
 def _values(journal: Journal, record: Mapping[str, Any], hparams: HParams) -> tuple[int, Row]:
-    """(epoch from 0, the values of results.csv there), but for those of the test split."""
+    """(epoch from 0, the values of results.csv there), except those of the test split."""
     metrics = {name: x for name, x in record["metrics"].items() if x is not None}
     best = metrics
     if hparams.at == "best":

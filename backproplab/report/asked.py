@@ -17,11 +17,11 @@ def asked(sweep: Any) -> dict[str, str]:
     """
     if not isinstance(sweep, dict) or not isinstance(sweep.get("parameters"), dict):
         return {}
-    said = {key: _range(value) for key, value in sweep["parameters"].items()}
-    said["method"] = f"{shown(sweep.get('method'))}, {shown(sweep.get('num_trials'))} trials"
+    settings = {key: _range(value) for key, value in sweep["parameters"].items()}
+    settings["method"] = f"{shown(sweep.get('method'))}, {shown(sweep.get('num_trials'))} trials"
     if sweep.get("pruner"):
-        said["pruner"] = shown(sweep["pruner"])
-    return said
+        settings["pruner"] = shown(sweep["pruner"])
+    return settings
 
 
 def _range(parameter: Any) -> str:

@@ -91,8 +91,8 @@ def _winner(comparison: Comparison) -> tuple[str, str]:
     ties, unsure, worse = (_named(comparison, against, verdict) for verdict in (TIE, UNSURE, WORSE))
     seeds = max((len(pair.differences) for _, pair in against), default=0)
     if ties:
-        text = f"{who} {has}, but {listed(ties)} cannot be told from it: {_why(against, seeds)}."
-        return "No single winner.", text
+        tied = f"{listed(ties)} cannot be distinguished from it: {_why(against, seeds)}"
+        return "No single winner.", f"{who} {has}, but {tied}."
     if unsure:
         never = f"It is no worse than any other on all {seeds} seeds"
         text = f"It {has}. {never}, but they do not bound by how much: {listed(unsure)}."
@@ -169,7 +169,7 @@ def _doubts(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _open(comparison: Comparison) -> list[tuple[int, RankedTrial, Paired]]:
-    """(seeds that would tell it from the first, trial, pair) of the ties, else of the unsure ones;
+    """(seeds that separate it from the first, trial, pair) of the ties, else of the unsure ones;
     fewest first."""
     against = _against(comparison)
     verdict = TIE if any(pair.verdict == TIE for _, pair in against) else UNSURE
@@ -185,9 +185,9 @@ def _needed(comparison: Comparison) -> str:
         return ""
     ends = [found[(len(found) - 1) // 2], *found[-1:]] if len(found) > 1 else found
     texts = [f"{seeds:,} for {name_of(comparison, t)} ({signed(p.mean)})" for seeds, t, p in ends]
-    told = ", about ".join(texts)
     return (
-        f"Seeds that would tell from the first, if mean and spread stay as they are: about {told}."
+        "Seeds needed to separate it from the first, if mean and spread stay as they are: "
+        f"about {', about '.join(texts)}."
     )
 
 

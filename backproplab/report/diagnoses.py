@@ -27,20 +27,20 @@ def words_of(records: Sequence[Record]) -> str:
 
 
 def why_first(comparison: Comparison) -> str:
-    """Why the first trial won, as far as the diagnosis tells: what others have and it has not."""
+    """Why the first trial won, as far as the diagnosis shows: what others have and it does not."""
     first, *others = comparison.trials
     own = _faults(first)
     lost = Counter(word for trial in others for word in _faults(trial) - own)
     if not others or not lost:
         return ""
-    told = [f"{word} ({count} of {len(others)})" for word, count in lost.most_common(3)]
-    return f"#1 has nothing of what others show: {', '.join(told)}."
+    words = [f"{word} ({count} of {len(others)})" for word, count in lost.most_common(3)]
+    return f"Problems of other trials that #1 does not have: {', '.join(words)}."
 
 
 def unrepeated(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """D20: (what is said, what to try) of each run that repeats an earlier one with another result.
+    """D20: (a sentence, what to try) of each run that repeats an earlier one with another result.
 
-    The same run: config and seed equal, but for the name, the threads and what changes no number.
+    The same run: config and seed equal, whatever the name, the threads and keys without numbers.
     """
     first: dict[str, Record] = {}
     found = []
@@ -67,10 +67,10 @@ def _differs(one: Record, two: Record, part: str) -> tuple[str, str]:
     if threads[0] != threads[1]:
         command = typed("backproplab", "train", two.info.folder / "config.yaml", "threads=1")
         return f"{head}: threads was {threads[0]} and {threads[1]}.", command
-    told = (
+    reason = (
         " another machine, BLAS or version." if known[0] != known[1] else " nothing known differs."
     )
-    return f"{head}:{told}", ""
+    return f"{head}:{reason}", ""
 
 
 def _faults(trial: RankedTrial) -> set[str]:

@@ -16,7 +16,7 @@ from backproplab.report.numerals import HARD, listed, plain, whole
 from backproplab.report.outcomes import Outcome, guess, outcome
 
 Ends = Sequence[tuple[str, Outcome]]
-MANY = 20  # trials, of which counts are told instead of names
+MANY = 20  # trials, of which counts are given instead of names
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def _diverged(comparison: Comparison, ends: Ends) -> Iterator[str]:
         where = " on every seed" if comparison.several_seeds else ""
         yield f"Diverged{where}: {listed(lost)}."
     some = [(who, end) for who, end in ends if 0 < len(end.lost) < end.runs]
-    if told := [f"{who} ({len(end.lost)} of {end.runs})" for who, end in some]:
-        yield f"Diverged on some seeds: {listed(told)}."
+    if failed := [f"{who} ({len(end.lost)} of {end.runs})" for who, end in some]:
+        yield f"Diverged on some seeds: {listed(failed)}."
 
 
 def _blown(comparison: Comparison, ends: Ends) -> Iterator[str]:
@@ -70,13 +70,13 @@ def endings(comparison: Comparison) -> Finding | None:
     name, parts = label_of(comparison.metric.name), []
     seeds = " on every seed" if comparison.several_seeds else ""
     worse = [(who, end) for who, end in ends if end.word == "worsens"]
-    told = [
+    rising = [
         f"{who} (best after {whole(end.best_epochs)} of {whole(end.epochs)} epochs, "
         f"{100 * ((end.growth or 1) - 1):.0f}{HARD}% higher at the end)"
         for who, end in worse
     ]
-    if told:
-        parts.append(f"The {name} rises again after its best: {listed(told, 3)}.")
+    if rising:
+        parts.append(f"The {name} rises again after its best: {listed(rising, 3)}.")
     if still := [who for who, end in ends if end.word == "still improving"]:
         parts.append(
             f"Still improving in the last epoch{seeds}: {listed(still)}; more epochs would help."
@@ -88,7 +88,7 @@ def _counts(comparison: Comparison) -> Finding | None:
     """The same in numbers of trials."""
     words = [outcome(trial).word for trial in comparison.trials]
     name = label_of(comparison.metric.name)
-    told = [("still improving", "still improved in the last epoch")]
-    told.append(("worsens", f"ended with a {name} more than 10{HARD}% above their best"))
-    parts = [f"{words.count(w)} of {len(words)} trials {text}." for w, text in told if w in words]
+    texts = [("still improving", "still improved in the last epoch")]
+    texts.append(("worsens", f"ended with a {name} more than 10{HARD}% above their best"))
+    parts = [f"{words.count(w)} of {len(words)} trials {text}." for w, text in texts if w in words]
     return Finding(" ".join(parts), "Learning curves, rings") if parts else None

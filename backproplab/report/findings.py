@@ -17,7 +17,7 @@ from backproplab.report.faults import Finding, endings, failures
 from backproplab.report.naming import Layout, short_key
 from backproplab.report.numerals import HARD, amount, listed, plain, ratio, signed, three
 
-BEST = 5  # the best trials of a search, of which the ranges are told
+BEST = 5  # the best trials of a search, of which the ranges are given
 
 
 def findings(comparison: Comparison) -> tuple[Finding, ...]:
@@ -26,9 +26,9 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
     seeds = max(len(trial.counted) for trial in comparison.trials)
     rests = f"means of {amount(seeds)} seeds" if seeds > 1 else "one seed each, may be chance"
     found = [finding for finding in (*own, endings(comparison)) if finding]
-    told = [replace(finding, evidence=f"{finding.evidence} · {rests}") for finding in found]
+    supported = [replace(finding, evidence=f"{finding.evidence} · {rests}") for finding in found]
     failed = failures(comparison)
-    return (*told, failed) if failed else tuple(told)
+    return (*supported, failed) if failed else tuple(supported)
 
 
 def _of_grid(comparison: Comparison) -> list[Finding | None]:
@@ -49,8 +49,8 @@ def _each(comparison: Comparison) -> Finding | None:
             costs.append(
                 (most.mean, f"{write_cost(most, ratios)} for {short_key(comparison, key)}")
             )
-    told = listed([text for _, text in sorted(costs, reverse=True)], 6)
-    text = f"With all other keys equal, the worst value costs up to {told}."
+    costliest = listed([text for _, text in sorted(costs, reverse=True)], 6)
+    text = f"With all other keys equal, the worst value costs up to {costliest}."
     return Finding(text, "What each key does within the others") if costs else None
 
 
@@ -89,12 +89,12 @@ def _turns(comparison: Comparison) -> Finding | None:
     winners = {comparison.label(first, group.best.values[first]) for group in columns}
     if len(winners) < 2:
         return None
-    told = [
+    orders = [
         " at ".join(comparison.label(key, group.best.values[key]) for key in (first, second))
         for group in columns
     ]
     one, other = short_key(comparison, first), short_key(comparison, second)
-    text = f"Which {one} is best depends on {other}: {listed(told, 6)}."
+    text = f"Which {one} is best depends on {other}: {listed(orders, 6)}."
     return Finding(text, "What each key does · a single number of importance would hide this")
 
 
@@ -156,8 +156,8 @@ def _of_search(comparison: Comparison) -> list[Finding | None]:
     measured = [trial for trial in comparison.trials if trial.mean(name) is not None]
     if len(measured) < 2 * BEST:
         return []
-    told = [_range(comparison, key, measured[:BEST]) for key in comparison.keys]
-    where = "; ".join(filter(None, told))
+    ranges = [_range(comparison, key, measured[:BEST]) for key in comparison.keys]
+    where = "; ".join(filter(None, ranges))
     text = f"The best {amount(BEST)} of {len(comparison.trials)} lie at {where}."
     return [Finding(text, "By key · where the best lie close together, the key matters")]
 

@@ -58,7 +58,7 @@ class Record:
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """What its files alone tell; None if they cannot be read."""
+        """What its files alone show; None if they cannot be read."""
         try:
             experiment = Experiment.model_validate(self.config)
         except ValueError:

@@ -78,11 +78,11 @@ class Stage:
         """The height of a value, at the edge for one beyond the scale."""
         return min(max(self.frame.y(value), self.frame.top), self.frame.bottom)
 
-    def mark(self, x: float, value: float, radius: float, class_: str, told: str = "") -> Markup:
+    def mark(self, x: float, value: float, radius: float, class_: str, title: str = "") -> Markup:
         """A dot; a triangle at the edge for a value beyond the scale."""
         y = self.frame.y(value)
         if self.frame.top <= y <= self.frame.bottom:
-            return circle(x, y, radius, class_, told)
+            return circle(x, y, radius, class_, title)
         above = y < self.frame.top
         return text(
             x, self.within(value) + (9 if above else -1), "▲" if above else "▼", f"m cut {class_}"
@@ -122,8 +122,8 @@ def _line(stage: Stage, row: Sequence[RankedTrial], at: int) -> tuple[list[Marku
             continue
         ends = [stage.within(value) for value in trial.numbers(stage.name)]
         marks.append(path([(x, min(ends)), (x, max(ends))], f"wh {color}"))
-        told = both(mean, trial.std(stage.name))
-        marks.append(stage.mark(x, mean, 4.2, f"mk {color}", told))
+        title = both(mean, trial.std(stage.name))
+        marks.append(stage.mark(x, mean, 4.2, f"mk {color}", title))
         if trial.values[stage.axis.key] is not ABSENT:
             line.append((x, stage.within(mean)))
     drawn = [path(line, f"ol {color}")] if line else []

@@ -1,6 +1,6 @@
 """Which learning curves are drawn: a panel for each value of a key, a color for each of another.
 
-Where keys cannot tell the trials apart, a panel for each measure. This file must not know how a
+Where trials do not differ by their keys, a panel for each measure. This file must not know how a
 curve is drawn.
 """
 
@@ -94,8 +94,8 @@ class _Maker:
         panels = [self._of_value(key, value) for value in values]
         counts = {key: len(values), layout.keys[1]: len(self.colors)}
         left = {name: len(layout.axis(name).ticks) - count for name, count in counts.items()}
-        told = [f"{counted(n, 'more value')} of {name}" for name, n in left.items() if n > 0]
-        return [panel for panel in panels if panel.lines or panel.notes], ", ".join(told)
+        left_out = [f"{counted(n, 'more value')} of {name}" for name, n in left.items() if n > 0]
+        return [panel for panel in panels if panel.lines or panel.notes], ", ".join(left_out)
 
     def by_measure(self) -> tuple[list[Panel], str]:
         """A panel for each measure; one by updates, too, if the trials' epochs differ in them."""

@@ -1,6 +1,6 @@
 """What trials and keys are called in sentences and pictures, and how pictures are laid out.
 
-This file must not know what is said or drawn.
+This file must not know how trials are shown.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def short_key(comparison: Comparison, key: str) -> str:
 def name_of(comparison: Comparison, trial: RankedTrial) -> str:
     """``rmsprop 0.01``, ``learning_rate 0.1``; a run's own name if no sweep made it; where more
     keys differ ``number 3``, its rank."""
-    said = [key for key in comparison.keys if trial.values[key] is not ABSENT]
-    if not said or all(record.trial is None for record in comparison.records):
+    present = [key for key in comparison.keys if trial.values[key] is not ABSENT]
+    if not present or all(record.trial is None for record in comparison.records):
         return shown(trial.best_record.info.name)
     if len(comparison.keys) > LABELED or not comparison.is_told_by_keys:
         return f"number {comparison.rank(trial)}"
-    return phrase(comparison, trial, said)
+    return phrase(comparison, trial, present)
 
 
 def tags(comparison: Comparison, trials: Sequence[RankedTrial]) -> list[str]:
@@ -56,8 +56,8 @@ def settings_of(comparison: Comparison, trial: RankedTrial) -> str:
         exact = comparison.label(key, value)
         return plain(float(f"{value:.3g}")) if type(value) is float else middle(exact, LETTERS)
 
-    said = [key for key in comparison.keys if trial.values[key] is not ABSENT]
-    return ", ".join(f"{short_key(comparison, key)} {one(key)}" for key in said)
+    present = [key for key in comparison.keys if trial.values[key] is not ABSENT]
+    return ", ".join(f"{short_key(comparison, key)} {one(key)}" for key in present)
 
 
 def described(comparison: Comparison, trial: RankedTrial) -> str:

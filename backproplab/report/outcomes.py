@@ -1,6 +1,6 @@
 """How the runs of a trial ended: the epoch that was best, what became of the metric after it.
 
-All of it is in run.json. This file must not know how it is told.
+All of it is in run.json. This file must not know how it is shown.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def guess(comparison: Comparison) -> tuple[float, str] | None:
     classes = {int(match[1]) for match in found if match}
     if None in found or len(classes) != 1:
         return None
-    count = max(classes.pop(), 2)  # one output tells two classes apart
+    count = max(classes.pop(), 2)  # two classes have one output
     return log(count), f"ln {count}"
 
 

@@ -163,17 +163,17 @@ def _runs(comparison: Comparison, beside: Path | None) -> list[Markup]:
 
 
 def _diagnosis(comparison: Comparison) -> list[Markup]:
-    """How the runs of the best trials went, as their files tell; nothing if none can be read."""
+    """How the runs of the best trials went, by their files; nothing if none can be read."""
     rows = [
-        (name_of(comparison, trial), told)
+        (name_of(comparison, trial), summary)
         for trial in comparison.trials[:DIAGNOSED]
-        if (told := _told(trial))
+        if (summary := _summary(trial))
     ]
-    why = [element("p", said)] if (said := why_first(comparison)) else []
+    why = [element("p", reason)] if (reason := why_first(comparison)) else []
     return [section("Diagnosis", pairs(rows), *why)] if rows else []
 
 
-def _told(trial: RankedTrial) -> str:
+def _summary(trial: RankedTrial) -> str:
     """The best run's sentences; of several seeds how many have which word before them."""
     if not (found := trial.best_record.diagnosis):
         return ""

@@ -60,7 +60,7 @@ class Paired:
     @property
     def seeds_to_tell(self) -> int | None:
         """Of how many seeds the interval would end at 0, if mean and spread stayed as they are;
-        None if no number of seeds tells them apart, or fewer than two are known."""
+        None if no number of seeds separates them, or fewer than two are known."""
         if len(self.differences) < 2 or not self.mean:
             return None
         deviation = statistics.stdev(self.differences)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from backproplab.learners.range_test import RangeTest
 
-# Okabe and Ito's colors, which color-blind readers can tell apart
+# Okabe and Ito's colors, which color-blind readers can distinguish
 DARK = {PAPER: "#0d1117", INK: "#e6edf3", FAINT: "#9198a1", BLUE: "#56b4e9", VERMILION: "#ff9e4a"}
 STYLE: dict[Any, Any] = {
     "font.size": 11,

@@ -100,8 +100,8 @@ class _Table:
             shown_one = "–" if other is None else both(other, trial.std(name))
             cells.append(_cell(shown_one, "n ac", other))
         epochs = outcome(trial).best_epochs or [r.info.epochs for r in trial.counted]
-        told = link(trial.best_record, span(epochs), None if self.several else self.beside)
-        cells.append(_cell("", "n ep", max(epochs), told))
+        epoch_link = link(trial.best_record, span(epochs), None if self.several else self.beside)
+        cells.append(_cell("", "n ep", max(epochs), epoch_link))
         return element("tr", *cells, class_="top" if rank == 1 else "")
 
     def _numbers(self, trial: RankedTrial, mean: float) -> list[Markup]:
@@ -123,8 +123,8 @@ class _Table:
                 if pair and pair.interval
                 else []
             )
-            told = f"{signed(pair.mean)} " if pair else ""
-            cells.append(_cell(told, "n dl", pair.mean if pair else 0.0, *inside))
+            difference = f"{signed(pair.mean)} " if pair else ""
+            cells.append(_cell(difference, "n dl", pair.mean if pair else 0.0, *inside))
             wins = f"{pair.wins} of {len(pair.differences)}" if pair else ""
             cells.append(_cell(wins, "n bt", pair.wins if pair else -1))
         return [*cells, *([self._verdict(trial)] if self.judged else [])]

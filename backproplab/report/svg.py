@@ -67,7 +67,7 @@ def svg(
     class_: str = "fig",
     **data: str,
 ) -> Markup:
-    """The picture. label: what a reader without eyes is told. data: ``data-`` attributes."""
+    """The picture. label: the text that a screen reader speaks. data: ``data-`` attributes."""
     given = {f"data-{name}": text for name, text in data.items()}
     box = f"0 0 {width:g} {height:g}"
     return element(

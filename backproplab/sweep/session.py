@@ -282,10 +282,6 @@ class SweepFolder:
             shutil.rmtree(before) if final.exists() else before.replace(final)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 def _link(source: str, target: str) -> None:
     """The same file once more; a copy where the file system knows no links."""
     try:

@@ -1,4 +1,4 @@
-"""Beginning: what only the start of a run can tell, kept for its diagnosis.
+"""Beginning: what can be measured only at the start of a run, kept for its diagnosis.
 
 Before the first update, on up to 256 training examples in evaluation mode: the loss, and of each
 hidden layer the rms of ∂L/∂z, the spread of its outputs, its slope, its distinct columns. From the
@@ -57,7 +57,7 @@ class Beginning(Callback):
         self._before: Array | None = None  # the weights before the next watched update
 
     def start(self, lane: Lane) -> None:
-        if not self.facts:  # else it goes on from where it was
+        if not self.facts:  # else it continues
             self.begin(lane.learning)
 
     def look(self, lane: Lane) -> None:

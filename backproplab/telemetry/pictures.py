@@ -109,12 +109,12 @@ def _examples(answers: Answers) -> Shown:
     worst = np.argsort(-losses, kind="stable")[:FEW]
     for tag, rows in (("worst_examples", worst), ("examples", spread)):
         found = answers.classes[rows], answers.probabilities[rows]
-        said = [f"{answers.labels[c]} {p[c]:.0%}" for c, p in zip(*found, strict=True)]
+        captions = [f"{answers.labels[c]} {p[c]:.0%}" for c, p in zip(*found, strict=True)]
         truth = [answers.labels[label] for label in answers.of.targets[rows]]
         assert answers.material.pixels
         pixels = answers.material.pixels(answers.of.inputs[rows])
         what = f"{answers.split}: class, then prediction"
-        yield answers.split, _picture(tag, drawings.examples(pixels, truth, said), what)
+        yield answers.split, _picture(tag, drawings.examples(pixels, truth, captions), what)
 
 
 def _first_layer(learning: Learning) -> Shown:

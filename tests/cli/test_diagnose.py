@@ -89,18 +89,18 @@ def test_runs_says_it_in_a_word(backproplab, guesses):
 
 
 def test_a_sweep_is_diagnosed_over_its_seeds(backproplab):
-    """``guessing in 3 of 3``, in results.csv and compare, by what the files tell; why, on demand."""
+    """``guessing in 3 of 3``, in results.csv and compare, by what the files hold; why, on demand."""
     Path("c.yaml").write_text(LEARNS)
     words = "model.initializer=zeros,he_normal --seeds 3 -j 1 --progress none"
     ended = backproplab(f"sweep c.yaml {words}")
     assert ended.code == 0
-    assert "#1 has nothing of what others show: guessing (1 of 1)." in ended.out
+    assert "Problems of other trials that #1 does not have: guessing (1 of 1)." in ended.out
     (results,) = Path("runs").glob("*/results.csv")
     rows = list(csv.DictReader(results.read_text().splitlines()))
     assert [row["diagnosis"] for row in rows] == ["learned in 3 of 3", "guessing in 3 of 3"]
     assert "guessing in 3 of 3" in backproplab("compare").out
     out = backproplab("diagnose").out
-    assert "#1 has nothing of what others show: guessing (1 of 1)." in out
+    assert "Problems of other trials that #1 does not have: guessing (1 of 1)." in out
     assert "guessing, as" in out
     assert "Of 8 units of dense_1 only 1 began unlike the others" in " ".join(out.split())
     found = json.loads(backproplab("diagnose --json").out)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backproplab.diagnosis import Case
-from backproplab.diagnosis.curvature import curvature, noise_scale, told
+from backproplab.diagnosis.curvature import curvature, noise_scale, summary
 
 LINEAR = {
     "data": {"name": "diabetes", "standardize_targets": True, "validation_split": 0},
@@ -26,7 +26,7 @@ def test_the_largest_eigenvalue_of_a_linear_model(trained):
     ones = np.column_stack([x, np.ones(len(x))])
     largest = np.linalg.eigvalsh(2 * ones.T @ ones / len(x)).max()
     assert curvature(end) == pytest.approx(largest, rel=1e-3)
-    said, facts = told(end, 0.2)
+    said, facts = summary(end, 0.2)
     assert facts["product"] == pytest.approx(0.2 * largest, rel=1e-3)
     assert "2 is where it diverges" in said
 

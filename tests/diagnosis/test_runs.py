@@ -153,7 +153,7 @@ def test_a_learner_without_a_gradient(tmp_path):
     config = {"data": {"name": "linear"}, "learner": "guess_for_diagnosis", "steps": 20}
     folder = run(Experiment.model_validate(config), tmp_path / "run").folder
     found = diagnose(Case(folder))
-    assert found.outcome.sentence.startswith("Learned: R²")
+    assert found.outcome.sentence.startswith("Trained: R² is -")
     assert "has no network" in found.unknown["D5"]
 
 

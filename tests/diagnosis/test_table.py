@@ -6,7 +6,7 @@ import pytest
 
 from backproplab.diagnosis import RULES, Case, diagnose, verdict
 from backproplab.diagnosis.explained import EXPLAINED
-from tests.diagnosis.conftest import layer
+from tests.diagnosis.conftest import START, layer
 
 FLAT = [2.0] * 20
 LINE = [2.0 - 0.02 * epoch for epoch in range(20)]
@@ -196,7 +196,7 @@ def test_every_number_of_a_sentence_is_in_its_evidence(made, row):
         said = re.sub(r"1/(?=\d)|0\.3 to 5 %|class \d+|where 1 is", "", found.sentence)
         said = re.sub(r"(?:dense|relu)_\d+", "", said)
         printed = NUMBER.findall(said)
-        assert len(printed) <= 4 if found.level == "good" else len(printed) <= 3
+        assert len(printed) <= 4 if not found.rule else len(printed) <= 3
         for text in printed:
             value, decimals = float(text.replace(",", "")), len(text.partition(".")[2])
             near = [n for x in numbers for n in (x, 100 * x)]
@@ -208,9 +208,9 @@ def test_every_number_of_a_sentence_is_in_its_evidence(made, row):
     [
         ({"status": "interrupted", "stop_reason": "signal"}, "Interrupted after 20 epochs"),
         ({"status": "failed", "message": "the disk is full"}, "Failed: the disk is full"),
-        ({"start": {}}, "Learned: 90.0 % on the training examples."),
-        ({"start": {"loss": 1}}, "Learned: 90.0 % on the training examples."),
-        ({"start": "damaged"}, "Learned: 90.0 % on the training examples."),
+        ({"start": {}}, "Trained: 90.0 % on the training examples."),
+        ({"start": {"loss": 1}}, "Trained: 90.0 % on the training examples."),
+        ({"start": "damaged"}, "Trained: 90.0 % on the training examples."),
     ],
 )
 def test_what_cannot_be_judged_is_named(made, record, said):
@@ -229,3 +229,24 @@ def test_damaged_files_give_no_verdict(made):
 def test_the_diagnosis_of_a_case_is_the_same_twice(made):
     run = made(loss=LINE)
     assert diagnose(Case(run, False)).tree() == diagnose(Case(run, False)).tree()
+
+
+@pytest.mark.parametrize(("accuracy", "word"), [
+    (0.9, "learned"), (0.3, "learned"), (0.21, "at chance"), (0.2, "at chance"), (0.02, "at chance"), (0.0, "at chance"),
+])  # fmt: skip
+def test_what_is_no_better_than_chance_is_not_called_learned(made, accuracy, word):
+    """Also of a run that is too short to be judged: 2 epochs."""
+    for loss in ([2.0, 1.0], [2.0, 1.0, 0.5, 0.2, 0.1, 0.05]):
+        found = verdict(made(loss=loss, accuracy=accuracy))
+        assert found.outcome.word == word
+        assert found.outcome.sentence.startswith("Learned" if word == "learned" else "No better")
+
+
+def test_underfitting_is_judged_only_with_the_causes_that_exclude_it(made):
+    """A run of a sweep keeps the facts of its data alone."""
+    loss = [1.9, *[1.5] * 9]
+    assert "D10" in {found.rule for found in verdict(made(loss=loss, accuracy=0.5)).findings}
+    start = {key: START[key] for key in ("chance", "majority", "examples", "inputs", "targets")}
+    found = verdict(made(loss=loss, accuracy=0.5, record={"start": start}))
+    assert "D10" in found.unknown
+    assert found.cause is None

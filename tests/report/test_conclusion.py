@@ -72,7 +72,7 @@ def test_the_first_sentence(results):
     ties = [who for who, row in rows.items() if row["verdict"] == "≈ tie"]
     assert found.head == "No single winner."
     assert found.text == (
-        f"{first} has the lowest validation loss, {value}, but {' and '.join(ties)} cannot be told from it:"
+        f"{first} has the lowest validation loss, {value}, but {' and '.join(ties)} cannot be distinguished from it:"
         f" it is better on at least one of {rows[first]['seeds']} seeds."
     )  # fmt: skip
 
