@@ -171,3 +171,9 @@ class Browser:
             self._rest += found
         message, _, self._rest = self._rest.partition(b"\0")
         return message
+
+
+def shooter(browser, root):
+    """A function that saves what the browser shows as a picture of this name, in ``shots(root)``."""
+    folder = shots(root)
+    return lambda name: browser.shot(folder / f"{name}.png")

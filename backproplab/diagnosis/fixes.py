@@ -15,7 +15,6 @@ from backproplab.nn.activations import Activation
 from backproplab.nn.layer import Layer
 from backproplab.nn.layers import Dense, Dropout
 from backproplab.nn.structure import Residual
-from backproplab.telemetry.probe import LIMITS
 
 Fix = Callable[[Case, Facts], list[str]]
 USUAL = 0.01  # of the weights' size: what an early update changes
@@ -29,9 +28,8 @@ def relu(case: Case, facts: Facts) -> list[str]:
     """ReLU in place of each bounded activation, with the weights that suit it; where there is
     none, the first weights that suit the activation."""
     if case.experiment.model.layers is None:
-        swaps = (
-            ["model.activation=relu"] if type(case.experiment.model.activation) in LIMITS else []
-        )
+        own = case.experiment.model.activation
+        swaps = ["model.activation=relu"] if own and own.knees else []
     else:
         swaps = [f"{at}=relu" for at in _bounded(case.experiment.model.layers, "model.layers")]
     return [*swaps, *_initialized(case, "he_normal")] if swaps else weights(case, facts)
@@ -64,10 +62,10 @@ def _each(layers: tuple[Layer, ...], at: str = "model.layers") -> Iterator[tuple
 
 
 def _bounded(layers: tuple[Layer, ...], at: str) -> Iterator[str]:
-    """The paths of bounded activations, but the network's last one."""
+    """The paths of bounded activations, except the network's last one."""
     for path, layer in list(_each(layers, at)):
         own = layer if isinstance(layer, Activation) else getattr(layer, "activation", None)
-        if type(own) in LIMITS and layer is not layers[-1]:
+        if own and own.knees and layer is not layers[-1]:
             yield path if own is layer else f"{path}.activation"
 
 

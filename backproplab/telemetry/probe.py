@@ -14,18 +14,16 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.learners import Descent
-from backproplab.nn.activations import Activation, Linear, Relu, Sigmoid, Softsign, Tanh
+from backproplab.nn.activations import Activation, Linear, Sigmoid, Softsign, Tanh
 from backproplab.nn.chain import Place, chain
 from backproplab.nn.layer import Weights
 from backproplab.nn.structure import Residual
 
-LIMITS = {Tanh: (-1.0, 1.0), Softsign: (-1.0, 1.0), Sigmoid: (0.0, 1.0)}  # of bounded activations
 SLOPES: dict[type[Activation], Callable[[Array], Array]] = {  # f'(z) / max f' from a = f(z)
     Tanh: lambda a: 1 - a * a,
     Softsign: lambda a: (1 - np.abs(a)) ** 2,
     Sigmoid: lambda a: 4 * a * (1 - a),
 }
-NEAR = 0.01  # of a limit: saturated
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +55,18 @@ class Hidden:
 
     @property
     def dead(self) -> int:
-        """ReLU units that give 0 for every example."""
-        if not isinstance(self.activation, Relu):
+        """Units that give the activation's ``dead`` value for every example."""
+        if self.activation.dead is None:
             return 0
-        return self.units - int(self._rows.any(axis=0).sum())
+        return int((self._rows == self.activation.dead).all(axis=0).sum())
 
     @property
     def stuck(self) -> int:
-        """Units within .01 of a limit of their activation on more than 90 % of the examples."""
-        limits = LIMITS.get(type(self.activation))
-        if limits is None:
+        """Units beyond the activation's ``knees`` on more than 90 % of the examples."""
+        if self.activation.knees is None:
             return 0
-        near = (self._rows < limits[0] + NEAR) | (self._rows > limits[1] - NEAR)
+        low, high = self.activation.knees
+        near = (self._rows < low) | (self._rows > high)
         return int((near.mean(axis=0) > 0.9).sum())
 
     @property

@@ -15,8 +15,9 @@ from backproplab.experiment import build, resume, run
 from backproplab.experiment.course import Course
 from backproplab.experiment.run import limits_of, train
 from backproplab.files import DiskFolder
-from backproplab.loop import Callback, Every, Pace
+from backproplab.loop import Pace
 from tests.chaos.remains import check_tidy, differences, remains
+from tests.stopping import StopAt
 
 MIXED = {
     "seed": 3,
@@ -47,20 +48,6 @@ def experiment(folder, tree):
     file = folder / "run.yaml"
     file.write_text(yaml.safe_dump(tree))
     return load(file)
-
-
-class StopAt(Callback):
-    """Asks for the end after a number of updates, as a signal does; it has no state."""
-
-    name = "stopper"
-    when = Every(1)
-
-    def __init__(self, step):
-        self.step = step
-
-    def look(self, lane):
-        if lane.progress.step == self.step:
-            lane.request_stop("signal")
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from backproplab import runs
-from tests.browser import Browser, needs_chromium, shots
+from tests.browser import Browser, needs_chromium, shooter
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -76,8 +76,7 @@ def browser(place):
 
 @pytest.fixture
 def shot(browser, tmp_path_factory):
-    folder = shots(tmp_path_factory.getbasetemp())
-    return lambda name: browser.shot(folder / f"{name}.png")
+    return shooter(browser, tmp_path_factory.getbasetemp())
 
 
 def table(run, split):

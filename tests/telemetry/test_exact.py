@@ -9,27 +9,13 @@ from backproplab.config import Experiment
 from backproplab.config import load as load_config
 from backproplab.experiment import resume, run
 from backproplab.journal import load
-from backproplab.loop import Callback, Every
 from backproplab.runs.contents import RUN_FILE
 from tests.chaos.remains import differences, remains
+from tests.stopping import StopAt
 
 QUIET = dict.fromkeys(["graph", "images", "pr_curves"], False)
 PROJECTOR = ("embedding.tsv", "labels.tsv", "projector_config.pbtxt")
 LAYERS = [{"dense": 6}, {"batch_norm": {"momentum": 0.9}}, "tanh", {"dropout": 0.3}, {"dense": 1}]
-
-
-class StopAt(Callback):
-    """Asks for the end after a number of updates, as a signal does; it has no state."""
-
-    name = "stopper"
-    when = Every(1)
-
-    def __init__(self, step):
-        self.step = step
-
-    def look(self, lane):
-        if lane.progress.step == self.step:
-            lane.request_stop("signal")
 
 
 class Killed(BaseException):

@@ -21,7 +21,7 @@ from backproplab.journal import load as load_checkpoint
 from backproplab.journal.summaries import pr_rows
 from backproplab.telemetry import drawings
 from backproplab.telemetry.answers import Answers
-from tests.browser import Browser, needs_chromium, shots
+from tests.browser import Browser, needs_chromium, shooter
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -79,8 +79,7 @@ def browser(session):
 
 @pytest.fixture
 def shot(browser, tmp_path_factory):
-    folder = shots(tmp_path_factory.getbasetemp())
-    return lambda name: browser.shot(folder / f"{name}.png")
+    return shooter(browser, tmp_path_factory.getbasetemp())
 
 
 def answers(session, run):
