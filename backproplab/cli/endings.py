@@ -17,13 +17,15 @@ def conclude(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     """
     from backproplab.cli import render
     from backproplab.cli.standard_streams import shown
+    from backproplab.diagnosis import keep
     from backproplab.errors import DivergedError, StoppedError
     from backproplab.runs.folders import never_begun
     from backproplab.status import Status
 
     last, rest = results[-1], never_begun(session)
+    verdicts = [keep(r.folder, r.experiment) for r in results]  # the files first: stdout may fail
     with shown():
-        render.summary(results, session, log_dir, rest)
+        render.summary(results, verdicts, session, log_dir, rest)
     if last.signal and (last.status is Status.INTERRUPTED or rest):
         at_once = last.progress.stop_reason == "second_signal"
         position = "its last checkpoint stands" if at_once else "its position is saved"

@@ -90,16 +90,19 @@ def _steps(parts: Parts) -> str:
 
 
 def summary(
-    results: Sequence[Result], session: Path, log_dir: Path, never_begun: Mapping[str, str]
+    results: Sequence[Result],
+    verdicts: Sequence[Diagnosis | None],
+    session: Path,
+    log_dir: Path,
+    never_begun: Mapping[str, str],
 ) -> None:
     """How each experiment ended, and what to type next.
 
+    verdicts: the diagnosis of each, if its files can be read.
     never_begun: the runs of the session that were to follow, with their commands.
     """
-    from backproplab.diagnosis import keep
-
     out = console()
-    for result in results:
+    for result, verdict in zip(results, verdicts, strict=True):
         state = result.progress
         out.print()
         _ending(result.folder.name, state.status, state.stop_reason,
@@ -112,7 +115,7 @@ def summary(
             out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             _values("  test  ", test)
-        diagnosis(keep(result.folder, result.experiment))
+        diagnosis(verdict)
     last = results[-1]
     out.print()
     command("logs", str(session))

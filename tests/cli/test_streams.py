@@ -2,7 +2,9 @@
 
 import ast
 import codecs
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +92,21 @@ def test_a_stream_that_is_gone(folder, name, streams):
         assert b"bug" not in done.stderr
     else:
         call(folder, COMMANDS[name], streams, *codes)
+
+
+@pytest.mark.parametrize("streams", ["closed pipe", ">&-", ">&- 2>&- <&-", ">/dev/full"])
+def test_a_run_whose_output_is_lost_keeps_all_that_another_keeps(folder, streams):
+    """The same files, with the same entries in run.json: nothing depends on what could be shown."""
+
+    def kept(streams):
+        before = set(folder.glob("runs/*"))
+        pipe = f"{COMMANDS['train']} --progress none | true" if streams == "closed pipe" else ""
+        call(folder, pipe or COMMANDS["train"], "" if pipe else streams, 0)
+        (run,) = next(iter(set(folder.glob("runs/*")) - before)).glob("*/")
+        names = sorted(re.sub(r"\d{10}\..*", "", str(p.relative_to(run))) for p in run.rglob("*"))
+        return names, sorted(json.loads((run / "run.json").read_text()))
+
+    assert kept(streams) == kept("")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
