@@ -129,6 +129,9 @@ def test_a_network_of_two_layers_by_hand():
 
 LAYERS = {
     "layer_norm": ["layer_norm"],
+    "an activation first": ["tanh"],
+    "activations apart": [{"dense": 5}, "layer_norm", "relu"],
+    "blocks in a block": [{"residual": {"layers": ["tanh", {"residual": {"layers": [{"dense": 4}, "relu"]}}, {"dense": 4}]}}, "relu"],
     "residual": [{"residual": {"layers": [{"dense": {"units": 4, "activation": "relu"}}], "activation": "tanh"}}],
     "convolution": [{"reshape": [4, 1]}, {"conv1d": {"filters": 3, "kernel": 2, "activation": "relu"}}, {"max_pool": 2}, "flatten"],
 } | {name: [{"dense": {"units": 5, "activation": name}}] for name in Activation.members}  # fmt: skip
@@ -143,6 +146,20 @@ def test_the_gradient_is_that_of_a_training_step(name):
     descent.updates.fill(train.inputs, train.encoded, None, NoBrake())
     for key, view in descent.gradient.views.items():
         np.testing.assert_allclose(look.gradient[key][0], view, rtol=1e-9, atol=1e-15)
+
+
+def test_layers_within_a_block_are_seen_and_hidden_ones_have_the_activation_that_follows():
+    look = inside(model={"layers": [*LAYERS["blocks in a block"], {"dense": 3}]})
+    block = "residual_1/residual_1"
+    assert [layer.name for layer in look.layers] == [
+        "residual_1/tanh_1", f"{block}/dense_1", f"{block}/relu_1", block,
+        "residual_1/dense_1", "residual_1", "relu_1", "dense_1",
+    ]  # fmt: skip
+    assert [(layer.name, layer.activation.name) for layer in look.hidden] == [
+        (f"{block}/dense_1", "relu"),
+        ("residual_1/dense_1", "relu"),
+    ]
+    np.testing.assert_array_equal(look.hidden[1].delta, look.layers[-2].delta)
 
 
 @pytest.mark.parametrize("seeds", [(1, 2, 3), (1, 1, 1)], ids=["own data", "the same data"])
