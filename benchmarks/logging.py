@@ -2,7 +2,8 @@
 
     python -m benchmarks.logging [ROUNDS]     prints the ratio of each case and its limit
 
-The limits are in workloads.py.
+The limits are in workloads.py. Both sides have one thread: left open, it would follow the cores that
+are free when each is built.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def _parts(config: tuple[str, ...], word: str) -> Any:
     from backproplab.experiment import build
 
     name, *overrides = config
-    return build(load(CONFIGS / name, *overrides, word))
+    return build(load(CONFIGS / name, *overrides, word, "threads=1"))
 
 
 def main() -> None:

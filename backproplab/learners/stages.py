@@ -49,7 +49,7 @@ class Stage:
 
     def backward(self, g: Tensor, onward: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """(∂L/∂x, ∂L/∂weights by name) from ∂L/∂a. onward: whether ∂L/∂x is needed."""
-        (self.delta,) = backward(self.a, g, [self.cut])
+        self.delta = g if self.a is self.cut else backward(self.a, g, [self.cut])[0]
         if self.inner:
             flow, found = returned(self.inner, self.delta, onward)
             return (self.delta + flow if onward else flow), found

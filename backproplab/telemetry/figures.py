@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.journal.distributions import Distribution, distributions
+from backproplab.journal.distributions import CHUNK, Distribution, distributions
 from backproplab.learners import Glimpse, Inside
 from backproplab.nn.activations import Linear
 
@@ -111,12 +111,18 @@ def _spreads(layer: Glimpse) -> dict[str, Array]:
         arrays["z"] = layer.z
     found = {}
     for kind, x in arrays.items():
-        rows = _rows(x)
-        mean = rows.mean(axis=1)
-        away = rows - mean[:, None]
-        found[f"{kind}_mean"] = mean
-        found[f"{kind}_std"] = np.sqrt(np.vecdot(away, away) / rows.shape[1])
+        found[f"{kind}_mean"], found[f"{kind}_std"] = _mean_and_spread(_rows(x))
     return found
+
+
+def _mean_and_spread(rows: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of each row, in pieces that stay in the cache."""
+    mean, count = rows.mean(axis=1), rows.shape[1]
+    squares: list[Array] = []
+    for start in range(0, count, CHUNK):
+        away = rows[:, start : start + CHUNK] - mean[:, None]
+        squares.append(np.vecdot(away, away))
+    return mean, np.sqrt(np.sum(squares, axis=0) / count)
 
 
 def _shares(layer: Glimpse) -> dict[str, Array]:
