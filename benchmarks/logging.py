@@ -2,8 +2,8 @@
 
     python -m benchmarks.logging [ROUNDS]     prints the ratio of each case and its limit
 
-The limits are in workloads.py. Both sides have one thread: left open, it would follow the cores that
-are free when each is built.
+The limits are in workloads.py. Both sides have one thread: left open, their number would follow the
+cores that are free when each is built.
 """
 
 from __future__ import annotations

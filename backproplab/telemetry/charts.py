@@ -18,6 +18,7 @@ KINDS = {
     "z_std": "Spread of z, before the activation",
     "dL_dz_mean": "Mean of ∂L/∂z",
     "dL_dz_std": "Spread of ∂L/∂z",
+    "jacobian": "Mean singular value of ∂outputs/∂inputs",
     "dead_units": "Dead units",
     "saturated_units": "Saturated units",
     "saturated_values": "Saturated values",

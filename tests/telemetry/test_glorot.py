@@ -94,6 +94,18 @@ def test_activations_and_gradients_before_the_first_update(initial, name):
     assert low < signal[0] / signal[-1] < high
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [(("tanh", "fan_in_uniform"), 0.44, 0.52), (("tanh", "glorot_uniform"), 0.65, 0.80)],
+    ids=["standard", "normalized"],
+)
+def test_jacobians_between_hidden_layers(initial, name, low, high):
+    """Their mean singular value: the paper has about .5 and .8."""
+    between = initial[name].layers("jacobian")[1:]
+    assert between.min() > low
+    assert between.max() < high
+
+
 def test_the_gradient_of_the_weights_hides_what_vanishes(initial):
     """The paper's trap: with tanh and the standard initializer it is as large in every layer."""
     hidden = initial["tanh", "fan_in_uniform"].layers("gradient_norm")[1:]  # of equal shape

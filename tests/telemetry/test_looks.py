@@ -20,6 +20,7 @@ from backproplab.learners.crew import DescentCrew
 from backproplab.loop import Length
 from backproplab.nn import Activation
 from backproplab.telemetry.figures import figures, noise_scale, spreads
+from backproplab.telemetry.jacobians import jacobian_sizes
 from backproplab.telemetry.schedule import Looks, spaced
 
 OFF = {"telemetry": False, "histograms": 0}
@@ -175,7 +176,7 @@ def test_a_member_of_a_crew_finds_what_it_would_alone(name, seeds):
     members = [build(experiment(**tree), data).descent() for tree in trees]
     for scale, member in enumerate(members, start=1):
         member.parameters.trainable[...] *= scale
-    kinds = (figures, spreads, noise_scale)
+    kinds = (figures, spreads, noise_scale, jacobian_sizes)
     alone = [[member.inspect(kind) for kind in kinds] for member in members]
     DescentCrew(members)
     assert [[member.inspect(kind) for kind in kinds] for member in members] == alone
@@ -241,6 +242,39 @@ def test_gradient_noise_is_that_of_the_gradients_of_single_examples():
     rng = np.random.default_rng(0)
     mean = np.mean([estimates(rng.permutation(each))[0] for _ in range(300)])
     assert mean == pytest.approx(each.var(axis=0, ddof=1).sum(), rel=0.05)
+
+
+def test_jacobians_are_those_of_central_differences():
+    """Each from what a layer with a kernel is given to what the next one is given."""
+    model = [*LAYERS["convolution"], "layer_norm", "tanh", {"dense": {"units": 5, "activation": "tanh"}},
+             {"residual": {"layers": [{"dense": 5}], "activation": "tanh"}}, {"dense": 3}]  # fmt: skip
+    look = inside(model={"layers": model})
+    (row,) = jacobian_sizes(look)
+    places, weights = look.network.places, look.parameters.tensors()
+    ends = {"conv1d_1": (0, 6), "dense_1": (6, 7), "residual_1": (7, 8), "dense_2": (8, 9)}
+    assert list(row) == [f"telemetry/jacobian/{name}" for name in ends]
+
+    def between(x, start, end):
+        for place in places[start:end]:
+            x = place.apply(weights, Tensor(x), None).value
+        return x
+
+    for name, (start, end) in ends.items():
+        means = []
+        for x in between(look.inputs[:2], 0, start):
+            steps = 1e-6 * np.eye(x.size).reshape(-1, *x.shape)
+            change = (between(x + steps, start, end) - between(x - steps, start, end)) / 2e-6
+            means.append(np.linalg.svd(change.reshape(x.size, -1), compute_uv=False).mean())
+        assert row[f"telemetry/jacobian/{name}"] == pytest.approx(np.mean(means), rel=1e-6)
+
+
+def test_a_jacobian_that_is_not_finite_is_nan_and_a_large_one_is_left_out():
+    broken = inside()
+    broken.parameters.views["dense_1/kernel"][0, 0] = np.inf
+    with np.errstate(all="ignore"):
+        assert np.isnan(jacobian_sizes(broken)[0]["telemetry/jacobian/dense_1"])
+    wide = inside(model={"hidden": [2049, 2]})
+    assert list(jacobian_sizes(wide)[0]) == ["telemetry/jacobian/dense_3"]
 
 
 # --- in a run
@@ -323,9 +357,11 @@ def test_histograms_every_n_epochs(tmp_path):
     assert not any(tag.startswith("telemetry") for tag in scalars)
 
 
-def test_gradient_noise_on_request(tmp_path):
-    run(experiment(tensorboard={"gradient_noise": True}), tmp_path / "run")
-    assert list(events(tmp_path / "run")[0]["telemetry/gradient_noise"]) == [-1, 0, 1, 3]
+def test_gradient_noise_and_jacobians_on_request(tmp_path):
+    run(experiment(tensorboard={"gradient_noise": True, "jacobians": True}), tmp_path / "run")
+    scalars = events(tmp_path / "run")[0]
+    for figure in ("gradient_noise", "jacobian/dense_1", "jacobian/dense_2"):
+        assert list(scalars[f"telemetry/{figure}"]) == [-1, 0, 1, 3]
 
 
 def test_a_look_takes_256_examples_or_fewer_of_wide_layers():
