@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -78,6 +79,14 @@ def test_looks_are_few_and_hold_the_first_and_the_last_epoch(epochs, each):
     assert len(looks) <= 15
     assert looks[:2] == (0, 1)
     assert looks[-1] == epochs
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_a_longer_run_has_all_looks_of_a_shorter_one_but_its_last(epochs, more):
+    shorter, longer = spaced(Length(epochs, 7)), spaced(Length(epochs + more, 7))
+    assert set(shorter[:-1]) <= set(longer)
+    assert set(shorter) >= {look for look in longer if look < epochs}
+    assert all(after <= 3 * before for before, after in pairwise(longer[1:]))
 
 
 @given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 4), st.data())
@@ -303,12 +312,12 @@ def test_steps_are_those_of_epochs_and_one_before(watched):
     }
     updates = {tag: steps for tag, steps in telemetry.items() if "update_ratio" in tag}
     assert {tuple(steps) for tag, steps in telemetry.items() if tag not in updates} == {
-        (-1, 0, 1, 3)
+        (-1, 0, 2, 3)
     }
-    assert {tuple(steps) for steps in updates.values()} == {(0, 1, 3)}
+    assert {tuple(steps) for steps in updates.values()} == {(0, 2, 3)}
     assert list(scalars["epoch_loss"]) == [0, 1, 2, 3]
-    assert list(histograms["weights/dense_1/kernel"]) == [-1, 1, 3]
-    assert list(histograms["updates/dense_1/kernel"]) == [1, 3]
+    assert list(histograms["weights/dense_1/kernel"]) == [-1, 2, 3]
+    assert list(histograms["updates/dense_1/kernel"]) == [2, 3]
     assert min(telemetry) > "epoch_"
     assert min(histograms) > "epoch_"
 
@@ -361,7 +370,7 @@ def test_gradient_noise_and_jacobians_on_request(tmp_path):
     run(experiment(tensorboard={"gradient_noise": True, "jacobians": True}), tmp_path / "run")
     scalars = events(tmp_path / "run")[0]
     for figure in ("gradient_noise", "jacobian/dense_1", "jacobian/dense_2"):
-        assert list(scalars[f"telemetry/{figure}"]) == [-1, 0, 1, 3]
+        assert list(scalars[f"telemetry/{figure}"]) == [-1, 0, 2, 3]
 
 
 def test_a_look_takes_256_examples_or_fewer_of_wide_layers():
