@@ -16,6 +16,7 @@ from backproplab.telemetry.figures import (
     update_ratios,
     weights_before,
 )
+from backproplab.telemetry.jacobians import jacobian_sizes
 from backproplab.telemetry.schedule import Both, Looks
 
 Measured = Callable[[Inside], Sequence[dict[str, float]]]  # scalars by tag, for each member
@@ -40,7 +41,7 @@ class Telemetry(Callback):
     def start(self, lane: Lane) -> None:
         if not self.begun:
             self.begun = True
-            lane.journal.layout(charts(lane.journal.columns))
+            lane.journal.layout(charts(lane.journal.columns, jacobian_sizes in self.more))
             self.look(lane)
 
     def look(self, lane: Lane) -> None:
