@@ -9,11 +9,11 @@ cores that are free when each is built.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.workloads import FASHION_MNIST, LIMITS
 
@@ -21,14 +21,20 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 SMALL = "quickstart.yaml"
 LARGE = "fashion_mnist.yaml", "batch_size=32", "model.hidden=[128]", "epochs=1"
 CNN = ("digits_cnn.yaml",)
+CREW = 16  # runs
+DEFAULT = "tensorboard.histograms=looks"
 
 
 class Case(NamedTuple):
-    """config: its name and overrides.  ours, reference: one more override each."""
+    """config: its name and overrides.  ours, reference: one more override each.
+
+    members: runs with different seeds that train together.
+    """
 
     config: tuple[str, ...]
     ours: str
     reference: str
+    members: int = 1
 
 
 def _cases() -> Iterator[tuple[str, Case]]:
@@ -36,7 +42,8 @@ def _cases() -> Iterator[tuple[str, Case]]:
     networks = {"quickstart": (SMALL,), "Fashion-MNIST": LARGE, "CNN": CNN}
     for network, config in networks.items():
         if FASHION_MNIST.is_dir() or config == (SMALL,):
-            yield f"default, {network}", Case(config, "tensorboard.histograms=looks", bare)
+            yield f"default, {network}", Case(config, DEFAULT, bare)
+    yield "default, crew", Case((SMALL,), DEFAULT, bare, CREW)
     for n in ("batch", "10"):
         for network, config in list(networks.items())[:2]:
             if FASHION_MNIST.is_dir() or config == (SMALL,):
@@ -50,25 +57,38 @@ def logging(rounds: int) -> dict[str, dict[str, list[float]]]:
 
 
 def _alternate(case: Case, rounds: int) -> dict[str, list[float]]:
-    from backproplab.experiment import run
 
     words = {"ours": case.ours, "reference": case.reference}
-    parts = {side: _parts(case.config, word) for side, word in words.items()}
-    seconds: dict[str, list[float]] = {side: [] for side in parts}
+    trained = {side: _ready(case, word) for side, word in words.items()}
+    seconds: dict[str, list[float]] = {side: [] for side in trained}
     with TemporaryDirectory() as root:
         for number in range(rounds + 1):
-            for side, made in parts.items():
-                result = run(made, Path(root) / f"{side}{number}")
-                seconds[side].append(result.progress.seconds)
+            for side, train in trained.items():
+                seconds[side].append(train(Path(root) / f"{side}{number}"))
     return {side: times[1:] for side, times in seconds.items()}
 
 
-def _parts(config: tuple[str, ...], word: str) -> Any:
+def _ready(case: Case, word: str) -> Callable[[Path], float]:
+    """Trains into a folder, and gives the run's seconds; of a crew those of all its runs."""
     from backproplab.config import load
-    from backproplab.experiment import build
+    from backproplab.experiment import Result, build, run
+    from backproplab.experiment.crew import train_slice
+    from backproplab.files import DiskFolder
+    from backproplab.loop import Pace
 
-    name, *overrides = config
-    return build(load(CONFIGS / name, *overrides, word, "threads=1"))
+    name, *overrides = case.config
+    experiment = load(CONFIGS / name, *overrides, word, "threads=1")
+    if case.members == 1:
+        parts = build(experiment)
+        return lambda folder: run(parts, folder).progress.seconds
+    group = [experiment.model_copy(update={"seed": seed}) for seed in range(case.members)]
+
+    def train(folder: Path) -> float:
+        places = [DiskFolder(folder / str(experiment.seed)) for experiment in group]
+        ends = train_slice(group, places, [None] * len(group), Pace())
+        return sum(end.progress.seconds for end in ends if isinstance(end, Result))
+
+    return train
 
 
 def main() -> None:
