@@ -8,9 +8,9 @@ first updates: how far each moved each kernel, ‖Δw‖ / ‖w‖.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import accumulate
 from math import prod
 from statistics import median
@@ -148,28 +148,32 @@ def _of_data(material: Material) -> Json:
 
 def of_network(inside: Inside) -> list[Json]:
     """The mean loss of the first examples and what each hidden layer shows, for each member."""
-    layers = zip(*map(partial(_of_layer, inside), inside.hidden), strict=True)
-    found = list(layers) or [()] * len(inside.losses)
-    losses = (float(ops.mean(Tensor(row)).value) for row in inside.losses)
-    rows = zip(losses, found, strict=True)
-    return [{"loss": number(loss), "layers": list(row)} for loss, row in rows]
+    layers = [_of_layer(inside, layer) for layer in inside.hidden]
+    losses = [float(ops.mean(Tensor(row)).value) for row in inside.losses]
+    return [
+        {"loss": number(loss), "layers": [layer[member] for layer in layers]}
+        for member, loss in enumerate(losses)
+    ]
 
 
-def _of_layer(inside: Inside, layer: Glimpse) -> Iterator[dict[str, Any]]:
+def _of_layer(inside: Inside, layer: Glimpse) -> list[dict[str, Any]]:
     """One for each member."""
     kernels = inside.members(inside.parameters.views[f"{layer.name}/kernel"])
     assert layer.delta is not None
-    for member, kernel in enumerate(kernels):
-        columns = kernel.reshape(-1, layer.units).T
-        yield {
+    slopes: Sequence[float | None] = layer.slopes or [None] * len(kernels)
+    columns = zip(kernels, layer.delta, layer.a, slopes, strict=True)
+    return [
+        {
             "name": layer.name,
             "activation": layer.activation.name,
             "units": layer.units,
-            "distinct": len({column.tobytes() for column in columns}),
-            "signal": number(rms(layer.delta[member])),
-            "spread": number(float(np.std(layer.a[member], dtype=np.float64))),
-            "slope": None if layer.slopes is None else layer.slopes[member],
+            "distinct": len({unit.tobytes() for unit in kernel.reshape(-1, layer.units).T}),
+            "signal": number(rms(delta)),
+            "spread": number(float(np.std(a, dtype=np.float64))),
+            "slope": slope,
         }
+        for kernel, delta, a, slope in columns
+    ]
 
 
 def rms(values: Array) -> float:
