@@ -1,6 +1,7 @@
 """Cost of what is logged: a run's seconds, as run.json has them, with a setting and without it.
 
-    python -m benchmarks.logging [ROUNDS]     prints the ratio of each case and its limit
+    python -m benchmarks.logging [ROUNDS]     prints the ratio of each case and its limit, and what
+                                              a look takes
 
 The limits are in workloads.py. Both sides have one thread: left open, their number would follow the
 cores that are free when each is built.
@@ -9,11 +10,15 @@ cores that are free when each is built.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+
+from threadpoolctl import threadpool_limits
 
 from benchmarks.workloads import FASHION_MNIST, LIMITS
 
@@ -22,6 +27,7 @@ SMALL = "quickstart.yaml"
 LARGE = "fashion_mnist.yaml", "batch_size=32", "model.hidden=[128]", "epochs=1"
 CNN = ("digits_cnn.yaml",)
 CREW = 16  # runs
+LOOKS = 15  # that are timed
 DEFAULT = "tensorboard.histograms=looks"
 
 
@@ -91,6 +97,28 @@ def _ready(case: Case, word: str) -> Callable[[Path], float]:
     return train
 
 
+def look(config: tuple[str, ...]) -> tuple[float, float]:
+    """Median µs of processor time of the scalars of a look with the pass, and of its histograms."""
+    from backproplab.config import load
+    from backproplab.experiment import build
+    from backproplab.learners import Inside
+    from backproplab.telemetry.figures import figures, spreads
+
+    name, *overrides = config
+    descent = build(load(CONFIGS / name, *overrides, "threads=1")).descent()
+    found = []
+    with threadpool_limits(1):
+        for _ in range(LOOKS):
+            of = descent.network, descent.loss, descent.parameters, descent.material.train
+            inside, times = Inside.first(*of), [time.process_time()]
+            for measure in (figures, spreads):
+                inside.measured(measure)
+                times.append(time.process_time())
+            found.append([1e6 * (after - before) for before, after in pairwise(times)])
+    scalars, histograms = map(median, zip(*found, strict=True))
+    return scalars, histograms
+
+
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     for name, seconds in logging(rounds).items():
@@ -101,6 +129,11 @@ def main() -> None:
             f"at most {LIMITS[name]}\n"
         )
         sys.stdout.flush()
+    for config in (SMALL,), LARGE, CNN:
+        if FASHION_MNIST.is_dir() or config != LARGE:
+            scalars, histograms = look(config)
+            words = f"{scalars:,.0f} µs, its histograms {histograms:,.0f} µs"
+            sys.stdout.write(f"a look, {config[0]:20} {words}\n")
 
 
 if __name__ == "__main__":
