@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Glimpse:
             return np.zeros((len(self.a), self.units), bool)
         return np.asarray((self._rows == self.activation.dead).all(axis=1))
 
-    @property
+    @cached_property
     def saturated(self) -> Array:
         """The share of a unit's values beyond the activation's ``knees``, (P, units)."""
         if self.activation.knees is None:
