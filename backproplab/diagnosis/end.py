@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,10 +13,21 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.experiment import Parts
 from backproplab.journal import LAST, load
-from backproplab.telemetry.probe import Hidden, forward
+from backproplab.learners.inside import hidden_layers
+from backproplab.nn import Activation
 
 EXAMPLES = 4096  # a unit that is 0 on these is dead
 WEIGHTS = "learner/weights/"  # how the last checkpoint names them
+
+
+class Hidden(NamedTuple):
+    """A hidden layer at the end. dead, stuck: numbers of units, see ``Glimpse``."""
+
+    name: str
+    activation: Activation
+    units: int
+    dead: int
+    stuck: int
 
 
 class End:
@@ -39,8 +50,13 @@ class End:
     @cached_property
     def hidden(self) -> list[Hidden]:
         """Every hidden layer, on the training examples or the first 4096 of them."""
+        descent, inputs = self.descent, self.parts.splits.train.inputs[:EXAMPLES]
         with np.errstate(all="ignore"):
-            return forward(self.descent, self.parts.splits.train.inputs[:EXAMPLES])[1]
+            layers = hidden_layers(descent.network, descent.parameters, inputs)
+            return [
+                Hidden(x.name, x.activation, x.units, int(x.dead.sum()), int(x.stuck.sum()))
+                for x in layers
+            ]
 
     @cached_property
     def recalls(self) -> Array:

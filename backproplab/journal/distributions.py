@@ -50,8 +50,10 @@ def distributions(arrays: Sequence[Array], bins: int = BINS) -> list[list[Distri
     all arrays at once, because a call of NumPy takes as long as the values of a small array.
     """
     floats = [x if x.dtype in (np.float32, np.float64) else x.astype(np.float64) for x in arrays]
-    plain = [x.size > 0 and bool(np.isfinite(x).all()) for x in floats]
-    of_plain = iter(_of_finite([x for x, whole in zip(floats, plain, strict=True) if whole], bins))
+    edges = [(x.min(axis=1), x.max(axis=1)) if x.size else None for x in floats]
+    plain = [e is not None and bool(np.isfinite(e).all()) for e in edges]  # NaN is in both
+    chosen = [(x, e) for x, e, whole in zip(floats, edges, plain, strict=True) if e and whole]
+    of_plain = iter(_of_finite(chosen, bins))
     return [
         next(of_plain) if whole else [_of_any(row, bins) for row in x]
         for x, whole in zip(floats, plain, strict=True)
@@ -63,13 +65,17 @@ def _of_any(row: Array, bins: int) -> Distribution:
     finite = row[np.isfinite(row)]
     if not finite.size:
         return Distribution(row.size)
-    return replace(_of_finite([finite[None]], bins)[0][0], size=row.size)
+    return replace(distributions([finite[None]], bins)[0][0], size=row.size)
 
 
-def _of_finite(arrays: Sequence[Array], bins: int) -> list[list[Distribution]]:
-    if not arrays:
+def _of_finite(
+    found: Sequence[tuple[Array, tuple[Array, Array]]], bins: int
+) -> list[list[Distribution]]:
+    """Of arrays (P, n), each with its lowest and highest values (P,)."""
+    if not found:
         return []
-    lo, hi = (np.array([edge(x, axis=1) for x in arrays], np.float64) for edge in (np.min, np.max))
+    arrays = [x for x, _ in found]
+    lo, hi = (np.array([edges[k] for _, edges in found], np.float64) for k in (0, 1))
     # quarters, where hi - lo might overflow: the bins of x / 4 are the bins of x
     half = np.array([[float(np.finfo(x.dtype).max) / 2] for x in arrays])
     with np.errstate(over="ignore"):
@@ -102,6 +108,7 @@ def _counted(
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """Values in each bin, Σx and Σx² of each row; the sums may overflow to infinity."""
     count, size = rows.shape
+    quartered = bool((unit != 1).any())
     unit, low, span = (x.astype(rows.dtype)[:, None] for x in (unit, low, span))
     table = np.zeros((count, bins + 1), np.int64)
     total, squares = np.zeros((2, count))
@@ -110,7 +117,8 @@ def _counted(
         first = (bins + 1) * np.arange(len(unit[at]))[:, None]
         for start in range(0, size, CHUNK):
             part = rows[at, start : start + CHUNK]
-            bin_of = ((part * unit[at] - low[at]) / span[at] * bins).astype(np.intp) + first
+            away = (part * unit[at] if quartered else part) - low[at]
+            bin_of = (away / span[at] * bins).astype(np.intp) + first
             table[at] += np.bincount(bin_of.ravel(), minlength=table[at].size).reshape(-1, bins + 1)
             wide = part.astype(np.float64)
             total[at] += wide.sum(axis=1)

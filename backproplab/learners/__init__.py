@@ -2,8 +2,9 @@
 
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.glimpses import Glimpse
 from backproplab.learners.gradient import Gradient
-from backproplab.learners.inside import Glimpse, Inside
+from backproplab.learners.inside import Inside
 from backproplab.learners.learner import (
     Advance,
     Arrays,

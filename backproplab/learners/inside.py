@@ -7,17 +7,18 @@ This file must not know what is measured of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward
+from backproplab.learners.glimpses import Glimpse, glimpses, hidden
 from backproplab.learners.material import Split
-from backproplab.nn import Activation, Layer, Loss, Network, ParameterVector, Pass, Place
-from backproplab.nn.activations import Linear
+from backproplab.learners.stages import forward, returned
+from backproplab.nn import Activation, Loss, Network, ParameterVector
+from backproplab.nn.structure import Residual
 
 ROWS = 256  # training examples that are looked at; fewer if
 ENTRIES = 2**24  # a forward pass would keep more values
@@ -25,18 +26,12 @@ ENTRIES = 2**24  # a forward pass would keep more values
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Glimpse:
-    """One layer: z before its activation f, a = f(z), and delta = ∂L/∂z, (P, examples, …, units).
+class Found(NamedTuple):
+    """losses: of each example, (P, examples).  gradient: ∂L/∂weights by name, (P, *shape)."""
 
-    L is the mean loss of the examples.
-    """
-
-    name: str
-    activation: Activation
-    z: Array
-    a: Array
-    delta: Array
+    losses: Array
+    layers: list[Glimpse]
+    gradient: dict[str, Array]
 
 
 class Inside:
@@ -44,7 +39,7 @@ class Inside:
 
     inputs: (examples, *input_shape), or with an axis for the members of a crew before it.
     encoded: their targets as the loss takes them.
-    ``layers`` and ``gradient`` are computed when they are first read.
+    What a forward and a backward pass finds is computed when it is first read, and once.
     """
 
     def __init__(
@@ -93,41 +88,56 @@ class Inside:
         return self.members(self.parameters.trainable)
 
     @property
+    def losses(self) -> Array:
+        """Of each example, (P, examples)."""
+        return self._pass.losses
+
+    @property
     def gradient(self) -> dict[str, Array]:
-        """∂L/∂weights by name, (P, *shape)."""
-        return self._pass[1]
+        """∂L/∂weights by name, (P, *shape); L is the mean loss."""
+        return self._pass.gradient
 
     @property
     def layers(self) -> list[Glimpse]:
         """Those that have weights or are activations, in order."""
-        return self._pass[0]
+        return self._pass.layers
+
+    @property
+    def hidden(self) -> list[Glimpse]:
+        """The layers with a kernel without the last, each with the activation that it ends in."""
+        return hidden(self.layers)
 
     def members(self, array: Array) -> Array:
         """The array with an axis for the members, if it has none."""
         return array if self.parameters.population else array[None]
 
+    @property
+    def _x(self) -> Tensor:
+        """The inputs, with an axis for the members where the first layer's result would have none:
+        an activation has no weights that bring it, a block also adds its inputs."""
+        population = self.parameters.population
+        shown = (
+            p.layer for p in self.network.places if p.weights or isinstance(p.layer, Activation)
+        )
+        if population and not self.axis and isinstance(next(shown, None), Activation | Residual):
+            return Tensor(np.broadcast_to(self.inputs, (*population, *self.inputs.shape)))
+        return Tensor(self.inputs)
+
     @cached_property
-    def _pass(self) -> tuple[list[Glimpse], dict[str, Array]]:
+    def _pass(self) -> Found:
         """Forward through all layers, then backward from one to the one before."""
         weights = self.parameters.tensors(tracked=True)
-        x = Tensor(self.inputs)
-        stages = []
-        for place in self.network.places:
-            stages.append(Stage(place, weights, x))
-            x = stages[-1].a
-        outputs = Tensor(x.value, None, True)
+        stages = forward(self.network.places, weights, self._x)
+        outputs = Tensor(stages[-1].a.value, None, True)
         losses = self.loss(outputs, Tensor(self.encoded))
         share = np.full(losses.shape, 1 / self.examples, losses.dtype)  # of each in the mean
         (g,) = backward(losses, Tensor(share), [outputs])
-        layers: list[Glimpse] = []
-        gradient: dict[str, Array] = {}
-        for number, stage in reversed(list(enumerate(stages))):
-            delta, g, own = stage.backward(g, first=number == 0)
-            gradient |= {name: self.members(w.value) for name, w in own.items()}
-            if stage.place.weights or isinstance(stage.place.layer, Activation):
-                arrays = (self.members(x.value) for x in (stage.z, stage.a, delta))
-                layers.append(Glimpse(stage.place.name, stage.activation, *arrays))
-        return layers[::-1], {name: gradient[name] for name in self.parameters.weights}
+        gradient = returned(stages, g)[1]
+        return Found(
+            self.members(losses.value),
+            list(glimpses(stages, self.members)),
+            {name: self.members(gradient[name].value) for name in self.parameters.weights},
+        )
 
 
 def looked_at(network: Network) -> int:
@@ -135,35 +145,7 @@ def looked_at(network: Network) -> int:
     return min(ROWS, max(ENTRIES // network.footprint, 1))
 
 
-class Stage:
-    """One layer's part of a pass, as a graph of its own: from x to z, and from z to a."""
-
-    def __init__(self, place: Place, weights: dict[str, Tensor], x: Tensor) -> None:
-        self.place = place
-        self.x = Tensor(x.value, None, True)
-        self.own = {f"{place.name}/{name}": name for name in place.weights}
-        self.moved = {name: weights[name] for name in self.own if weights[name].tracked}
-        linear, self.activation = _apart(place.layer)
-        own = {short: weights[name] for name, short in self.own.items()}
-        self.z = linear.apply(own, self.x, Pass(place.input_shape)) if linear else self.x
-        self.cut = Tensor(self.z.value, None, True)
-        self.a = self.activation(self.cut)
-
-    def backward(self, g: Tensor, first: bool) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """(∂L/∂z, ∂L/∂x, ∂L/∂weights by name) from ∂L/∂a; the first layer's ∂L/∂x is not needed."""
-        (delta,) = backward(self.a, g, [self.cut])
-        if self.z is self.x:
-            return delta, delta, {}
-        aims = [*self.moved.values(), *([] if first else [self.x])]
-        found = backward(self.z, delta, aims)
-        return delta, found[-1] if found else delta, dict(zip(self.moved, found, strict=False))
-
-
-def _apart(layer: Layer) -> tuple[Layer | None, Activation]:
-    """The layer without its activation, and the activation."""
-    if isinstance(layer, Activation):
-        return None, layer
-    activation = getattr(layer, "activation", None)
-    if activation is None or isinstance(activation, Linear):
-        return layer, Linear()
-    return layer.model_copy(update={"activation": Linear()}), activation
+def hidden_layers(network: Network, parameters: ParameterVector, inputs: Array) -> list[Glimpse]:
+    """The hidden layers of one run after a forward pass alone, without ``delta``."""
+    stages = forward(network.places, parameters.tensors(), Tensor(inputs), tracked=False)
+    return hidden(glimpses(stages, lambda array: array[None]))

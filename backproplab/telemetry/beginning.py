@@ -8,6 +8,7 @@ first updates: how far each moved each kernel, ‖Δw‖ / ‖w‖.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -18,13 +19,11 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd import Tensor
-from backproplab.learners import Arrays, Descent, Json, Learning, Material
+from backproplab.autograd import Tensor, ops
+from backproplab.learners import Arrays, Descent, Glimpse, Inside, Json, Learning, Material
 from backproplab.loop import EPOCH, Callback, Lane
 from backproplab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
-from backproplab.telemetry.probe import Hidden, probe, rms
 
-EXAMPLES = 256  # of the probe
 ROWS = 4096  # of which the size of inputs and targets is taken
 UPDATES = 20  # that are watched
 
@@ -68,7 +67,7 @@ class Beginning(Callback):
         if isinstance(learning, Descent):
             self.facts = _of_data(learning.material)
             if self.whole:
-                self.facts |= _of_network(learning)
+                self.facts |= learning.inspect(of_network) or {}
                 self._keep(learning, 0)
 
     def see(self, learning: Learning, step: int) -> None:
@@ -147,26 +146,39 @@ def _of_data(material: Material) -> Json:
     }
 
 
-def _of_network(descent: Descent) -> Json:
-    train = descent.material.train
-    with np.errstate(all="ignore"):
-        loss, hidden = probe(descent, train.inputs[:EXAMPLES], train.encoded[:EXAMPLES])
-        layers = [_layer(descent, layer) for layer in hidden]
-    return {"loss": number(loss), "layers": layers}
+def of_network(inside: Inside) -> list[Json]:
+    """The mean loss of the first examples and what each hidden layer shows, for each member."""
+    layers = [_of_layer(inside, layer) for layer in inside.hidden]
+    losses = [float(ops.mean(Tensor(row)).value) for row in inside.losses]
+    return [
+        {"loss": number(loss), "layers": [layer[member] for layer in layers]}
+        for member, loss in enumerate(losses)
+    ]
 
 
-def _layer(descent: Descent, layer: Hidden) -> dict[str, Any]:
-    kernel = descent.parameters.views[f"{layer.name}/kernel"].reshape(-1, layer.units)
-    spread = float(np.std(layer.outputs.value, dtype=np.float64))
-    return {
-        "name": layer.name,
-        "activation": layer.activation.name,
-        "units": layer.units,
-        "distinct": len({column.tobytes() for column in kernel.T}),
-        "signal": number(layer.signal),
-        "spread": number(spread),
-        "slope": layer.slope,
-    }
+def _of_layer(inside: Inside, layer: Glimpse) -> list[dict[str, Any]]:
+    """One for each member."""
+    kernels = inside.members(inside.parameters.views[f"{layer.name}/kernel"])
+    assert layer.delta is not None
+    slopes: Sequence[float | None] = layer.slopes or [None] * len(kernels)
+    columns = zip(kernels, layer.delta, layer.a, slopes, strict=True)
+    return [
+        {
+            "name": layer.name,
+            "activation": layer.activation.name,
+            "units": layer.units,
+            "distinct": len({unit.tobytes() for unit in kernel.reshape(-1, layer.units).T}),
+            "signal": number(rms(delta)),
+            "spread": number(float(np.std(a, dtype=np.float64))),
+            "slope": slope,
+        }
+        for kernel, delta, a, slope in columns
+    ]
+
+
+def rms(values: Array) -> float:
+    """√(mean of the squares), taken in float64."""
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def chance(material: Material) -> tuple[float, float]:

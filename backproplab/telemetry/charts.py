@@ -22,15 +22,17 @@ KINDS = {
     "saturated_units": "Saturated units",
     "saturated_values": "Saturated values",
 }
+ON_REQUEST = {"jacobian": "Mean singular value of ∂outputs/∂inputs"}
 
 
-def charts(columns: Sequence[str]) -> Charts:
+def charts(columns: Sequence[str], jacobians: bool) -> Charts:
     """By category and title, the tags of a chart, as regular expressions.
 
     columns: of metrics.csv; each is a curve of train and one of validation.
     The same for all runs, so that TensorBoard, which joins the layouts of all, shows them once.
     """
+    kinds = KINDS | (ON_REQUEST if jacobians else {})
     return {
         "train and validation": {name: [f"epoch_{name}$"] for name in columns},
-        "layer by layer": {title: [rf"{PREFIX}/{kind}/.+"] for kind, title in KINDS.items()},
+        "layer by layer": {title: [rf"{PREFIX}/{kind}/.+"] for kind, title in kinds.items()},
     }

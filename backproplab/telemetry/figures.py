@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.journal.distributions import Distribution, distributions
+from backproplab.journal.distributions import CHUNK, Distribution, distributions
 from backproplab.learners import Glimpse, Inside
 from backproplab.nn.activations import Linear
 
 PREFIX = "telemetry"  # after epoch_ in the alphabet, by which TensorBoard sorts
-STUCK = 0.9  # a unit whose values are saturated for more examples than this is stuck
 FEW = 8  # examples of a small batch
 
 
@@ -107,28 +105,32 @@ def _norms(kind: str, arrays: Mapping[str, Array]) -> Iterator[tuple[str, Array]
 
 def _spreads(layer: Glimpse) -> dict[str, Array]:
     """Mean and standard deviation of what a layer computes; z only where it is not a."""
+    assert layer.delta is not None
     arrays = {"activation": layer.a, "dL_dz": layer.delta}
     if not isinstance(layer.activation, Linear):
         arrays["z"] = layer.z
     found = {}
     for kind, x in arrays.items():
-        rows = _rows(x)
-        mean = rows.mean(axis=1)
-        away = rows - mean[:, None]
-        found[f"{kind}_mean"] = mean
-        found[f"{kind}_std"] = np.sqrt(np.vecdot(away, away) / rows.shape[1])
+        found[f"{kind}_mean"], found[f"{kind}_std"] = _mean_and_spread(_rows(x))
     return found
 
 
-def _shares(layer: Glimpse) -> dict[str, Any]:
+def _mean_and_spread(rows: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of each row, in pieces that stay in the cache."""
+    mean, count = rows.mean(axis=1), rows.shape[1]
+    squares: list[Array] = []
+    for start in range(0, count, CHUNK):
+        away = rows[:, start : start + CHUNK] - mean[:, None]
+        squares.append(np.vecdot(away, away))
+    return mean, np.sqrt(np.sum(squares, axis=0) / count)
+
+
+def _shares(layer: Glimpse) -> dict[str, Array]:
     """The shares of dead and of saturated units, where the activation knows such."""
-    values = layer.a.reshape(len(layer.a), -1, layer.a.shape[-1])
     found = {}
     if layer.activation.dead is not None:
-        found["dead_units"] = (values == layer.activation.dead).all(axis=1).mean(axis=1)
+        found["dead_units"] = layer.dead.mean(axis=1)
     if layer.activation.knees:
-        low, high = layer.activation.knees
-        beyond = ((values < low) | (values > high)).mean(axis=1)
-        found["saturated_values"] = beyond.mean(axis=1)
-        found["saturated_units"] = (beyond > STUCK).mean(axis=1)
+        found["saturated_values"] = layer.saturated.mean(axis=1)
+        found["saturated_units"] = layer.stuck.mean(axis=1)
     return found

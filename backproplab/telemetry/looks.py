@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from backproplab.arrays import Array
-from backproplab.learners import Arrays, Json
+from backproplab.learners import Arrays, Inside, Json
 from backproplab.loop import Callback, Lane
 from backproplab.telemetry.charts import charts
 from backproplab.telemetry.figures import (
     figures,
-    noise_scale,
     spreads,
     spreads_of,
     update_ratios,
     weights_before,
 )
+from backproplab.telemetry.jacobians import jacobian_sizes
 from backproplab.telemetry.schedule import Both, Looks
+
+Measured = Callable[[Inside], Sequence[dict[str, float]]]  # scalars by tag, for each member
 
 
 class Telemetry(Callback):
     """Scalars and histograms of every layer at looks, in ``train``.
 
-    scalars, histograms: when to write which.  noise: with the gradient noise scale.
+    scalars, histograms: when to write which.  more: measured with the scalars, on request.
     Steps are those of ``epoch_*``, from 0 after the first epoch; the look before the first update
     has step -1. The update that it describes is the last one of the epoch.
     """
 
-    def __init__(self, scalars: Looks, histograms: Looks, noise: bool = False) -> None:
+    def __init__(self, scalars: Looks, histograms: Looks, more: Sequence[Measured] = ()) -> None:
         self.scalars = scalars
         self.histograms = histograms
-        self.noise = noise
+        self.more = more
         self.when = self.looks = Both(scalars, histograms)
         self.begun = False
         self.before: Array | None = None  # the weights before a look's last update
@@ -38,7 +41,7 @@ class Telemetry(Callback):
     def start(self, lane: Lane) -> None:
         if not self.begun:
             self.begun = True
-            lane.journal.layout(charts(lane.journal.columns))
+            lane.journal.layout(charts(lane.journal.columns, jacobian_sizes in self.more))
             self.look(lane)
 
     def look(self, lane: Lane) -> None:
@@ -58,8 +61,8 @@ class Telemetry(Callback):
         if row is None:
             return
         row = row | update_ratios(update, row)
-        if self.noise:
-            row |= lane.learning.inspect(noise_scale) or {}
+        for measured in self.more:
+            row |= lane.learning.inspect(measured) or {}
         lane.journal.scalars("train", at, row)
 
     def state(self) -> tuple[Arrays, Json]:

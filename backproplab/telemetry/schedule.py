@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from backproplab.loop import Length
 
-MOST = 14  # looks after epochs; one more comes before the first update
+POWERS = tuple(3**k for k in range(13))  # with the first and the last look 15
 
 
 def spaced(length: Length) -> tuple[int, ...]:
-    """0, for the look before the first update, and epochs spaced in log: at most 15 in all.
+    """0, for the look before the first update, then epochs 1, 3, 9, 27, …, and the last one.
 
-    Each is two to three times the one before; the first and the last epoch are among them.
+    At most 15 in all. But for the last they do not depend on how long the run is, so that one that
+    ``resume --epochs`` makes longer has those of a run that was as long from the start.
     """
-    epochs = length.count
-    count = min(math.ceil(math.log(epochs, 3)) + 1, MOST)
-    between = {round(epochs ** (k / max(count - 1, 1))) for k in range(count)}
-    return (0, *sorted(between | {epochs}))
+    last = length.count
+    return (0, *[epoch for epoch in POWERS if epoch < last], last)
 
 
 @dataclass(frozen=True)

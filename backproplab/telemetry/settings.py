@@ -24,8 +24,9 @@ class TensorBoard(Spec):
 
     update_freq: ``epoch`` writes scalars after each epoch; ``batch``, or a number n, also those of
         every (n-th) update, ``batch_loss`` and the like: of its own batch, before the update.
-    telemetry: scalars of every layer before the first update and after epochs spaced in log.
+    telemetry: scalars of every layer before the first update, after epochs 1, 3, 9, … and the last.
     gradient_noise: with them the gradient noise scale; a look takes ten times as long.
+    jacobians: with them how much each layer stretches small changes; seconds a look in wide layers.
     graph: the training step as a graph, with the time and memory of its nodes; of a sweep the first
         run's.
     images: confusion matrix, weights of the first layer, examples, decision boundary.
@@ -45,6 +46,7 @@ class TensorBoard(Spec):
     ] = "epoch"
     telemetry: Annotated[bool, Off(False)] = True
     gradient_noise: Annotated[bool, Off(False)] = False
+    jacobians: Annotated[bool, Off(False)] = False
     graph: Annotated[bool, Off(False)] = True
     images: Annotated[bool, Off(False)] = True
     pr_curves: Annotated[bool, Off(False)] = True

@@ -6,7 +6,9 @@ from backproplab.learners import Material
 from backproplab.loop import Callback, Length
 from backproplab.telemetry.beginning import Beginning
 from backproplab.telemetry.by_update import ByUpdate, batch_scalars
+from backproplab.telemetry.figures import noise_scale
 from backproplab.telemetry.graph import Graph
+from backproplab.telemetry.jacobians import jacobian_sizes
 from backproplab.telemetry.looks import Telemetry
 from backproplab.telemetry.pictures import Pictures
 from backproplab.telemetry.projector import Projector
@@ -41,7 +43,8 @@ def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
         histograms = Looks(length, few)
     else:
         histograms = Looks(length, every=settings.histograms)
-    return Telemetry(scalars, histograms, settings.gradient_noise)
+    more = [noise_scale] * settings.gradient_noise + [jacobian_sizes] * settings.jacobians
+    return Telemetry(scalars, histograms, more)
 
 
 def _of_one_run(settings: TensorBoard, material: Material, length: Length) -> list[Callback]:

@@ -1,6 +1,7 @@
 """Graph, pictures, curves, projector: no bit of the weights, the same events after a resume, one graph of a sweep."""
 
 import re
+import shutil
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -112,6 +113,28 @@ def test_a_longer_run_is_timed_anew(whole, tmp_path):
     assert profiles(folder) == profiles(whole)
     resume(folder, epochs=8)
     assert profiles(folder) == ["1000 updates, timed after epoch 8"]
+
+
+def looked_at(folder):
+    """Scalars of telemetry and pictures of the boundary, by tag and step."""
+    log = EventAccumulator(str(folder / "train"), {"scalars": 0, "tensors": 0}).Reload()
+    tags = [tag for tag in log.Tags()["scalars"] if tag.startswith("telemetry/")]
+    found = {(tag, e.step): e.value for tag in tags for e in log.Scalars(tag)}
+    pictures = log.Tensors("images/boundary")
+    return found | {("boundary", e.step): e.tensor_proto.string_val[2] for e in pictures}
+
+
+def test_a_longer_run_has_the_looks_of_one_that_was_as_long_from_the_start(whole, tmp_path):
+    """And the one at its first end, after 6 epochs."""
+    folder = shutil.copytree(whole, tmp_path / "run")
+    resume(folder, callbacks=[StopAt(0)], epochs=30)
+    run(experiment().model_copy(update={"epochs": 30}), tmp_path / "long", [StopAt(0)])
+    longer, expected = looked_at(folder), looked_at(tmp_path / "long")
+    assert {step for _, step in expected} == {-1, 0, 2, 8, 26, 29}
+    assert {at: x for at, x in longer.items() if at[1] != 5} == expected
+    assert {at: x for at, x in longer.items() if at[1] == 5} == {
+        at: x for at, x in looked_at(whole).items() if at[1] == 5
+    }
 
 
 @pytest.mark.slow

@@ -40,11 +40,11 @@ class Log:
         return 100 * (1 - self.result.metrics["test_accuracy"])
 
 
-def logs(file, folder, *words):
-    """A log of each trial of a sweep, by its activation and initializer."""
+def logs(file, folder, *words, trials=None):
+    """A log of each of the first trials of a sweep, by its activation and initializer."""
     sweep = read(CONFIGS / file, words)
     found = {}
-    for trial in sweep.trials:
+    for trial in sweep.trials[:trials]:
         model = trial.resolved.model
         name = (model.activation.name, model.initializer.name)
         found[name] = Log(trial.experiment(sweep.seeds[0]), folder / str(trial.number))
@@ -94,6 +94,18 @@ def test_activations_and_gradients_before_the_first_update(initial, name):
     assert low < signal[0] / signal[-1] < high
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [(("tanh", "fan_in_uniform"), 0.44, 0.52), (("tanh", "glorot_uniform"), 0.65, 0.80)],
+    ids=["standard", "normalized"],
+)
+def test_jacobians_between_hidden_layers(initial, name, low, high):
+    """Their mean singular value: the paper has about .5 and .8."""
+    between = initial[name].layers("jacobian")[1:]
+    assert between.min() > low
+    assert between.max() < high
+
+
 def test_the_gradient_of_the_weights_hides_what_vanishes(initial):
     """The paper's trap: with tanh and the standard initializer it is as large in every layer."""
     hidden = initial["tanh", "fan_in_uniform"].layers("gradient_norm")[1:]  # of equal shape
@@ -101,12 +113,15 @@ def test_the_gradient_of_the_weights_hides_what_vanishes(initial):
 
 
 def test_training_shows_which_first_weights_learn(tmp_path):
-    """3000 updates: sigmoid stays at chance while its top layer falls to 0, figure 2."""
+    """3000 updates: sigmoid stays at chance while its top layer falls to 0, figure 2: below 0.2 by
+    update 2000."""
     found = logs("training.yaml", tmp_path)
     sigmoid = found["sigmoid", "fan_in_uniform"]
     assert sigmoid.error >= 85
+    (shorter,) = logs("training.yaml", tmp_path / "2000", "steps=2000", trials=1).values()
     assert sigmoid.layers("activation_mean")[-1] > 0.45
-    assert sigmoid.layers("activation_mean", at=-1)[-1] < 0.2
+    for log in (shorter, sigmoid):
+        assert log.layers("activation_mean", at=-1)[-1] < 0.2
     tanh, normalized = found["tanh", "fan_in_uniform"], found["tanh", "glorot_uniform"]
     assert normalized.error <= tanh.error - 1.5
     relu, he = found["relu", "fan_in_uniform"], found["relu", "he_uniform"]
@@ -115,15 +130,33 @@ def test_training_shows_which_first_weights_learn(tmp_path):
     assert cured.error <= 35
 
 
-def test_nielsen_s_gradients_of_biases(tmp_path, few):
-    """‖∂C/∂b‖ of four hidden layers, of histograms: the median of seeds within 1.5 of his."""
-    experiment, norms = load(CONFIGS / "nielsen.yaml", f"data.path={few}"), []
-    for seed in range(10):
-        log = Log(experiment.model_copy(update={"seed": seed}), tmp_path / str(seed)).log
-        tags = [f"gradients/dense_{k}/bias" for k in range(1, 5)]
+def bias_gradients(experiment, seeds, folder):
+    """‖∂C/∂b‖ of each hidden layer before the first update, (seeds, layers), out of histograms."""
+    layers, norms = len(experiment.model.layers) - 1, []
+    for seed in range(seeds):
+        log = Log(experiment.model_copy(update={"seed": seed}), folder / str(seed)).log
+        tags = [f"gradients/dense_{k}/bias" for k in range(1, layers + 1)]
         norms.append([log.Histograms(tag)[0].histogram_value.sum_squares ** 0.5 for tag in tags])
-    median = np.median(norms, axis=0)
+    return np.array(norms)
+
+
+def test_nielsen_s_gradients_of_biases(tmp_path, few):
+    """Four hidden layers: the median of seeds within 1.5 of his."""
+    experiment = load(CONFIGS / "nielsen.yaml", f"data.path={few}")
+    median = np.median(bias_gradients(experiment, 10, tmp_path), axis=0)
     ratio = median / [0.0026, 0.0118, 0.0600, 0.2679]
     assert ratio.max() < 1.5
     assert ratio.min() > 1 / 1.5
     assert (np.diff(median) > 0).all()
+
+
+def test_the_deeper_the_less_of_the_gradient_reaches_the_first_layer(tmp_path, few):
+    """Two, three and four hidden layers: first to last as 0.206, 0.043 and 0.0083."""
+    sweep = read(CONFIGS / "nielsen_depth.yaml", [f"data.path={few}"])
+    shares = []
+    for trial in sweep.trials:
+        folder = tmp_path / str(trial.number)
+        norms = bias_gradients(trial.experiment(0), len(sweep.seeds), folder)
+        shares.append(np.median(norms[:, 0] / norms[:, -1]))
+    np.testing.assert_array_less(shares / np.array([0.206, 0.043, 0.0083]), 2)
+    assert shares[0] > shares[1] > shares[2]

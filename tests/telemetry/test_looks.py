@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from backproplab.learners.crew import DescentCrew
 from backproplab.loop import Length
 from backproplab.nn import Activation
 from backproplab.telemetry.figures import figures, noise_scale, spreads
+from backproplab.telemetry.jacobians import jacobian_sizes
 from backproplab.telemetry.schedule import Looks, spaced
 
 OFF = {"telemetry": False, "histograms": 0}
@@ -79,6 +81,14 @@ def test_looks_are_few_and_hold_the_first_and_the_last_epoch(epochs, each):
     assert looks[-1] == epochs
 
 
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_a_longer_run_has_all_looks_of_a_shorter_one_but_its_last(epochs, more):
+    shorter, longer = spaced(Length(epochs, 7)), spaced(Length(epochs + more, 7))
+    assert set(shorter[:-1]) <= set(longer)
+    assert set(shorter) >= {look for look in longer if look < epochs}
+    assert all(after <= 3 * before for before, after in pairwise(longer[1:]))
+
+
 @given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 4), st.data())
 def test_the_next_look_is_the_end_of_an_epoch_or_the_step_before(epochs, each, every, data):
     length = Length(epochs, each, data.draw(st.none() | st.integers(1, epochs * each)))
@@ -129,6 +139,9 @@ def test_a_network_of_two_layers_by_hand():
 
 LAYERS = {
     "layer_norm": ["layer_norm"],
+    "an activation first": ["tanh"],
+    "activations apart": [{"dense": 5}, "layer_norm", "relu"],
+    "blocks in a block": [{"residual": {"layers": ["tanh", {"residual": {"layers": [{"dense": 4}, "relu"]}}, {"dense": 4}]}}, "relu"],
     "residual": [{"residual": {"layers": [{"dense": {"units": 4, "activation": "relu"}}], "activation": "tanh"}}],
     "convolution": [{"reshape": [4, 1]}, {"conv1d": {"filters": 3, "kernel": 2, "activation": "relu"}}, {"max_pool": 2}, "flatten"],
 } | {name: [{"dense": {"units": 5, "activation": name}}] for name in Activation.members}  # fmt: skip
@@ -145,6 +158,20 @@ def test_the_gradient_is_that_of_a_training_step(name):
         np.testing.assert_allclose(look.gradient[key][0], view, rtol=1e-9, atol=1e-15)
 
 
+def test_layers_within_a_block_are_seen_and_hidden_ones_have_the_activation_that_follows():
+    look = inside(model={"layers": [*LAYERS["blocks in a block"], {"dense": 3}]})
+    block = "residual_1/residual_1"
+    assert [layer.name for layer in look.layers] == [
+        "residual_1/tanh_1", f"{block}/dense_1", f"{block}/relu_1", block,
+        "residual_1/dense_1", "residual_1", "relu_1", "dense_1",
+    ]  # fmt: skip
+    assert [(layer.name, layer.activation.name) for layer in look.hidden] == [
+        (f"{block}/dense_1", "relu"),
+        ("residual_1/dense_1", "relu"),
+    ]
+    np.testing.assert_array_equal(look.hidden[1].delta, look.layers[-2].delta)
+
+
 @pytest.mark.parametrize("seeds", [(1, 2, 3), (1, 1, 1)], ids=["own data", "the same data"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_member_of_a_crew_finds_what_it_would_alone(name, seeds):
@@ -158,7 +185,7 @@ def test_a_member_of_a_crew_finds_what_it_would_alone(name, seeds):
     members = [build(experiment(**tree), data).descent() for tree in trees]
     for scale, member in enumerate(members, start=1):
         member.parameters.trainable[...] *= scale
-    kinds = (figures, spreads, noise_scale)
+    kinds = (figures, spreads, noise_scale, jacobian_sizes)
     alone = [[member.inspect(kind) for kind in kinds] for member in members]
     DescentCrew(members)
     assert [[member.inspect(kind) for kind in kinds] for member in members] == alone
@@ -226,6 +253,39 @@ def test_gradient_noise_is_that_of_the_gradients_of_single_examples():
     assert mean == pytest.approx(each.var(axis=0, ddof=1).sum(), rel=0.05)
 
 
+def test_jacobians_are_those_of_central_differences():
+    """Each from what a layer with a kernel is given to what the next one is given."""
+    model = [*LAYERS["convolution"], "layer_norm", "tanh", {"dense": {"units": 5, "activation": "tanh"}},
+             {"residual": {"layers": [{"dense": 5}], "activation": "tanh"}}, {"dense": 3}]  # fmt: skip
+    look = inside(model={"layers": model})
+    (row,) = jacobian_sizes(look)
+    places, weights = look.network.places, look.parameters.tensors()
+    ends = {"conv1d_1": (0, 6), "dense_1": (6, 7), "residual_1": (7, 8), "dense_2": (8, 9)}
+    assert list(row) == [f"telemetry/jacobian/{name}" for name in ends]
+
+    def between(x, start, end):
+        for place in places[start:end]:
+            x = place.apply(weights, Tensor(x), None).value
+        return x
+
+    for name, (start, end) in ends.items():
+        means = []
+        for x in between(look.inputs[:2], 0, start):
+            steps = 1e-6 * np.eye(x.size).reshape(-1, *x.shape)
+            change = (between(x + steps, start, end) - between(x - steps, start, end)) / 2e-6
+            means.append(np.linalg.svd(change.reshape(x.size, -1), compute_uv=False).mean())
+        assert row[f"telemetry/jacobian/{name}"] == pytest.approx(np.mean(means), rel=1e-6)
+
+
+def test_a_jacobian_that_is_not_finite_is_nan_and_a_large_one_is_left_out():
+    broken = inside()
+    broken.parameters.views["dense_1/kernel"][0, 0] = np.inf
+    with np.errstate(all="ignore"):
+        assert np.isnan(jacobian_sizes(broken)[0]["telemetry/jacobian/dense_1"])
+    wide = inside(model={"hidden": [2049, 2]})
+    assert list(jacobian_sizes(wide)[0]) == ["telemetry/jacobian/dense_3"]
+
+
 # --- in a run
 
 
@@ -252,12 +312,12 @@ def test_steps_are_those_of_epochs_and_one_before(watched):
     }
     updates = {tag: steps for tag, steps in telemetry.items() if "update_ratio" in tag}
     assert {tuple(steps) for tag, steps in telemetry.items() if tag not in updates} == {
-        (-1, 0, 1, 3)
+        (-1, 0, 2, 3)
     }
-    assert {tuple(steps) for steps in updates.values()} == {(0, 1, 3)}
+    assert {tuple(steps) for steps in updates.values()} == {(0, 2, 3)}
     assert list(scalars["epoch_loss"]) == [0, 1, 2, 3]
-    assert list(histograms["weights/dense_1/kernel"]) == [-1, 1, 3]
-    assert list(histograms["updates/dense_1/kernel"]) == [1, 3]
+    assert list(histograms["weights/dense_1/kernel"]) == [-1, 2, 3]
+    assert list(histograms["updates/dense_1/kernel"]) == [2, 3]
     assert min(telemetry) > "epoch_"
     assert min(histograms) > "epoch_"
 
@@ -306,9 +366,11 @@ def test_histograms_every_n_epochs(tmp_path):
     assert not any(tag.startswith("telemetry") for tag in scalars)
 
 
-def test_gradient_noise_on_request(tmp_path):
-    run(experiment(tensorboard={"gradient_noise": True}), tmp_path / "run")
-    assert list(events(tmp_path / "run")[0]["telemetry/gradient_noise"]) == [-1, 0, 1, 3]
+def test_gradient_noise_and_jacobians_on_request(tmp_path):
+    run(experiment(tensorboard={"gradient_noise": True, "jacobians": True}), tmp_path / "run")
+    scalars = events(tmp_path / "run")[0]
+    for figure in ("gradient_noise", "jacobian/dense_1", "jacobian/dense_2"):
+        assert list(scalars[f"telemetry/{figure}"]) == [-1, 0, 2, 3]
 
 
 def test_a_look_takes_256_examples_or_fewer_of_wide_layers():

@@ -82,13 +82,18 @@ def shot(browser, tmp_path_factory):
     return shooter(browser, tmp_path_factory.getbasetemp())
 
 
-def answers(session, run):
-    """What the weights of the run's last checkpoint predict."""
+def trained(session, run):
+    """The network with the weights of the run's last checkpoint."""
     descent = build(load(session / run / "config.yaml")).descent()
     last = load_checkpoint(session / run / "checkpoints/last.safetensors").arrays
     for name, view in descent.parameters.views.items():
         view[...] = last[f"learner/weights/{name}"]
-    return Answers(descent)
+    return descent
+
+
+def answers(session, run):
+    """What these weights predict."""
+    return Answers(trained(session, run))
 
 
 def ask(address):
@@ -186,6 +191,51 @@ def test_a_precision_recall_curve_is_drawn_and_is_that_of_the_last_weights(
     shown = len(last["precision"])  # those at which anything counts as positive
     np.testing.assert_allclose(last["precision"], rows[4, :shown], rtol=1e-6)
     np.testing.assert_allclose(last["recall"], rows[5, :shown], rtol=1e-6)
+
+
+def test_histograms_draw_the_looks_and_the_last_one_is_of_the_last_weights(
+    browser, session, page, shot
+):
+    """30 bins at each of three looks; distributions have the same values between their edges."""
+    browser.open(page("mlp") + "#histograms")
+    drawn = """all('tf-histogram-loader').map((x) => [x.tag, inside(x.shadowRoot)
+        .filter((y) => y.matches('g.histogram path')).map((y) => y.getAttribute('d').split('L').length)])"""
+    curves = dict(
+        browser.until(f"((x) => x.length && x.every(([_, n]) => n.length) && x)({drawn})")
+    )
+    assert {"gradients/dense_1/kernel", "outputs/dense_1"} < curves.keys()
+    assert all(len(points) == 3 and min(points) > 30 for points in curves.values())
+    shot("histograms_mlp")
+    kernel = trained(session, "mlp").weights["dense_1/kernel"]
+    asked = "?run=train&tag=weights/dense_1/kernel"
+    looks = json.loads(ask(f"{page('mlp')}data/plugin/histograms/histograms{asked}"))
+    assert [step for _, step, _ in looks] == [-1, 0, 2]
+    np.testing.assert_array_equal([x for *_, x in looks[-1][2]], np.histogram(kernel, 30)[0])
+    browser.open(page("mlp") + "#distributions")
+    bands = """all('tf-distribution-loader').flatMap((x) => inside(x.shadowRoot))
+        .filter((x) => x.matches('path.area')).length"""
+    browser.until(f"{bands} >= {len(curves)}")
+    shot("distributions_mlp")
+    looks = json.loads(ask(f"{page('mlp')}data/plugin/distributions/distributions{asked}"))
+    edges = dict(looks[-1][2])
+    assert (edges[0], edges[10000]) == pytest.approx((kernel.min(), kernel.max()))
+
+
+def test_custom_scalars_draw_all_layers_of_one_kind_in_one_chart(browser, session, page, shot):
+    browser.open(page("mlp") + "#custom_scalars")
+    drawn = """all('tf-custom-scalar-multi-line-chart-card').map((x) => [x.title, inside(x.shadowRoot)
+        .filter((y) => y.matches('path.line') && (y.getAttribute('d') || '').includes('L')).length / 2])"""
+    full = f"((x) => x.filter(([_, n]) => n >= 2).length >= 8 && x)({drawn})"  # smoothed and not
+    curves = dict(browser.until(full))
+    for title in ("loss", "accuracy", "Norm of the weights", "Spread of ∂L/∂z"):
+        assert curves[title] == 2, title  # train and validation; or two layers
+    shot("custom_scalars_mlp")
+    weights = trained(session, "mlp").weights
+    for layer in ("dense_1", "dense_2"):
+        tag = f"telemetry/weight_norm/{layer}"
+        *_, last = json.loads(ask(f"{page('mlp')}data/plugin/scalars/scalars?run=train&tag={tag}"))
+        norm = np.hypot(*(np.linalg.norm(weights[f"{layer}/{w}"]) for w in ("kernel", "bias")))
+        assert last[1:] == [2, pytest.approx(norm, rel=1e-6)]
 
 
 def test_the_projector_shows_a_point_for_each_example(browser, page, shot):
