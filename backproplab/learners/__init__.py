@@ -17,8 +17,10 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
+from backproplab.learners.passes import COUNTERS, Passes
 
 __all__ = [
+    "COUNTERS",
     "Advance",
     "Arrays",
     "Brake",
@@ -34,6 +36,7 @@ __all__ = [
     "Learning",
     "Material",
     "NoBrake",
+    "Passes",
     "Span",
     "Split",
     "fingerprint",
