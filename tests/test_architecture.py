@@ -29,7 +29,7 @@ LEVELS = [
         "signals",
         "notes",
     },
-    {"columns"},
+    {"columns", "passes"},
     {"nn", "optim", "data"},
     {"learners", "journal"},
     {"loop"},

@@ -11,8 +11,8 @@ from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.data import Splits, batch_length
 from backproplab.errors import ConfigError, Problem
-from backproplab.learners.backprop import tile_length
 from backproplab.learners.inside import looked_at
+from backproplab.learners.tiles import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
 from backproplab.text import counted

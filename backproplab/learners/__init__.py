@@ -17,7 +17,7 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
-from backproplab.learners.passes import COUNTERS, Passes
+from backproplab.passes import COUNTERS, Passes
 
 __all__ = [
     "COUNTERS",

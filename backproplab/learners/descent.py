@@ -30,10 +30,10 @@ from backproplab.learners.learner import (
 )
 from backproplab.learners.material import Material
 from backproplab.learners.nonfinite import first_nonfinite
-from backproplab.learners.passes import Passes
 from backproplab.learners.updates import Updates, loss_of
 from backproplab.measures import Row
 from backproplab.nn import Loss, Network
+from backproplab.passes import Passes
 from backproplab.streams import restore_state, state_of
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Descent(Learning):
         self.rate.epoch(row)
 
     def passes(self, steps: int, examples: int) -> Passes:
-        forward, backward = self.settings.gradient.passes(self.size)
+        forward, backward = self.settings.gradient.passes(self.network)
         return Passes.of(steps, examples, forward, backward)
 
     def state(self) -> tuple[Arrays, Json]:

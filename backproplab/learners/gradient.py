@@ -5,15 +5,17 @@ A source fills a vector from a batch. It must not know the optimizer, nor the lo
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from backproplab.arrays import Array
 from backproplab.errors import Problem
+from backproplab.learners.analytic import AnalyticSource, analytic_problems
 from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Brake
 from backproplab.learners.material import Material
-from backproplab.nn import ParameterVector
-from backproplab.spec import Family
+from backproplab.learners.numeric import NumericSource, Scheme
+from backproplab.nn import Network, ParameterVector
+from backproplab.spec import Family, Positive
 
 
 class GradientSource(Protocol):
@@ -49,8 +51,8 @@ class Gradient(Family):
         """What fills a gradient; ``parts`` are the arguments of ``BackpropSource``."""
         raise NotImplementedError
 
-    def passes(self, weights: int) -> tuple[int, int]:
-        """Forward and backward passes over a batch that give the gradient of these many weights."""
+    def passes(self, network: Network) -> tuple[int, int]:
+        """Forward and backward passes over a batch that give the gradient of this network."""
         raise NotImplementedError
 
     def problems(self, material: Material) -> list[Problem]:
@@ -63,8 +65,45 @@ class Backprop(Gradient, name="backprop"):
 
     stacks = True
 
-    def passes(self, weights: int) -> tuple[int, int]:
+    def passes(self, network: Network) -> tuple[int, int]:
         return 1, 1
 
     def source(self, *parts: Any) -> GradientSource:
         return BackpropSource(*parts)
+
+
+class Analytic(Gradient, name="analytic"):
+    """The four fundamental equations of dense networks, written by hand, without autograd."""
+
+    stacks = True
+
+    def passes(self, network: Network) -> tuple[int, int]:
+        return 1, 1
+
+    def source(self, *parts: Any) -> GradientSource:
+        return AnalyticSource(*parts)
+
+    def problems(self, material: Material) -> list[Problem]:
+        assert material.network is not None
+        return analytic_problems(material.network)
+
+
+class Numeric(Gradient, name="numeric"):
+    """(f(θ + h eᵢ) - f(θ - h eᵢ)) / 2h for each weight, in float64: 2n forward passes.
+
+    scheme: ``forward`` is (f(θ + h eᵢ) - f(θ)) / h: n + 1 passes, and half the digits.
+    step: h; ``auto`` is ∛ε max(1, |θᵢ|), for ``forward`` √ε max(1, |θᵢ|).
+    """
+
+    scheme: Scheme = "central"
+    step: Literal["auto"] | Positive = "auto"
+
+    def passes(self, network: Network) -> tuple[int, int]:
+        """One more where running statistics are to move, as in a pass in training."""
+        moved = any(not weight.trainable for weight in network.weights.values())
+        copies = 2 * network.size if self.scheme == "central" else network.size + 1
+        return copies + moved, 0
+
+    def source(self, *parts: Any) -> GradientSource:
+        step = None if self.step == "auto" else self.step
+        return NumericSource(self.scheme, step, *parts)

@@ -16,9 +16,9 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import Problem
 from backproplab.learners.material import Material
-from backproplab.learners.passes import Passes
 from backproplab.measures import LOSS, MEASURES, Measure, Row
 from backproplab.nn import metrics_of
+from backproplab.passes import Passes
 from backproplab.spec import Family
 from backproplab.task import Task
 

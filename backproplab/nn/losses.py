@@ -51,6 +51,10 @@ class Loss(Family):
         """How sure outputs are of each class, (…, batch, classes), from 0 to 1."""
         return np.clip(outputs, 0, 1)
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        """∂loss/∂outputs of each example, written by hand, of the shape of ``outputs``."""
+        raise NotImplementedError
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         raise NotImplementedError
 
@@ -79,6 +83,11 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     def probabilities(self, outputs: Array) -> Array:
         return ops.softmax(Tensor(outputs), axis=-1).value
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        """p - t: softmax and logarithm as one output, t one-hot."""
+        hot = np.equal(targets[..., None], np.arange(outputs.shape[-1]))
+        return self.probabilities(outputs) - hot
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.softmax_cross_entropy(outputs, targets)
 
@@ -103,6 +112,9 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     def probabilities(self, outputs: Array) -> Array:
         return np.concatenate([ops.sigmoid(Tensor(z)).value for z in (-outputs, outputs)], axis=-1)
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return _distance(outputs, targets)
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
 
@@ -116,6 +128,9 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return _distance(outputs, targets)
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
 
@@ -123,12 +138,18 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
 class MeanSquaredError(Loss, name="mse"):
     """Mean over the outputs of (y - t)²."""
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return 2 * (outputs - targets) / outputs.shape[-1]
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.mean(ops.square(outputs - targets), axis=-1)
 
 
 class MeanAbsoluteError(Loss, name="mae"):
     """Mean over the outputs of |y - t|."""
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return np.sign(outputs - targets) / outputs.shape[-1]
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.mean(ops.absolute(outputs - targets), axis=-1)
@@ -139,7 +160,16 @@ class Huber(Loss, name="huber"):
 
     delta: Positive = 1.0
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return np.clip(outputs - targets, -self.delta, self.delta) / outputs.shape[-1]
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         size = ops.absolute(outputs - targets)
         near = ops.minimum(size, self.delta)  # e²/2 and delta|e| - delta²/2 in one formula
         return ops.mean(near * (size - 0.5 * near), axis=-1)
+
+
+def _distance(outputs: Array, targets: Array) -> Array:
+    """σ(z) - t: sigmoid and logarithm as one output."""
+    distance: Array = ops.sigmoid(Tensor(outputs)).value - targets
+    return distance

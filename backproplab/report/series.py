@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,6 @@ class Band:
     mean: Array
     low: Array
     high: Array
-
-    def by(self, pace: float) -> Band:
-        """The band over another unit, such as updates, of which an epoch has ``pace``."""
-        return replace(self, at=self.at * pace)
 
 
 def series(record: Record) -> dict[str, dict[int, float]]:
@@ -79,15 +75,6 @@ def _band(curves: list[dict[int, float]]) -> Band:
     values = values[:, finite]
     at = np.array(epochs)[finite] if epochs else np.array([])
     return Band(at, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
-
-
-def pace(trial: RankedTrial, what: str) -> float:
-    """The mean number of ``steps`` or ``seconds`` per epoch of the trial, from its run.json."""
-    records = trial.counted or trial.records
-    found = [record.details.get(what) for record in records]
-    epochs = sum(record.info.epochs for record in records)
-    passed = sum(value for value in found if isinstance(value, int | float))
-    return passed / epochs if epochs else 0.0
 
 
 def long_table(comparison: Comparison) -> tuple[str, list[str]]:

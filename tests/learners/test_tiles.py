@@ -8,7 +8,8 @@ import pytest
 from backproplab.config import Experiment
 from backproplab.experiment import build
 from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
-from backproplab.learners.backprop import TILE, BackpropSource, tile_length
+from backproplab.learners.backprop import BackpropSource
+from backproplab.learners.tiles import TILE, tile_length
 from backproplab.nn import Model
 from backproplab.nn.losses import SoftmaxCrossEntropy
 from backproplab.optim import Optimizer
