@@ -130,6 +130,13 @@ def test_activations(assert_as_alone, name):
     assert_as_alone(group)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [n for n, g in families()["gradient"].items() if g.stacks])
+def test_sources_of_gradients(assert_as_alone, name, dtype):
+    own = {"learner": {"gradient_descent": {"gradient": name}}, "dtype": dtype}
+    assert_as_alone(members(BASE | own, seed=[1, 2, 3], learning_rate=[0.1, 0.01, 0.05]))
+
+
 @pytest.mark.parametrize("data", ["spiral", "plane", "iris", "sine"])
 @pytest.mark.parametrize("mode", ["batch", "stochastic", "minibatch"])
 def test_tasks_and_batch_modes(assert_as_alone, data, mode):

@@ -52,6 +52,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
         "data": f"{e.data.name}, {splits.task}: {counts}",
         "training": f"{_method(e)}{f', {loss.name}' if loss else ''}",
         "steps": _steps(parts),
+        **({"cost": cost} if (cost := e.learner.cost(parts.material)) else {}),
         "seed": str(e.seed),
         "threads": str(e.threads),
     }

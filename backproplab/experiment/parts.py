@@ -128,6 +128,7 @@ class Parts:
             seed=e.seed,
             dtype=np.dtype(e.dtype),
             steps=self.updates,
+            batch=self.batch_length if e.learner.batches else 0,
             engine=e.engine,
             pixels=self.splits.pixels,
         )

@@ -60,6 +60,12 @@ class GradientDescent(Learner, name="gradient_descent"):
     def problems(self, material: Material) -> list[Problem]:
         return self.gradient.problems(material)
 
+    def cost(self, material: Material) -> str:
+        return self.gradient.cost(material)
+
+    def excess(self, material: Material) -> list[Problem]:
+        return self.gradient.excess(material)
+
     def begin(self, material: Material) -> Descent:
         return Descent(self, material)
 

@@ -5,7 +5,7 @@ A source fills a vector from a batch. It must not know the optimizer, nor the lo
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 from backproplab.arrays import Array
 from backproplab.errors import Problem
@@ -13,9 +13,9 @@ from backproplab.learners.analytic import AnalyticSource, analytic_problems
 from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Brake
 from backproplab.learners.material import Material
-from backproplab.learners.numeric import NumericSource, Scheme
+from backproplab.learners.numeric import NumericSource, Scheme, seconds_each
 from backproplab.nn import Network, ParameterVector
-from backproplab.spec import Family, Positive
+from backproplab.spec import Family, PositiveOr
 
 
 class GradientSource(Protocol):
@@ -59,6 +59,14 @@ class Gradient(Family):
         """What it cannot differentiate, reported before anything is written."""
         return []
 
+    def cost(self, material: Material) -> str:
+        """What is to be known of the time it takes; empty for nothing."""
+        return ""
+
+    def excess(self, material: Material) -> list[Problem]:
+        """What would take so long that commands refuse it, unless it is forced."""
+        return []
+
 
 class Backprop(Gradient, name="backprop"):
     """One forward pass, one backward pass, every derivative."""
@@ -88,6 +96,9 @@ class Analytic(Gradient, name="analytic"):
         return analytic_problems(material.network)
 
 
+LIMIT = 100_000  # forward passes an update: of a small network about five seconds
+
+
 class Numeric(Gradient, name="numeric"):
     """(f(θ + h eᵢ) - f(θ - h eᵢ)) / 2h for each weight, in float64: 2n forward passes.
 
@@ -96,7 +107,7 @@ class Numeric(Gradient, name="numeric"):
     """
 
     scheme: Scheme = "central"
-    step: Literal["auto"] | Positive = "auto"
+    step: Annotated[float | str, PositiveOr("auto")] = "auto"
 
     def passes(self, network: Network) -> tuple[int, int]:
         """One more where running statistics are to move, as in a pass in training."""
@@ -104,6 +115,25 @@ class Numeric(Gradient, name="numeric"):
         copies = 2 * network.size if self.scheme == "central" else network.size + 1
         return copies + moved, 0
 
+    def cost(self, material: Material) -> str:
+        """``2,000 forward passes an update, 200,000 in all: about 9 s``: one of them is timed."""
+        forwards, updates = self._forwards(material), material.steps
+        whole = forwards * updates * seconds_each(material)
+        return (
+            f"{forwards:,} forward passes an update, {forwards * updates:,} in all: "
+            f"about {float(f'{whole:.2g}'):,g} s"
+        )
+
+    def excess(self, material: Material) -> list[Problem]:
+        if (forwards := self._forwards(material)) <= LIMIT:
+            return []
+        what = f"learner.gradient: {self.name} takes {forwards:,} forward passes an update"
+        return [Problem("", what, "use learner.gradient=backprop, or give --force if it is meant")]
+
+    def _forwards(self, material: Material) -> int:
+        assert material.network is not None
+        return self.passes(material.network)[0]
+
     def source(self, *parts: Any) -> GradientSource:
-        step = None if self.step == "auto" else self.step
+        step = None if isinstance(self.step, str) else self.step
         return NumericSource(self.scheme, step, *parts)

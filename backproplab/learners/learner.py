@@ -214,6 +214,14 @@ class Learner(Family):
         """What cannot work, reported before anything is written."""
         return []
 
+    def cost(self, material: Material) -> str:
+        """What is to be known of the time it takes, before it begins; empty for nothing."""
+        return ""
+
+    def excess(self, material: Material) -> list[Problem]:
+        """What would take so long that commands refuse it, unless it is forced."""
+        return []
+
     def begin(self, material: Material) -> Learning:
         """The run's beginning, its first weights drawn. Writes nothing."""
         raise NotImplementedError

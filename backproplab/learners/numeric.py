@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from backproplab.autograd import Tensor, ops
 from backproplab.autograd.engines import Bound, EngineName
 from backproplab.autograd.engines import engine as engine_named
 from backproplab.learners.learner import Brake
+from backproplab.learners.material import Material
 from backproplab.nn import Loss, Network, ParameterVector
 from backproplab.streams import Chance, Shared, restore_state, state_of
 
@@ -211,3 +213,19 @@ def _losses(
 def _double(targets: Array) -> Array:
     """Targets as float64; classes stay whole numbers."""
     return targets.astype(np.float64) if targets.dtype.kind == "f" else targets
+
+
+def seconds_each(material: Material) -> float:
+    """How long the loss of one copy takes, as part of those that are computed together."""
+    network, loss, rows = material.network, material.loss, material.batch
+    assert network is not None
+    assert loss is not None
+    parameters, lengths = network.parameters(np.float64), sizes(network, rows)
+    engine = engine_named(material.engine)
+    copies = Copies(network, loss, parameters, material.stream("dropout"), engine, lengths)
+    x, t = material.train.inputs[:rows], material.train.encoded[:rows]
+    copies.reset(parameters.trainable, x, t)
+    for _ in range(3):  # the first ones are recorded
+        start = perf_counter()
+        copies.losses()
+    return (perf_counter() - start) / lengths.copies

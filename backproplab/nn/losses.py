@@ -145,6 +145,37 @@ class MeanSquaredError(Loss, name="mse"):
         return ops.mean(ops.square(outputs - targets), axis=-1)
 
 
+class HalfMeanSquaredError(Loss, name="half_mse"):
+    """Mean over the outputs of (y - t)² / 2, the quadratic cost; two classes as one output's 0, 1.
+
+    Nielsen 2015, "Neural Networks and Deep Learning", chapter 1. The class is 1 above 0.5.
+    """
+
+    def units(self, task: Task) -> int:
+        return 1 if _is_binary(task) else task.outputs
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        if _is_binary(task):
+            return targets[:, None].astype(dtype)
+        return super().encode(targets, task, dtype)
+
+    def decide(self, outputs: Array) -> Array:
+        if outputs.shape[-1] == 1:
+            return (outputs[..., 0] > 0.5).astype(np.int64)
+        return super().decide(outputs)
+
+    def probabilities(self, outputs: Array) -> Array:
+        if outputs.shape[-1] == 1:
+            outputs = np.concatenate([1 - outputs, outputs], axis=-1)
+        return super().probabilities(outputs)
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return (outputs - targets) / outputs.shape[-1]
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return 0.5 * ops.mean(ops.square(outputs - targets), axis=-1)
+
+
 class MeanAbsoluteError(Loss, name="mae"):
     """Mean over the outputs of |y - t|."""
 
@@ -167,6 +198,10 @@ class Huber(Loss, name="huber"):
         size = ops.absolute(outputs - targets)
         near = ops.minimum(size, self.delta)  # e²/2 and delta|e| - delta²/2 in one formula
         return ops.mean(near * (size - 0.5 * near), axis=-1)
+
+
+def _is_binary(task: Task) -> bool:
+    return task.kind == "classification" and task.outputs == 2
 
 
 def _distance(outputs: Array, targets: Array) -> Array:

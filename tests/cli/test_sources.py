@@ -1,0 +1,49 @@
+"""Sources of gradients from a shell: what is refused, where, and what is said first."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize(("layers", "at", "what"), [
+    ([{"dense": 4}, {"dropout": 0.5}, {"dense": 1}], 1, "dropout"),
+    (["batch_norm", {"dense": 1}], 0, "batch_norm"),
+    ([{"residual": [{"dense": 2}]}, {"dense": 1}], 0, "residual"),
+    ([{"reshape": [2, 1, 1]}, {"conv2d": {"filters": 1, "kernel": 1}}, "flatten", {"dense": 1}], 0,
+     "reshape"),
+])  # fmt: skip
+def test_analytic_refuses_a_layer_by_its_name_and_line(tmp_path, layers, at, what, backproplab):
+    (tmp_path / "c.yaml").write_text(
+        "data: circle\nlearner: {gradient_descent: analytic}\nmodel:\n  layers:\n"
+        + "".join(f"    - {json.dumps(layer)}\n" for layer in layers)
+    )
+    ended = backproplab("train c.yaml")
+    assert ended.code == 2
+    assert f"c.yaml:{5 + at}:" in ended.err
+    assert f"model.layers.{at}: analytic gradients are written for dense layers" in ended.err
+    assert f"not for {what}" in ended.err
+
+
+def test_too_many_passes_are_refused_unless_they_are_forced(tmp_path, backproplab):
+    (tmp_path / "c.yaml").write_text(
+        "data: circle\nmodel: {hidden: [250, 250]}\nepochs: 1\n"
+        "learner:\n  gradient_descent: {gradient: numeric}\n"
+    )
+    for command in ("train c.yaml --dry-run", "sweep c.yaml seed=1,2 --dry-run"):
+        ended = backproplab(command)
+        assert ended.code == 2
+        assert "learner.gradient: numeric takes 127,502 forward passes" in ended.err
+        assert "c.yaml:5:" in ended.err
+        assert "--force" in ended.err
+        assert backproplab(f"{command} --force").code == 0
+
+
+def test_what_numeric_costs_is_said_first(tmp_path, backproplab):
+    (tmp_path / "c.yaml").write_text(
+        "data: circle\nmodel: {hidden: [10]}\nlearner: {gradient_descent: numeric}\n"
+        "batch_mode: batch\nepochs: 7\n"
+    )
+    assert (
+        "82 forward passes an update, 574 in all: about "
+        in backproplab("train c.yaml --dry-run").err
+    )
