@@ -35,9 +35,9 @@ class Material:
     splits: ``train``, and ``validation`` and ``test`` where there are any.
     network, loss: None for a learner that does not use the keys ``model`` or ``loss``.
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
-    steps: of the whole run, if nothing ends it early.  batch: examples a step, of a learner that
-        walks in batches.  engine: how steps are computed.
+    steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.
+    batch: examples a step, of a learner that walks in batches.
     """
 
     task: Task
@@ -49,9 +49,9 @@ class Material:
     seed: int
     dtype: np.dtype[Any]
     steps: int
-    batch: int = 0
     engine: EngineName = "auto"
     pixels: Pixels | None = None
+    batch: int = 0
 
     @property
     def train(self) -> Split:

@@ -90,7 +90,7 @@ class NumericSource:
         copies = self._copies.get(len(inputs)) or self._begin(len(inputs))
         before = state_of(self.generator)
         slopes = np.empty(len(self.parameters))
-        for part, found in self._slopes(copies, inputs.astype(np.float64), _double(targets)):
+        for part, found in self._slopes(copies, inputs.astype(np.float64), double(targets)):
             if brake and brake.within_step():
                 restore_state(self.generator, before)
                 return False
@@ -210,7 +210,7 @@ def _losses(
     return (ops.sum(loss(network(copies.tensors(), x, chance), t), axis=-1),)
 
 
-def _double(targets: Array) -> Array:
+def double(targets: Array) -> Array:
     """Targets as float64; classes stay whole numbers."""
     return targets.astype(np.float64) if targets.dtype.kind == "f" else targets
 

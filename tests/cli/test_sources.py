@@ -29,7 +29,7 @@ def test_too_many_passes_are_refused_unless_they_are_forced(tmp_path, backpropla
         "data: circle\nmodel: {hidden: [250, 250]}\nepochs: 1\n"
         "learner:\n  gradient_descent: {gradient: numeric}\n"
     )
-    for command in ("train c.yaml --dry-run", "sweep c.yaml seed=1,2 --dry-run"):
+    for command in ("train c.yaml --dry-run", "sweep c.yaml learning_rate=0.1,0.2 --dry-run"):
         ended = backproplab(command)
         assert ended.code == 2
         assert "learner.gradient: numeric takes 127,502 forward passes" in ended.err
