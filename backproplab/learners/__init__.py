@@ -2,6 +2,7 @@
 
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.genetic import Genetic
 from backproplab.learners.gradient import Gradient
 from backproplab.learners.inside import Glimpse, Inside
 from backproplab.learners.learner import (
@@ -17,6 +18,7 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
+from backproplab.learners.random_guess import RandomGuess
 
 __all__ = [
     "Advance",
@@ -25,6 +27,7 @@ __all__ = [
     "Descent",
     "Divergence",
     "Evaluation",
+    "Genetic",
     "Glimpse",
     "Gradient",
     "GradientDescent",
@@ -34,6 +37,7 @@ __all__ = [
     "Learning",
     "Material",
     "NoBrake",
+    "RandomGuess",
     "Span",
     "Split",
     "fingerprint",
