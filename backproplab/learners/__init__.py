@@ -1,9 +1,12 @@
 """How weights are found. Importing this room registers every learner."""
 
+from backproplab.learners.cma_es import CmaEs
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.evolution_strategy import EvolutionStrategy
 from backproplab.learners.genetic import Genetic
 from backproplab.learners.gradient import Gradient
+from backproplab.learners.gradient_flow import GradientFlow
 from backproplab.learners.inside import Glimpse, Inside
 from backproplab.learners.learner import (
     Advance,
@@ -24,13 +27,16 @@ __all__ = [
     "Advance",
     "Arrays",
     "Brake",
+    "CmaEs",
     "Descent",
     "Divergence",
     "Evaluation",
+    "EvolutionStrategy",
     "Genetic",
     "Glimpse",
     "Gradient",
     "GradientDescent",
+    "GradientFlow",
     "Inside",
     "Json",
     "Learner",

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from backproplab.arrays import Array
 from backproplab.learners.learner import Advance, Arrays, Brake, Json, Span
 from backproplab.learners.material import Material
-from backproplab.learners.searching import Search, Searching
+from backproplab.learners.searching import BEST, MEAN, Search, Searching
 from backproplab.measures import Row, measure
 from backproplab.spec import Off, Positive
 from backproplab.streams import restore_state, state_of
@@ -40,11 +40,7 @@ class Genetic(Search, name="genetic"):
     crossover: Annotated[Literal["none", "uniform"], Off("none")] = "none"
 
     unit = "generation"
-    declares = (
-        measure("best_fitness", None),
-        measure("mean_fitness", None),
-        measure("spread", None, "spread of the weights"),
-    )
+    declares = (BEST, MEAN, measure("spread", None, "spread of the weights"))
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

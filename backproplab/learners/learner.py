@@ -211,6 +211,16 @@ class Learner(Family):
         raise NotImplementedError
 
     @property
+    def most_steps(self) -> int | None:
+        """Steps of a run whose config does not say how many; None if it must."""
+        return None
+
+    @property
+    def pace(self) -> int | None:
+        """Steps between two evaluations, by default; None for a tenth of the run."""
+        return None
+
+    @property
     def stacks(self) -> bool:
         """Whether several runs can train as one."""
         return False

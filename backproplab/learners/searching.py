@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
 from backproplab.arrays import Array
-from backproplab.autograd import Tensor
 from backproplab.errors import Problem
-from backproplab.learners.evaluation import Evaluation
-from backproplab.learners.learner import Arrays, Brake, Json, Learner, Learning
+from backproplab.learners.learner import Arrays, Brake, Json, Learner
 from backproplab.learners.material import Material
+from backproplab.learners.networked import Networked, training_layers
 from backproplab.learners.population import PopulationLoss
 from backproplab.learners.updates import loss_of
-from backproplab.measures import Row
-from backproplab.nn import Network
+from backproplab.measures import measure
 from backproplab.streams import restore_state, state_of
+
+BEST = measure("best_fitness", None)  # minus the least training loss
+MEAN = measure("mean_fitness", None)  # minus the mean training loss of a generation
 
 
 class Search(Learner):
@@ -29,54 +28,20 @@ class Search(Learner):
     uses: ClassVar[frozenset[str]] = frozenset({"model", "loss"})
 
     def problems(self, material: Material) -> list[Problem]:
-        return forward_problems(self, material)
+        return training_layers(self, material, "forward passes")
 
 
-def forward_problems(learner: Learner, material: Material) -> list[Problem]:
-    """Layers that only a training pass gives a meaning, for a learner that makes none."""
-    assert material.network is not None
-    name, places = learner.name, material.network.places
-    return [
-        Problem(
-            "",
-            f"model.layers: {place.name} acts in training passes, and {name} makes none",
-            "remove the layer" + (", or use layer_norm" * place.layer.mixes_examples),
-        )
-        for place in places
-        if place.layer.differs_in_training
-    ]
-
-
-class Searching(Learning):
+class Searching(Networked):
     """A search at work.
 
-    parameters: the weights that predict.  losses: the training loss of others.
+    losses: the training losses of many weight vectors.
     chance: where everything that is tried is drawn from.
     """
 
     def __init__(self, material: Material) -> None:
-        self.material = material
-        self.parameters = self.network.parameters(material.dtype)
-        self.network.initialize(self.parameters, material.stream("init"))
-        loss = loss_of(material)
-        self.evaluation = Evaluation(
-            self.network, self.parameters, loss, material.metrics, material.engine
-        )
-        self.losses = PopulationLoss(material, self.network, loss)
+        super().__init__(material)
+        self.losses = PopulationLoss(material, self.network, loss_of(material))
         self.chance = material.stream("learner")
-
-    @property
-    def network(self) -> Network:
-        assert self.material.network is not None
-        return self.material.network
-
-    @property
-    def weights(self) -> Arrays:
-        return self.parameters.views
-
-    @property
-    def size(self) -> int:
-        return len(self.parameters)
 
     def losses_of(self, vectors: Array, brake: Brake) -> Array | None:
         """The training losses (P,) of weight vectors (P, n); None if the brake ended it."""
@@ -88,22 +53,10 @@ class Searching(Learning):
         """Standard normal numbers for ``count`` weight vectors, (count, n)."""
         return self.chance.standard_normal((count, self.size), self.parameters.flat.dtype.type)
 
-    def measure(self, split: str, brake: Brake) -> list[Row] | None:
-        of = self.material.splits[split]
-        found = self.evaluation(of.inputs, of.targets, of.encoded, brake)
-        return None if found is None else [{name: float(x) for name, x in found.items()}]
-
-    def predict(self, inputs: Array) -> Array:
-        return self.network(self.parameters.tensors(), Tensor(inputs)).value
-
     def state(self) -> tuple[Arrays, Json]:
-        arrays = {f"weights/{name}": view for name, view in self.weights.items()}
-        return arrays, {"chance": state_of(self.chance)}
+        arrays, state = super().state()
+        return arrays, state | {"chance": state_of(self.chance)}
 
     def restore(self, arrays: Arrays, state: Json) -> None:
-        for name, view in self.weights.items():
-            np.copyto(view, arrays[f"weights/{name}"])
+        super().restore(arrays, state)
         restore_state(self.chance, state["chance"])
-
-    def __str__(self) -> str:
-        return str(self.network)
