@@ -83,6 +83,7 @@ def outcome(lane: Lane, best: Row, restored_epoch: int) -> dict[str, Any]:
         "epochs": progress.epoch,
         "steps": progress.step,
         "examples": progress.examples,
+        **progress.passes.row,
         "seconds": round(progress.seconds, 6),
         "restored_epoch": restored_epoch,
         "not_replayed": lane.learning.refusal,

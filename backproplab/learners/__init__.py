@@ -21,9 +21,11 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
+from backproplab.learners.passes import COUNTERS, Passes
 from backproplab.learners.random_guess import RandomGuess
 
 __all__ = [
+    "COUNTERS",
     "Advance",
     "Arrays",
     "Brake",
@@ -43,6 +45,7 @@ __all__ = [
     "Learning",
     "Material",
     "NoBrake",
+    "Passes",
     "RandomGuess",
     "Span",
     "Split",

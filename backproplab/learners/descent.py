@@ -30,6 +30,7 @@ from backproplab.learners.learner import (
 )
 from backproplab.learners.material import Material
 from backproplab.learners.nonfinite import first_nonfinite
+from backproplab.learners.passes import Passes
 from backproplab.learners.updates import Updates, loss_of
 from backproplab.measures import Row
 from backproplab.nn import Loss, Network
@@ -187,6 +188,10 @@ class Descent(Learning):
 
     def evaluated(self, row: Row) -> None:
         self.rate.epoch(row)
+
+    def passes(self, steps: int, examples: int) -> Passes:
+        forward, backward = self.settings.gradient.passes(self.size)
+        return Passes.of(steps, examples, forward, backward)
 
     def state(self) -> tuple[Arrays, Json]:
         vectors = {"weights": self.parameters, "gradients": self.gradient}

@@ -49,6 +49,10 @@ class Gradient(Family):
         """What fills a gradient; ``parts`` are the arguments of ``BackpropSource``."""
         raise NotImplementedError
 
+    def passes(self, weights: int) -> tuple[int, int]:
+        """Forward and backward passes over a batch that give the gradient of these many weights."""
+        raise NotImplementedError
+
     def problems(self, material: Material) -> list[Problem]:
         """What it cannot differentiate, reported before anything is written."""
         return []
@@ -58,6 +62,9 @@ class Backprop(Gradient, name="backprop"):
     """One forward pass, one backward pass, every derivative."""
 
     stacks = True
+
+    def passes(self, weights: int) -> tuple[int, int]:
+        return 1, 1
 
     def source(self, *parts: Any) -> GradientSource:
         return BackpropSource(*parts)

@@ -16,6 +16,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import Problem
 from backproplab.learners.material import Material
+from backproplab.learners.passes import Passes
 from backproplab.measures import LOSS, MEASURES, Measure, Row
 from backproplab.nn import metrics_of
 from backproplab.spec import Family
@@ -126,6 +127,13 @@ class Learning:
         """Do the steps of the span, or fewer; a step is whole or did not happen.
 
         wanted: scalar -> report it every n steps, at n, 2n, …; unknown names are ignored.
+        """
+        raise NotImplementedError
+
+    def passes(self, steps: int, examples: int) -> Passes:
+        """What these steps took, which ``advance`` has just done on these examples in all.
+
+        examples: 0 for a learner that does not walk in batches. Evaluations do not count.
         """
         raise NotImplementedError
 

@@ -13,7 +13,7 @@ from backproplab.arrays import Array
 from backproplab.data import Order
 from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
-from backproplab.learners import Arrays, Divergence, Json, Learning
+from backproplab.learners import Arrays, Divergence, Json, Learning, Passes
 from backproplab.loop.callbacks import Callback, Epoch, When
 from backproplab.measures import Row, prefixed
 from backproplab.signals import StopNow
@@ -61,7 +61,8 @@ class Progress:
     epoch: epochs measured, one that ``steps`` cut short included.  step: finished steps.
     measured: the step at which the newest epoch was measured.
     evaluated: the step of the newest evaluation that was written by steps; -1 for none.
-    examples: examples seen.  metrics: the newest values, by Keras' names.
+    examples: examples seen.  passes: of training, forward and backward.
+    metrics: the newest values, by Keras' names.
     stop_reason: why it ended, or shall end after this step; the first reason counts.
     seconds: of training, from the first step to the newest evaluation, with what callbacks do in
         between; of a run in a crew its share of them. Not part of the position.
@@ -72,6 +73,7 @@ class Progress:
     measured: int = 0
     evaluated: int = -1
     examples: int = 0
+    passes: Passes = field(default_factory=Passes)
     metrics: Row = field(default_factory=dict)
     stop_reason: str = ""
     status: Status = Status.RUNNING
@@ -86,8 +88,9 @@ class Progress:
         return {}, kept | {"metrics": plain(self.metrics)}
 
     def restore(self, arrays: Arrays, state: Json) -> None:
-        for key, value in state.items():
-            setattr(self, key, numbers(value) if key == "metrics" else value)
+        made = {"metrics": numbers(state["metrics"]), "passes": Passes(**state["passes"])}
+        for key, value in (state | made).items():
+            setattr(self, key, value)
 
 
 class Lane:
@@ -189,6 +192,7 @@ class Lane:
         progress = self.progress
         progress.step += steps
         progress.examples += examples
+        progress.passes += self.learning.passes(steps, examples)
         offers = self.learning.offers
         self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in offers}}
         for callback in self.callbacks:
@@ -251,9 +255,13 @@ class Lane:
         reported, self._reported = self._reported, None
         for split, row in reported.items():
             values = {name: float(value) for name, value in row.items()}
-            self.journal.row(progress.epoch, progress.step, split, values)
+            counts = progress.passes.row if split == TRAIN else {}
+            self.journal.row(progress.epoch, progress.step, split, {**values, **counts})
             tags = {f"epoch_{name}": value for name, value in values.items()}
             self.journal.scalars(split, progress.epoch - 1, tags)
+        for split, row in rows.items():
+            at_cost = {f"by_passes/{name}": value for name, value in row.items()}
+            self.journal.scalars(split, progress.passes.total, at_cost)
 
     def judge(self) -> None:
         """After an epoch: whether the run has diverged, or is as long as it should be."""

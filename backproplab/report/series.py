@@ -55,7 +55,7 @@ def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
     """(epoch, split, metric, value) of every number of a run."""
     for row in read_metrics(record.info.folder, bool(record.info.metrics)):
         for name, value in row.items():
-            if name not in POSITION:
+            if name not in POSITION and value:  # empty: not measured of this split
                 yield row["epoch"], row["split"], name, value
 
 
