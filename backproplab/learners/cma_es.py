@@ -73,6 +73,7 @@ class Adapting(Searching):
             self.parameters.trainable.astype(np.float64),
             int(self.chance.integers(2**32)),
         )
+        self.tried = self.optimizer.population_size
         self.least = self.mean = math.inf
 
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:

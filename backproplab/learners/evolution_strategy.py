@@ -64,7 +64,7 @@ class Drifting(Searching):
     def __init__(self, settings: EvolutionStrategy, material: Material) -> None:
         super().__init__(material)
         keys = material.keys
-        self.settings = settings
+        self.settings, self.tried = settings, settings.population
         self.gradient = self.parameters.twin()
         self.slots = {name: self.parameters.twin() for name in keys["optimizer"].slots}
         self.rate = keys["schedule"].begin(keys["learning_rate"], material.steps)

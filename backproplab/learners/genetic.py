@@ -63,7 +63,7 @@ class Evolving(Searching):
 
     def __init__(self, settings: Genetic, material: Material) -> None:
         super().__init__(material)
-        self.settings = settings
+        self.settings, self.tried = settings, settings.population
         first = self.network.parameters(material.dtype, (settings.population,))
         self.network.initialize(first, material.stream("init"))
         self.members = first.flat

@@ -16,6 +16,7 @@ from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Advance, Arrays, Brake, Divergence, Json, Learner, Span
 from backproplab.learners.material import Material
 from backproplab.learners.networked import Networked, training_layers
+from backproplab.learners.passes import Passes
 from backproplab.learners.updates import loss_of
 from backproplab.measures import Row, measure
 from backproplab.solvers import METHODS, first_step
@@ -23,7 +24,7 @@ from backproplab.spec import Positive
 
 MOST = 10_000  # accepted steps, if the config does not say
 PACE = 10  # steps between two evaluations, if it does not
-SHORTEST = 1e-14  # length of a step, as a share of the whole time
+SHORTEST = 1e-13  # length of a step, as a share of the whole time
 DEFAULTS = {"dopri5": {"rtol": 1e-6, "atol": 1e-9}, "euler": {"step": 0.01}}
 
 
@@ -94,6 +95,7 @@ class Flowing(Networked):
     theta: the position of the flow, float64; ``parameters`` are its copy that predicts.
     time: t.  step: the length of the next step; 0 while there is none.
     slope: -∇L at theta, if the last step has computed it; else it has the size 0.
+    used: gradients of the newest ``advance``, those of rejected steps included.
     """
 
     def __init__(self, settings: GradientFlow, material: Material) -> None:
@@ -110,10 +112,11 @@ class Flowing(Networked):
         self.theta = self.parameters.trainable.astype(np.float64)
         self.slope = np.empty(0)
         self.time = 0.0
+        self.used = self._gradients = 0
         self.step = settings.step or 0.0
 
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
-        made = Advance()
+        made, self.used = Advance(), 0
         while made.done < span.steps and not (made.done and brake.between_steps()):
             try:
                 taken = self._step(brake)
@@ -124,6 +127,7 @@ class Flowing(Networked):
                 made.diverged[0] = Divergence(step, self._advice())
                 break
             made.done += 1
+            self.used += self._gradients
             made.report("solver_step_time", step + 1, self.time)
             made.report("solver_step_length", step + 1, taken)
             if self.time >= self.settings.until:
@@ -138,17 +142,19 @@ class Flowing(Networked):
         def slope(t: float, y: Array) -> Array:
             return self._slope(y, brake)
 
-        theta, method, rest = self.theta, self.method, self.settings.until - self.time
+        self._gradients = 0
+        theta, method, until = self.theta, self.method, self.settings.until
+        rest, shortest = until - self.time, SHORTEST * until
         first = self.slope if self.slope.size else slope(self.time, theta)
-        if not self.step:
-            self.step = first_step(method, slope, self.time, theta, first, self._scale(theta))
-        growth = True
-        length = min(self.step, rest)
-        while length > SHORTEST * self.settings.until and np.isfinite(first).all():
+        length, growth = self.step, True
+        if not length:
+            length = first_step(method, slope, self.time, theta, first, self._scale(theta))
+        length = min(length, rest)
+        while length > shortest and np.isfinite(first).all():
             end, slopes = method.step(slope, self.time, theta, first, length)
             ratio = method.ratio(length, slopes, self._scale(theta, end)) if method.error else 0.0
             if ratio <= 1 and np.isfinite(end).all():
-                return self._accept(end, slopes, length, length >= rest, ratio, growth)
+                return self._accept(end, slopes, length, rest - length < shortest, ratio, growth)
             if not method.error:
                 break
             length, growth = length * method.factor(ratio), False
@@ -171,6 +177,7 @@ class Flowing(Networked):
         self._at.trainable[...] = theta
         if not self.source(self._inputs, self._targets, None, brake):
             raise Stopped
+        self._gradients += 1
         return -self.source.gradient.flat
 
     def _scale(self, *positions: Array) -> Array:
@@ -183,6 +190,9 @@ class Flowing(Networked):
         if self.settings.solver == "euler":
             return f"{at} — try a smaller learner.step (now {self.step:g})"
         return f"{at}, or needs steps too short to count — try until={self.time:g}"
+
+    def passes(self, steps: int, examples: int) -> Passes:
+        return Passes.of(self.used, self.used * len(self.material.train), forward=1, backward=1)
 
     def scalars(self, step: int) -> Row:
         return {"flow_time": self.time}

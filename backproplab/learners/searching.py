@@ -13,6 +13,7 @@ from backproplab.errors import Problem
 from backproplab.learners.learner import Arrays, Brake, Json, Learner
 from backproplab.learners.material import Material
 from backproplab.learners.networked import Networked, training_layers
+from backproplab.learners.passes import Passes
 from backproplab.learners.population import PopulationLoss
 from backproplab.learners.updates import loss_of
 from backproplab.measures import measure
@@ -35,8 +36,11 @@ class Searching(Networked):
     """A search at work.
 
     losses: the training losses of many weight vectors.
+    tried: weight vectors a step.
     chance: where everything that is tried is drawn from.
     """
+
+    tried = 1
 
     def __init__(self, material: Material) -> None:
         super().__init__(material)
@@ -52,6 +56,9 @@ class Searching(Networked):
     def noise(self, count: int) -> Array:
         """Standard normal numbers for ``count`` weight vectors, (count, n)."""
         return self.chance.standard_normal((count, self.size), self.parameters.flat.dtype.type)
+
+    def passes(self, steps: int, examples: int) -> Passes:
+        return Passes.of(steps, steps * len(self.material.train), forward=self.tried)
 
     def state(self) -> tuple[Arrays, Json]:
         arrays, state = super().state()
