@@ -110,7 +110,8 @@ class Parts:
         e, each = self.experiment, self.updates_per_epoch
         if e.learner.batches:
             return Length(e.epochs, each, e.steps)
-        return Length(-(-self.most_steps // each), each, self.most_steps)
+        most = self.most_steps
+        return Length(-(-most // each), each, most, unit=e.learner.unit)
 
     @property
     def updates(self) -> int:

@@ -219,6 +219,11 @@ class Learner(Family):
         raise NotImplementedError
 
     @property
+    def stretch(self) -> str:
+        """The word for the steps that end with an evaluation."""
+        return "epoch" if self.batches else "evaluation"
+
+    @property
     def most_steps(self) -> int | None:
         """Steps of a run whose config does not say how many; None if it must."""
         return None

@@ -16,7 +16,7 @@ from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.naming import COLORS, PANELS, Layout, short_key, tags
 from backproplab.report.numerals import both
 from backproplab.report.outcomes import outcome, span
-from backproplab.report.series import Band, bands, pace
+from backproplab.report.series import EPOCH, Band, bands, pace, unit_of
 from backproplab.text import counted
 
 
@@ -41,14 +41,16 @@ class Line:
 @dataclass(frozen=True)
 class Panel:
     """title, aside: above it. notes: lines in its corner, of what has no curve. is_share: an
-    accuracy or the like, never on a logarithmic scale."""
+    accuracy or the like, never on a logarithmic scale. unit: of the axis. is_wide: whether the
+    lines' lengths on that axis differ by orders."""
 
     title: str
     aside: str
     lines: Sequence[Line]
     notes: Sequence[str] = ()
-    unit: str = "epoch"
+    unit: str = EPOCH
     is_share: bool = False
+    is_wide: bool = False
 
 
 def panels_of(comparison: Comparison, warnings: list[str]) -> tuple[list[Panel], str]:
@@ -85,7 +87,15 @@ class _Maker:
             else tags(comparison, self.trials)
         )
         self.names = dict(zip(map(id, self.trials), names, strict=True))
-        self.bands = {id(trial): bands(trial, warnings) for trial in self.trials}
+        self.unit = unit_of(self.trials)
+        self.bands = {id(trial): self._bands(trial, warnings) for trial in self.trials}
+
+    def _bands(self, trial: RankedTrial, warnings: list[str]) -> dict[str, Band]:
+        """The bands of a trial over the axis of the panels."""
+        found = bands(trial, warnings)
+        if self.unit == EPOCH:
+            return found
+        return {name: band.by(pace(trial, "steps")) for name, band in found.items()}
 
     def by_key(self) -> tuple[list[Panel], str]:
         """A panel of the ranking metric for each value of the panels' key."""
@@ -98,7 +108,7 @@ class _Maker:
         return [panel for panel in panels if panel.lines or panel.notes], ", ".join(left_out)
 
     def by_measure(self) -> tuple[list[Panel], str]:
-        """A panel for each measure; one by updates, too, if the trials' epochs differ in them."""
+        """A panel for each measure; those by cost, too, if the trials' epochs differ in it."""
         names = dict.fromkeys([self.name])
         for name in self.comparison.names:
             split, measure = parsed(name)
@@ -106,13 +116,16 @@ class _Maker:
                 names[named("validation", measure)] = None
         titles = {name: parsed(name)[1].replace("_", " ") for name in names}
         panels = [
-            Panel(titles[name], "", self._lines(self.trials, name), is_share=goal_of(name) == "max")
+            Panel(
+                titles[name], "", self._lines(self.trials, name), unit=self.unit,
+                is_share=goal_of(name) == "max",
+            )
             for name in names
-        ]
+        ]  # fmt: skip
         first = replace(panels[0], notes=self._notes(self.trials))
         rest = [panel for panel in panels[1:] if panel.lines]
         left = len(self.comparison.trials) - len(self.trials)
-        drawn = [first, *rest, *_by_update(first, self.trials)]
+        drawn = [first, *rest, *_by_cost(first, self.trials)]
         return drawn, counted(left, "more trial") if left > 0 else ""
 
     def _of_value(self, key: str, value: object) -> Panel:
@@ -125,7 +138,7 @@ class _Maker:
         title = self.comparison.label(key, value)
         share = self.comparison.metric.goal == "max"
         lines, notes = self._lines(trials, self.name), self._notes(trials)
-        return Panel(title, aside, lines, notes, is_share=share)
+        return Panel(title, aside, lines, notes, self.unit, is_share=share)
 
     def _lines(self, trials: Sequence[RankedTrial], name: str) -> list[Line]:
         """The curves of one metric; a trial without a number has none."""
@@ -157,20 +170,29 @@ def _ringed(line: Line, trial: RankedTrial) -> Line:
     return replace(line, best=float(own.at[at]))
 
 
-def _by_update(panel: Panel, trials: Sequence[RankedTrial]) -> list[Panel]:
-    """The panel over updates and over seconds, if the trials' epochs differ in updates."""
+def _by_cost(panel: Panel, trials: Sequence[RankedTrial]) -> list[Panel]:
+    """The panel over steps, passes and seconds, if the trials' epochs differ in steps."""
     measured = [t for t in trials if t.mean(t.metric.name) is not None]
-    paces = [(pace(trial, "steps"), pace(trial, "seconds")) for trial in measured]
-    differ = len({round(steps) for steps, _ in paces}) > 1
-    if not differ or len(panel.lines) != len(measured):
+    alike = all(unit_of([trial]) == EPOCH for trial in measured)
+    axes = {
+        "update" if alike else "step": ["steps"],
+        "pass": [] if alike else ["forward_passes", "backward_passes"],
+        "second": ["seconds"],
+    }
+    paces = {
+        unit: [sum(pace(trial, what) for what in entries) for trial in measured]
+        for unit, entries in axes.items()
+    }
+    differ = len({round(steps) for steps in next(iter(paces.values()))}) > 1
+    if not differ or panel.unit != EPOCH or len(panel.lines) != len(measured):
         return []
     return [
         replace(
-            panel, title=f"{panel.title} by {unit}", unit=unit, notes=(),
-            lines=[_paced(one, each[at]) for one, each in zip(panel.lines, paces, strict=True)],
+            panel, title=f"{panel.title} by {unit}", unit=unit, notes=(), is_wide=True,
+            lines=[_paced(one, each) for one, each in zip(panel.lines, own, strict=True)],
         )
-        for at, unit in enumerate(["update", "second"])
-        if all(each[at] > 0 for each in paces)
+        for unit, own in paces.items()
+        if all(each > 0 for each in own)
     ]  # fmt: skip
 
 

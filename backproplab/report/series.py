@@ -22,6 +22,7 @@ from backproplab.report.gathering import Record
 from backproplab.runs import read_metrics
 from backproplab.text import csv_cell
 
+EPOCH = "epoch"
 TAIL = ["seed", "epoch", "split", "metric", "value"]  # last columns of the long table
 
 
@@ -82,12 +83,19 @@ def _band(curves: list[dict[int, float]]) -> Band:
 
 
 def pace(trial: RankedTrial, what: str) -> float:
-    """The mean number of ``steps`` or ``seconds`` per epoch of the trial, from its run.json."""
+    """The mean ``steps``, ``seconds`` or passes of an epoch of the trial, from its run.json."""
     records = trial.counted or trial.records
     found = [record.details.get(what) for record in records]
     epochs = sum(record.info.epochs for record in records)
     passed = sum(value for value in found if isinstance(value, int | float))
     return passed / epochs if epochs else 0.0
+
+
+def unit_of(trials: Sequence[RankedTrial]) -> str:
+    """What the curves of these trials are drawn over: the steps of a learner without batches, if
+    they all have the same word for one, else epochs."""
+    every = {r.info.unit for trial in trials for r in trial.counted or trial.records}
+    return (every.pop() or EPOCH) if len(every) == 1 else EPOCH
 
 
 def long_table(comparison: Comparison) -> tuple[str, list[str]]:
