@@ -5,6 +5,7 @@ Such et al. 2017, "Deep neuroevolution" (arXiv 1712.06567), whose operators are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -93,24 +94,26 @@ class Evolving(Searching):
     def _bred(self) -> Array:
         """The next generation: the elites, then children."""
         settings, chance = self.settings, self.chance
-        elites = self.members[: settings.elites]
         count = settings.population - settings.elites
-        children = self.noise(count)
+        bred = np.empty_like(self.members)
+        bred[: settings.elites] = self.members[: settings.elites]
+        children = bred[settings.elites :]
+        self.chance.standard_normal(dtype=bred.dtype.type, out=children)
         children *= settings.sigma
         parents = self.members[chance.integers(settings.parents, size=count)]
         if settings.crossover == "uniform":
             others = self.members[chance.integers(settings.parents, size=count)]
             parents = np.where(chance.integers(2, size=parents.shape, dtype=bool), parents, others)
         children += parents
-        return np.concatenate([elites, children])
+        return bred
 
     def scalars(self, step: int) -> Row:
         """Fitness, and the root mean square distance of a weight from the members' mean."""
-        distances = np.std(self.members, axis=0, dtype=np.float64)
+        distances = (self.members - np.mean(self.members, axis=0)).ravel()
         return {
             "best_fitness": float(self.fitness[0]),
             "mean_fitness": float(np.mean(self.fitness)),
-            "spread": float(np.sqrt(np.mean(distances**2))),
+            "spread": math.sqrt(np.dot(distances, distances) / distances.size),
         }
 
     def state(self) -> tuple[Arrays, Json]:
