@@ -1,6 +1,6 @@
 """A numeric gradient: ours, a stacked NumPy loop by hand, our eager path one copy at a time.
 
-    python -m benchmarks.numeric [ROUNDS]     prints a table; one thread
+    python -m benchmarks.numeric ROUNDS     prints JSON; `timed` runs it
 
 The network is the slide's, 1-333-1 tanh with 1000 weights, on 32 examples, in float64: 2000 losses.
 The hand-written loop has the same copies and chunks, and its own way of computing a loss.
@@ -9,18 +9,20 @@ The hand-written loop has the same copies and chunks, and its own way of computi
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from benchmarks.rounds import alternate, child
 from benchmarks.workloads import Array, Side
 
+ROWS = {"numeric": "numeric gradient, 1-333-1, 32 examples"}
 HIDDEN, EXAMPLES = 333, 32
+COPIES = 8  # of the hand-written loop: the fastest of 4, 8, 12 and 16
 SIZES = HIDDEN, HIDDEN, HIDDEN, 1  # of the weights, in the order of the vector
 H = 1e-5
 TOLERANCE = 1e-7  # absolute, of the derivatives
@@ -110,8 +112,7 @@ def sides() -> dict[str, Callable[[], Array]]:
     """By name; all have been found to give the same gradient."""
     stacked, one_by_one = ours()
     theta = stacked.theta.copy()  # type: ignore[attr-defined]
-    found = {"ours": stacked, "eager, one copy at a time": one_by_one}
-    found |= {f"by hand, {copies} copies": by_hand(theta, copies) for copies in (4, 8, 12, 16)}
+    found = {"ours": stacked, "hand": by_hand(theta, COPIES), "one at a time": one_by_one}
     expected = stacked()
     for name, side in found.items():
         assert np.abs(side() - expected).max() < TOLERANCE, name
@@ -123,28 +124,16 @@ def repeated(side: Callable[[], Array], steps: int) -> None:
         side()
 
 
-def timed(rounds: int) -> dict[str, list[float]]:
-    """Seconds of each side's gradient in each round, on one core with one thread."""
-    return json.loads(child(["benchmarks.numeric", "--child", str(rounds)], 1).splitlines()[-1])
+def timed(rounds: int) -> dict[str, Any]:
+    """``{"seconds": {side: [a gradient's time in each round]}, "losses": {}}``, on one core."""
+    answer = child(["benchmarks.numeric", str(rounds)], threads=1)
+    return {"seconds": json.loads(answer.splitlines()[-1]), "losses": {}}
 
 
-def table(seconds: dict[str, list[float]]) -> str:
-    """Median times, and as medians of the rounds' ratios how much longer than ours each takes."""
-    lines = ["| side | a gradient | ÷ ours |", "|:--|--:|--:|"]
-    for name, times in seconds.items():
-        ratio = statistics.median(b / a for a, b in zip(seconds["ours"], times, strict=True))
-        lines.append(f"| {name} | {1e3 * statistics.median(times):.1f} ms | {ratio:.2f} |")
-    return "\n".join(lines)
-
-
-def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--child"]:
-        prepared = {n: Side(partial(repeated, one), list) for n, one in sides().items()}
-        answer = alternate(prepared, 1, int(arguments[1]))
-        sys.stdout.write(json.dumps(answer) + "\n")
-    else:
-        sys.stdout.write(table(timed(int(arguments[0]) if arguments else 15)) + "\n")
+def main(rounds: str) -> None:
+    prepared = {n: Side(partial(repeated, one), list) for n, one in sides().items()}
+    sys.stdout.write(json.dumps(alternate(prepared, 1, int(rounds))) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

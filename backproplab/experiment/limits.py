@@ -84,7 +84,7 @@ def length_problems(experiment: Experiment) -> list[Problem]:
     learner, problems = experiment.learner, []
     if learner.batches:
         return []
-    if not experiment.steps:
+    if not (experiment.steps or learner.most_steps):
         what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
         problems.append(Problem("", what, "add steps: 100"))
     if experiment.evaluate_every == "log":

@@ -39,6 +39,7 @@ def first(
         "pid": os.getpid(),
         "seed": parts.experiment.seed,
         "learner": parts.experiment.learner.name,
+        "unit": parts.length.unit,
         "model": str(learning),
         "parameters": learning.size,
         "monitor": parts.monitor,

@@ -1,8 +1,12 @@
 """How weights are found. Importing this room registers every learner."""
 
+from backproplab.learners.cma_es import CmaEs
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.evolution_strategy import EvolutionStrategy
+from backproplab.learners.genetic import Genetic
 from backproplab.learners.gradient import Gradient
+from backproplab.learners.gradient_flow import GradientFlow
 from backproplab.learners.inside import Glimpse, Inside
 from backproplab.learners.learner import (
     Advance,
@@ -17,6 +21,7 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
+from backproplab.learners.random_guess import RandomGuess
 from backproplab.passes import COUNTERS, Passes
 
 __all__ = [
@@ -24,12 +29,16 @@ __all__ = [
     "Advance",
     "Arrays",
     "Brake",
+    "CmaEs",
     "Descent",
     "Divergence",
     "Evaluation",
+    "EvolutionStrategy",
+    "Genetic",
     "Glimpse",
     "Gradient",
     "GradientDescent",
+    "GradientFlow",
     "Inside",
     "Json",
     "Learner",
@@ -37,6 +46,7 @@ __all__ = [
     "Material",
     "NoBrake",
     "Passes",
+    "RandomGuess",
     "Span",
     "Split",
     "fingerprint",

@@ -48,7 +48,7 @@ class Gradient(Family):
     stacks: ClassVar[bool] = False
 
     def source(self, *parts: Any) -> GradientSource:
-        """What fills a gradient; ``parts`` are the arguments of ``BackpropSource``."""
+        """What fills a gradient; ``parts`` are the arguments of ``TiledSource``."""
         raise NotImplementedError
 
     def passes(self, network: Network) -> tuple[int, int]:

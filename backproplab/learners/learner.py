@@ -227,6 +227,21 @@ class Learner(Family):
         raise NotImplementedError
 
     @property
+    def stretch(self) -> str:
+        """The word for the steps that end with an evaluation."""
+        return "epoch" if self.batches else "evaluation"
+
+    @property
+    def most_steps(self) -> int | None:
+        """Steps of a run whose config does not say how many; None if it must."""
+        return None
+
+    @property
+    def pace(self) -> int | None:
+        """Steps between two evaluations, by default; None for a tenth of the run."""
+        return None
+
+    @property
     def stacks(self) -> bool:
         """Whether several runs can train as one."""
         return False

@@ -31,12 +31,19 @@ class Length:
     epochs: stretches that end with an evaluation.  each: steps an epoch.
     steps: the most in all; None for no further limit.
     pause: epochs after which a slice of the run ends; None for none.
+    unit: the word for a step, of a run whose length is said in steps; empty for epochs.
     """
 
     epochs: int
     each: int
     steps: int | None = None
     pause: int | None = None
+    unit: str = ""
+
+    def place(self, epoch: int, step: int) -> str:
+        """``epoch  3/10``, or ``generation  60/200``."""
+        done, all_ = (step, self.steps or 0) if self.unit else (epoch, self.epochs)
+        return f"{self.unit or 'epoch'} {done:>{len(str(all_))}}/{all_}"
 
     def until(self, pause: int | None) -> Length:
         """The same run, in slices: this one ends after ``pause`` epochs."""

@@ -6,7 +6,7 @@ and the class that outputs predict.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,12 @@ from backproplab.task import Task
 
 
 class Loss(Family):
-    """A function from outputs (…, batch, units) and encoded targets to losses (…, batch)."""
+    """A function from outputs (…, batch, units) and encoded targets to losses (…, batch).
+
+    on_logits: with classes, it has a softmax or a sigmoid of its own.
+    """
+
+    on_logits: ClassVar[bool] = False
 
     def problem(self, task: Task) -> str:
         """Why this loss does not fit the task; empty if it does."""
@@ -62,6 +67,8 @@ class Loss(Family):
 class Auto(Loss, name="auto"):
     """The task's usual loss: softmax or (two classes) binary cross-entropy, mse for regression."""
 
+    on_logits = True
+
     def resolve(self, task: Task) -> Loss:
         if task.kind == "regression":
             return MeanSquaredError()
@@ -70,6 +77,8 @@ class Auto(Loss, name="auto"):
 
 class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     """-ln softmax(z)[label], on logits: stable for any z."""
+
+    on_logits = True
 
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
@@ -94,6 +103,8 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
 
 class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     """-t ln σ(z) - (1 - t) ln(1 - σ(z)) on one logit: stable for any z."""
+
+    on_logits = True
 
     def problem(self, task: Task) -> str:
         if task.kind == "classification" and task.outputs == 2:
@@ -124,6 +135,8 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
 
     With the derivative σ(z) - t; Nielsen 2015, "Neural Networks and Deep Learning", chapter 3.
     """
+
+    on_logits = True
 
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""

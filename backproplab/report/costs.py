@@ -17,10 +17,10 @@ from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.outcomes import span
 from backproplab.report.series import Band
 
+EPOCH = "epoch"
 Place = Callable[[Any], Any]  # epochs, one or an array, in another unit
 COUNTS = ["parameters", *(counter.name for counter in COUNTERS)]
 PASSES = [counter.name for counter in COUNTERS[:2]]
-PACES = {"update": "steps", "second": "seconds"}  # units, by the entries of run.json
 
 
 def cost_columns(comparison: Comparison, whole: bool) -> list[str]:
@@ -45,11 +45,25 @@ def spent(trial: RankedTrial) -> float | None:
     return None if None in found else sum(filter(None, found))
 
 
+def unit_of(trials: Sequence[RankedTrial]) -> str:
+    """What the curves of these trials are drawn over: the steps of a learner without batches, if
+    they all have the same word for one, else epochs."""
+    words = _words(trials)
+    return (words.pop() or EPOCH) if len(words) == 1 else EPOCH
+
+
 def units_of(trials: Sequence[RankedTrial]) -> list[str]:
     """Units in which these trials' epochs differ, so that epochs alone do not compare them."""
-    found = ["update"] if len({round(pace(trial, "steps")) for trial in trials}) > 1 else []
+    found = []
+    if unit_of(trials) == EPOCH and len({round(pace(trial, "steps")) for trial in trials}) > 1:
+        found.append("step" if any(_words(trials)) else "update")
     found += ["pass"] if passes_differ(trials) else []
     return [*found, "second"] if found else []
+
+
+def _words(trials: Sequence[RankedTrial]) -> set[str]:
+    """The words for a step of learners without batches; empty for those with batches."""
+    return {r.info.unit for trial in trials for r in trial.counted or trial.records}
 
 
 def passes_differ(trials: Sequence[RankedTrial]) -> bool:
@@ -65,9 +79,11 @@ def place(trial: RankedTrial, curves: Mapping[str, Band], unit: str) -> Place | 
 
     curves: the trial's measures over epochs.
     """
+    if unit == EPOCH:
+        return lambda epochs: epochs
     if unit == "pass":
         return _counted(curves)
-    each = pace(trial, PACES[unit])
+    each = pace(trial, "seconds" if unit == "second" else "steps")
     return partial(mul, each) if each > 0 else None
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from backproplab.measures import goal_of, label_of, named, parsed
 from backproplab.report.comparison import Comparison, RankedTrial
-from backproplab.report.costs import Place, passes_differ, place, units_of
+from backproplab.report.costs import EPOCH, Place, passes_differ, place, unit_of, units_of
 from backproplab.report.naming import COLORS, PANELS, Layout, short_key, tags
 from backproplab.report.numerals import both
 from backproplab.report.outcomes import outcome, span
@@ -42,14 +42,16 @@ class Line:
 @dataclass(frozen=True)
 class Panel:
     """title, aside: above it. notes: lines in its corner, of what has no curve. is_share: an
-    accuracy or the like, never on a logarithmic scale."""
+    accuracy or the like, never on a logarithmic scale. unit: of the axis. is_wide: whether the
+    lines' lengths on that axis differ by orders."""
 
     title: str
     aside: str
     lines: Sequence[Line]
     notes: Sequence[str] = ()
-    unit: str = "epoch"
+    unit: str = EPOCH
     is_share: bool = False
+    is_wide: bool = False
 
 
 def panels_of(comparison: Comparison, warnings: list[str]) -> tuple[list[Panel], str]:
@@ -86,6 +88,7 @@ class _Maker:
             else tags(comparison, self.trials)
         )
         self.names = dict(zip(map(id, self.trials), names, strict=True))
+        self.unit = unit_of(self.trials)
         self.bands = {id(trial): bands(trial, warnings) for trial in self.trials}
 
     def by_key(self) -> tuple[list[Panel], str]:
@@ -111,15 +114,17 @@ class _Maker:
                 names[named("validation", measure)] = None
         titles = {name: parsed(name)[1].replace("_", " ") for name in names}
         panels = [
-            Panel(titles[name], "", self._lines(self.trials, name), is_share=goal_of(name) == "max")
+            Panel(
+                titles[name], "", self._lines(self.trials, name, self.unit), unit=self.unit,
+                is_share=goal_of(name) == "max",
+            )
             for name in names
-        ]
+        ]  # fmt: skip
         first = replace(panels[0], notes=self._notes(self.trials))
         rest = [panel for panel in panels[1:] if panel.lines]
         left = len(self.comparison.trials) - len(self.trials)
-        return [first, *rest, *self._by_cost(first)], counted(
-            left, "more trial"
-        ) if left > 0 else ""
+        drawn = [first, *rest, *self._by_cost(first)]
+        return drawn, counted(left, "more trial") if left > 0 else ""
 
     def _of_value(self, key: str, value: object) -> Panel:
         trials = [trial for trial in self.trials if repr(trial.values[key]) == repr(value)]
@@ -130,23 +135,24 @@ class _Maker:
             aside = f"best {both(mean, best.std(self.name))} at {self.names[id(best)]}"
         title = self.comparison.label(key, value)
         share = self.comparison.metric.goal == "max"
-        unit = "pass" if passes_differ(self.trials) else "epoch"
+        wide = passes_differ(self.trials)
+        unit = "pass" if wide else self.unit
         lines, notes = self._lines(trials, self.name, unit), self._notes(trials)
-        return Panel(title, aside, lines, notes, unit, share)
+        return Panel(title, aside, lines, notes, unit, share, wide)
 
     def _by_cost(self, panel: Panel) -> list[Panel]:
         """The panel over each unit of cost in which epochs differ, if it is known of all lines."""
         measured = [trial for trial in self.trials if trial.mean(self.name) is not None]
         found = [
             replace(
-                panel, title=f"{panel.title} by {unit}", unit=unit, notes=(),
+                panel, title=f"{panel.title} by {unit}", unit=unit, notes=(), is_wide=True,
                 lines=self._lines(measured, self.name, unit),
             )
             for unit in units_of(measured)
         ]  # fmt: skip
         return [one for one in found if len(one.lines) == len(measured)]
 
-    def _lines(self, trials: Sequence[RankedTrial], name: str, unit: str = "epoch") -> list[Line]:
+    def _lines(self, trials: Sequence[RankedTrial], name: str, unit: str) -> list[Line]:
         """The curves of one metric; a trial without a number has none, nor one without the unit."""
         key, found = self.layout.keys[1], list[Line | None]()
         for at, trial in enumerate(trials, start=1):
@@ -156,7 +162,7 @@ class _Maker:
             if trial.mean(self.name) is not None and (train or validation):
                 line = Line(self.names[id(trial)], color, train, validation)
                 line = _ringed(line, trial) if name == self.name else line
-                found.append(line if unit == "epoch" else _moved(line, place(trial, curves, unit)))
+                found.append(_moved(line, place(trial, curves, unit)))
         return [line for line in found if line]
 
     def _notes(self, trials: Sequence[RankedTrial]) -> list[str]:

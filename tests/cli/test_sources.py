@@ -1,5 +1,6 @@
 """Sources of gradients from a shell: what is refused, where, and what is said first."""
 
+import csv
 import json
 
 import pytest
@@ -47,3 +48,35 @@ def test_what_numeric_costs_is_said_first(tmp_path, backproplab):
         "82 forward passes an update, 574 in all: about "
         in backproplab("train c.yaml --dry-run").err
     )
+
+
+def test_a_sweep_gives_the_course_s_cost_table(tmp_path, backproplab):
+    """Strategy, weights, passes, loss; and curves over passes in the report."""
+    (tmp_path / "c.yaml").write_text(
+        "base:\n  data: {name: sine, samples: 40}\n  model: {activation: tanh}\n"
+        "  learner: gradient_descent\n  batch_mode: batch\n  epochs: 3\n  dtype: float64\n"
+        "  optimizer: sgd\nmetric: {name: loss, at: last}\n"
+        "grid:\n  learner.gradient: [backprop, analytic, numeric]\n  model.hidden: [[3], [9]]\n"
+    )
+    ended = backproplab("sweep c.yaml -j 1 --progress none")
+    assert ended.code == 0, ended.err
+    heads = ended.out.splitlines()[2]
+    for head in ("learner.gradient", "parameters", "forward passes", "backward passes", "seconds"):
+        assert head in heads
+    (session,) = (tmp_path / "runs").glob("2*")
+    rows = list(csv.DictReader((session / "results.csv").read_text().splitlines()))
+    found = {(row["learner.gradient"], row["model.hidden"]): row for row in rows}
+    for hidden, weights in (("[3]", 10), ("[9]", 28)):
+        losses = set()
+        for source, forward, backward in (
+            ("backprop", 3, 3), ("analytic", 3, 3), ("numeric", 3 * 2 * weights, 0)
+        ):  # fmt: skip
+            row = found[source, hidden]
+            counts = [row["parameters"], row["forward_passes"], row["backward_passes"]]
+            assert counts == [str(weights), str(forward), str(backward)]
+            assert row["forward_examples"] == str(32 * forward)
+            losses.add(f"{float(row['loss']):.6f}")
+        assert len(losses) == 1
+    ended = backproplab("report")
+    assert ended.code == 0, ended.err
+    assert ">pass</text>" in next(tmp_path.rglob("*.html")).read_text()

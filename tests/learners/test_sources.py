@@ -4,6 +4,7 @@ Whatever joins the family of gradients is trained here as a run, stopped and res
 """
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -302,6 +303,29 @@ def test_three_sources_give_the_slide_s_gradient():
     assert relative(found["numeric"], found["backprop"]) <= 1e-6
     assert relative(found["numeric"], found["analytic"]) <= 1e-6
     assert relative(found["analytic"], found["backprop"]) <= 1e-12
+
+
+def test_passes_of_the_slide_s_network():
+    """Accept (a): 2N, N + 1, and one each way."""
+    network = slide_net("backprop")[0].network
+    kinds = ["numeric", {"numeric": {"scheme": "forward"}}, "analytic", "backprop"]
+    found = [Gradient.parse(kind).passes(network) for kind in kinds]
+    assert found == [(2000, 0), (1001, 0), (1, 1), (1, 1)]
+
+
+@pytest.mark.slow
+def test_numeric_takes_the_cpu_for_at_least_fifty_times_as_long():
+    """Accept (c): measured 556 times in NumPy by hand; ours about 700 times."""
+    seconds = {}
+    for kind, times in (("numeric", 3), ("backprop", 300)):
+        at, x, t = slide_net(kind)
+        for _ in range(3):
+            at(x, t)
+        start = time.process_time()
+        for _ in range(times):
+            at(x, t)
+        seconds[kind] = (time.process_time() - start) / times
+    assert seconds["numeric"] >= 50 * seconds["backprop"]
 
 
 @pytest.mark.parametrize(("size", "step", "error"), [

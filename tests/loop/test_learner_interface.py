@@ -346,7 +346,7 @@ def test_a_key_that_it_has_no_use_for_is_refused_with_its_line(tmp_path, line, k
     (problem,) = refused.value.problems
     assert problem.where.startswith(f"{tmp_path / 'c.yaml'}:7:")
     assert f"{key}: the learner random_search has no use for it" in problem.what
-    assert problem.hint == "remove it"
+    assert problem.hint == f"remove it, or append {key}=null"
 
 
 def test_it_needs_steps_and_can_be_dry_run(tmp_path):
