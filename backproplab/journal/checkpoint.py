@@ -80,7 +80,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
         name: np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
         for name, array in checkpoint.arrays.items()
     }
-    state = _strict_json(checkpoint.state)
+    state = strict_json(checkpoint.state)
     record = {"format": FORMAT, "sha256": _digest(arrays, state), "state": checkpoint.state}
     try:
         return to_bytes(arrays, {KEY: json.dumps(record)})
@@ -119,7 +119,8 @@ def _record(content: bytes) -> dict[str, Any]:
     return record
 
 
-def _strict_json(state: dict[str, Any]) -> str:
+def strict_json(state: dict[str, Any]) -> str:
+    """Its JSON. Raises ValueError for a state that would not load as it was saved."""
     try:
         text = json.dumps(state, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -24,6 +24,7 @@ import google_crc32c
 
 from backproplab.files import Folder
 from backproplab.journal.distributions import Distribution
+from backproplab.journal.rows import Row
 
 
 @contextmanager
@@ -64,26 +65,24 @@ class EventWriter:
     def __init__(self, folder: Folder, below: str, name: str = "") -> None:
         self.name = name or new_name(folder, below)
         self.log = folder.log(self.name)
-        # by tags: to fill an event again takes a tenth of the time of making it
-        self._rows: dict[tuple[str, ...], tuple[Event, list[Summary.Value]]] = {}
+        self._rows: dict[tuple[str, ...], Row] = {}  # by the form of their tags, and names
         if not self.log.length:
             self._write(Event(file_version="brain.Event:2"))
 
-    def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write all ``values`` at ``step``, rounded to float32; NaN and infinities are kept."""
-        self.log.append(self._filled(step, values))
+    def scalars(self, step: int, values: Mapping[str, float], form: str = "{}") -> None:
+        """Write all ``values`` at ``step``, rounded to float32; NaN and infinities are kept.
 
-    def _filled(self, step: int, values: Mapping[str, float]) -> bytes:
+        form: of the tags, as ``epoch_{}``, from the names.
+        """
+        self.log.append(self._row(step, values, form))
+
+    def _row(self, step: int, values: Mapping[str, float], form: str = "{}") -> bytes:
         """The record of these scalars."""
-        tags = tuple(values)
-        if tags not in self._rows:
-            event = Event(summary=Summary(value=[_scalar(tag, 0.0) for tag in tags]))
-            self._rows[tags] = event, list(event.summary.value)
-        event, messages = self._rows[tags]
-        event.step = step
-        for message, value in zip(messages, values.values(), strict=True):
-            message.simple_value = value
-        return _record_now(event)
+        names = form, *values
+        row = self._rows.get(names)
+        if row is None:
+            row = self._rows[names] = Row([form.format(name) for name in values])
+        return record(row.event(time.time(), step, values.values()))
 
     def series(self, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
         """Write scalars that are known at several steps each: (steps, values) by tag, at once."""
@@ -91,7 +90,7 @@ class EventWriter:
         for tag, (steps, values) in found.items():
             for step, value in zip(steps, values, strict=True):
                 rows.setdefault(int(step), {})[tag] = float(value)
-        self.log.append(b"".join(self._filled(step, row) for step, row in sorted(rows.items())))
+        self.log.append(b"".join(self._row(step, row) for step, row in sorted(rows.items())))
 
     def histograms(self, step: int, distributions: Mapping[str, Distribution]) -> None:
         """Write the distribution of each array at ``step``.

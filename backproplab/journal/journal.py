@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from backproplab.arrays import Array
 from backproplab.errors import DamageError, RunError, reason
 from backproplab.files import Folder, Log
-from backproplab.journal.checkpoint import FORMAT, Checkpoint, decode, encode, size_named
+from backproplab.journal.checkpoint import (
+    FORMAT,
+    Checkpoint,
+    decode,
+    encode,
+    size_named,
+    strict_json,
+)
 from backproplab.journal.distributions import Distribution
 from backproplab.journal.table import Table
 
@@ -90,9 +97,9 @@ class Journal:
         assert self.table is not None
         self.table.row(epoch, step, split, values)
 
-    def scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
-        """Scalars of one step, by tag."""
-        self.events[split].scalars(step, values)
+    def scalars(self, split: str, step: int, values: Mapping[str, float], form: str = "{}") -> None:
+        """Scalars of one step, by name. form: of their tags."""
+        self.events[split].scalars(step, values, form)
 
     def series(
         self, split: str, found: Mapping[str, tuple[Sequence[int], Sequence[float]]]
@@ -171,7 +178,7 @@ class Journal:
     def check(self, position: Sequence[Part]) -> None:
         """Raise ValueError for a part whose state could not be kept: it is no strict JSON."""
         for part in position:
-            encode(Checkpoint({}, {part.name: part.state()[1]}))
+            strict_json(part.state()[1])
 
     def _keep(self, name: str, arrays: Mapping[str, Array], files: Mapping[str, str]) -> str:
         """Write a file that never changes, unless it is known; its name. files: of other parts."""

@@ -53,6 +53,8 @@ class DescentCrew(Learning):
             undoes=first.settings.tolerance > 0,
         )
         self.splits: dict[str, StackedSplit] = {}
+        self.moves = any(member.rate.moves for member in members)
+        self.rates = self._rates(0)  # of the newest update, or of all
 
     @property
     def weights(self) -> Arrays:
@@ -69,7 +71,6 @@ class DescentCrew(Learning):
         made, train, updates = Advance(), self._split("train"), self.updates
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]
-        moves, rates = any(m.rate.moves for m in self.members), self._rates(span.start)
         for rows in span.batches():
             step = span.start + made.done
             if made.done and brake.between_steps():
@@ -83,14 +84,14 @@ class DescentCrew(Learning):
                 updates.undo()
                 made.ended |= dict.fromkeys(ended, CONVERGED)
                 break
-            if moves:
-                rates = self._rates(step)
+            if self.moves:
+                self.rates = self._rates(step)
             for name in asked:
                 if (step + 1) % wanted[name] == 0:
-                    found = rates.ravel() if name == SCALARS[0] else updates.norm
+                    found = self.rates.ravel() if name == SCALARS[0] else updates.norm
                     made.report(name, step + 1, found)
             batches.keep(step + 1, taken)
-            updates.follow(rates, step + 1)
+            updates.follow(self.rates, step + 1)
             made.done += 1
         batches.measure()
         for member in self.live.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
 from backproplab.learners import Arrays, Divergence, Json, Learning, Passes
 from backproplab.loop.callbacks import Callback, Epoch, When
-from backproplab.measures import Row, prefixed
+from backproplab.measures import Row, named
 from backproplab.signals import StopNow
 from backproplab.status import Status
 
@@ -153,7 +154,7 @@ class Lane:
         """End the run after this step; the first reason given is the one that is recorded."""
         self.progress.stop_reason = self.progress.stop_reason or reason
 
-    @property
+    @cached_property
     def wanted(self) -> dict[str, int]:
         """Scalars that callbacks want to hear, each as often as the most eager one does."""
         return together([callback.hears for callback in self.callbacks])
@@ -242,17 +243,16 @@ class Lane:
             return
         progress.evaluated = progress.step
         for split, row in rows.items():
-            at = {f"evaluation_{name}_vs_iterations": value for name, value in row.items()}
-            self.journal.scalars(split, progress.step, at)
-            seen = {f"by_examples/{name}": value for name, value in row.items()}
-            self.journal.scalars(split, progress.examples, seen)
+            self.journal.scalars(split, progress.step, row, "evaluation_{}_vs_iterations")
+            self.journal.scalars(split, progress.examples, row, "by_examples/{}")
 
     def close_epoch(self, rows: Mapping[str, Row]) -> None:
         """An epoch has been measured, by split: let callbacks look, write it, see how it stands."""
         progress, learning = self.progress, self.learning
         progress.epoch, progress.measured = progress.epoch + 1, progress.step
-        measured = [prefixed(split, row) for split, row in rows.items()]
-        progress.metrics = {name: float(x) for row in measured for name, x in row.items()}
+        progress.metrics = {
+            named(split, name): float(x) for split, row in rows.items() for name, x in row.items()
+        }
         self._reported = {split: dict(row) for split, row in rows.items()}
         self.report(learning.scalars(progress.step))
         learning.evaluated(progress.metrics)
@@ -261,14 +261,11 @@ class Lane:
                 callback.look(self)
         reported, self._reported = self._reported, None
         for split, row in reported.items():
-            values = {name: float(value) for name, value in row.items()}
             counts = progress.passes.row if split == TRAIN else {}
-            self.journal.row(progress.epoch, progress.step, split, {**values, **counts})
-            tags = {f"epoch_{name}": value for name, value in values.items()}
-            self.journal.scalars(split, progress.epoch - 1, tags)
+            self.journal.row(progress.epoch, progress.step, split, {**row, **counts})
+            self.journal.scalars(split, progress.epoch - 1, row, "epoch_{}")
         for split, row in rows.items():
-            at_cost = {f"by_passes/{name}": value for name, value in row.items()}
-            self.journal.scalars(split, progress.passes.total, at_cost)
+            self.journal.scalars(split, progress.passes.total, row, "by_passes/{}")
 
     def judge(self) -> None:
         """After an epoch: whether the run has diverged, or is as long as it should be."""

@@ -87,7 +87,8 @@ class Loop:
             self._react()
         for number, lane in enumerate(self.lanes if crew else ()):
             learning.part(number)
-            lane.order = deepcopy(lane.order)
+            if not lane.ended:  # the order of one that has ended moves no more
+                lane.order = deepcopy(lane.order)
 
     def _start(self) -> None:
         """Once, and with the vectors of a crew together: what callbacks look at is computed so."""
