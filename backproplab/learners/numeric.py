@@ -36,10 +36,14 @@ class Sizes(NamedTuple):
     examples: int
 
 
-def sizes(network: Network, batch: int) -> Sizes:
-    """By the network and the batch alone: the same on every machine."""
+def sizes(network: Network, batch: int, tile: int | None = None) -> Sizes:
+    """By the network and the batch alone: the same on every machine.
+
+    tile: how many examples a network is to see at once, if that is given.
+    """
     example = network.footprint * 8
-    examples = batch if network.mixes_examples else min(batch, max(BYTES // example, 1))
+    most = batch if network.mixes_examples else max(BYTES // example, 1)
+    examples = min(batch, tile or most)
     copies = max(BYTES // (examples * example + network.size * 8), 1)
     chunks = max(-(-network.size // copies), 1)
     return Sizes(-(-network.size // chunks), examples)
@@ -50,6 +54,7 @@ class NumericSource:
 
     scheme: ``forward`` is (f(θ + h eᵢ) - f(θ)) / h, with half the passes and fewer digits.
     step: h; by default for each weight the scheme's of STEPS, times |θᵢ| where this is above 1.
+    tile: examples taken at a time; by default as many as keep near the cache.
     gradient: the twin of ``parameters`` that each call fills.
     refusal: why the engine ``auto`` computes eagerly; empty if it does not.
 
@@ -71,7 +76,7 @@ class NumericSource:
         self.scheme, self.step = scheme, step
         self.network, self.loss_function = network, loss
         self.parameters, self.generator = parameters, generator
-        self.engine = engine_named(engine)
+        self.engine, self.tile = engine_named(engine), tile
         self.gradient = gradient or parameters.twin()
         self.refusal = ""
         self._copies: dict[int, Copies] = {}  # by the size of the batch
@@ -103,7 +108,7 @@ class NumericSource:
 
     def _begin(self, batch: int) -> Copies:
         own = self.network, self.loss_function, self.parameters, self.generator, self.engine
-        self._copies[batch] = Copies(*own, sizes(self.network, batch))
+        self._copies[batch] = Copies(*own, sizes(self.network, batch, self.tile))
         return self._copies[batch]
 
     def _slopes(self, copies: Copies, x: Array, t: Array) -> Iterator[tuple[slice, Array]]:
@@ -127,9 +132,12 @@ class NumericSource:
     def _pass_once(self, before: Any, inputs: Array, outputs: Array | None) -> None:
         """One pass in training with the masks of the copies: outputs and running statistics."""
         restore_state(self.generator, before)
-        found = self.network(self.parameters.tensors(), Tensor(inputs), self.generator)
-        if outputs is not None:
-            outputs[...] = found.value
+        length = sizes(self.network, len(inputs), self.tile).examples
+        for start in range(0, len(inputs), length):
+            tile = slice(start, start + length)
+            found = self.network(self.parameters.tensors(), Tensor(inputs[tile]), self.generator)
+            if outputs is not None:
+                outputs[tile] = found.value
 
 
 class Copies:

@@ -157,6 +157,21 @@ def test_a_batch_that_outgrows_the_cache_is_walked_in_tiles():
     np.testing.assert_allclose(numeric.gradient.flat, plain.gradient.flat, atol=1e-8)
 
 
+@pytest.mark.parametrize("layers", [DROPPING, MIXING], ids=["dropout", "batch_norm"])
+def test_batches_that_accumulate_are_normalized_one_by_one(layers):
+    """As backprop does, with a tile for each batch: masks, moments and running statistics."""
+    loss = SoftmaxCrossEntropy()
+    x, t = examples(loss, TASKS["classes"], rows=20)
+    numeric, backprop = (source(k, {"layers": layers}, 4, 3, loss) for k in ("numeric", "backprop"))
+    numeric.tile = backprop.tile = backprop.exact_tile = 8
+    found = np.empty((20, 3)), np.empty((20, 3))
+    numeric(x, t, outputs=found[0]), backprop(x, t, outputs=found[1])
+    np.testing.assert_allclose(numeric.gradient.flat, backprop.gradient.flat, atol=1e-8)
+    assert (numeric.parameters.flat == backprop.parameters.flat).all()
+    assert (found[0] == found[1]).all()
+    assert numeric.generator.random() == backprop.generator.random()
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_brake_undoes_a_step(name):
     class Pressed:
