@@ -83,6 +83,26 @@ class CountOr:
         raise PydanticCustomError("count_or", valid)
 
 
+@dataclass(frozen=True)
+class PositiveOr:
+    """Marks a field that is a number above 0, or the word."""
+
+    word: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._checked)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"const": self.word}, {"type": "number", "exclusiveMinimum": 0}]}
+
+    def _checked(self, value: Any) -> Any:
+        if value == self.word:
+            return value
+        if type(value) in (int, float) and 0 < value < float("inf"):
+            return float(value)
+        raise PydanticCustomError("positive_or", f"must be {self.word}, or a number above 0")
+
+
 class IsPath:
     """Marks a field that holds a path; one in a file is relative to that file."""
 

@@ -44,18 +44,37 @@ class Streams:
         return drawn
 
 
-Chance = np.random.Generator | Streams  # of one network, or of a population
+class Shared:
+    """One generator for copies of one network: each of them gets the same numbers."""
+
+    def __init__(self, chance: np.random.Generator) -> None:
+        self.chance = chance
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Uniform numbers from [0, 1), of shape (P, …), equal for all P."""
+        drawn = np.empty(size, dtype) if out is None else out
+        self.chance.random(dtype=dtype, out=drawn[0])
+        drawn[1:] = drawn[0]
+        return drawn
+
+
+Chance = np.random.Generator | Streams | Shared  # of one network, or of a population
 
 
 def state_of(chance: Chance) -> Any:
     """Where a generator stands, or each generator of a population."""
     if isinstance(chance, Streams):
         return [generator.bit_generator.state for generator in chance.generators]
+    if isinstance(chance, Shared):
+        return state_of(chance.chance)
     return chance.bit_generator.state
 
 
 def restore_state(chance: Chance, state: Any) -> None:
     """Put a generator, or those of a population, back to what ``state_of`` gave."""
+    if isinstance(chance, Shared):
+        restore_state(chance.chance, state)
+        return
     if not isinstance(chance, Streams):
         chance.bit_generator.state = state
         return

@@ -48,8 +48,8 @@ def csv_cell(value: Any) -> Any:
 
 
 def counted(amount: int, word: str) -> str:
-    """``1 epoch``, ``2,700 epochs``, ``2 batches``."""
-    plural = "es" if word.endswith("ch") and word != "epoch" else "s"
+    """``1 epoch``, ``2,700 epochs``, ``2 batches``, ``3 guesses``."""
+    plural = "es" if word.endswith(("ch", "ss")) and word != "epoch" else "s"
     return f"{amount:,} {word}{'' if amount == 1 else plural}"
 
 

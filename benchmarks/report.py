@@ -10,13 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import trials
+from benchmarks import genetic, numeric, trials
 from benchmarks.workloads import GOALS, LIMITS, WORKLOADS, source
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
 MARKS = "<!-- speed -->", "<!-- /speed -->"
-TITLES = {name: work.title for name, work in WORKLOADS.items()} | trials.ROWS
+STEPS = {name: work.title for name, work in (WORKLOADS | genetic.ROWS).items()} | numeric.ROWS
+TITLES = STEPS | trials.ROWS
 
 
 class Ratio(NamedTuple):
@@ -73,7 +74,7 @@ def limited(row: str, seconds: dict[str, list[float]]) -> Ratio:
 
 def table(found: list[Ratio], peers: list[str]) -> str:
     """The whole page of results."""
-    steps = [r for r in found if r.row in WORKLOADS]
+    steps = [r for r in found if r.row in STEPS]
     sweeps = [r for r in found if r.row in trials.ROWS]
     product = [r for r in found if r.row in LIMITS]
     packages = ["numpy", *peers, *(["optuna", "joblib"] if sweeps else [])]
@@ -117,8 +118,11 @@ def table(found: list[Ratio], peers: list[str]) -> str:
 
 
 def summary(found: list[Ratio]) -> str:
-    """Two tables: steps and sweeps."""
-    groups = [[r for r in found if r.row in rows] for rows in (WORKLOADS, trials.ROWS)]
+    """Three tables: steps, generations and sweeps."""
+    groups = [
+        [r for r in found if r.row in rows]
+        for rows in (WORKLOADS, genetic.ROWS | numeric.ROWS, trials.ROWS)
+    ]
     return "\n".join(_grid(group) for group in groups if group)
 
 

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks import product, report, rounds, sweeps, trials
+from benchmarks import genetic, numeric, product, report, rounds, sweeps, trials
 from benchmarks.workloads import WORKLOADS
 
-ROWS = [*WORKLOADS, *trials.ROWS, *product.ROWS]
+ROWS = [*WORKLOADS, *genetic.ROWS, *numeric.ROWS, *trials.ROWS, *product.ROWS]
 
 
 def main() -> None:
@@ -46,6 +46,12 @@ def _measured(args: argparse.Namespace) -> Iterator[tuple[str, int, dict[str, An
         for threads in args.threads:
             sys.stderr.write(f"{row}, threads {threads} …\n")
             yield row, threads, rounds.timed(row, args.rounds, args.peers, threads)
+    for row in (row for row in args.rows if row in genetic.ROWS):
+        sys.stderr.write(f"{row} …\n")
+        yield row, 1, genetic.timed(row, args.rounds, args.peers)
+    for row in (row for row in args.rows if row in numeric.ROWS):
+        sys.stderr.write(f"{row} …\n")
+        yield row, 1, numeric.timed(args.rounds)
     for row in (row for row in args.rows if row in trials.ROWS):
         sys.stderr.write(f"{row}, cores {sweeps.CORES} …\n")
         yield row, sweeps.CORES, sweeps.timed(row, args.rounds, args.peers)

@@ -19,7 +19,8 @@ def test_there_are_configs():
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[str(p.relative_to(ROOT)) for p in CONFIGS])
 def test_it_is_valid_and_takes_a_step(path, tmp_path):
-    experiment = load(path, "epochs=1", "steps=2")
+    batches = load(path).learner.batches
+    experiment = load(path, "steps=2", *["epochs=1"] * batches)
     if experiment.data.name == "fashion_mnist" and not IDX.is_dir():
         pytest.skip("Debian's dataset-fashion-mnist is not installed")
     assert run(experiment, tmp_path).progress.step >= 1

@@ -96,8 +96,9 @@ def of_optimizer(name, flavor):
 @pytest.mark.parametrize("flavor", ["keras", "torch"])
 @pytest.mark.parametrize("name", families()["optimizer"])
 def test_every_number_of_every_optimizer_may_differ(assert_as_alone, name, flavor):
-    batch = {"batch_mode": "batch"} if name == "lbfgs" else {}
-    rates = {"learning_rate": [0.02, 0.05, 0.03]} if name != "lbfgs" else {}
+    whole = not families()["optimizer"][name].blockwise  # it compares whole batches
+    batch = {"batch_mode": "batch"} if whole else {}
+    rates = {"learning_rate": [0.02, 0.05, 0.03]} if not whole else {}
     settings = of_optimizer(name, flavor)
     group = members(BASE | batch, optimizer=[*settings, settings[0]], seed=[1, 1, 2], **rates)
     assert_as_alone(group)
@@ -128,6 +129,24 @@ def test_activations(assert_as_alone, name):
     model = {"hidden": [5, 4], "activation": name}
     group = members(BASE | {"model": model}, seed=[1, 2], learning_rate=[0.1, 0.01])
     assert_as_alone(group)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [n for n, g in families()["gradient"].items() if g.stacks])
+def test_sources_of_gradients(assert_as_alone, name, dtype):
+    own = {"learner": {"gradient_descent": {"gradient": name}}, "dtype": dtype}
+    assert_as_alone(members(BASE | own, seed=[1, 2, 3], learning_rate=[0.1, 0.01, 0.05]))
+
+
+def test_members_that_end_by_their_gradient_at_other_steps(assert_as_alone):
+    """With dropout: the step that one of them does not take is undone for all."""
+    layers = [{"dense": {"units": 4, "activation": "tanh"}}, {"dropout": 0.1}, {"dense": 1}]
+    own = {"learner": {"gradient_descent": {"tolerance": 0.03}}, "batch_mode": "batch"}
+    group = members(BASE | own | {"model": {"layers": layers}, "epochs": 30},
+                    seed=[1, 2, 3], learning_rate=[0.5, 0.1, 0.02])  # fmt: skip
+    assert assert_as_alone(group) == ["completed"] * 3
+    ends = {end.progress.stop_reason for end in in_lockstep(group, [MemoryFolder() for _ in group])}
+    assert ends == {"converged", "max_epochs"}
 
 
 @pytest.mark.parametrize("data", ["spiral", "plane", "iris", "sine"])

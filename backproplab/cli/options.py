@@ -15,6 +15,9 @@ LogDir = Annotated[
     ),
 ]
 RUNS = Path("runs")
+Force = Annotated[
+    bool, typer.Option("--force", help="Train what takes very long, such as numeric gradients.")
+]
 Style = Literal["auto", "bar", "line", "none"]  # of progress
 
 

@@ -52,6 +52,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
         "data": f"{e.data.name}, {splits.task}: {counts}",
         "training": f"{_method(e)}{f', {loss.name}' if loss else ''}",
         "steps": _steps(parts),
+        **({"cost": cost} if (cost := e.learner.cost(parts.material)) else {}),
         "seed": str(e.seed),
         "threads": str(e.threads),
     }
@@ -70,11 +71,12 @@ def _method(e: Experiment) -> str:
     """``adam, learning rate 0.1 (warm-up of 9 updates, cosine)``; another learner by its name."""
     if "optimizer" not in e.learner.uses:
         return e.learner.name
+    by = "" if e.learner.batches else f"{e.learner.name}, "
     warmup, name = e.schedule.warmup_steps, e.schedule.name
     words = [f"warm-up of {counted(warmup, e.learner.unit)}"] if warmup else []
     words += [name] if name != "constant" else []
     schedule = f" ({', '.join(words)})" if words else ""
-    return f"{e.optimizer.name}, learning rate {e.learning_rate:g}{schedule}"
+    return f"{by}{e.optimizer.name}, learning rate {e.learning_rate:g}{schedule}"
 
 
 def _steps(parts: Parts) -> str:
@@ -82,7 +84,8 @@ def _steps(parts: Parts) -> str:
     e, unit = parts.experiment, parts.experiment.learner.unit
     if not e.learner.batches:
         every = counted(parts.updates_per_epoch, unit)
-        return f"{counted(parts.updates, unit)}, measured every {every}"
+        most = "" if e.steps else "at most "
+        return f"{most}{counted(parts.updates, unit)}, measured every {every}"
     of = f" of {parts.batch_length:,}" if e.batch_mode == "minibatch" else ""
     most = f", at most {counted(e.steps, unit)}" if e.steps else ""
     each = counted(parts.updates_per_epoch, unit)
@@ -103,16 +106,17 @@ def summary(
     """
     out = console()
     for result, verdict in zip(results, verdicts, strict=True):
-        state = result.progress
+        state, learner = result.progress, result.experiment.learner
         out.print()
         _ending(result.folder.name, state.status, state.stop_reason,
-                f"after {counted(state.epoch, 'epoch')}, {counted(state.step, 'update')}, "
+                f"after {counted(state.epoch, learner.stretch)}, "
+                f"{counted(state.step, learner.unit)}, "
                 f"{state.seconds:.2f} s")  # fmt: skip
         if result.best:
             best = {k: v for k, v in result.best.items() if k != "epoch"}
-            _values(f"  best  epoch {int(result.best['epoch'])}: ", best)
+            _values(f"  best  {learner.stretch} {int(result.best['epoch'])}: ", best)
         if result.restored_epoch:
-            out.print(Text(f"  kept  the weights of epoch {result.restored_epoch}"))
+            out.print(Text(f"  kept  the weights of {learner.stretch} {result.restored_epoch}"))
         if test := of_split("test", state.metrics):
             _values("  test  ", test)
         diagnosis(verdict)
@@ -213,13 +217,14 @@ def run_details(
     command that shows all of the config; empty if this is all.
     """
     _ending(run.folder.name, run.status, run.stop_reason,
-            f"{counted(run.epochs, 'epoch')}, {text.seconds(run.seconds)} s")  # fmt: skip
+            f"{counted(run.epochs, run.stretch)}, {run.counted_steps}"
+            f"{text.seconds(run.seconds)} s")  # fmt: skip
     if run.message:
         sentence(run.message, "  ", 2)
     if best := {key: value for key, value in run.best.items() if key != "epoch"}:
-        _values(f"  best epoch {int(run.best.get('epoch', 0))}: ", best)
+        _values(f"  best {run.stretch} {int(run.best.get('epoch', 0))}: ", best)
     if run.restored_epoch:
-        lines([f"  kept the weights of epoch {run.restored_epoch}"])
+        lines([f"  kept the weights of {run.stretch} {run.restored_epoch}"])
     from backproplab.diagnosis import verdict
 
     diagnosis(verdict(run.folder))

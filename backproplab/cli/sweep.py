@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from backproplab.cli.options import RUNS, LogDir
+from backproplab.cli.options import RUNS, Force, LogDir
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
@@ -34,6 +34,7 @@ def command(
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs a trial, by seed.")] = None,
     max_trials: Annotated[int | None, typer.Option(min=1, help="Refuse more trials.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Any number of trials is meant.")] = False,
+    force: Force = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the trials, run none.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Run what is missing of it.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End at a failed run.")] = False,
@@ -67,7 +68,7 @@ def command(
         log_dir = session.parent  # whatever --log-dir says: this one is meant
     where = _workers(executor, jobs)
     settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
-    sweep = read(session or path, words or [], settings, yes)
+    sweep = read(session or path, words or [], settings, yes, force)
     for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:

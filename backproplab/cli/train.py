@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backproplab.cli.options import RUNS, LogDir, Style
+from backproplab.cli.options import RUNS, Force, LogDir, Style
 
 if TYPE_CHECKING:
     from backproplab.config import Experiment
@@ -35,6 +35,7 @@ def command(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the resolved config and end.")
     ] = False,
+    force: Force = False,
     progress: Annotated[Style, typer.Option(help="How to show progress.")] = "auto",
 ) -> None:
     """Train the experiments of one or more configs into one new log directory.
@@ -51,7 +52,7 @@ def command(
         resolved = [config.to_yaml(config.load(file, *overrides)) for file in files]
         typer.echo("---\n".join(resolved), nl=False)
         return
-    experiments = _read_all(files, overrides, log_dir)
+    experiments = _read_all(files, overrides, log_dir, force)
     if dry_run:
         typer.echo("dry run: everything fits; nothing was trained or written")
     else:
@@ -96,7 +97,9 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
     return files, overrides
 
 
-def _read_all(files: list[Path], overrides: list[str], log_dir: Path) -> dict[str, Planned]:
+def _read_all(
+    files: list[Path], overrides: list[str], log_dir: Path, force: bool
+) -> dict[str, Planned]:
     """Every experiment by its name, checked down to its data; all problems are reported together.
 
     A single one comes built, so that its data are not loaded twice.
@@ -120,6 +123,8 @@ def _read_all(files: list[Path], overrides: list[str], log_dir: Path) -> dict[st
         parts, document = read
         experiment = parts.experiment
         render.header(parts, located(ConfigError(*cautions(parts)), document).problems)
+        excess = [] if force else experiment.learner.excess(parts.material)
+        findings.problems += located(ConfigError(*excess), document).problems
         if experiment.name in found:
             what = f"two experiments are named '{experiment.name}'"
             hint = "give each config its own 'name'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -146,6 +147,14 @@ class Experiment(Spec):
 
     @model_validator(mode="before")
     @classmethod
+    def _null_unsets(cls, fields: Any) -> Any:
+        """A key that only some learners use is as if it were not there where it is null."""
+        if not isinstance(fields, dict):
+            return fields
+        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES}
+
+    @model_validator(mode="before")
+    @classmethod
     def _own_learning_rate(cls, fields: Any) -> Any:
         """Where no learning rate is given, the config gets the optimizer's default."""
         if not isinstance(fields, dict) or fields.get("learning_rate") is not None:
@@ -163,15 +172,19 @@ class Experiment(Spec):
     @model_validator(mode="after")
     def _every_key_is_used(self) -> Self:
         """Raises an error for each key that is set and that the learner has no use for."""
-        unused = [key for key in type(self).model_fields if key in self.unused_keys]
-        errors = [
-            InitErrorDetails(type=_not_used(self.learner), loc=(key,), input=getattr(self, key))
-            for key in unused
-            if key in self.model_fields_set and getattr(self, key) is not None
-        ]
-        if errors:
+        found = [key for key in type(self).model_fields if key in self.unused_keys]
+        found = [key for key in found if key in self.model_fields_set and not self._is_off(key)]
+        if found:
+            kind = _not_used(self.learner, found)
+            errors = [InitErrorDetails(type=kind, loc=(k,), input=getattr(self, k)) for k in found]
             raise ValidationError.from_exception_data("Experiment", errors)
         return self
+
+    def _is_off(self, key: str) -> bool:
+        """Whether a key that can be off is."""
+        field = type(self).model_fields[key]
+        can_be = any(isinstance(mark, Off) for mark in field.metadata)
+        return can_be and getattr(self, key) == field.default
 
     @property
     def unused_keys(self) -> frozenset[str]:
@@ -183,9 +196,12 @@ BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
 SOMETIMES = BATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
 
 
-def _not_used(learner: Learner) -> PydanticCustomError:
+def _not_used(learner: Learner, unused: Sequence[str]) -> PydanticCustomError:
+    """unused: all keys that are refused; a base's are unset by null."""
     what = "the learner {learner} has no use for it"
-    return PydanticCustomError("not_used", what, {"learner": learner.name, "hint": "remove it"})
+    closing = f", or append {' '.join(f'{key}=null' for key in unused)}"
+    context = {"learner": learner.name, "hint": "remove it", "closing": closing}
+    return PydanticCustomError("not_used", what, context)
 
 
 def keys(role: Role) -> frozenset[str]:

@@ -44,12 +44,16 @@ LENGTHS = {"min_length": ">=", "max_length": "<="}
 
 
 class Finding(NamedTuple):
-    """A fault at a path of the file: of the value there, or of its key."""
+    """A fault at a path of the file: of the value there, or of its key.
+
+    closing: a hint for all faults that have the same one, reported with the last of them.
+    """
 
     path: TreePath
     what: str
     hint: str = ""
     at_key: bool = False
+    closing: str = ""
 
 
 def problems_of(
@@ -73,9 +77,11 @@ def problems_of(
         place = document.spot(finding.path, finding.at_key)
         return isinstance(place, str), () if isinstance(place, str) else place
 
+    found.sort(key=order)
+    last = {f.closing: f for f in found}
     problems = (
-        Problem(where, f.what, f.hint)
-        for f in sorted(found, key=order)
+        Problem(where, f.what, f.hint + f.closing * (f is last[f.closing]))
+        for f in found
         if (where := document.where(f.path, f.at_key)) not in reported or f.at_key
     )
     return tuple(dict.fromkeys(problems))
@@ -178,7 +184,7 @@ def _value(error: Error, root: Cursor) -> Finding:
     below = tuple(filter(None, str(context.get("path", "")).split(".")))
     cursor = root.follow((*error["loc"], *below))
     what, hint = _fault(error, context, cursor)
-    return Finding(cursor.path, _at(cursor.path, what), hint)
+    return Finding(cursor.path, _at(cursor.path, what), hint, False, context.get("closing", ""))
 
 
 def _fault(error: Error, context: Mapping[str, Any], cursor: Cursor) -> tuple[str, str]:

@@ -91,8 +91,8 @@ def _hidden(case: Case) -> list[dict[str, Any]]:
 
 
 def big_step(case: Case, limits: Limits) -> Facts | None:
-    if case.experiment.optimizer.name == "lbfgs":
-        raise Unknown("L-BFGS chooses its steps by line search")
+    if not case.experiment.optimizer.blockwise:
+        raise Unknown("the optimizer chooses its steps by the curvature")
     step = case.step(int(limits["entries"]))
     facts = {"step": step, "updates": case.start["updates"]}
     return facts if step > limits["step"] else None
@@ -170,7 +170,7 @@ def strong_dropout(case: Case, limits: Limits) -> Facts | None:
 def bent_outputs(case: Case, limits: Limits) -> Facts | None:
     """An activation at the network's end, below a loss that has its own."""
     layers = case.experiment.model.layers or ()
-    if not layers or not case.is_classified:
+    if not layers or not (case.is_classified and case.experiment.loss.on_logits):
         return None
     own = getattr(layers[-1], "activation", layers[-1])
     bent = isinstance(own, Activation) and own.name != "linear"

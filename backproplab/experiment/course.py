@@ -20,7 +20,7 @@ from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
 from backproplab.journal import LAST, Checkpoint, Journal
-from backproplab.learners import fingerprint
+from backproplab.learners import COUNTERS, fingerprint
 from backproplab.loop import Best, Callback, Lane, Pace, Patience, Progress
 from backproplab.loop.early_stopping import EXHAUSTED
 from backproplab.measures import Row, monitored, prefixed
@@ -88,7 +88,7 @@ class Course:
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
         declared = [*parts.experiment.learner.declares, *(m for c in everyone for m in c.declares)]
-        columns = [measure.name for measure in (*parts.measures, *declared)]
+        columns = [measure.name for measure in (*parts.measures, *declared, *COUNTERS)]
         splits = ["train", "validation"] if parts.splits.validation else ["train"]
         self.journal = Journal(files, columns, splits, {})
         of = learning, parts.order(), everyone, self.journal

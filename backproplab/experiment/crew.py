@@ -48,12 +48,13 @@ def _outline(value: Any) -> Any:
 
 
 def crew_size(experiment: Experiment) -> int:
-    """How many of such runs are best trained in lockstep: 1 where it gains nothing.
+    """How many of such runs are best trained in lockstep: 1 where it gains nothing, as
+    where each has a Hessian.
 
     As many as keep their weights, slots and activations in half of a core's L2 cache, which is
     read from the machine; measured, fewer than four gain too little, and above 32 nothing more.
     """
-    if not experiment.learner.stacks:
+    if not experiment.learner.stacks or experiment.optimizer.second_order:
         return 1
     parts = build(experiment)
     if parts.network is None:

@@ -11,8 +11,8 @@ from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.data import Splits, batch_length
 from backproplab.errors import ConfigError, Problem
-from backproplab.learners.backprop import tile_length
 from backproplab.learners.inside import looked_at
+from backproplab.learners.tiles import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
 from backproplab.text import counted
@@ -84,7 +84,7 @@ def length_problems(experiment: Experiment) -> list[Problem]:
     learner, problems = experiment.learner, []
     if learner.batches:
         return []
-    if not experiment.steps:
+    if not (experiment.steps or learner.most_steps):
         what = f"steps: {learner.name} needs their number; a step is one {learner.unit}"
         problems.append(Problem("", what, "add steps: 100"))
     if experiment.evaluate_every == "log":

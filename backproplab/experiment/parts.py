@@ -67,7 +67,12 @@ class Parts:
             return updates_per_epoch(*self.batching)
         if isinstance(e.evaluate_every, int):
             return e.evaluate_every
-        return max(-(-(e.steps or 1) // EVALUATIONS), 1)
+        return e.learner.pace or max(-(-self.most_steps // EVALUATIONS), 1)
+
+    @property
+    def most_steps(self) -> int:
+        """Of a learner without batches."""
+        return self.experiment.steps or self.experiment.learner.most_steps or 1
 
     @property
     def evaluations(self) -> When | None:
@@ -103,14 +108,16 @@ class Parts:
     def length(self) -> Length:
         """How long the run is."""
         e, each = self.experiment, self.updates_per_epoch
-        epochs = e.epochs if e.learner.batches else -(-(e.steps or 1) // each)
-        return Length(epochs, each, e.steps)
+        if e.learner.batches:
+            return Length(e.epochs, each, e.steps)
+        most = self.most_steps
+        return Length(-(-most // each), each, most, unit=e.learner.unit)
 
     @property
     def updates(self) -> int:
         """Steps of the whole run, if nothing ends it early."""
         planned = self.length.epochs * self.updates_per_epoch
-        return min(planned, self.experiment.steps or planned)
+        return min(planned, self.length.steps or planned)
 
     @cached_property
     def material(self) -> Material:
@@ -128,6 +135,7 @@ class Parts:
             seed=e.seed,
             dtype=np.dtype(e.dtype),
             steps=self.updates,
+            batch=self.batch_length if e.learner.batches else 0,
             engine=e.engine,
             pixels=self.splits.pixels,
         )

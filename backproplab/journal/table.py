@@ -19,8 +19,13 @@ class Table:
 
     def row(self, epoch: int, step: int, split: str, values: Mapping[str, float]) -> None:
         """Append a row, after the header if it is the first one."""
-        cells = [repr(float(values[name])) if name in values else "" for name in self.columns]
+        cells = [_written(values[name]) if name in values else "" for name in self.columns]
         line = f"{epoch},{step},{split},{','.join(cells)}\n"
         names = map(csv_cell, [*POSITION, *self.columns])
         head = "" if self.log.length else f"{','.join(names)}\n"
         self.log.append((head + line).encode())
+
+
+def _written(value: float) -> str:
+    """A count without a point; of any other number every digit."""
+    return repr(value if type(value) is int else float(value))

@@ -1,9 +1,13 @@
 """How weights are found. Importing this room registers every learner."""
 
+from backproplab.learners.cma_es import CmaEs
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
+from backproplab.learners.evolution_strategy import EvolutionStrategy
+from backproplab.learners.genetic import Genetic
 from backproplab.learners.glimpses import Glimpse
 from backproplab.learners.gradient import Gradient
+from backproplab.learners.gradient_flow import GradientFlow
 from backproplab.learners.inside import Inside
 from backproplab.learners.learner import (
     Advance,
@@ -18,23 +22,32 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
+from backproplab.learners.random_guess import RandomGuess
+from backproplab.passes import COUNTERS, Passes
 
 __all__ = [
+    "COUNTERS",
     "Advance",
     "Arrays",
     "Brake",
+    "CmaEs",
     "Descent",
     "Divergence",
     "Evaluation",
+    "EvolutionStrategy",
+    "Genetic",
     "Glimpse",
     "Gradient",
     "GradientDescent",
+    "GradientFlow",
     "Inside",
     "Json",
     "Learner",
     "Learning",
     "Material",
     "NoBrake",
+    "Passes",
+    "RandomGuess",
     "Span",
     "Split",
     "fingerprint",

@@ -15,7 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.columns import merged
 from backproplab.learners.batches import BatchMeasures
-from backproplab.learners.descent import SCALARS, Descent
+from backproplab.learners.descent import CONVERGED, SCALARS, Descent
 from backproplab.learners.inside import Inside
 from backproplab.learners.learner import Advance, Arrays, Brake, Learning, Span
 from backproplab.learners.material import Split
@@ -50,6 +50,7 @@ class DescentCrew(Learning):
             self.gradient,
             self.slots,
             self.chance,
+            undoes=first.settings.tolerance > 0,
         )
         self.splits: dict[str, StackedSplit] = {}
         self.moves = any(member.rate.moves for member in members)
@@ -79,6 +80,10 @@ class DescentCrew(Learning):
                 break
             if not updates.is_finite and not self._part_with_broken(made, step, rows):
                 break
+            if ended := self._converged():
+                updates.undo()
+                made.ended |= dict.fromkeys(ended, CONVERGED)
+                break
             if self.moves:
                 self.rates = self._rates(step)
             for name in asked:
@@ -92,6 +97,11 @@ class DescentCrew(Learning):
         for member in self.live.values():
             member.refusal = updates.source.refusal
         return made
+
+    def _converged(self) -> list[int]:
+        """The members whose gradient is small enough; all have the same tolerance."""
+        tolerance = self.members[0].settings.tolerance
+        return [n for n in self.live if self.updates.norm[n] <= tolerance] if tolerance else []
 
     def _rates(self, step: int) -> Array:
         """Of the update after ``step`` others, (P, 1)."""

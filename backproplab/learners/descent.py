@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.errors import Problem
 from backproplab.learners.batches import BatchMeasures
+from backproplab.learners.curvature import LIMIT
 from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.inside import Inside
 from backproplab.learners.learner import (
@@ -33,12 +34,15 @@ from backproplab.learners.nonfinite import first_nonfinite
 from backproplab.learners.updates import Updates, loss_of
 from backproplab.measures import Row
 from backproplab.nn import Loss, Network
+from backproplab.passes import Passes
+from backproplab.spec import NonNegative, Off
 from backproplab.streams import restore_state, state_of
 
 if TYPE_CHECKING:
     from backproplab.learners.crew import DescentCrew
 
 T = TypeVar("T")
+CONVERGED = "converged"  # the reason of a run that its gradient's norm ended
 SCALARS = ("learning_rate", "gradient_norm")  # reported by update where they are wanted
 
 
@@ -46,9 +50,11 @@ class GradientDescent(Learner, name="gradient_descent"):
     """θ ← θ - optimizer(∇ of the batch's mean loss), batch after batch.
 
     gradient: where the gradient comes from.
+    tolerance: ends a run in batch mode before the update whose gradient has a smaller 2-norm.
     """
 
     gradient: Gradient = Backprop()
+    tolerance: Annotated[NonNegative, Off(0.0)] = 0.0
 
     unit = "update"
     batches = True
@@ -57,7 +63,21 @@ class GradientDescent(Learner, name="gradient_descent"):
     )
 
     def problems(self, material: Material) -> list[Problem]:
-        return self.gradient.problems(material)
+        problems, network = list(self.gradient.problems(material)), material.network
+        if self.tolerance and material.batch < len(material.train):
+            what = "learner.tolerance: a batch's gradient says nothing of the end"
+            problems.append(Problem("", what, "set batch_mode=batch, or tolerance=off"))
+        if material.keys["optimizer"].second_order and network and network.size > LIMIT:
+            what = f"optimizer: newton is for at most {LIMIT:,} weights, the network has "
+            what += f"{network.size:,}"
+            problems.append(Problem("", what, "use lbfgs, or a smaller network"))
+        return problems
+
+    def cost(self, material: Material) -> str:
+        return self.gradient.cost(material)
+
+    def excess(self, material: Material) -> list[Problem]:
+        return self.gradient.excess(material)
 
     def begin(self, material: Material) -> Descent:
         return Descent(self, material)
@@ -109,6 +129,7 @@ class Descent(Learning):
             self.gradient,
             self.slots,
             self.chance,
+            undoes=self.settings.tolerance > 0,
         )
 
     @property
@@ -145,6 +166,10 @@ class Descent(Learning):
                 break
             if not updates.is_finite:
                 made.diverged[0] = self.divergence(step, rows)
+                break
+            if self.settings.tolerance and updates.norm <= self.settings.tolerance:
+                updates.undo()
+                made.ended[0] = CONVERGED
                 break
             if self.rate.moves:
                 rate = self.rate(step)
@@ -187,6 +212,12 @@ class Descent(Learning):
 
     def evaluated(self, row: Row) -> None:
         self.rate.epoch(row)
+
+    def passes(self, steps: int, examples: int) -> Passes:
+        forward, backward = self.settings.gradient.passes(self.network)
+        if self.material.keys["optimizer"].second_order:  # a gradient, and a pass for each row
+            forward, backward = forward + 1, backward + 1 + self.size
+        return Passes.of(steps, examples, forward, backward)
 
     def state(self) -> tuple[Arrays, Json]:
         vectors = {"weights": self.parameters, "gradients": self.gradient}

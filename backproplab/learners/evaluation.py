@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -39,8 +39,7 @@ class Evaluation:
         self.loss = loss
         self.metrics = metrics
         self.engine = engine_named(engine)
-        widest = max(prod(place.output_shape) for place in network.places)
-        self.length = min(TILE, max(ENTRIES // widest, 1))
+        self.length = tile_length(network)
         self._bound: dict[int, Bound] = {}  # by the size of the tile
 
     def __call__(
@@ -57,7 +56,7 @@ class Evaluation:
         outputs = np.empty((*population, examples, *self.network.output_shape), self.dtype)
         members = (slice(None),) * len(population)
         total: Any = 0.0
-        for tile in _tiles(examples, self.length, brake or NoBrake()):
+        for tile in tiles(examples, self.length, brake or NoBrake()):
             if tile is None:
                 return None
             predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
@@ -99,7 +98,7 @@ def measure_outputs(
     if loss is None:
         raise TypeError("a learner without a loss measures its splits itself")
     outputs = []
-    for tile in _tiles(len(of), TILE, brake):
+    for tile in tiles(len(of), TILE, brake):
         if tile is None:
             return None
         outputs.append(predict(of.inputs[tile]))
@@ -110,7 +109,13 @@ def measure_outputs(
     return [row | found]
 
 
-def _tiles(examples: int, length: int, brake: Brake) -> Any:
+def tile_length(network: Network) -> int:
+    """The most examples of a forward pass through this network."""
+    widest = max(prod(place.output_shape) for place in network.places)
+    return min(TILE, max(ENTRIES // widest, 1))
+
+
+def tiles(examples: int, length: int, brake: Brake) -> Iterator[slice | None]:
     """Slices of ``length`` examples; None as soon as the brake ends the evaluation."""
     for start in range(0, examples, length):
         if brake.within_step():

@@ -18,6 +18,7 @@ from backproplab.errors import Problem
 from backproplab.learners.material import Material
 from backproplab.measures import LOSS, MEASURES, Measure, Row
 from backproplab.nn import metrics_of
+from backproplab.passes import Passes
 from backproplab.spec import Family
 from backproplab.task import Task
 
@@ -129,6 +130,13 @@ class Learning:
         """
         raise NotImplementedError
 
+    def passes(self, steps: int, examples: int) -> Passes:
+        """What these steps took, which ``advance`` has just done on these examples in all.
+
+        examples: 0 for a learner that does not walk in batches. Evaluations do not count.
+        """
+        raise NotImplementedError
+
     def state(self) -> tuple[Arrays, Json]:
         """Everything that moves, so that ``restore`` continues to the same bits."""
         raise NotImplementedError
@@ -206,9 +214,32 @@ class Learner(Family):
         """What cannot work, reported before anything is written."""
         return []
 
+    def cost(self, material: Material) -> str:
+        """What is to be known of the time it takes, before it begins; empty for nothing."""
+        return ""
+
+    def excess(self, material: Material) -> list[Problem]:
+        """What would take so long that commands refuse it, unless it is forced."""
+        return []
+
     def begin(self, material: Material) -> Learning:
         """The run's beginning, its first weights drawn. Writes nothing."""
         raise NotImplementedError
+
+    @property
+    def stretch(self) -> str:
+        """The word for the steps that end with an evaluation."""
+        return "epoch" if self.batches else "evaluation"
+
+    @property
+    def most_steps(self) -> int | None:
+        """Steps of a run whose config does not say how many; None if it must."""
+        return None
+
+    @property
+    def pace(self) -> int | None:
+        """Steps between two evaluations, by default; None for a tenth of the run."""
+        return None
 
     @property
     def stacks(self) -> bool:

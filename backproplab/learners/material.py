@@ -37,6 +37,7 @@ class Material:
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.
+    batch: examples a step, of a learner that walks in batches.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class Material:
     steps: int
     engine: EngineName = "auto"
     pixels: Pixels | None = None
+    batch: int = 0
 
     @property
     def train(self) -> Split:

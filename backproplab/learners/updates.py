@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.learners.curvature import Curvature
 from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.gradient import Gradient
 from backproplab.learners.learner import Brake
 from backproplab.learners.material import Material
 from backproplab.nn import Loss, Network, ParameterVector
-from backproplab.optim import Optimizer, Updater
-from backproplab.streams import Chance
+from backproplab.optim import Newton, Optimizer, Updater
+from backproplab.streams import Chance, restore_state, state_of
 
 
 class Updates:
     """What computes updates of these weights, and measures what they predict.
 
     source: fills ``gradient``.  slots: the optimizer's vectors, by name.
+    undoes: a step whose gradient is known may be undone.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Updates:
         gradient: ParameterVector,
         slots: Mapping[str, ParameterVector],
         chance: Chance,
+        undoes: bool = False,
     ) -> None:
         keys = material.keys
         tile = keys["batch_size"] if keys["accumulate"] > 1 else None
@@ -45,11 +48,19 @@ class Updates:
         self.clipping = keys["clipping"]
         parts = network, loss, parameters, chance, material.engine, tile, gradient
         self.source = origin.source(*parts)
+        self.curvature = (
+            Curvature(network, loss, parameters, chance, optimizer.damping)
+            if isinstance(optimizer, Newton)
+            else None
+        )
+        self.parameters, self.chance = parameters, chance
+        self.undoes = undoes or self.curvature is not None
         self.updater = Updater(
             optimizer,
             parameters.trainable,
             gradient.flat,
             {name: vector.flat for name, vector in slots.items()},
+            self.curvature.solve if self.curvature else None,
         )
         self.evaluation = Evaluation(network, parameters, loss, material.metrics, material.engine)
 
@@ -65,7 +76,21 @@ class Updates:
 
         False if the brake ended the step, which is undone.
         """
-        return self.source(inputs, targets, rows, brake, outputs)
+        if self.undoes:
+            self._before = state_of(self.chance), self.parameters.statistics.copy()
+        done = self.source(inputs, targets, rows, brake, outputs)
+        if not (done and self.curvature):
+            return done
+        restore_state(self.chance, self._before[0])  # the Hessian is of the same masks
+        if not self.curvature.fill(inputs, targets, rows, brake):
+            self.undo()
+            return False
+        return True
+
+    def undo(self) -> None:
+        """What the gradient moved besides its vector is as before: the step is not to be."""
+        chance, self.parameters.statistics[...] = self._before
+        restore_state(self.chance, chance)
 
     @property
     def is_finite(self) -> bool:

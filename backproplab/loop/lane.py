@@ -14,7 +14,7 @@ from backproplab.arrays import Array
 from backproplab.data import Order
 from backproplab.errors import ConfigError, Problem, described
 from backproplab.journal import Journal
-from backproplab.learners import Arrays, Divergence, Json, Learning
+from backproplab.learners import Arrays, Divergence, Json, Learning, Passes
 from backproplab.loop.callbacks import Callback, Epoch, When
 from backproplab.measures import Row, named
 from backproplab.signals import StopNow
@@ -32,12 +32,19 @@ class Length:
     epochs: stretches that end with an evaluation.  each: steps an epoch.
     steps: the most in all; None for no further limit.
     pause: epochs after which a slice of the run ends; None for none.
+    unit: the word for a step, of a run whose length is said in steps; empty for epochs.
     """
 
     epochs: int
     each: int
     steps: int | None = None
     pause: int | None = None
+    unit: str = ""
+
+    def place(self, epoch: int, step: int) -> str:
+        """``epoch  3/10``, or ``generation  60/200``."""
+        done, all_ = (step, self.steps or 0) if self.unit else (epoch, self.epochs)
+        return f"{self.unit or 'epoch'} {done:>{len(str(all_))}}/{all_}"
 
     def until(self, pause: int | None) -> Length:
         """The same run, in slices: this one ends after ``pause`` epochs."""
@@ -62,7 +69,8 @@ class Progress:
     epoch: epochs measured, one that ``steps`` cut short included.  step: finished steps.
     measured: the step at which the newest epoch was measured.
     evaluated: the step of the newest evaluation that was written by steps; -1 for none.
-    examples: examples seen.  metrics: the newest values, by Keras' names.
+    examples: examples seen.  passes: of training, forward and backward.
+    metrics: the newest values, by Keras' names.
     stop_reason: why it ended, or shall end after this step; the first reason counts.
     seconds: of training, from the first step to the newest evaluation, with what callbacks do in
         between; of a run in a crew its share of them. Not part of the position.
@@ -73,6 +81,7 @@ class Progress:
     measured: int = 0
     evaluated: int = -1
     examples: int = 0
+    passes: Passes = field(default_factory=Passes)
     metrics: Row = field(default_factory=dict)
     stop_reason: str = ""
     status: Status = Status.RUNNING
@@ -87,8 +96,9 @@ class Progress:
         return {}, kept | {"metrics": plain(self.metrics)}
 
     def restore(self, arrays: Arrays, state: Json) -> None:
-        for key, value in state.items():
-            setattr(self, key, numbers(value) if key == "metrics" else value)
+        made = {"metrics": numbers(state["metrics"]), "passes": Passes(**state["passes"])}
+        for key, value in (state | made).items():
+            setattr(self, key, value)
 
 
 class Lane:
@@ -190,6 +200,7 @@ class Lane:
         progress = self.progress
         progress.step += steps
         progress.examples += examples
+        progress.passes += self.learning.passes(steps, examples)
         offers = self.learning.offers
         self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in offers}}
         for callback in self.callbacks:
@@ -250,8 +261,11 @@ class Lane:
                 callback.look(self)
         reported, self._reported = self._reported, None
         for split, row in reported.items():
-            self.journal.row(progress.epoch, progress.step, split, row)
+            counts = progress.passes.row if split == TRAIN else {}
+            self.journal.row(progress.epoch, progress.step, split, {**row, **counts})
             self.journal.scalars(split, progress.epoch - 1, row, "epoch_{}")
+        for split, row in rows.items():
+            self.journal.scalars(split, progress.passes.total, row, "by_passes/{}")
 
     def judge(self) -> None:
         """After an epoch: whether the run has diverged, or is as long as it should be."""

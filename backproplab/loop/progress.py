@@ -38,8 +38,8 @@ class Lines(Display):
         self.name = name
 
     def epoch(self, lane: Lane) -> None:
-        epochs, progress = lane.length.epochs, lane.progress
-        place = f"epoch {progress.epoch:>{len(str(epochs))}}/{epochs}"
+        progress = lane.progress
+        place = lane.length.place(progress.epoch, progress.step)
         measured = text.row(progress.metrics)
         sys.stderr.write(f"{self.name}  {place}  {measured}  {progress.seconds:.2f}s\n")
         sys.stderr.flush()
@@ -94,7 +94,7 @@ def live_lines(name: str, lane: Lane, left: float | None, width: int) -> list[st
     """Two lines that fit the width: the bar, and the metrics."""
     progress, length = lane.progress, lane.length
     share = min(progress.step / (length.each * length.epochs), 1.0)
-    count = f"epoch {progress.epoch:>{len(str(length.epochs))}}/{length.epochs}"
+    count = length.place(progress.epoch, progress.step)
     after = "  ".join(filter(None, (f"{share:4.0%}", duration(left) if share < 1 else "")))
     room = width - 1 - len(count) - len(after) - LEAST_BAR - 4
     head = f"{middle(name, room)}  {count}" if room >= LEAST_NAME else count

@@ -55,6 +55,17 @@ class Ones(Initializer, name="ones"):
         return np.ones(shape)
 
 
+class Constant(Initializer, name="constant"):
+    """One number for all, such as a bias that saturates its unit from the start."""
+
+    value: float = 0.0
+
+    equal = True
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.full(shape, self.value)
+
+
 class Normal(Initializer, name="normal"):
     """N(0, stddev²)."""
 

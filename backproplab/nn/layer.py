@@ -74,6 +74,11 @@ class Layer(Family):
         """True if, in training, an example's result depends on the other examples of its batch."""
         return False
 
+    @property
+    def differs_in_training(self) -> bool:
+        """True if a training pass computes something else than an evaluation."""
+        return self.mixes_examples
+
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of one example's result. Raises ShapeError if ``shape`` does not fit."""
         return shape

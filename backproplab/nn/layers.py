@@ -61,6 +61,10 @@ class Dropout(Layer, name="dropout"):
 
     by_member = ("rate",)
 
+    @property
+    def differs_in_training(self) -> bool:
+        return True
+
     def blocked(self, shape: Shape, examples: int) -> str:
         kept = examples * prod(shape) * (1 - self.rate)
         return f"keeps {kept:.2g} values of a batch on average" if kept < 1 else ""

@@ -6,7 +6,7 @@ and the class that outputs predict.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,12 @@ from backproplab.task import Task
 
 
 class Loss(Family):
-    """A function from outputs (…, batch, units) and encoded targets to losses (…, batch)."""
+    """A function from outputs (…, batch, units) and encoded targets to losses (…, batch).
+
+    on_logits: with classes, it has a softmax or a sigmoid of its own.
+    """
+
+    on_logits: ClassVar[bool] = False
 
     def problem(self, task: Task) -> str:
         """Why this loss does not fit the task; empty if it does."""
@@ -51,12 +56,18 @@ class Loss(Family):
         """How sure outputs are of each class, (…, batch, classes), from 0 to 1."""
         return np.clip(outputs, 0, 1)
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        """∂loss/∂outputs of each example, written by hand, of the shape of ``outputs``."""
+        raise NotImplementedError
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class Auto(Loss, name="auto"):
     """The task's usual loss: softmax or (two classes) binary cross-entropy, mse for regression."""
+
+    on_logits = True
 
     def resolve(self, task: Task) -> Loss:
         if task.kind == "regression":
@@ -66,6 +77,8 @@ class Auto(Loss, name="auto"):
 
 class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     """-ln softmax(z)[label], on logits: stable for any z."""
+
+    on_logits = True
 
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
@@ -79,12 +92,19 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     def probabilities(self, outputs: Array) -> Array:
         return ops.softmax(Tensor(outputs), axis=-1).value
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        """p - t: softmax and logarithm as one output, t one-hot."""
+        hot = np.equal(targets[..., None], np.arange(outputs.shape[-1]))
+        return self.probabilities(outputs) - hot
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.softmax_cross_entropy(outputs, targets)
 
 
 class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     """-t ln σ(z) - (1 - t) ln(1 - σ(z)) on one logit: stable for any z."""
+
+    on_logits = True
 
     def problem(self, task: Task) -> str:
         if task.kind == "classification" and task.outputs == 2:
@@ -103,6 +123,9 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
     def probabilities(self, outputs: Array) -> Array:
         return np.concatenate([ops.sigmoid(Tensor(z)).value for z in (-outputs, outputs)], axis=-1)
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return _distance(outputs, targets)
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
 
@@ -113,8 +136,13 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
     With the derivative σ(z) - t; Nielsen 2015, "Neural Networks and Deep Learning", chapter 3.
     """
 
+    on_logits = True
+
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return _distance(outputs, targets)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
@@ -123,12 +151,49 @@ class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
 class MeanSquaredError(Loss, name="mse"):
     """Mean over the outputs of (y - t)²."""
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return 2 * (outputs - targets) / outputs.shape[-1]
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.mean(ops.square(outputs - targets), axis=-1)
 
 
+class HalfMeanSquaredError(Loss, name="half_mse"):
+    """Mean over the outputs of (y - t)² / 2, the quadratic cost; two classes as one output's 0, 1.
+
+    Nielsen 2015, "Neural Networks and Deep Learning", chapter 1. The class is 1 above 0.5.
+    """
+
+    def units(self, task: Task) -> int:
+        return 1 if _is_binary(task) else task.outputs
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        if _is_binary(task):
+            return targets[:, None].astype(dtype)
+        return super().encode(targets, task, dtype)
+
+    def decide(self, outputs: Array) -> Array:
+        if outputs.shape[-1] == 1:
+            return (outputs[..., 0] > 0.5).astype(np.int64)
+        return super().decide(outputs)
+
+    def probabilities(self, outputs: Array) -> Array:
+        if outputs.shape[-1] == 1:
+            outputs = np.concatenate([1 - outputs, outputs], axis=-1)
+        return super().probabilities(outputs)
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return (outputs - targets) / outputs.shape[-1]
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return 0.5 * ops.mean(ops.square(outputs - targets), axis=-1)
+
+
 class MeanAbsoluteError(Loss, name="mae"):
     """Mean over the outputs of |y - t|."""
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return np.sign(outputs - targets) / outputs.shape[-1]
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return ops.mean(ops.absolute(outputs - targets), axis=-1)
@@ -139,7 +204,20 @@ class Huber(Loss, name="huber"):
 
     delta: Positive = 1.0
 
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return np.clip(outputs - targets, -self.delta, self.delta) / outputs.shape[-1]
+
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         size = ops.absolute(outputs - targets)
         near = ops.minimum(size, self.delta)  # e²/2 and delta|e| - delta²/2 in one formula
         return ops.mean(near * (size - 0.5 * near), axis=-1)
+
+
+def _is_binary(task: Task) -> bool:
+    return task.kind == "classification" and task.outputs == 2
+
+
+def _distance(outputs: Array, targets: Array) -> Array:
+    """σ(z) - t: sigmoid and logarithm as one output."""
+    distance: Array = ops.sigmoid(Tensor(outputs)).value - targets
+    return distance

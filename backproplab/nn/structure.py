@@ -63,6 +63,10 @@ class Residual(Layer, name="residual"):
     def mixes_examples(self) -> bool:
         return any(layer.mixes_examples for layer in self.layers)
 
+    @property
+    def differs_in_training(self) -> bool:
+        return any(layer.differs_in_training for layer in self.layers)
+
     def blocked(self, shape: Shape, examples: int) -> str:
         inner = chain(self.layers, shape)
         found = (p.layer.blocked(p.input_shape, examples) for p in inner)

@@ -35,6 +35,7 @@ class Optimizer(Family):
     slots: names of the vectors, of theta's length and initially zero, kept between updates.
     scratch: number of vectors in ``work`` that ``update`` may overwrite.
     blockwise: each entry's update depends on that entry alone, so blocks may be updated separately.
+    second_order: ``update`` gets Newton's direction in place of the gradient.
     """
 
     flavor: Literal["keras", "torch"] = "keras"
@@ -45,6 +46,7 @@ class Optimizer(Family):
     slots: ClassVar[tuple[str, ...]] = ()
     scratch: ClassVar[int] = 1
     blockwise: ClassVar[bool] = True
+    second_order: ClassVar[bool] = False
     learning_rates: ClassVar[tuple[float, float]] = (0.01, 0.001)  # keras, torch
     torch_fields: ClassVar[Mapping[str, float]] = {}  # PyTorch's defaults where they differ
 
@@ -99,6 +101,25 @@ class Sgd(Optimizer, name="sgd"):
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         (step,) = work
         theta -= np.multiply(grad, lr, out=step)
+
+
+class Newton(Sgd, name="newton"):
+    """θ ← θ - lr d, with d = (H + damping)⁻¹ g; H is the Hessian of the mean loss.
+
+    Needs all examples (``batch_mode: batch``) and at most 2 000 weights. Where H + damping is not
+    positive definite, more is added to its diagonal, so that d always points uphill. l2 and weight
+    decay are part of the gradient and of H in both flavors.
+    """
+
+    damping: NonNegative = 0.0
+
+    blockwise = False
+    second_order = True
+    learning_rates = (1.0, 1.0)
+
+    @property
+    def decoupled(self) -> bool:
+        return False
 
 
 class Momentum(Optimizer, name="momentum"):

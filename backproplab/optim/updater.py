@@ -6,7 +6,7 @@ passes of a rule over them. Regularization is done here too, so that rules need 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ from backproplab.optim.rules import Optimizer, Pad
 
 BLOCK = 65_536  # entries updated at a time: with slots and scratch space 1.3 MB of float32
 SHORTEST = 256  # shortest block of a member: below, NumPy's overhead exceeds the cache's gain
+
+
+Solve = Callable[[Array, Any], Array]
 
 
 class Block(NamedTuple):
@@ -33,14 +36,22 @@ class Updater:
     """An optimizer bound to theta (n,), or (P, n) for a population of P members.
 
     grad: read at each update, never written.  slots: the optimizer's, of theta's length.
+    solve: what a rule of second order gets in place of the gradient, from the gradient, and from
+        what regularization adds to the Hessian's diagonal.
     ``updater(lr, t)`` makes update number t, from 1, in place and without allocating arrays; lr is
     a number, or of shape (P, 1).
     """
 
     def __init__(
-        self, optimizer: Optimizer, theta: Array, grad: Array, slots: Mapping[str, Array]
+        self,
+        optimizer: Optimizer,
+        theta: Array,
+        grad: Array,
+        slots: Mapping[str, Array],
+        solve: Solve | None = None,
     ) -> None:
         self.optimizer = optimizer
+        self.solve = solve
         self.dtype = theta.dtype
         self.decay: Any = optimizer.weight_decay if optimizer.decoupled else 0.0
         coupled = 0.0 if optimizer.decoupled else optimizer.weight_decay
@@ -71,6 +82,8 @@ class Updater:
         update = self.optimizer.update
         for block in self.blocks:
             grad = self._regularized(block) if self.regularizes else block.grad
+            if self.solve:
+                grad = self.solve(grad, self.pull)
             if self.decay:
                 np.multiply(block.theta, lr * self.decay, out=block.work[0])
                 np.subtract(block.theta, block.work[0], out=block.theta)

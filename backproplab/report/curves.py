@@ -20,7 +20,7 @@ from backproplab.report.scales import Scale
 from backproplab.report.series import Band
 from backproplab.report.svg import Frame, Point, apart, circle, labels_beside, path, svg, text
 
-WIDTH, HEIGHT = 480, 284
+WIDTH, HEIGHT = 480, 290
 LEFT, TOP, BOTTOM = 50.0, 26.0, 250.0
 MARGIN = 62  # least pixels beside the frame, for the axis' name
 POINTS = 120  # most points of a curve
@@ -46,7 +46,7 @@ def _scales(panels: Sequence[Panel]) -> tuple[Scale, Scale, Scale | None]:
     share = panels[0].is_share
     up = Scale(float(values.min()), float(values.max())) if share else Scale.of(values)
     ends = np.concatenate([band.at for band in every])
-    across = Scale(float(ends.min()), float(ends.max()), panels[0].unit != "epoch")
+    across = Scale(float(ends.min()), float(ends.max()), panels[0].is_wide)
     main = np.concatenate([line.main.mean for line in lines])
     linear = Scale(0.0, float(min(main.max(), 3 * np.median(main)))) if up.is_log else None
     return across, up.wider(0.03), linear
@@ -58,8 +58,8 @@ def _draw(panel: Panel, right: float, across: Scale, up: Scale, linear: Scale | 
     parts.append(_layer(panel, frame, "log"))
     if linear:
         parts.append(_layer(panel, replace(frame, up=linear), "lin"))
-    parts += frame.columns(_epochs(across) if panel.unit == "epoch" else across.ticks())
-    parts.append(text(right + 12, BOTTOM + 18, panel.unit))
+    parts += frame.columns(across.ticks() if panel.is_wide else _epochs(across))
+    parts.append(text(right, BOTTOM + 34, panel.unit, "e"))
     notes = [*panel.notes, *_left(panel, up)]
     parts += [text(right - 4, TOP + 14 + 16 * at, note, "e gone") for at, note in enumerate(notes)]
     parts.append(element("path", class_="cross", d=f"M0 {TOP:g}V{BOTTOM:g}"))

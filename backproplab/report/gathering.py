@@ -115,12 +115,27 @@ def read_records(runs: Sequence[RunInfo]) -> tuple[list[Record], list[str]]:
             read = read_config(run.folder / "config.yaml", parsed)
             if not read:
                 raise ConfigError("it has no keys")
-            config = added_defaults() | read
+            config = _filled(read)
         except ConfigError as error:
             warnings.append(f"{run.folder / 'config.yaml'}: {error.problems[0].what}")
             config = {}
         records.append(Record(run, config, details, **found.get(run.folder, {})))
     return records, warnings
+
+
+def _filled(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with the keys, and a learner with the fields, that earlier versions did not write,
+    as those versions meant them."""
+    whole = added_defaults() | config
+    for key, default in added_defaults().items():
+        own = whole[key]
+        if (
+            isinstance(own, dict)
+            and isinstance(default, dict)
+            and own.get("name") == default.get("name")
+        ):
+            whole[key] = default | own
+    return whole
 
 
 def _unfinished(session: Path) -> list[str]:

@@ -13,10 +13,11 @@ import numpy as np
 
 from backproplab.measures import goal_of, label_of, named, parsed
 from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.costs import EPOCH, Place, passes_differ, place, unit_of, units_of
 from backproplab.report.naming import COLORS, PANELS, Layout, short_key, tags
 from backproplab.report.numerals import both
 from backproplab.report.outcomes import outcome, span
-from backproplab.report.series import Band, bands, pace
+from backproplab.report.series import Band, bands
 from backproplab.text import counted
 
 
@@ -41,14 +42,16 @@ class Line:
 @dataclass(frozen=True)
 class Panel:
     """title, aside: above it. notes: lines in its corner, of what has no curve. is_share: an
-    accuracy or the like, never on a logarithmic scale."""
+    accuracy or the like, never on a logarithmic scale. unit: of the axis. is_wide: whether the
+    lines' lengths on that axis differ by orders."""
 
     title: str
     aside: str
     lines: Sequence[Line]
     notes: Sequence[str] = ()
-    unit: str = "epoch"
+    unit: str = EPOCH
     is_share: bool = False
+    is_wide: bool = False
 
 
 def panels_of(comparison: Comparison, warnings: list[str]) -> tuple[list[Panel], str]:
@@ -85,10 +88,14 @@ class _Maker:
             else tags(comparison, self.trials)
         )
         self.names = dict(zip(map(id, self.trials), names, strict=True))
+        self.unit = unit_of(self.trials)
         self.bands = {id(trial): bands(trial, warnings) for trial in self.trials}
 
     def by_key(self) -> tuple[list[Panel], str]:
-        """A panel of the ranking metric for each value of the panels' key."""
+        """A panel of the ranking metric for each value of the panels' key.
+
+        Over passes where a step of one trial takes more of them than a step of another.
+        """
         key, layout = self.layout.keys[0], self.layout
         values = layout.best_values(key, PANELS)
         panels = [self._of_value(key, value) for value in values]
@@ -98,7 +105,8 @@ class _Maker:
         return [panel for panel in panels if panel.lines or panel.notes], ", ".join(left_out)
 
     def by_measure(self) -> tuple[list[Panel], str]:
-        """A panel for each measure; one by updates, too, if the trials' epochs differ in them."""
+        """A panel for each measure; that of the ranking metric over units of cost, too, if the
+        trials' epochs differ in them."""
         names = dict.fromkeys([self.name])
         for name in self.comparison.names:
             split, measure = parsed(name)
@@ -106,13 +114,16 @@ class _Maker:
                 names[named("validation", measure)] = None
         titles = {name: parsed(name)[1].replace("_", " ") for name in names}
         panels = [
-            Panel(titles[name], "", self._lines(self.trials, name), is_share=goal_of(name) == "max")
+            Panel(
+                titles[name], "", self._lines(self.trials, name, self.unit), unit=self.unit,
+                is_share=goal_of(name) == "max",
+            )
             for name in names
-        ]
+        ]  # fmt: skip
         first = replace(panels[0], notes=self._notes(self.trials))
         rest = [panel for panel in panels[1:] if panel.lines]
         left = len(self.comparison.trials) - len(self.trials)
-        drawn = [first, *rest, *_by_update(first, self.trials)]
+        drawn = [first, *rest, *self._by_cost(first)]
         return drawn, counted(left, "more trial") if left > 0 else ""
 
     def _of_value(self, key: str, value: object) -> Panel:
@@ -124,20 +135,35 @@ class _Maker:
             aside = f"best {both(mean, best.std(self.name))} at {self.names[id(best)]}"
         title = self.comparison.label(key, value)
         share = self.comparison.metric.goal == "max"
-        lines, notes = self._lines(trials, self.name), self._notes(trials)
-        return Panel(title, aside, lines, notes, is_share=share)
+        wide = passes_differ(self.trials)
+        unit = "pass" if wide else self.unit
+        lines, notes = self._lines(trials, self.name, unit), self._notes(trials)
+        return Panel(title, aside, lines, notes, unit, share, wide)
 
-    def _lines(self, trials: Sequence[RankedTrial], name: str) -> list[Line]:
-        """The curves of one metric; a trial without a number has none."""
-        key, found = self.layout.keys[1], []
+    def _by_cost(self, panel: Panel) -> list[Panel]:
+        """The panel over each unit of cost in which epochs differ, if it is known of all lines."""
+        measured = [trial for trial in self.trials if trial.mean(self.name) is not None]
+        found = [
+            replace(
+                panel, title=f"{panel.title} by {unit}", unit=unit, notes=(), is_wide=True,
+                lines=self._lines(measured, self.name, unit),
+            )
+            for unit in units_of(measured)
+        ]  # fmt: skip
+        return [one for one in found if len(one.lines) == len(measured)]
+
+    def _lines(self, trials: Sequence[RankedTrial], name: str, unit: str) -> list[Line]:
+        """The curves of one metric; a trial without a number has none, nor one without the unit."""
+        key, found = self.layout.keys[1], list[Line | None]()
         for at, trial in enumerate(trials, start=1):
             color = self.colors[repr(trial.values[key])] if key else f"o{at}"
             measure, curves = parsed(name)[1], self.bands[id(trial)]
             train, validation = curves.get(measure), curves.get(named("validation", measure))
             if trial.mean(self.name) is not None and (train or validation):
                 line = Line(self.names[id(trial)], color, train, validation)
-                found.append(_ringed(line, trial) if name == self.name else line)
-        return found
+                line = _ringed(line, trial) if name == self.name else line
+                found.append(_moved(line, place(trial, curves, unit)))
+        return [line for line in found if line]
 
     def _notes(self, trials: Sequence[RankedTrial]) -> list[str]:
         """A note for each trial with diverged runs."""
@@ -157,26 +183,13 @@ def _ringed(line: Line, trial: RankedTrial) -> Line:
     return replace(line, best=float(own.at[at]))
 
 
-def _by_update(panel: Panel, trials: Sequence[RankedTrial]) -> list[Panel]:
-    """The panel over updates and over seconds, if the trials' epochs differ in updates."""
-    measured = [t for t in trials if t.mean(t.metric.name) is not None]
-    paces = [(pace(trial, "steps"), pace(trial, "seconds")) for trial in measured]
-    differ = len({round(steps) for steps, _ in paces}) > 1
-    if not differ or len(panel.lines) != len(measured):
-        return []
-    return [
-        replace(
-            panel, title=f"{panel.title} by {unit}", unit=unit, notes=(),
-            lines=[_paced(one, each[at]) for one, each in zip(panel.lines, paces, strict=True)],
-        )
-        for at, unit in enumerate(["update", "second"])
-        if all(each[at] > 0 for each in paces)
-    ]  # fmt: skip
-
-
-def _paced(line: Line, each: float) -> Line:
-    train, validation = (band and band.by(each) for band in (line.train, line.validation))
-    return replace(line, train=train, validation=validation, best=line.best and line.best * each)
+def _moved(line: Line, place: Place | None) -> Line | None:
+    """The line over another unit; None if the trial's epochs have no place there."""
+    if place is None:
+        return None
+    train, validation = (b and replace(b, at=place(b.at)) for b in (line.train, line.validation))
+    best = None if line.best is None else float(place(line.best))
+    return replace(line, train=train, validation=validation, best=best)
 
 
 def caption(comparison: Comparison, left: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,6 @@ class Band:
     low: Array
     high: Array
 
-    def by(self, pace: float) -> Band:
-        """The band over another unit, such as updates, of which an epoch has ``pace``."""
-        return replace(self, at=self.at * pace)
-
 
 def series(record: Record) -> dict[str, dict[int, float]]:
     """``{"val_loss": {1: 0.5, …}, …}``. Raises RunError for a damaged metrics.csv."""
@@ -55,7 +51,7 @@ def _cells(record: Record) -> Iterator[tuple[str, str, str, str]]:
     """(epoch, split, metric, value) of every number of a run."""
     for row in read_metrics(record.info.folder, bool(record.info.metrics)):
         for name, value in row.items():
-            if name not in POSITION:
+            if name not in POSITION and value:  # empty: not measured of this split
                 yield row["epoch"], row["split"], name, value
 
 
@@ -79,15 +75,6 @@ def _band(curves: list[dict[int, float]]) -> Band:
     values = values[:, finite]
     at = np.array(epochs)[finite] if epochs else np.array([])
     return Band(at, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
-
-
-def pace(trial: RankedTrial, what: str) -> float:
-    """The mean number of ``steps`` or ``seconds`` per epoch of the trial, from its run.json."""
-    records = trial.counted or trial.records
-    found = [record.details.get(what) for record in records]
-    epochs = sum(record.info.epochs for record in records)
-    passed = sum(value for value in found if isinstance(value, int | float))
-    return passed / epochs if epochs else 0.0
 
 
 def long_table(comparison: Comparison) -> tuple[str, list[str]]:

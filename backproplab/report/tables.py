@@ -16,6 +16,7 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of
+from backproplab.report.costs import COUNTS, cost_columns, count_of, spent
 from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.outcomes import outcome, span
@@ -76,6 +77,7 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     first, *others = metrics
     status = ["status"] if whole or not paired else []  # a verdict says it
     ends = ["best_epoch", "last"] if whole else []
+    ends += cost_columns(comparison, whole)
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
     return list(
@@ -205,12 +207,6 @@ def _last(trial: RankedTrial) -> str:
     return "–" if last is None else number(last)
 
 
-def _spent(trial: RankedTrial) -> float | None:
-    """Seconds of all runs; None if one is not known."""
-    spent = [record.info.seconds for record in trial.records]
-    return None if None in spent else sum(filter(None, spent))
-
-
 def _run(comparison: Comparison, trial: RankedTrial) -> str:
     """The trial's best run as ``show`` accepts it: only its name if there is one session."""
     info = trial.best_record.info
@@ -220,7 +216,8 @@ def _run(comparison: Comparison, trial: RankedTrial) -> str:
 PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "seeds": lambda _, trial: len(trial.numbers(trial.metric.name)) or len(trial.records),
     "epochs": lambda _, trial: _epochs(trial),
-    "seconds": lambda _, trial: seconds(_spent(trial)),
+    "seconds": lambda _, trial: seconds(spent(trial)),
+    **{name: lambda _, trial, name=name: count_of(trial, name) for name in COUNTS},  # type: ignore[misc]
     "best_epoch": lambda _, trial: span(outcome(trial).best_epochs),
     "last": lambda _, trial: _last(trial),
     "status": lambda _, trial: trial.status,
@@ -231,7 +228,9 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "diagnosis": lambda _, trial: words_of(trial.records),
 }
 HEADS = {  # and a shorter head
-    "delta": ("Δ to #1", "Δ"), "wins": ("beats #1", ""), "best_epoch": ("best epoch", "best")
+    "delta": ("Δ to #1", "Δ"), "wins": ("beats #1", ""), "best_epoch": ("best epoch", "best"),
+    "forward_passes": ("forward passes", "forward"),
+    "backward_passes": ("backward passes", "backward"),
 }  # fmt: skip
 INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % interval in a file
 SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}

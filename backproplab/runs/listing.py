@@ -21,6 +21,7 @@ from backproplab.runs.locking import is_active
 from backproplab.runs.metrics_table import TABLE, by_epoch, read_metrics
 from backproplab.runs.run_folder import READS, wrong_entry
 from backproplab.status import Status
+from backproplab.text import counted
 
 MESSAGE = 2000  # letters of a message
 SHOWN = 5  # names in an error message
@@ -34,7 +35,7 @@ class RunInfo:
     started: ISO 8601 text. seconds: of training, None if unknown. metrics: last values by name,
     such as val_loss. best: those of the epoch that was best by ``monitor``. message: why it
     diverged or failed. verdict: its diagnosis in a word. faults: a message for each file that could
-    not be read.
+    not be read. unit: the word for a step, of a run whose length is said in steps; else empty.
     """
 
     folder: Path
@@ -43,6 +44,8 @@ class RunInfo:
     status: Status = Status.UNREADABLE
     stop_reason: str = ""
     epochs: int = 0
+    steps: int = 0
+    unit: str = ""
     started: str = ""
     seconds: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -57,6 +60,16 @@ class RunInfo:
     def selector(self) -> str:
         """``session/name``: what ``find_run`` finds this run by."""
         return f"{self.session}/{self.name}"
+
+    @property
+    def stretch(self) -> str:
+        """The word for the steps that end with an evaluation."""
+        return "evaluation" if self.unit else "epoch"
+
+    @property
+    def counted_steps(self) -> str:
+        """``200 generations, ``; empty for a run whose length is said in epochs."""
+        return f"{counted(self.steps, self.unit)}, " if self.unit else ""
 
     @property
     def instant(self) -> float:
@@ -92,12 +105,14 @@ def read_run(folder: Path) -> RunInfo:
         return replace(run, faults=(f"{path}: damaged: no known 'format' or 'status'",))
     if key := wrong_entry(record):
         run = replace(run, faults=(f"{path}: damaged: {key!r} is not of the right type",))
-    epochs, restored = record.get("epochs"), record.get("restored_epoch")
+    epochs, restored, steps = map(record.get, ("epochs", "restored_epoch", "steps"))
     run = replace(
         run,
         status=status,
         stop_reason=_text(record.get("stop_reason")),
         epochs=epochs if isinstance(epochs, int) else 0,
+        steps=steps if isinstance(steps, int) else 0,
+        unit=_text(record.get("unit")),
         started=_text(record.get("started")),
         seconds=_number(record.get("seconds")),
         metrics=_numbers(record.get("metrics")),

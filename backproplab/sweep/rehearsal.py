@@ -32,6 +32,7 @@ Fault = tuple[type[ConfigError] | type[DataError], Problem]
 class Rehearsal:
     """What came of building every trial.
 
+    force: what takes very long is meant.
     measured: the names of what each trial that can be built measures.
     undefined: why a value is undefined on some trial's data, by its name.
     faults: each problem, with the trials that have it.
@@ -39,6 +40,7 @@ class Rehearsal:
     """
 
     trials: int
+    force: bool = False
     measured: list[list[str]] = field(default_factory=list)
     undefined: dict[str, str] = field(default_factory=dict)
     faults: dict[Fault, dict[str, None]] = field(default_factory=dict)
@@ -77,13 +79,16 @@ class Rehearsal:
         return f" (trial {labels[0]}{rest})"
 
 
-def rehearse(drafts: Sequence[Draft], seeds: Sequence[int], trials: int) -> Rehearsal:
+def rehearse(
+    drafts: Sequence[Draft], seeds: Sequence[int], trials: int, force: bool = False
+) -> Rehearsal:
     """Build every draft with its first seed; with all seeds if runs are few and data small.
 
     trials: in all, those included that have no draft because their config is at fault.
+    force: what takes very long is meant.
     Each data set is loaded once for a seed, and only one is held at a time.
     """
-    found = Rehearsal(trials)
+    found = Rehearsal(trials, force)
     groups: dict[str, list[Draft]] = {}
     for draft in drafts:
         groups.setdefault(repr((draft[1].data, draft[1].dtype)), []).append(draft)
@@ -108,6 +113,8 @@ def _build(draft: Draft, seed: int, data: Loader, found: Rehearsal) -> None:
     try:
         parts = build(experiment, data)
         found.measured.append(_measured(parts))
+        if not found.force and (excess := experiment.learner.excess(parts.material)):
+            raise ConfigError(*excess)
         found.undefined |= undefined_measures(parts.metrics, parts.splits)
         for caution in located(ConfigError(*cautions(parts)), document).problems:
             kind = caution.what.partition(":")[0]

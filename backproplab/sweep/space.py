@@ -98,17 +98,19 @@ def read(
     words: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     yes: bool = False,
+    force: bool = False,
 ) -> Sweep:
     """The sweep in a sweep file or over a config, with command-line words put over it.
 
     settings: options that set keys of the file, ``{"seeds": 5, "max_trials": 2000}``; None
-    is no option. yes: any number of trials is meant.
+    is no option. yes: any number of trials is meant. force: so is what takes very long; a session
+    that has begun has been forced.
     Every trial is built as ``train`` would build it, with its data.
     Raises ConfigError with every problem at once, each with file, line and what is valid; DataError
     if nothing but data files is at fault; DamageError for a session whose sweep.json is damaged.
     """
     try:
-        return _read(Path(path), words, settings, yes)
+        return _read(Path(path), words, settings, yes, force or is_session(Path(path)))
     except ConfigError as error:
         if is_session(Path(path)) and not words:
             what = f"{Path(path) / NAME}: not a sweep that can be continued: {error.problems[0]}"
@@ -116,7 +118,9 @@ def read(
         raise
 
 
-def _read(path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool) -> Sweep:
+def _read(
+    path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, yes: bool, force: bool
+) -> Sweep:
     sweep, rest, problems = put_words(sweep_document(path), words)
     sweep = put_settings(sweep, settings or {})
     base, of_base = _base(sweep, rest)
@@ -136,7 +140,8 @@ def _read(path: Path, words: Sequence[str], settings: Mapping[str, Any] | None, 
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
-    rehearsal = rehearse(trials, [seed for seed in seeds if seed < 2**63], len(points))
+    fit_seeds = [seed for seed in seeds if seed < 2**63]
+    rehearsal = rehearse(trials, fit_seeds, len(points), force)
     problems += [*unfit.values(), *found]
     problems += metric_problems(file, sweep, trials, rehearsal.measured)
     problems += pruner_problems(file, sweep, trials)

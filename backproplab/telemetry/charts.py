@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from backproplab.learners import COUNTERS
 from backproplab.telemetry.figures import PREFIX
 
 Charts = Mapping[str, Mapping[str, Sequence[str]]]
@@ -28,11 +29,13 @@ ON_REQUEST = {"jacobian": "Mean singular value of ∂outputs/∂inputs"}
 def charts(columns: Sequence[str], jacobians: bool) -> Charts:
     """By category and title, the tags of a chart, as regular expressions.
 
-    columns: of metrics.csv; each is a curve of train and one of validation.
+    columns: of metrics.csv; each but the counters is a curve of train and one of validation.
     The same for all runs, so that TensorBoard, which joins the layouts of all, shows them once.
     """
+    counters = [counter.name for counter in COUNTERS]
+    measured = [name for name in columns if name not in counters]
     kinds = KINDS | (ON_REQUEST if jacobians else {})
     return {
-        "train and validation": {name: [f"epoch_{name}$"] for name in columns},
+        "train and validation": {name: [f"epoch_{name}$"] for name in measured},
         "layer by layer": {title: [rf"{PREFIX}/{kind}/.+"] for kind, title in kinds.items()},
     }

@@ -130,7 +130,7 @@ WHOLE_BATCH["model"] = {
 def test_between_any_two_tiles(tmp_path, monkeypatch, tree, engine):
     """Of a step, which is undone, or of an evaluation: then the epoch is measured on resume."""
     monkeypatch.setattr("backproplab.learners.evaluation.TILE", 11)
-    monkeypatch.setattr("backproplab.learners.backprop.TILE", 4000)
+    monkeypatch.setattr("backproplab.learners.tiles.TILE", 4000)
     parts = build(experiment(tmp_path, tree | {"engine": engine}))
     run(parts, tmp_path / "whole")
     expected = remains(tmp_path / "whole")

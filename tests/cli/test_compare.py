@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from backproplab.cli.compare import ROWS
+from backproplab.passes import Passes
 
 CONFIG = """data: {name: circle, samples: 60, validation_split: 0.3}
 model: {hidden: [4]}
@@ -88,7 +89,7 @@ def test_diff(backproplab, trained):
 def test_export(backproplab, trained, tmp_path):
     text = backproplab("export").out
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert {row["metric"] for row in rows} == {"loss", "accuracy"}
+    assert {row["metric"] for row in rows} == {"loss", "accuracy", *Passes().row}
     assert {row["split"] for row in rows} == {"train", "validation"}
     table = (trained / "r0.1-s1" / "metrics.csv").read_text()
     assert all(row["value"] in table for row in rows if row["run"].endswith("r0.1-s1"))

@@ -8,7 +8,8 @@ import pytest
 from backproplab.config import Experiment
 from backproplab.experiment import build
 from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
-from backproplab.learners.backprop import TILE, BackpropSource, tile_length
+from backproplab.learners.backprop import BackpropSource
+from backproplab.learners.tiles import TILE, tile_length
 from backproplab.nn import Model
 from backproplab.nn.losses import SoftmaxCrossEntropy
 from backproplab.optim import Optimizer
@@ -94,7 +95,7 @@ def test_accumulating_four_batches_is_one_of_four_times_the_size(samples):
 
 @pytest.mark.parametrize("inside", [False, True], ids=["at the top", "in a residual block"])
 def test_a_network_that_mixes_examples_takes_its_batch_whole(inside, monkeypatch):
-    monkeypatch.setattr("backproplab.learners.backprop.TILE", 1)
+    monkeypatch.setattr("backproplab.learners.tiles.TILE", 1)
     dense, norm, *rest = MIXING
     layers = [dense, {"residual": [norm]}, *rest] if inside else MIXING
     name = "residual_1/batch_norm_1" if inside else "batch_norm_1"

@@ -23,9 +23,9 @@ from backproplab.autograd import Tensor
 from backproplab.config import Experiment, Role, keys, to_yaml
 from backproplab.errors import ConfigError, FinishedError, RunError
 from backproplab.experiment import build
-from backproplab.learners import Advance, Learner, Learning
+from backproplab.learners import COUNTERS, Advance, Learner, Learning, Passes
 from backproplab.loop import Callback, Every
-from backproplab.measures import MEASURES, Measure, goal_of, measure
+from backproplab.measures import MEASURES, POSITION, Measure, goal_of, measure
 from backproplab.nn.metrics import METRICS, metric
 from backproplab.optim.plateau import ReduceOnPlateau
 from backproplab.runs import create_session, open_log_root
@@ -87,6 +87,9 @@ class Guessing(Learning):
             made.done += 1
         return made
 
+    def passes(self, steps, examples):
+        return Passes.of(steps, steps * len(self.material.train), forward=1)
+
     def scalars(self, step):
         return {"least": self.least}
 
@@ -126,6 +129,9 @@ class Counting(Learning):
         self.count += span.steps
         return Advance(span.steps)
 
+    def passes(self, steps, examples):
+        return Passes()
+
     def measure(self, split, brake):
         count = float(self.count[0])
         return [{"hits": min(count, 2 * self.settings.top - count)}]
@@ -137,6 +143,7 @@ class Counting(Learning):
         self.count[...] = arrays["count"]
 
 
+COUNTS = [counter.name for counter in COUNTERS]
 OURS = {"random_search": RandomSearch, "hits": Hits}
 for _name in OURS:
     del Learner.members[_name]  # known while these tests run, and to no other file
@@ -263,6 +270,19 @@ def test_a_learner_without_gradient_learns(search):
     )
 
 
+def test_its_passes_are_those_that_it_says(search):
+    """48 training examples, one forward pass a guess; also of the run that was stopped twice."""
+    folder, *_ = search
+    for name in ("whole", "parts"):
+        table = [row for row in rows(folder / name) if row["split"] == "train"]
+        assert [int(row["forward_passes"]) for row in table] == list(range(10, 61, 10))
+        assert [int(row["forward_examples"]) for row in table] == list(range(420, 2521, 420))
+        assert {row["backward_passes"] for row in table} == {"0"}
+        assert record(folder / name)["forward_examples"] == 2520
+    by_passes = points(folder / "whole", "validation")["by_passes/loss"]
+    assert [step for step, _ in by_passes] == list(range(10, 61, 10))
+
+
 def test_stopped_and_resumed_it_leaves_the_same_bytes(search, saved):
     folder, whole, stops = search
     assert [stop.status for stop in stops] == ["interrupted", "interrupted", "completed"]
@@ -326,7 +346,7 @@ def test_a_key_that_it_has_no_use_for_is_refused_with_its_line(tmp_path, line, k
     (problem,) = refused.value.problems
     assert problem.where.startswith(f"{tmp_path / 'c.yaml'}:7:")
     assert f"{key}: the learner random_search has no use for it" in problem.what
-    assert problem.hint == "remove it"
+    assert problem.hint == f"remove it, or append {key}=null"
 
 
 def test_it_needs_steps_and_can_be_dry_run(tmp_path):
@@ -378,7 +398,7 @@ def test_a_scalar_of_a_learner_lands_in_the_events(search):
 def test_scalars_of_a_callback_land_where_they_were_declared(search):
     folder, _, _ = search
     table, found = rows(folder / "whole"), points(folder / "whole", "train")
-    assert list(table[0]) == ["epoch", "step", "split", "loss", "accuracy", "norm"]
+    assert list(table[0]) == [*POSITION, "loss", "accuracy", "norm", *COUNTS]
     norms = [float(row["norm"]) for row in table if row["split"] == "train"]
     assert [value for _, value in found["epoch_norm"]] == np.float32(norms).tolist()
     assert len(set(norms)) > 1
@@ -515,7 +535,7 @@ def test_a_learner_monitors_what_it_measures(tmp_path, declare):
     assert result.progress.stop_reason == "patience_exhausted"
     assert (result.best["epoch"], result.restored_epoch) == (4, 4)
     assert (result.progress.epoch, result.metrics["val_hits"]) == (6, 4.0)
-    assert list(rows(tmp_path / "run")[0]) == ["epoch", "step", "split", "hits"]
+    assert list(rows(tmp_path / "run")[0]) == [*POSITION, "hits", *COUNTS]
     assert points(tmp_path / "run", "validation")["epoch_hits"][-1] == (5, 2.0)
     (tmp_path / "d.yaml").write_text(
         (tmp_path / "c.yaml").read_text().replace("val_hits", "val_loss")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from backproplab.nn import Initializer
-from backproplab.nn.initializers import Normal, Orthogonal, Uniform, fans
+from backproplab.nn.initializers import Constant, Normal, Orthogonal, Uniform, fans
 
 INSTANCES = {name: member() for name, member in Initializer.members.items()}
 # name -> variance at fan_in 1000, fan_out 500, by the papers named in the docstrings
 VARIANCE = {
-    "zeros": 0, "ones": 0, "normal": 0.05**2, "uniform": 0.05**2 / 3,
+    "zeros": 0, "ones": 0, "constant": 0, "normal": 0.05**2, "uniform": 0.05**2 / 3,
     "glorot_uniform": 2 / 1500, "glorot_normal": 2 / 1500,
     "he_uniform": 2 / 1000, "he_normal": 2 / 1000,
     "lecun_uniform": 1 / 1000, "lecun_normal": 1 / 1000, "fan_in_uniform": 1 / 3000,
@@ -55,6 +55,7 @@ def test_orthogonal(shape):
 
 
 def test_settings_are_used():
+    assert (draw(Constant(value=-8.0)) == -8).all()
     assert draw(Normal(stddev=3.0)).std() == pytest.approx(3, rel=0.01)
     assert np.abs(draw(Uniform(limit=2.0))).max() == pytest.approx(2, rel=0.01)
 

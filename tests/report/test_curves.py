@@ -163,3 +163,19 @@ def test_epochs_of_one_length_are_not(write_run, compare):
         write_run(name, 0.1, learning_rate=len(name), rows=rows, steps=20, seconds=1.0)
     write_run("lost", learning_rate=9, rows=rows, steps=25, seconds=1.0, status="diverged")
     assert {panel.unit for panel in panels_of(compare()[0], [])[0]} == {"epoch"}
+
+
+def test_trials_whose_steps_take_more_passes_are_drawn_by_passes(write_run, compare, session):
+    """One pass forward and one backward against a numeric gradient of 20 passes; a step an epoch."""
+    for name, forward, backward in [("backprop", 1, 1), ("numeric", 20, 0)]:
+        head = "epoch,train,loss,forward_passes,backward_passes"
+        rows = [f"{e},train,{1 / e},{forward * e},{backward * e}" for e in (1, 2, 3)]
+        counts = {"forward_passes": 3 * forward, "backward_passes": 3 * backward}
+        write_run(name, 0.1, optimizer=name, epochs=3, steps=3, seconds=1.0, **counts)
+        table = [head.replace("train", "split"), *rows]
+        (session / name / "metrics.csv").write_text("\n".join(table) + "\n")
+    panels, _ = panels_of(compare()[0], [])
+    units = {panel.unit: panel for panel in panels}
+    assert list(units) == ["epoch", "pass", "second"]
+    assert [list(line.main.at) for line in units["pass"].lines] == [[2, 4, 6], [20, 40, 60]]
+    assert [line.best for line in units["pass"].lines] == [6, 60]

@@ -11,7 +11,8 @@ from backproplab.config.yaml_source import read_yaml
 from backproplab.errors import ConfigError
 from backproplab.report.gathering import SMALL, read_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+ROOT = Path(__file__).parents[2] / "configs"
+CONFIGS = [path for path in sorted(ROOT.glob("*.yaml")) if "\nbase:" not in path.read_text()]
 LINES = (
     *("a: 1", "a: x-1.5", "b: 1e-3", "b: 1.0e-07", "a: no", "b: 010", "a:", "a: ~", "null: 1"),
     *("b: [1, 2]", "b: [1,", "  2]", "b: {c: 1,", "b: 'x", "  y'", "y'", 'b: "\\0"', "b: |"),

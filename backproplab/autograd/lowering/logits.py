@@ -17,6 +17,8 @@ from backproplab.autograd.lowering.sums import Axes, kept_shape
 from backproplab.errors import GraphError
 
 FEW = 4  # columns
+FEW_OF_MANY = 24  # columns whose maximum is taken one by one if there are many rows:
+ROWS = 16  # as many times the columns; a maximum has the same bits in any order
 
 
 def softmax(x: Array, out: Array, axis: Axes) -> list[Call]:
@@ -70,11 +72,16 @@ def _few(x: Array, axis: Axes) -> bool:
     return axis == (-1,) and 2 <= x.shape[-1] <= FEW
 
 
+def _few_of_many(x: Array, axis: Axes) -> bool:
+    columns = x.shape[-1]
+    return axis == (-1,) and 2 <= columns <= FEW_OF_MANY and x.size >= ROWS * columns**2
+
+
 def _reduce(ufunc: np.ufunc, x: Array, axis: Axes, out: Array) -> list[Call]:
     """out ← the ufunc reduced over the axes of x, which keep length 1; 0 if they are empty."""
     if not x.size:
         return [partial(out.fill, 0)]
-    if not _few(x, axis):
+    if not (_few(x, axis) or (ufunc is np.maximum and _few_of_many(x, axis))):
         return [partial(ufunc.reduce, x, axis=axis, out=out, keepdims=True)]
     first, second, *others = [x[..., i : i + 1] for i in range(x.shape[-1])]
     return [

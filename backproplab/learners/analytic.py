@@ -1,0 +1,100 @@
+"""Analytic: the four fundamental equations of dense networks, written by hand, without autograd.
+
+With z = a W + b and a' = σ(z) in each layer, rows of a batch, and δ = ∂C/∂z:
+
+    δ(last) = ∂C/∂y ⊙ σ'(z)           softmax or sigmoid with its cross-entropy: δ = p - t
+    δ       = δ(next) W(next)ᵀ ⊙ σ'(z)
+    ∂C/∂b   = Σ over examples of δ
+    ∂C/∂W   = aᵀ δ
+
+Nielsen 2015, "Neural Networks and Deep Learning", chapter 2, in which a batch is a matrix of
+columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd import Tensor
+from backproplab.errors import Problem
+from backproplab.learners.tiles import TiledSource
+from backproplab.nn import Activation, Network, ParameterVector, Place
+from backproplab.nn.layers import Dense
+
+
+class AnalyticSource(TiledSource):
+    """The gradient of the mean loss of a batch, by the four equations."""
+
+    def _compute(
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | slice,
+        batch: int,
+        into: ParameterVector,
+        outputs: Array | None,
+    ) -> None:
+        weights, places = self.parameters.views, self.network.places
+        values = [inputs[rows]]  # what goes into each layer, and at last what the network gives
+        sums = []  # z of each layer
+        for place in places:
+            z, y = _forward(place, weights, values[-1])
+            sums.append(z)
+            values.append(y)
+        if outputs is not None:
+            outputs[...] = values[-1]
+        error = self.loss_function.slope(values[-1], targets[rows]) / batch  # ∂C/∂y
+        for place, z, (x, y) in reversed(list(zip(places, sums, pairwise(values), strict=True))):
+            delta = error * _activation(place).slope(z, y)
+            if isinstance(place.layer, Dense):
+                _write(place, x, delta, into.views)
+            if place is not places[0]:
+                error = _backward(place, weights, delta)
+
+
+def _forward(place: Place, weights: Mapping[str, Array], x: Array) -> tuple[Array, Array]:
+    """z = x W + b, or x of an activation as a layer, and σ(z)."""
+    z = x
+    if isinstance(place.layer, Dense):
+        z = x @ weights[f"{place.name}/kernel"]
+        if place.layer.bias:
+            z += weights[f"{place.name}/bias"][..., None, :]
+    return z, _activation(place)(Tensor(z)).value
+
+
+def _backward(place: Place, weights: Mapping[str, Array], delta: Array) -> Array:
+    """∂C/∂a of what went into the layer: δ Wᵀ."""
+    if not isinstance(place.layer, Dense):
+        return delta
+    return delta @ weights[f"{place.name}/kernel"].swapaxes(-1, -2)
+
+
+def _write(place: Place, x: Array, delta: Array, into: Mapping[str, Array]) -> None:
+    """∂C/∂W = aᵀ δ and ∂C/∂b = Σ δ, of the mean over the batch: δ is divided by it already."""
+    np.matmul(x.swapaxes(-1, -2), delta, out=into[f"{place.name}/kernel"])
+    if f"{place.name}/bias" in into:
+        np.add.reduce(delta, axis=-2, out=into[f"{place.name}/bias"])
+
+
+def _activation(place: Place) -> Activation:
+    layer = place.layer.activation if isinstance(place.layer, Dense) else place.layer
+    assert isinstance(layer, Activation)
+    return layer
+
+
+def analytic_problems(network: Network) -> list[Problem]:
+    """The layers that the four equations do not cover."""
+    return [
+        Problem(
+            "",
+            f"model.layers.{at}: analytic gradients are written for dense layers and activations, "
+            f"not for {place.layer.name}",
+            "remove the layer, or use learner.gradient=backprop",
+        )
+        for at, place in enumerate(network.places)
+        if not isinstance(place.layer, Dense | Activation)
+    ]

@@ -1,0 +1,132 @@
+"""Tiles: a batch whose activations outgrow the cache is walked in parts, each with its share.
+
+This file must not know how the gradient of a part is computed.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd.engines import EngineName
+from backproplab.autograd.engines import engine as engine_named
+from backproplab.learners.learner import Brake
+from backproplab.nn import Loss, Network, ParameterVector
+from backproplab.streams import Chance, restore_state, state_of
+
+TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
+
+
+class TiledSource:
+    """The gradient of the mean loss of a batch, as the sum of its tiles' shares.
+
+    generator: draws for dropout in training; of a crew, ``Streams``.
+    engine: how a step is computed; the numbers are the same.
+    tile: examples taken at a time; by default about ``tile_length``, in equal parts.
+    gradient: the twin of ``parameters`` that each call fills.
+    refusal: why the engine ``auto`` computes eagerly; empty if it does not.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        parameters: ParameterVector,
+        generator: Chance,
+        engine: EngineName = "auto",
+        tile: int | None = None,
+        gradient: ParameterVector | None = None,
+    ) -> None:
+        self.network = network
+        self.loss_function = loss
+        self.parameters = parameters
+        self.generator = generator
+        self.engine = engine_named(engine)
+        self.refusal = ""
+        self.gradient = gradient or parameters.twin()
+        self.exact_tile = tile
+        self.tile = tile or tile_length(network, parameters.flat.itemsize)
+        self._share: ParameterVector | None = None  # a tile's gradient
+
+    def __call__(
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | None = None,
+        brake: Brake | None = None,
+        outputs: Array | None = None,
+    ) -> bool:
+        """Fill ``gradient`` from the batch: the examples of these rows, or all (n, *shape).
+
+        All of them, in the order in which they lie, are read in place and not copied.
+        Each member of a crew takes rows of its own, (P, batch).
+        outputs: filled with what the network gives in training, (…, batch, units).
+
+        A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
+        share to the gradient, so that the mean is that of the whole batch. Between tiles the brake
+        may end the step: then what they drew and what they wrote to running statistics is put
+        back, and the result is False.
+        """
+        batch = len(inputs) if rows is None else rows.shape[-1]
+        tiles = self._tiles(batch)
+        if len(tiles) == 1:
+            part = slice(batch) if rows is None else rows
+            self._compute(inputs, targets, part, batch, self.gradient, outputs)
+            return True
+        share = self._share = self._share or self.parameters.twin()
+        before = self._mark()
+        self.gradient.flat[...] = 0
+        for tile in tiles:
+            if brake and brake.within_step():
+                self._put_back(*before)
+                return False
+            part = tile if rows is None else rows[..., tile]
+            own = None if outputs is None else outputs[..., tile, :]
+            self._compute(inputs, targets, part, batch, share, own)
+            np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
+        return True
+
+    def _tiles(self, examples: int) -> list[slice]:
+        """The parts of a batch: of the length given, or as equal as they can be."""
+        if self.exact_tile is None:
+            count = max((2 * examples + self.tile) // (2 * self.tile), 1)  # rounded
+            bounds = [examples * k // count for k in range(count + 1)]
+        else:
+            bounds = [*range(0, examples, self.tile), examples]
+        return [slice(start, end) for start, end in pairwise(bounds)]
+
+    def _mark(self) -> tuple[Any, Array]:
+        """What tiles move before the update: the stream of chance and the running statistics."""
+        return state_of(self.generator), self.parameters.statistics.copy()
+
+    def _put_back(self, chance: Any, statistics: Array) -> None:
+        restore_state(self.generator, chance)
+        self.parameters.statistics[...] = statistics
+
+    def _compute(
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | slice,
+        batch: int,
+        into: ParameterVector,
+        outputs: Array | None,
+    ) -> None:
+        """The part that these rows have in the gradient of a batch of ``batch`` examples."""
+        raise NotImplementedError
+
+
+def tile_length(network: Network, itemsize: int) -> int:
+    """Examples to take at a time, by the network alone: the same on every machine.
+
+    Their activations, forward and backward, should stay near the cache, and yet outweigh the
+    weights, which every tile reads and whose gradient it writes. A network whose layers look at
+    the batch as a whole (batch normalization) takes it as a whole.
+    """
+    if network.mixes_examples:
+        return 10**9
+    example = 2 * network.footprint * itemsize
+    return max(TILE // example, network.size * itemsize // example, 1)

@@ -1,0 +1,52 @@
+"""Passes: how often a learner has sent examples through its network, forward and backward.
+
+A pass is one evaluation of the model, or of its gradient, on all examples of a step at once: how
+many those are, and in how many tiles they are computed, does not count. Only training counts, not
+what is measured of a split. This is the one place that declares the counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from backproplab.measures import measure
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Counts, exact for any length of a run.
+
+    forward_passes, backward_passes: passes.
+    forward_examples, backward_examples: the same, each times the examples that it took.
+    """
+
+    forward_passes: int = 0
+    backward_passes: int = 0
+    forward_examples: int = 0
+    backward_examples: int = 0
+
+    @classmethod
+    def of(cls, steps: int, examples: int, forward: int, backward: int = 0) -> Passes:
+        """Of steps that took these examples in all, each with this many passes over its own."""
+        return cls(forward * steps, backward * steps, forward * examples, backward * examples)
+
+    def __add__(self, other: Passes) -> Passes:
+        return Passes(*(a + b for a, b in zip(self.counts, other.counts, strict=True)))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return tuple(asdict(self).values())
+
+    @property
+    def total(self) -> int:
+        """Forward and backward passes: the axis on which learners are compared at equal cost."""
+        return self.forward_passes + self.backward_passes
+
+    @property
+    def row(self) -> Mapping[str, int]:
+        """The counts by name, as the columns of metrics.csv and the entries of run.json have it."""
+        return asdict(self)
+
+
+COUNTERS = tuple(measure(field.name, None) for field in fields(Passes))
