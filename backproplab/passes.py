@@ -8,7 +8,7 @@ what is measured of a split. This is the one place that declares the counters.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 from backproplab.measures import measure
 
@@ -32,11 +32,12 @@ class Passes:
         return cls(forward * steps, backward * steps, forward * examples, backward * examples)
 
     def __add__(self, other: Passes) -> Passes:
-        return Passes(*(a + b for a, b in zip(self.counts, other.counts, strict=True)))
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        return tuple(asdict(self).values())
+        return Passes(
+            self.forward_passes + other.forward_passes,
+            self.backward_passes + other.backward_passes,
+            self.forward_examples + other.forward_examples,
+            self.backward_examples + other.backward_examples,
+        )
 
     @property
     def total(self) -> int:
@@ -46,7 +47,7 @@ class Passes:
     @property
     def row(self) -> Mapping[str, int]:
         """The counts by name, as the columns of metrics.csv and the entries of run.json have it."""
-        return asdict(self)
+        return vars(self)
 
 
 COUNTERS = tuple(measure(field.name, None) for field in fields(Passes))

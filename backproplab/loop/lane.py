@@ -264,8 +264,6 @@ class Lane:
             counts = progress.passes.row if split == TRAIN else {}
             self.journal.row(progress.epoch, progress.step, split, {**row, **counts})
             self.journal.scalars(split, progress.epoch - 1, row, "epoch_{}")
-        for split, row in rows.items():
-            self.journal.scalars(split, progress.passes.total, row, "by_passes/{}")
 
     def judge(self) -> None:
         """After an epoch: whether the run has diverged, or is as long as it should be."""

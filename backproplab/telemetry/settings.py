@@ -24,6 +24,7 @@ class TensorBoard(Spec):
 
     update_freq: ``epoch`` writes scalars after each epoch; ``batch``, or a number n, also those of
         every (n-th) update, ``batch_loss`` and the like: of its own batch, before the update.
+    by_passes: what every epoch measured once more, by the forward and backward passes until then.
     telemetry: scalars of every layer before the first update, after epochs 1, 3, 9, … and the last.
     gradient_noise: with them the gradient noise scale; a look takes ten times as long.
     jacobians: with them how much each layer stretches small changes; seconds a look in wide layers.
@@ -44,6 +45,7 @@ class TensorBoard(Spec):
         Lasts("steps", 0, "no update is written"),
         Off("epoch"),
     ] = "epoch"
+    by_passes: Annotated[bool, Off(False)] = True
     telemetry: Annotated[bool, Off(False)] = True
     gradient_noise: Annotated[bool, Off(False)] = False
     jacobians: Annotated[bool, Off(False)] = False

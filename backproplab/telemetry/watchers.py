@@ -5,6 +5,7 @@ from __future__ import annotations
 from backproplab.learners import Material
 from backproplab.loop import Callback, Length
 from backproplab.telemetry.beginning import Beginning
+from backproplab.telemetry.by_passes import ByPasses
 from backproplab.telemetry.by_update import ByUpdate, batch_scalars
 from backproplab.telemetry.figures import noise_scale
 from backproplab.telemetry.graph import Graph
@@ -26,6 +27,8 @@ def watchers(
     """
     descends = "optimizer" in material.keys
     found: list[Callback] = [Beginning(material, alone)] if descends else []
+    if settings.by_passes:
+        found.append(ByPasses())
     if settings.graph:
         found.append(Graph())
     if every := settings.updates:
