@@ -13,7 +13,7 @@ from backproplab.config.loading import load
 from backproplab.errors import ConfigError, RunError
 from backproplab.experiment import build, run
 from backproplab.journal import load as load_checkpoint
-from backproplab.learners import NoBrake, fingerprint
+from backproplab.learners import NoBrake, Passes, fingerprint
 from backproplab.loop import EPOCH, Callback, Every
 
 
@@ -153,7 +153,7 @@ def test_what_a_run_leaves_behind(tmp_path):
     }
     assert (path / "config.yaml").read_text() == to_yaml(build(e).experiment)
     table = rows(path)
-    assert list(table[0]) == ["epoch", "step", "split", "loss", "accuracy"]
+    assert list(table[0]) == ["epoch", "step", "split", "loss", "accuracy", *Passes().row]
     assert [(r["epoch"], r["step"], r["split"]) for r in table[:2]] == [
         ("1", "3", "train"),
         ("1", "3", "validation"),

@@ -242,7 +242,8 @@ def test_it_changes_no_bit(watched):
     on, off = (json.loads((watched / name / "run.json").read_text()) for name in ("on", "off"))
     assert on["hashes"] == off["hashes"]
     assert (watched / "on/metrics.csv").read_bytes() == (watched / "off/metrics.csv").read_bytes()
-    assert not any("/" in tag for tag in events(watched / "off")[0])
+    tags = [tag for tag in events(watched / "off")[0] if not tag.startswith("by_passes/")]
+    assert not any("/" in tag for tag in tags)
 
 
 def test_steps_are_those_of_epochs_and_one_before(watched):
