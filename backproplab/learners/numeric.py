@@ -156,44 +156,47 @@ class Copies:
         self.statistics = parameters.statistics
         names = {n: s for n, s in parameters.shapes.items() if n not in parameters.weights}
         self.own = ParameterVector(parameters.weights, np.float64, (lengths.copies,), names)
-        ends = range(0, len(parameters), lengths.copies)
-        self.parts = [slice(a, min(a + lengths.copies, len(parameters))) for a in ends]
+        n, trainable = len(parameters), self.own.trainable
+        self.parts = [slice(a, min(a + lengths.copies, n)) for a in range(0, n, lengths.copies)]
+        # views of the entries (k, k) of each part's columns
+        self._diagonals = {
+            part.start: np.einsum("kk->k", trainable[: part.stop - part.start, part])
+            for part in self.parts
+        }
         self._bound: dict[int, tuple[Array, Array, Bound]] = {}  # by the number of examples
 
     def reset(self, theta: Array, x: Array, t: Array) -> None:
         """All copies as the network is, and the batch that they are to see."""
         self.own.trainable[...] = theta
         self.own.statistics[...] = self.statistics
-        self.before = state_of(self.chance)
+        self.before, self.draws = state_of(self.chance), True
         tiles = [slice(at, at + self.length) for at in range(0, len(x), self.length)]
-        self.batch = [(x[tile], t[tile]) for tile in tiles]
+        self.batch, self.examples = [(x[tile], t[tile]) for tile in tiles], len(x)
         self.is_new = True  # the memory that a replay reads has another batch
 
     def changed(self, part: slice, values: Array) -> Array:
         """The losses of the copies whose weights of this part have these values, one in each."""
-        self._diagonal(part)[...] = values[part]
+        self._diagonals[part.start][...] = values[part]
         return self.losses()[: part.stop - part.start]
 
     def restore(self, part: slice, theta: Array) -> None:
         """The copies of this part as the network is."""
-        self._diagonal(part)[...] = theta[part]
-
-    def _diagonal(self, part: slice) -> Array:
-        found = np.einsum("kk->k", self.own.trainable[: part.stop - part.start, part])
-        return found  # a view that can be written to
+        self._diagonals[part.start][...] = theta[part]
 
     def losses(self) -> Array:
         """The mean loss of each copy, (copies,), with the same masks in every call."""
-        restore_state(self.chance, self.before)
-        total = np.zeros(self.own.population)
+        if self.draws:
+            restore_state(self.chance, self.before)
+        total: Any = 0.0
         for x, t in self.batch:
             own_x, own_t, bound = self._bound.get(len(x)) or self._bind(x, t)
             if len(self.batch) > 1 or self.is_new:
                 own_x[...], own_t[...] = x, t
             bound(own_x, own_t, stay=True)
-            total += bound.into[0]
-        self.is_new = False
-        return total / sum(len(x) for x, _ in self.batch)
+            total = total + bound.into[0]
+        if self.is_new:
+            self.is_new, self.draws = False, state_of(self.chance) != self.before
+        return total / self.examples
 
     @property
     def refusal(self) -> str:
