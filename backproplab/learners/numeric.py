@@ -76,7 +76,7 @@ class NumericSource:
         self.scheme, self.step = scheme, step
         self.network, self.loss_function = network, loss
         self.parameters, self.generator = parameters, generator
-        self.engine, self.tile = engine_named(engine), tile
+        self.engine, self.exact_tile = engine_named(engine), tile
         self.gradient = gradient or parameters.twin()
         self.refusal = ""
         self._copies: dict[int, Copies] = {}  # by the size of the batch
@@ -108,7 +108,7 @@ class NumericSource:
 
     def _begin(self, batch: int) -> Copies:
         own = self.network, self.loss_function, self.parameters, self.generator, self.engine
-        self._copies[batch] = Copies(*own, sizes(self.network, batch, self.tile))
+        self._copies[batch] = Copies(*own, sizes(self.network, batch, self.exact_tile))
         return self._copies[batch]
 
     def _slopes(self, copies: Copies, x: Array, t: Array) -> Iterator[tuple[slice, Array]]:
@@ -132,7 +132,7 @@ class NumericSource:
     def _pass_once(self, before: Any, inputs: Array, outputs: Array | None) -> None:
         """One pass in training with the masks of the copies: outputs and running statistics."""
         restore_state(self.generator, before)
-        length = sizes(self.network, len(inputs), self.tile).examples
+        length = sizes(self.network, len(inputs), self.exact_tile).examples
         for start in range(0, len(inputs), length):
             tile = slice(start, start + length)
             found = self.network(self.parameters.tensors(), Tensor(inputs[tile]), self.generator)
