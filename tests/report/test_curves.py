@@ -163,3 +163,30 @@ def test_epochs_of_one_length_are_not(write_run, compare):
         write_run(name, 0.1, learning_rate=len(name), rows=rows, steps=20, seconds=1.0)
     write_run("lost", learning_rate=9, rows=rows, steps=25, seconds=1.0, status="diverged")
     assert {panel.unit for panel in panels_of(compare()[0], [])[0]} == {"epoch"}
+
+
+GENERATIONS = {"rows": ["1,train,1", "2,train,0.5"], "unit": "generation", "seconds": 1.0}
+
+
+def test_learners_without_batches_are_drawn_by_their_steps(write_run, compare):
+    """Of one unit: every panel, its axis named by it."""
+    for name, steps in [("short", 40), ("long", 200)]:
+        write_run(name, 0.1, learning_rate=steps, steps=steps, **GENERATIONS)
+    panels, _ = panels_of(compare()[0], [])
+    assert {panel.unit for panel in panels} == {"generation"}
+    ends = [line.main.at.tolist() for line in panels[0].lines]
+    assert sorted(ends) == [[20, 40], [100, 200]]
+    assert all(line.best == line.main.at[-1] for line in panels[0].lines)
+    assert ">generation<" in "".join(map(str, draw(panels, several=True)))
+
+
+def test_learners_of_several_units_are_drawn_by_steps_and_by_passes(write_run, compare):
+    passes = {"forward_passes": 10_000, "backward_passes": 0}
+    write_run("genetic", 0.1, learning_rate=1, steps=200, **GENERATIONS, **passes)
+    updates = GENERATIONS | {"unit": "", "forward_passes": 50, "backward_passes": 50}
+    write_run("descent", 0.2, learning_rate=2, steps=50, **updates)
+    panels, _ = panels_of(compare()[0], [])
+    units = {panel.unit: panel for panel in panels}
+    assert list(units) == ["epoch", "step", "pass", "second"]
+    ends = [line.main.at.tolist() for line in units["pass"].lines]
+    assert sorted(ends) == [[50, 100], [5000, 10_000]]
