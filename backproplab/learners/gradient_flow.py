@@ -81,6 +81,9 @@ class GradientFlow(Learner, name="gradient_flow"):
     def problems(self, material: Material) -> list[Problem]:
         return training_layers(self, material, "a flow")
 
+    def numbers(self, size: int) -> int:
+        return 2 * 12 * size  # float64: slopes, positions and an error
+
     def begin(self, material: Material) -> Flowing:
         return Flowing(self, material)
 
