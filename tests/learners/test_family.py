@@ -6,6 +6,7 @@ bytes. A key without use is refused with its line. A layer or a word that it nee
 
 import json
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import backproplab as bpl
 from backproplab.cli import render
 from backproplab.config import Experiment
 from backproplab.config.experiment import BATCHED, SOMETIMES
+from backproplab.diagnosis import verdict
 from backproplab.errors import ConfigError
 from backproplab.experiment import build
 from backproplab.learners import NoBrake, Span
@@ -123,6 +125,15 @@ def test_its_record_counts_steps_and_passes(whole):
     assert {measure.name for measure in LEARNERS[name].declares} <= set(columns)
 
 
+def test_what_its_diagnosis_says_to_try_is_a_config_of_it(whole):
+    name, folder = whole
+    found = verdict(folder)
+    assert found.word
+    for finding in found.findings:
+        keys = [word for word in shlex.split(finding.command)[2:] if "=" in word]
+        assert bpl.load(folder / "config.yaml", *keys).learner.name == name
+
+
 class Impatient(NoBrake):
     """Ends the step under way at the nth time that it is asked within one."""
 
@@ -225,7 +236,8 @@ def test_a_key_that_it_has_no_use_for_is_refused_with_its_line(name, tmp_path):
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_lines_and_tables_count_in_its_unit(name, tmp_path, capsys):
-    learner, experiment = LEARNERS[name], experiment_of(name)
+    experiment = experiment_of(name)
+    learner = experiment.learner
     result = bpl.run(experiment, tmp_path / "runs" / "session" / name)
     parts = build(experiment)
     place = parts.length.place(result.progress.epoch, STEPS)
