@@ -13,6 +13,8 @@ from backproplab.nn.activations import Activation
 from backproplab.nn.layers import Dropout, Embedding
 from backproplab.nn.normalization import BatchNorm
 
+BY_CURVATURE = {"lbfgs": "L-BFGS", "newton": "Newton's method"}
+
 
 def vanishing(case: Case, limits: Limits) -> Facts | None:
     first, last, ratio = _signal(case)
@@ -91,8 +93,8 @@ def _hidden(case: Case) -> list[dict[str, Any]]:
 
 
 def big_step(case: Case, limits: Limits) -> Facts | None:
-    if not case.experiment.optimizer.blockwise:
-        raise Unknown("the optimizer chooses its steps by the curvature")
+    if name := BY_CURVATURE.get(case.experiment.optimizer.name):
+        raise Unknown(f"{name} chooses its steps by the curvature")
     step = case.step(int(limits["entries"]))
     facts = {"step": step, "updates": case.start["updates"]}
     return facts if step > limits["step"] else None

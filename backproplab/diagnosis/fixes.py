@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from math import floor, log10
 from typing import Any
 
-from backproplab.diagnosis.case import Case, Facts
+from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.nn.activations import Activation
 from backproplab.nn.layer import Layer
 from backproplab.nn.layers import Dense, Dropout
@@ -72,7 +72,8 @@ def _bounded(layers: tuple[Layer, ...], at: str) -> Iterator[str]:
 def smaller_rate(case: Case, facts: Facts) -> list[str]:
     """A tenth of the rate, or the optimizer's usual one if that is less; momentum counts."""
     e = case.experiment
-    assert e.learning_rate is not None
+    if e.learning_rate is None:
+        raise Unknown("the learner has no learning rate")
     return [
         f"learning_rate={_one_digit(min(e.learning_rate / 10, e.optimizer.default_learning_rate))}"
     ]
@@ -81,7 +82,8 @@ def smaller_rate(case: Case, facts: Facts) -> list[str]:
 def larger_rate(case: Case, facts: Facts) -> list[str]:
     """The rate at which an early update changes the weights by a hundredth."""
     rate = case.experiment.learning_rate
-    assert rate is not None
+    if rate is None:
+        raise Unknown("the learner has no learning rate")
     return [f"learning_rate={_one_digit(rate * USUAL / max(facts['step'], 1e-12))}"]
 
 

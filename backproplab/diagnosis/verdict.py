@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -128,6 +129,8 @@ def _finding(case: Case, rule: Rule, facts: Facts) -> Finding:
         keys = rule.fix(case, facts)
     except Unknown:
         keys = []
+    if any(re.split("[.=]", key)[0] in case.experiment.unused_keys for key in keys):
+        keys = []  # the learner would refuse them
     config = case.folder / CONFIG
     command = typed("backproplab", "train", config, *keys) if keys else ""
     text = sentence(rule.says, facts)

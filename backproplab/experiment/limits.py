@@ -144,8 +144,8 @@ def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
     """Bytes that training allocates beside the data, by the sizes alone.
 
     Weights, best weights, gradient and slots, and three more for a look: its gradient, the weights
-    before the update and the update; the first draw of the largest array, in float64; the values
-    of a pass forward and backward, of a batch or of a look.
+    before the update and the update; what the learner needs besides; the first draw of the largest
+    array, in float64; the values of a pass forward and backward, of a batch or of a look.
     """
     itemsize = np.dtype(experiment.dtype).itemsize
     looks = experiment.tensorboard.telemetry
@@ -154,7 +154,8 @@ def memory_needed(network: Network, experiment: Experiment, rows: int) -> int:
     length = pass_length(experiment, rows) if experiment.learner.batches else 1
     examples = max(tile_of(network, experiment, length), min(looked_at(network), rows) * looks)
     passing = 2 * network.footprint * examples
-    return itemsize * (vectors * network.size + passing) + 8 * largest
+    own = experiment.learner.numbers(network.size)
+    return itemsize * (vectors * network.size + own + passing) + 8 * largest
 
 
 def check_memory(network: Network, experiment: Experiment, rows: int) -> None:

@@ -26,7 +26,7 @@ from backproplab.runs.folders import MARKER, is_marked, read_marker
 from backproplab.runs.metrics_table import read_metrics
 from backproplab.runs.run_folder import CONFIG, FORMAT, RECORD, TRACEBACK, RunFolder
 from backproplab.status import Status
-from backproplab.text import typed
+from backproplab.text import counted, typed
 
 
 def resume(
@@ -110,8 +110,10 @@ def stopped_run(folder: Path | str, epochs: int | None = None) -> Stopped:
         hint = "try a smaller learning_rate"
         raise RunError(f"{path} has diverged, and would diverge again — {hint}")
     if status is Status.COMPLETED and epochs is None:
-        done = f"{record.get('epochs', 0)} epochs"
-        raise FinishedError(f"{path} is finished, after {done}; --epochs N makes it longer")
+        done = f"{record.get('epochs', 0)} epochs; --epochs N makes it longer"
+        if not experiment.learner.batches:
+            done = counted(int(record.get("steps") or 0), experiment.learner.unit)
+        raise FinishedError(f"{path} is finished, after {done}")
     return Stopped(path, build(experiment), record, epochs)
 
 

@@ -55,6 +55,16 @@ class CmaEs(Search, name="cma_es"):
             found.append(Problem("", what, "set learner.covariance=diagonal"))
         return found
 
+    def numbers(self, size: int) -> int:
+        members = self._members(size)
+        full = self.covariance == "full"
+        return 4 * members * size + 12 * size**2 * full  # float64; C, its root and inverse
+
+    def _members(self, size: int) -> int:
+        if self.population != "auto":
+            return int(self.population)
+        return 4 + math.floor(3 * math.log(max(size, 1)))
+
     def begin(self, material: Material) -> Adapting:
         return Adapting(self, material)
 

@@ -51,6 +51,9 @@ class EvolutionStrategy(Search, name="evolution_strategy"):
             found.append(Problem("", what, "use sgd, momentum or adam"))
         return found
 
+    def numbers(self, size: int) -> int:
+        return 3 * self.population * size  # noise, offsets, members on both sides
+
     def begin(self, material: Material) -> Drifting:
         return Drifting(self, material)
 

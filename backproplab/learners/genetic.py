@@ -51,6 +51,9 @@ class Genetic(Search, name="genetic"):
                 raise PydanticCustomError("sizes", what, {"path": key})
         return self
 
+    def numbers(self, size: int) -> int:
+        return 4 * self.population * size  # a generation, its children, their parents, the sorted
+
     def begin(self, material: Material) -> Evolving:
         return Evolving(self, material)
 

@@ -81,6 +81,9 @@ class GradientFlow(Learner, name="gradient_flow"):
     def problems(self, material: Material) -> list[Problem]:
         return training_layers(self, material, "a flow")
 
+    def numbers(self, size: int) -> int:
+        return 2 * 12 * size  # float64: slopes, positions and an error
+
     def begin(self, material: Material) -> Flowing:
         return Flowing(self, material)
 
@@ -189,7 +192,7 @@ class Flowing(Networked):
         at = f"the flow stopped being finite at t = {self.time:g}"
         if self.settings.solver == "euler":
             return f"{at} — try a smaller learner.step (now {self.step:g})"
-        return f"{at}, or needs steps too short to count — try until={self.time:g}"
+        return f"{at}, or needs steps too short to count — try learner.until={self.time:g}"
 
     def passes(self, steps: int, examples: int) -> Passes:
         return Passes.of(self.used, self.used * len(self.material.train), forward=1, backward=1)

@@ -241,6 +241,10 @@ class Learner(Family):
         """Steps between two evaluations, by default; None for a tenth of the run."""
         return None
 
+    def numbers(self, size: int) -> int:
+        """How many numbers a step needs at once for ``size`` weights, beside a gradient's."""
+        return 0
+
     @property
     def stacks(self) -> bool:
         """Whether several runs can train as one."""

@@ -76,7 +76,7 @@ class NumericSource:
         self.scheme, self.step = scheme, step
         self.network, self.loss_function = network, loss
         self.parameters, self.generator = parameters, generator
-        self.engine, self.tile = engine_named(engine), tile
+        self.engine, self.exact_tile = engine_named(engine), tile
         self.gradient = gradient or parameters.twin()
         self.refusal = ""
         self._copies: dict[int, Copies] = {}  # by the size of the batch
@@ -108,7 +108,7 @@ class NumericSource:
 
     def _begin(self, batch: int) -> Copies:
         own = self.network, self.loss_function, self.parameters, self.generator, self.engine
-        self._copies[batch] = Copies(*own, sizes(self.network, batch, self.tile))
+        self._copies[batch] = Copies(*own, sizes(self.network, batch, self.exact_tile))
         return self._copies[batch]
 
     def _slopes(self, copies: Copies, x: Array, t: Array) -> Iterator[tuple[slice, Array]]:
@@ -132,7 +132,7 @@ class NumericSource:
     def _pass_once(self, before: Any, inputs: Array, outputs: Array | None) -> None:
         """One pass in training with the masks of the copies: outputs and running statistics."""
         restore_state(self.generator, before)
-        length = sizes(self.network, len(inputs), self.tile).examples
+        length = sizes(self.network, len(inputs), self.exact_tile).examples
         for start in range(0, len(inputs), length):
             tile = slice(start, start + length)
             found = self.network(self.parameters.tensors(), Tensor(inputs[tile]), self.generator)
@@ -156,44 +156,47 @@ class Copies:
         self.statistics = parameters.statistics
         names = {n: s for n, s in parameters.shapes.items() if n not in parameters.weights}
         self.own = ParameterVector(parameters.weights, np.float64, (lengths.copies,), names)
-        ends = range(0, len(parameters), lengths.copies)
-        self.parts = [slice(a, min(a + lengths.copies, len(parameters))) for a in ends]
+        n, trainable = len(parameters), self.own.trainable
+        self.parts = [slice(a, min(a + lengths.copies, n)) for a in range(0, n, lengths.copies)]
+        # views of the entries (k, k) of each part's columns
+        self._diagonals = {
+            part.start: np.einsum("kk->k", trainable[: part.stop - part.start, part])
+            for part in self.parts
+        }
         self._bound: dict[int, tuple[Array, Array, Bound]] = {}  # by the number of examples
 
     def reset(self, theta: Array, x: Array, t: Array) -> None:
         """All copies as the network is, and the batch that they are to see."""
         self.own.trainable[...] = theta
         self.own.statistics[...] = self.statistics
-        self.before = state_of(self.chance)
+        self.before, self.draws = state_of(self.chance), True
         tiles = [slice(at, at + self.length) for at in range(0, len(x), self.length)]
-        self.batch = [(x[tile], t[tile]) for tile in tiles]
+        self.batch, self.examples = [(x[tile], t[tile]) for tile in tiles], len(x)
         self.is_new = True  # the memory that a replay reads has another batch
 
     def changed(self, part: slice, values: Array) -> Array:
         """The losses of the copies whose weights of this part have these values, one in each."""
-        self._diagonal(part)[...] = values[part]
+        self._diagonals[part.start][...] = values[part]
         return self.losses()[: part.stop - part.start]
 
     def restore(self, part: slice, theta: Array) -> None:
         """The copies of this part as the network is."""
-        self._diagonal(part)[...] = theta[part]
-
-    def _diagonal(self, part: slice) -> Array:
-        found = np.einsum("kk->k", self.own.trainable[: part.stop - part.start, part])
-        return found  # a view that can be written to
+        self._diagonals[part.start][...] = theta[part]
 
     def losses(self) -> Array:
         """The mean loss of each copy, (copies,), with the same masks in every call."""
-        restore_state(self.chance, self.before)
-        total = np.zeros(self.own.population)
+        if self.draws:
+            restore_state(self.chance, self.before)
+        total: Any = 0.0
         for x, t in self.batch:
             own_x, own_t, bound = self._bound.get(len(x)) or self._bind(x, t)
             if len(self.batch) > 1 or self.is_new:
                 own_x[...], own_t[...] = x, t
             bound(own_x, own_t, stay=True)
-            total += bound.into[0]
-        self.is_new = False
-        return total / sum(len(x) for x, _ in self.batch)
+            total = total + bound.into[0]
+        if self.is_new:
+            self.is_new, self.draws = False, state_of(self.chance) != self.before
+        return total / self.examples
 
     @property
     def refusal(self) -> str:

@@ -269,7 +269,8 @@ class Lane:
         """After an epoch: whether the run has diverged, or is as long as it should be."""
         progress, length = self.progress, self.length
         if message := self.learning.broken(progress.metrics, progress.step):
-            where = f"in the evaluation after epoch {progress.epoch}"
+            end = f"{length.unit} {progress.step}" if length.unit else f"epoch {progress.epoch}"
+            where = f"in the evaluation after {end}"
             self._diverge(f"diverged {where}: {message}")
         elif length.steps is not None and progress.step >= length.steps:
             self.request_stop("max_steps")
@@ -280,7 +281,8 @@ class Lane:
 
     def diverged(self, found: Divergence) -> None:
         """A step gave numbers that are not finite; it did not happen."""
-        where = f"at epoch {self.progress.epoch + 1}, step {found.step + 1}"
+        unit = self.length.unit or f"epoch {self.progress.epoch + 1}, step"
+        where = f"at {unit} {found.step + 1}"
         self._diverge(f"diverged {where}: {found.message}")
 
     def give_up(self, error: BaseException) -> None:

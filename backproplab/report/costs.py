@@ -14,6 +14,7 @@ import numpy as np
 
 from backproplab.passes import COUNTERS
 from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.differences import ABSENT
 from backproplab.report.outcomes import span
 from backproplab.report.series import Band
 
@@ -30,6 +31,20 @@ def cost_columns(comparison: Comparison, whole: bool) -> list[str]:
         return COUNTS
     differ = any(key.partition(".")[0] == "learner" for key in comparison.keys)
     return ["parameters", *PASSES, "seconds"] if differ else []
+
+
+def shown_keys(comparison: Comparison) -> list[str]:
+    """The keys that differ, without those that follow from the learner: where learners differ, one
+    that has a single value for each learner that uses it."""
+    if "learner" not in comparison.keys:
+        return list(comparison.keys)
+    return [key for key in comparison.keys if not _follows(comparison, key)]
+
+
+def _follows(comparison: Comparison, key: str) -> bool:
+    values = [trial.values[key] for trial in comparison.trials]
+    used = {repr(value) for value in values if value is not ABSENT}
+    return ABSENT in values and len(used) == 1
 
 
 def count_of(trial: RankedTrial, name: str) -> str:

@@ -16,7 +16,7 @@ from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import Column, fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of
-from backproplab.report.costs import COUNTS, cost_columns, count_of, spent
+from backproplab.report.costs import COUNTS, cost_columns, count_of, shown_keys, spent
 from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.outcomes import outcome, span
@@ -72,7 +72,8 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
         names += [name for name in comparison.names if parsed(name)[0] == "test"]
     metrics = dict.fromkeys([comparison.metric.name, *names])
     seeds = ["seeds"] if comparison.several_seeds else []
-    keys = [_as_column(comparison, key) for key in comparison.keys]
+    named = comparison.keys if whole else shown_keys(comparison)
+    keys = [_as_column(comparison, key) for key in named]
     paired = ["delta", "wins", "verdict"] if comparison.is_paired else []
     first, *others = metrics
     status = ["status"] if whole or not paired else []  # a verdict says it
@@ -236,6 +237,8 @@ INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % i
 SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
 OPTIONAL = {
     "wins": 2,
+    "forward_passes": 2,
+    "backward_passes": 2,
     "diagnosis": 2,
     "seeds": 4,
     "epochs": 5,

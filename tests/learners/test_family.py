@@ -6,6 +6,7 @@ bytes. A key without use is refused with its line. A layer or a word that it nee
 
 import json
 import random
+import shlex
 import subprocess
 import sys
 import time
@@ -16,12 +17,15 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import backproplab as bpl
+from backproplab.cli import render
 from backproplab.config import Experiment
 from backproplab.config.experiment import BATCHED, SOMETIMES
+from backproplab.diagnosis import verdict
 from backproplab.errors import ConfigError
 from backproplab.experiment import build
 from backproplab.learners import NoBrake, Span
 from backproplab.registry import families
+from backproplab.runs.listing import read_run
 from backproplab.text import counted
 from tests.stopping import StopAt
 
@@ -119,6 +123,15 @@ def test_its_record_counts_steps_and_passes(whole):
     assert np.isfinite(list(record["metrics"].values())).all()
     columns = (folder / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {measure.name for measure in LEARNERS[name].declares} <= set(columns)
+
+
+def test_what_its_diagnosis_says_to_try_is_a_config_of_it(whole):
+    name, folder = whole
+    found = verdict(folder)
+    assert found.word
+    for finding in found.findings:
+        keys = [word for word in shlex.split(finding.command)[2:] if "=" in word]
+        assert bpl.load(folder / "config.yaml", *keys).learner.name == name
 
 
 class Impatient(NoBrake):
@@ -219,6 +232,25 @@ def test_a_key_that_it_has_no_use_for_is_refused_with_its_line(name, tmp_path):
     assert loaded == experiment_of(name)
     for key in unused:
         bpl.load(tmp_path / "c.yaml", *unset, f"{key}=null")
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_lines_and_tables_count_in_its_unit(name, tmp_path, capsys):
+    experiment = experiment_of(name)
+    learner = experiment.learner
+    result = bpl.run(experiment, tmp_path / "runs" / "session" / name)
+    parts = build(experiment)
+    place = parts.length.place(result.progress.epoch, STEPS)
+    assert place == (
+        f"epoch   2/{parts.length.epochs}" if learner.batches else f"{learner.unit} 23/23"
+    )
+    render.summary([result], [None], tmp_path, tmp_path, {})
+    render.run_details(read_run(result.folder), [], "", [], "")
+    text = capsys.readouterr().out
+    assert f"{result.progress.epoch} {learner.stretch}s, " in text
+    assert (f", {counted(STEPS, learner.unit)}, " in text) or learner.batches
+    assert f"best  {learner.stretch} " in text
+    assert f"best {learner.stretch} " in text
 
 
 @pytest.mark.parametrize("name", LEARNERS)

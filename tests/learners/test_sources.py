@@ -163,7 +163,7 @@ def test_batches_that_accumulate_are_normalized_one_by_one(layers):
     loss = SoftmaxCrossEntropy()
     x, t = examples(loss, TASKS["classes"], rows=20)
     numeric, backprop = (source(k, {"layers": layers}, 4, 3, loss) for k in ("numeric", "backprop"))
-    numeric.tile = backprop.tile = backprop.exact_tile = 8
+    numeric.exact_tile = backprop.tile = backprop.exact_tile = 8
     found = np.empty((20, 3)), np.empty((20, 3))
     numeric(x, t, outputs=found[0]), backprop(x, t, outputs=found[1])
     np.testing.assert_allclose(numeric.gradient.flat, backprop.gradient.flat, atol=1e-8)

@@ -4,6 +4,7 @@ anchors/learners.md 1, 3 and 5b."""
 import csv
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.integrate import solve_ivp
 import backproplab as bpl
 from backproplab.autograd import Tensor
 from backproplab.config import Experiment
+from backproplab.diagnosis import verdict
 from backproplab.errors import ConfigError
 from backproplab.experiment import build, run
 from backproplab.learners import NoBrake, Span, population
@@ -330,6 +332,17 @@ def test_a_flow_that_explodes_is_diverged():
     with np.errstate(all="ignore"):
         made = learning.advance(Span(0, 50), {}, NoBrake())
     assert "try a smaller learner.step (now 1e+300)" in made.diverged[0].message
+
+
+def test_a_flow_that_diverges_is_told_so_and_diagnosed(tmp_path):
+    """Without a learning rate there is none to try; the message says what to do."""
+    flow = {"gradient_flow": {"solver": "euler", "step": 1e30, "until": 1e32}}
+    tree = IRIS | {"learner": flow, "loss": "mse", "model": {"hidden": [8]}}
+    result = run(Experiment.model_validate(tree), tmp_path / "run")
+    assert result.status == "diverged"
+    assert re.match(r"diverged at solver step \d+: .*smaller learner.step", result.message)
+    found = verdict(result.folder)
+    assert (found.word, found.command) == ("diverged", "")
 
 
 # --- layers that only a training pass gives a meaning

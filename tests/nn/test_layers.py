@@ -67,6 +67,17 @@ def apply(layer, weights, x, shape=(3,), generator=None):
 
 
 @cases
+def test_whether_a_training_pass_differs(layer, shape):
+    """From an evaluation: dropout, batch_norm, and a residual block that has one of them."""
+    rng = np.random.default_rng(0)
+    x = Tensor(inputs_of(layer, shape, rng))
+    weights = {name: Tensor(w) for name, w in weights_of(layer, shape, rng).items()}
+    evaluated = layer.apply(weights, x, Pass(shape)).value
+    trained = layer.apply(weights, x, Pass(shape, np.random.default_rng(1))).value
+    assert layer.differs_in_training == (not np.array_equal(trained, evaluated))
+
+
+@cases
 def test_shapes_are_as_promised(layer, shape):
     rng = np.random.default_rng(0)
     weights = weights_of(layer, shape, rng)

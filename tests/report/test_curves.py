@@ -165,17 +165,49 @@ def test_epochs_of_one_length_are_not(write_run, compare):
     assert {panel.unit for panel in panels_of(compare()[0], [])[0]} == {"epoch"}
 
 
-def test_trials_whose_steps_take_more_passes_are_drawn_by_passes(write_run, compare, session):
+def write_passes(folder, losses, forward, backward):
+    """metrics.csv with the counters; forward, backward: passes of an epoch."""
+    head = "epoch,split,loss,forward_passes,backward_passes"
+    rows = [f"{e},train,{x},{forward * e},{backward * e}" for e, x in enumerate(losses, start=1)]
+    (folder / "metrics.csv").write_text("\n".join([head, *rows, ""]))
+
+
+def test_trials_whose_steps_take_more_passes_are_drawn_by_passes(write_run, compare):
     """One pass forward and one backward against a numeric gradient of 20 passes; a step an epoch."""
     for name, forward, backward in [("backprop", 1, 1), ("numeric", 20, 0)]:
-        head = "epoch,train,loss,forward_passes,backward_passes"
-        rows = [f"{e},train,{1 / e},{forward * e},{backward * e}" for e in (1, 2, 3)]
         counts = {"forward_passes": 3 * forward, "backward_passes": 3 * backward}
-        write_run(name, 0.1, optimizer=name, epochs=3, steps=3, seconds=1.0, **counts)
-        table = [head.replace("train", "split"), *rows]
-        (session / name / "metrics.csv").write_text("\n".join(table) + "\n")
+        folder = write_run(name, 0.1, optimizer=name, epochs=3, steps=3, seconds=1.0, **counts)
+        write_passes(folder, [1, 1 / 2, 1 / 3], forward, backward)
     panels, _ = panels_of(compare()[0], [])
     units = {panel.unit: panel for panel in panels}
     assert list(units) == ["epoch", "pass", "second"]
     assert [list(line.main.at) for line in units["pass"].lines] == [[2, 4, 6], [20, 40, 60]]
     assert [line.best for line in units["pass"].lines] == [6, 60]
+
+
+GENERATIONS = {"rows": ["1,train,1", "2,train,0.5"], "unit": "generation", "seconds": 1.0}
+
+
+def test_learners_without_batches_are_drawn_by_their_steps(write_run, compare):
+    """Of one unit: every panel, its axis named by it."""
+    for name, steps in [("short", 40), ("long", 200)]:
+        write_run(name, 0.1, learning_rate=steps, steps=steps, **GENERATIONS)
+    panels, _ = panels_of(compare()[0], [])
+    assert {panel.unit for panel in panels} == {"generation"}
+    ends = [line.main.at.tolist() for line in panels[0].lines]
+    assert sorted(ends) == [[20, 40], [100, 200]]
+    assert all(line.best == line.main.at[-1] for line in panels[0].lines)
+    assert ">generation<" in "".join(map(str, draw(panels, several=True)))
+
+
+def test_learners_of_several_units_are_drawn_by_steps_and_by_passes(write_run, compare):
+    passes = {"forward_passes": 10_000, "backward_passes": 0}
+    folder = write_run("genetic", 0.1, learning_rate=1, steps=200, **GENERATIONS, **passes)
+    write_passes(folder, [1, 0.5], 5000, 0)
+    updates = GENERATIONS | {"unit": "", "forward_passes": 50, "backward_passes": 50}
+    write_passes(write_run("descent", 0.2, learning_rate=2, steps=50, **updates), [1, 0.5], 25, 25)
+    panels, _ = panels_of(compare()[0], [])
+    units = {panel.unit: panel for panel in panels}
+    assert list(units) == ["epoch", "step", "pass", "second"]
+    ends = [line.main.at.tolist() for line in units["pass"].lines]
+    assert sorted(ends) == [[50, 100], [5000, 10_000]]

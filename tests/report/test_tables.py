@@ -154,3 +154,21 @@ def test_csv_keeps_long_values_whole(write_run, compare):
     rows = list(csv.DictReader(io.StringIO(report.formatted(compare()[0], "csv"))))
     assert sorted(len(json.loads(row["model.hidden"])) for row in rows) == [100, 100]
     assert rows[0]["model.hidden"] != rows[1]["model.hidden"]
+
+
+def test_where_learners_differ_what_follows_from_them_is_left_out(write_run, session, compare):
+    """``optimizer`` is a key of gradient descent alone: it has one value, or none."""
+    for name, learner in (("a", "genetic"), ("b", "gradient_descent")):
+        counts = {"forward_passes": 40, "backward_passes": 0, "parameters": 9, "seconds": 1.0}
+        folder = write_run(name, 0.1, **counts)
+        text = (folder / "config.yaml").read_text()
+        if learner == "genetic":
+            text = "".join(x for x in text.splitlines(True) if "optimizer" not in x)
+        (folder / "config.yaml").write_text(f"{text}learner: {{name: {learner}}}\n")
+    found, _ = compare()
+    assert set(found.keys) >= {"learner", "optimizer"}
+    columns = report.ranked_table(found).columns
+    assert "optimizer" not in columns
+    assert {"learner", "parameters", "forward_passes", "backward_passes"} <= set(columns)
+    head = report.formatted(found, "csv").splitlines()[0].split(",")
+    assert {"optimizer", "forward_examples"} <= set(head)
