@@ -69,7 +69,7 @@ def test_important_columns_get_short_heads_before_they_fall():
 def test_the_largest_rank_falls_first():
     table = fit([Column(str(rank), ["1" * 10], rank=rank) for rank in (0, 3, 1, 2)], 34)
     assert [column.head for column in table.columns] == ["0", "1", "2"]
-    assert hidden_line(table.hidden, 60, "why") == ["not shown at this width: 3 (why)"]
+    assert hidden_line(table.hidden, 60, "why") == ["hidden  3 (too narrow; why)"]
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "M", "Z"]), max_size=30)

@@ -67,7 +67,7 @@ def diverged(case: Case, limits: Limits) -> Facts | None:
 def grown(case: Case, limits: Limits) -> Facts | None:
     standing(case, 3)
     loss, turns = case.curves.of("loss"), case.curves.turns
-    lowest = min([float(loss.min()), case.start["loss"] or np.inf])
+    lowest = min([float(loss.min()), case.start.get("loss") or np.inf])
     holds = loss[-1] > limits["times"] * lowest and loss[-1] > case.chance
     facts = {"lowest": lowest, "loss": float(loss[-1]), "turns": turns}
     return facts | {"level": loss[-1] / case.chance} if holds and turns < limits["turns"] else None
@@ -90,7 +90,7 @@ def still_falling(case: Case, limits: Limits) -> Facts | None:
         raise Unknown("early stopping has ended the run")
     curves = case.curves
     loss = curves.of("loss")
-    first = max(case.start["loss"] or 0.0, float(loss[0]))  # the start is of 256 examples only
+    first = max(case.start.get("loss") or 0.0, float(loss[0]))  # the start is of 256 examples only
     if first <= loss.min():
         return None
     share = float((curves.before_fifth - loss[-1]) / (first - loss.min()))

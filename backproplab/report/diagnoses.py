@@ -34,7 +34,7 @@ def why_first(comparison: Comparison) -> str:
     if not others or not lost:
         return ""
     words = [f"{word} ({count} of {len(others)})" for word, count in lost.most_common(3)]
-    return f"Problems of other trials that #1 does not have: {', '.join(words)}."
+    return f"Others have what #1 has not: {', '.join(words)}."
 
 
 def unrepeated(records: Sequence[Record]) -> list[tuple[str, str]]:

@@ -11,18 +11,20 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from backproplab.errors import DamageError, RunError, reason
-from backproplab.files import read_object
+from backproplab.files import read_object, read_regular
 from backproplab.runs.folders import created, read_marker
 from backproplab.runs.locking import is_active
 from backproplab.runs.metrics_table import TABLE, by_epoch, read_metrics
-from backproplab.runs.run_folder import READS, wrong_entry
+from backproplab.runs.run_folder import CONFIG, READS, wrong_entry
 from backproplab.status import Status
 
 MESSAGE = 2000  # letters of a message
+EPOCHS = re.compile(rb"^epochs: (\d{1,9})$", re.MULTILINE)  # of a resolved config
 SHOWN = 5  # names in an error message
 PATIENCE = 60.0  # seconds between a record's time and its file's, for clocks that differ
 
@@ -31,10 +33,10 @@ PATIENCE = 60.0  # seconds between a record's time and its file's, for clocks th
 class RunInfo:
     """One run as its ``run.json`` describes it; one that has not ended also by its metrics table.
 
-    started: ISO 8601 text. seconds: of training, None if unknown. metrics: last values by name,
-    such as val_loss. best: those of the epoch that was best by ``monitor``. message: why it
-    diverged or failed. verdict: its diagnosis in a word. faults: a message for each file that could
-    not be read.
+    started: ISO 8601 text. steps: updates. seconds: of training, None if unknown. metrics: last
+    values by name, such as val_loss. best: those of the epoch that was best by ``monitor``.
+    message: why it diverged or failed. verdict: its diagnosis in a word. faults: a message for each
+    file that could not be read.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class RunInfo:
     status: Status = Status.UNREADABLE
     stop_reason: str = ""
     epochs: int = 0
+    steps: int = 0
     started: str = ""
     seconds: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -57,6 +60,15 @@ class RunInfo:
     def selector(self) -> str:
         """``session/name``: what ``find_run`` finds this run by."""
         return f"{self.session}/{self.name}"
+
+    @cached_property
+    def planned(self) -> int:
+        """The epochs that its config asks for; those that it has, if that cannot be read."""
+        try:
+            found = EPOCHS.search(read_regular(self.folder / CONFIG))
+        except OSError:
+            found = None
+        return int(found[1]) if found else self.epochs
 
     @property
     def instant(self) -> float:
@@ -92,12 +104,13 @@ def read_run(folder: Path) -> RunInfo:
         return replace(run, faults=(f"{path}: damaged: no known 'format' or 'status'",))
     if key := wrong_entry(record):
         run = replace(run, faults=(f"{path}: damaged: {key!r} is not of the right type",))
-    epochs, restored = record.get("epochs"), record.get("restored_epoch")
+    epochs, restored, steps = (record.get(k) for k in ("epochs", "restored_epoch", "steps"))
     run = replace(
         run,
         status=status,
         stop_reason=_text(record.get("stop_reason")),
         epochs=epochs if isinstance(epochs, int) else 0,
+        steps=steps if isinstance(steps, int) else 0,
         started=_text(record.get("started")),
         seconds=_number(record.get("seconds")),
         metrics=_numbers(record.get("metrics")),

@@ -25,7 +25,7 @@ def contents(folder):
 
 def test_train_says_how_it_went_why_and_what_to_try(guesses):
     assert guesses.code == 0
-    lines = [line.split(maxsplit=1) for line in guesses.out.splitlines() if line.startswith("  ")]
+    lines = [line.split(maxsplit=1) for line in guesses.out.splitlines() if " " in line]
     told = {words[0]: words[1] for words in lines}
     assert told["so"].startswith("Guessing: the loss is 1.099 where always giving")  # ln 3
     assert told["why"].startswith("Of 8 units of dense_1 only 1 began unlike the others")
@@ -80,8 +80,8 @@ def test_a_rule_that_is_none_is_refused_with_the_nearest(backproplab):
 
 def test_show_says_it_too(backproplab, guesses):
     out = backproplab("show latest").out
-    assert "  so    Guessing" in out
-    assert "  why   Of 8 units" in out
+    assert "\nso      Guessing" in out
+    assert "\nwhy     Of 8 units" in out
 
 
 def test_runs_says_it_in_a_word(backproplab, guesses):
@@ -94,13 +94,13 @@ def test_a_sweep_is_diagnosed_over_its_seeds(backproplab):
     words = "model.initializer=zeros,he_normal --seeds 3 -j 1 --progress none"
     ended = backproplab(f"sweep c.yaml {words}")
     assert ended.code == 0
-    assert "Problems of other trials that #1 does not have: guessing (1 of 1)." in ended.out
+    assert "Others have what #1 has not: guessing (1 of 1)." in ended.out
     (results,) = Path("runs").glob("*/results.csv")
     rows = list(csv.DictReader(results.read_text().splitlines()))
     assert [row["diagnosis"] for row in rows] == ["learned in 3 of 3", "guessing in 3 of 3"]
     assert "guessing in 3 of 3" in backproplab("compare").out
     out = backproplab("diagnose").out
-    assert "Problems of other trials that #1 does not have: guessing (1 of 1)." in out
+    assert "Others have what #1 has not: guessing (1 of 1)." in out
     assert "guessing, as" in out
     assert "Of 8 units of dense_1 only 1 began unlike the others" in " ".join(out.split())
     found = json.loads(backproplab("diagnose --json").out)

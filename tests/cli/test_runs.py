@@ -20,7 +20,7 @@ def many(tmp_path):
 
 
 def names(ended):
-    return [line.split()[1].partition("/")[2] for line in ended.out.splitlines() if "/" in line]
+    return [line.split()[1] for line in ended.out.splitlines() if "✓ completed" in line]
 
 
 def test_the_newest_are_listed_and_the_rest_is_counted(backproplab, many):
