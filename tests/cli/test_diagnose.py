@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backproplab.diagnosis import verdict
 from backproplab.diagnosis.explained import EXPLAINED, rows
 
 GUESSES = "{data: iris, model: {hidden: [8], initializer: zeros}, epochs: 6, name: guesses}\n"
@@ -125,3 +126,28 @@ def test_a_repetition_with_another_result_is_named(backproplab):
     out = backproplab("diagnose 1 2").out
     assert f"{said}: threads was" in out
     assert "config.yaml threads=1" in out
+
+
+def texts(run):
+    """The texts of TensorBoard's Text tab by tag."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run / "train")).Reload()
+    found = {tag: events.Tensors(tag) for tag in events.Tags()["tensors"] if tag.startswith("run/")}
+    return {
+        tag.removesuffix("/text_summary"): [x.tensor_proto.string_val[0].decode() for x in each]
+        for tag, each in found.items()
+    }
+
+
+def test_the_text_tab_says_it_once_at_the_end(backproplab, guesses):
+    """A run that is resumed says what it ended with, not what it said before."""
+    (run,) = (path.parent for path in Path("runs").rglob("metrics.csv"))
+    (said,) = texts(run)["run/diagnosis"]
+    found = verdict(run)
+    assert f"| so | {found.outcome.sentence} (D1) |" in said
+    assert f"| why | {found.cause.sentence} (D16) |" in said
+    assert f"| try | `{found.command}` |" in said
+    assert backproplab("resume latest --epochs 7 --progress none").code == 0
+    (later,) = texts(run)["run/diagnosis"]
+    assert verdict(run).outcome.sentence in later
