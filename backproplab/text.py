@@ -17,6 +17,11 @@ def number(value: float) -> str:
     return f"{value:.4f}" if plain else f"{value:.2e}"
 
 
+def short(value: float) -> str:
+    """Three digits: ``0.0031``, ``1.2e+03``, ``12``."""
+    return f"{value:.3g}"
+
+
 def spread(mean: float, std: float) -> str:
     """``0.111 ± 0.060``: two digits of the deviation, the mean to the same place; at most four
     decimals."""

@@ -1,9 +1,9 @@
 """How the diagnosis does: the known cases over five seeds, and runs that nobody chose.
 
-    python benchmarks/diagnosis.py known [SEEDS]
-    python benchmarks/diagnosis.py healthy [COUNT]
-    python benchmarks/diagnosis.py faulty [COUNT]
-    python benchmarks/diagnosis.py shipped
+    python -m benchmarks.diagnosis known [SEEDS]
+    python -m benchmarks.diagnosis healthy [COUNT]
+    python -m benchmarks.diagnosis faulty [COUNT]
+    python -m benchmarks.diagnosis shipped
 
 Runs go to a temporary folder. Prints a line a run that is not as expected, and the counts.
 """
@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from diagnosis_drawn import REFERENCE, candidates, faulty
 
 import backproplab as bpl
 from backproplab.config import Experiment, load
 from backproplab.diagnosis import Case, Diagnosis, diagnose
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import Result
+from benchmarks.diagnosis_drawn import REFERENCE, candidates, faulty
 
 HOME = Path(__file__).parent.parent
 CASES = HOME / "tests" / "diagnosis" / "cases.yaml"

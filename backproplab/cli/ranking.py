@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backproplab import report
@@ -12,7 +14,7 @@ from backproplab.layout import Column
 from backproplab.report import conclusion, faults, followers, sameness, seedwise
 from backproplab.report.diagnoses import why_first
 from backproplab.report.pairing import LEGEND
-from backproplab.text import counted
+from backproplab.text import counted, typed
 
 if TYPE_CHECKING:
     from backproplab.report import Comparison
@@ -62,11 +64,18 @@ def concluded(comparison: Comparison) -> None:
     found = conclusion.conclude(comparison)
     _said("so", found.text if found.head == conclusion.OPEN else f"{found.head} {found.text}")
     if found.command:
-        command("try", found.command, INDENT)
+        command("try", _anywhere(found.command, comparison), INDENT)
     _said("why", why_first(comparison))
     _said("test", _tested(comparison))
     _equal(comparison)
     hidden(fallen)
+
+
+def _anywhere(words: str, comparison: Comparison) -> str:
+    """A command of the report with the path of its file, so that it can be typed in any folder."""
+    given = {Path(str(w)) for r in comparison.records for w in r.details.get("argv") or ()}
+    found = {path.name: path.absolute() for path in given if path.is_file()}
+    return typed(*(found.get(word, word) for word in shlex.split(words)))
 
 
 def _title(comparison: Comparison) -> None:

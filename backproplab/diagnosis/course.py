@@ -172,8 +172,17 @@ def scheduled(case: Case, limits: Limits) -> Facts | None:
 
 def wrong_labels(case: Case, limits: Limits) -> Facts | None:
     facts = overfitting(case, {"times": 1.1, "share": 0.05})
-    early = facts and facts["at"] < limits["at"] and facts["level"] > limits["level"]
-    return facts if early else None
+    if not facts or facts["at"] >= limits["at"] or facts["level"] <= limits["level"]:
+        return None
+    return facts | _worst(case)
+
+
+def _worst(case: Case) -> Facts:
+    """The examples with the largest loss at the best epoch, where the data may be loaded."""
+    try:
+        return {"rows": case.at_best.worst}
+    except Unknown:
+        return {}
 
 
 def random_labels(case: Case, limits: Limits) -> Facts | None:
@@ -187,7 +196,9 @@ def random_labels(case: Case, limits: Limits) -> Facts | None:
     accuracy = case.curves.last("val_accuracy")
     near = abs(accuracy - p) <= 3 * (p * (1 - p) / m) ** 0.5
     holds = best > limits["best"] and near and low < limits["low"]
-    return {"accuracy": accuracy, "majority": p, "level": low, "best": best} if holds else None
+    if not holds:
+        return None
+    return {"accuracy": accuracy, "majority": p, "level": low, "best": best} | _worst(case)
 
 
 def few_examples(case: Case, limits: Limits) -> Facts | None:

@@ -62,7 +62,8 @@ EXPLAINED = {
     "progress. (A schedule that ends low after the loss has settled is none of this.)",
     "D19": "A network fits clean examples first and wrong labels later. So validation that is best "
     "very early and then only worsens is often a sign of wrong labels; on random ones it never "
-    "leaves chance while the training loss falls.",
+    "leaves chance while the training loss falls. diagnose lists the ten training examples with "
+    "the largest loss at the best epoch: look at their labels.",
     "D20": "Judged of several runs, of which one repeats another: equal config and seed. Of the "
     "hashes in run.json for data, first weights, batches and result, the first that differs says "
     "where they part. BLAS adds in another order with another number of threads.",

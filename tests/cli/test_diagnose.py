@@ -2,12 +2,14 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from backproplab.diagnosis import verdict
 from backproplab.diagnosis.explained import EXPLAINED, rows
+from backproplab.diagnosis.pictures import pictures
 
 GUESSES = "{data: iris, model: {hidden: [8], initializer: zeros}, epochs: 6, name: guesses}\n"
 LEARNS = "{data: iris, model: {hidden: [8]}, epochs: 20, learning_rate: 0.02, name: learns}\n"
@@ -71,6 +73,12 @@ def test_why_explains_every_rule(backproplab, rule):
     for text in [EXPLAINED[rule], *(part for row in rows(rule) for part in row)]:
         assert text in found.out
         assert " ".join(text.split()) in " ".join(page.split()), f"docs/diagnosis.md lacks: {text}"
+    picture = pictures()[rule]
+    assert picture.shows in found.out
+    drawn = re.findall(r"^(faulty|mended) +([▁▂▃▄▅▆▇█✗]+)\n +(.*): from", found.out, re.MULTILINE)
+    assert [(label, of) for label, _, of in drawn] == [
+        ("faulty", picture.faulty.of), ("mended", picture.mended.of)
+    ]  # fmt: skip
 
 
 def test_a_rule_that_is_none_is_refused_with_the_nearest(backproplab):
