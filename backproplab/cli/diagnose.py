@@ -148,8 +148,10 @@ def _several(chosen: list[RunInfo], as_json: bool) -> list[Diagnosis]:
 
     from backproplab import report
     from backproplab.cli.compare import warn
+    from backproplab.report.diagnoses import closer
 
     records, warnings = report.read_records(chosen)
+    records = closer(records)
     found = [record.diagnosis for record in records if record.diagnosis]
     if as_json:
         trees = [diagnosis.tree() for diagnosis in found]
@@ -164,7 +166,6 @@ def _table(comparison: Comparison) -> None:
     """A row for each trial, what its runs are diagnosed with, and why the first one won."""
     from backproplab.cli.printing import command as typed_command
     from backproplab.cli.printing import printable, sentence, table
-    from backproplab.diagnosis import Case, diagnose
     from backproplab.layout import WIDE, middle
     from backproplab.report import columns_of
     from backproplab.report.diagnoses import unrepeated, why_first
@@ -181,8 +182,7 @@ def _table(comparison: Comparison) -> None:
         if cause and cause.word not in seen:
             seen.add(cause.word)
             name = middle(printable(record.info.name), WIDE)
-            closer = diagnose(Case(record.info.folder)).cause or cause
-            sentence(f"{cause.word}, as {name}: {closer.sentence}")
+            sentence(f"{cause.word}, as {name}: {cause.sentence}")
     for text, again in unrepeated(comparison.records):
         sentence(printable(text))
         if again:

@@ -58,17 +58,17 @@ def concluded(comparison: Comparison) -> None:
     valued = [at for at, t in enumerate(comparison.trials) if t.mean(name) is not None]
     lost = [at for at in range(len(comparison.trials)) if at not in valued]
     fallen = grid([_rows(column, [*valued[:FEW], *lost[:LOST]]) for column in columns])
-    if left := len(comparison.trials) - len(valued[:FEW]) - len(lost[:LOST]):
-        lines([f"… and {counted(left, 'more trial')}"])
+    left = len(comparison.trials) - len(valued[:FEW]) - len(lost[:LOST])
     lines([""])
     found = conclusion.conclude(comparison)
     _said("so", found.text if found.head == conclusion.OPEN else f"{found.head} {found.text}")
     if found.command:
         command("try", _anywhere(found.command, comparison), INDENT)
-    _said("why", why_first(comparison))
+    _said("why", why_first(comparison, named=False))
     _said("test", _tested(comparison))
     _equal(comparison)
-    hidden(fallen)
+    fallen = [counted(left, "more trial"), *fallen] if left else fallen
+    _said("hidden", ", ".join(fallen))
 
 
 def _anywhere(words: str, comparison: Comparison) -> str:

@@ -78,9 +78,14 @@ def unsteady(case: Case, limits: Limits) -> Facts | None:
     curves, b = case.curves, case.chance
     whole = case.experiment.batch_mode == "batch"
     climb, late = curves.climb / b, curves.late_climb / b
-    holds = climb >= limits["climb"] and curves.turns >= limits["turns"]
-    settled = case.level < 0.01 or (whole and late < limits["climb"])
-    facts = {"rises": curves.rises, "changes": curves.epochs - 1, "climb": climb}
+    try:
+        step = case.step()
+    except Unknown:
+        step = 0.0
+    least = limits["climb" if step < limits["step"] else "near"]
+    holds = climb >= least and curves.turns >= limits["turns"]
+    settled = case.level < 0.01 or (whole and late < least)
+    facts = {"rises": curves.rises, "changes": curves.epochs - 1, "climb": climb, "step": step}
     return facts | {"turns": curves.turns} if holds and not settled else None
 
 

@@ -24,7 +24,8 @@ EXPLAINED = {
     "lands farther away than it began, until a number overflows. Momentum multiplies the rate by "
     "1 / (1 - μ).",
     "D3": "U is how far the training loss rises on average, in units of chance. Near the largest "
-    "stable rate the loss jumps over its valley and back.",
+    "stable rate the loss jumps over its valley and back. If the first updates moved the weights "
+    "by more than a twentieth each (step), less is enough (near).",
     "D4": "Half of a straight line lies in its second half: when the last fifth of the epochs "
     "brings a fifth of the progress, the run was stopped, it did not arrive. If an update moves "
     "the weights by less than a thousandth, the rate is why.",

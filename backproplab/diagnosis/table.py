@@ -162,9 +162,9 @@ RULES = (
          "{units:n} units of {layer} stand at a limit of {activation}.", fixes.smaller_rate,
          unless=_ids("D11")),
     Rule("D3", "unsteady", W, "U = mean of max(L_e - L_(e-1), 0) / b; share of turns",
-         course.unsteady, {"climb": 0.02, "turns": 0.3}, "Unsteady: the loss rises in {rises:n} of "
-         "{changes:n} epochs, by {climb:p} of chance on average.", fixes.smaller_rate,
-         unless=_ids("D2")),
+         course.unsteady, {"climb": 0.03, "near": 0.02, "step": 0.05, "turns": 0.3},
+         "Unsteady: the loss rises in {rises:n} of {changes:n} epochs, by {climb:p} of chance on "
+         "average.", fixes.smaller_rate, unless=_ids("D2")),
     Rule("D18", "stopped by schedule", W, "rate before the last fifth / largest rate; plateau",
          course.scheduled, {"rate": 0.01, "level": 0.3}, "Stopped by its schedule: the rate was "
          "under a hundredth of its largest after {epoch:n} of {epochs:n} epochs, and the loss has "

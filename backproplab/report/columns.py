@@ -68,6 +68,8 @@ def _column(comparison: Comparison, table: RankedTable, name: str, chosen: bool)
 def _rank(comparison: Comparison, name: str, key: bool, chosen: bool) -> int:
     if name in ("#", "status", "verdict", comparison.metric.name):
         return 0
+    if chosen and name == "diagnosis":
+        return 0
     if chosen or name == "delta" or (key and name not in followers(comparison)):
         return 1
     return FOLLOWER if key else OPTIONAL.get(name, METRIC)
