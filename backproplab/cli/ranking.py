@@ -95,7 +95,7 @@ def _rows(column: Column, rows: Sequence[int]) -> Column:
 def _said(label: str, text: str) -> None:
     """A sentence of the report under its label; a terminal's minus is typed."""
     if text:
-        sentence(text.replace("\N{NO-BREAK SPACE}", " ").replace("−", "-"), label, INDENT)
+        sentence(text.replace("−", "-"), label, INDENT)
 
 
 def _tested(comparison: Comparison) -> str:

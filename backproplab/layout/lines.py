@@ -20,7 +20,7 @@ def paragraph(text: str, width: int | None, label: str = "", indent: int = 0) ->
     """A sentence in lines that fit, wrapped at spaces only. label: before the first line."""
     start = f"{label:<{indent}}" if indent else label
     if width is None:
-        return [start + text]
+        return [start + text.replace("\N{NO-BREAK SPACE}", " ")]
     wrapper = textwrap.TextWrapper(
         width, initial_indent=start, subsequent_indent=" " * indent,
         break_long_words=False, break_on_hyphens=False,

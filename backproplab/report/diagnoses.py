@@ -35,6 +35,17 @@ def words_of(records: Sequence[Record]) -> str:
     return ", ".join(f"{word} in {count} of {len(records)}" for word, count in words.most_common())
 
 
+def listed_findings(found: Diagnosis) -> list[tuple[str, str]]:
+    """(``why``, its sentence with the rule) for each finding, and what to try next."""
+    rows = [("so", found.outcome)]
+    rows += [("why", found.cause)] if found.cause else []
+    rows += [(str(remark.level), remark) for remark in found.remarks]
+    said = [(name, f"{x.sentence} ({x.rule})" if x.rule else x.sentence) for name, x in rows]
+    folder = str(found.run)
+    tried = found.command.replace(str(found.run.absolute()), folder)
+    return [*said, *([("try", tried)] if tried else [])]
+
+
 def why_first(comparison: Comparison, named: bool = True) -> str:
     """Why the first trial won, as far as the diagnosis shows: what others have and it does not.
 

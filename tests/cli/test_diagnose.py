@@ -1,6 +1,7 @@
 """backproplab diagnose, and what train, show, compare and sweep say of it."""
 
 import csv
+import html
 import json
 import re
 from pathlib import Path
@@ -174,3 +175,14 @@ def test_a_sweep_s_cause_is_counted_over_seeds_on_a_closer_look(backproplab):
     out = backproplab("diagnose").out
     assert "vanishing in 3 of 3" in out
     assert "Others have what #1 has not: vanishing (activation sigmoid)." in out
+
+
+def test_the_report_of_a_run_says_all_of_it(backproplab, guesses):
+    """Each finding with its rule, and what to try, by the run's path as the page writes it."""
+    assert backproplab("report --out page.html").code == 0
+    page = html.unescape(Path("page.html").read_text(encoding="utf-8"))
+    (run,) = (path.parent for path in Path("runs").rglob("metrics.csv"))
+    found = verdict(run)
+    for x in found.findings:
+        assert f"{x.sentence} ({x.rule})" in page
+    assert f"backproplab train {run}/config.yaml model.initializer=he_normal" in page

@@ -5,6 +5,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -43,9 +44,24 @@ def test_a_healthy_config_is_silent(trained, case):
 
 # What a config demonstrates: what must be said of it, and nothing else.
 DEMONSTRATED = {"playground/circle_linear": {"D1", "D10"}, "playground/xor_linear": {"D1", "D10"}}
-FEWER = {  # 6 000 or 3 000 of the 60 000 images train: the whole runs are measured by
-    "fashion_mnist": "0.9", "fashion_mnist_table": "0.9", "fashion_mnist_cnn": "0.95",
-}  # fmt: skip  # python -m benchmarks.diagnosis shipped
+
+
+@pytest.fixture(scope="module")
+def fewer(tmp_path_factory):
+    """Fashion-MNIST with 6 000 training images and 1 000 test images, for $BACKPROPLAB_DATA; the
+    whole runs are measured by python -m benchmarks.diagnosis shipped."""
+    raw = load(CONFIGS / "fashion_mnist.yaml").data.read(np.random.default_rng(0))
+    folder = tmp_path_factory.mktemp("data") / "fashion_mnist"
+    folder.mkdir()
+    for part, examples, count in (("train", raw.examples, 6000), ("t10k", raw.test, 1000)):
+        images = examples.inputs[:count].reshape(-1, 28, 28)
+        arrays = {"images-idx3": images, "labels-idx1": examples.targets[:count]}
+        for name, array in arrays.items():
+            head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (folder / f"{part}-{name}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BACKPROPLAB_DATA", str(folder.parent))
+        yield
 
 
 def shipped(sweeps=False):
@@ -59,11 +75,8 @@ def shipped(sweeps=False):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped())
-def test_a_shipped_config_is_silent_or_shows_its_fault(tmp_path, name):
-    path = shipped()[name]
-    share = FEWER.get(name) or FEWER.get(path.parent.name)
-    words = [f"data.validation_split={share}"] if share else []
-    found = diagnose(Case(run(load(path, *words), tmp_path / "run").folder))
+def test_a_shipped_config_is_silent_or_shows_its_fault(tmp_path, fewer, name):
+    found = diagnose(Case(run(load(shipped()[name]), tmp_path / "run").folder))
     assert {*grave(found)} == DEMONSTRATED.get(name, set())
 
 
@@ -76,11 +89,10 @@ SHOWN = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*shipped(True)} - {*shipped()}))
-def test_the_best_trial_of_a_shipped_sweep_is_silent(tmp_path, name):
-    """One seed; of Fashion-MNIST 3 000 images. Other trials show what the sweep is about."""
-    path = shipped(True)[name]
-    words = ["data.validation_split=0.95"] if "fashion" in path.read_text() else []
-    session = bpl.sweep.run(bpl.sweep.read(path, words, {"seeds": 1}), tmp_path)
+def test_the_best_trial_of_a_shipped_sweep_is_silent(tmp_path, fewer, name):
+    """One seed. Its other trials show what the sweep is about."""
+    sweep = bpl.sweep.read(shipped(True)[name], [], {"seeds": 1})
+    session = bpl.sweep.run(sweep, tmp_path)
     comparison = bpl.sweep.conclude(session)
     assert not grave(diagnose(Case(comparison.trials[0].records[0].info.folder)))
     said = {rule for record in comparison.records for rule in grave(record.diagnosis)}
