@@ -184,6 +184,7 @@ LARGE = {
     "data": "digits", "model": {"hidden": [784, 512, 512]}, "optimizer": "adam",
     "batch_size": 256, "epochs": 12,
 }  # fmt: skip
+EXP1 = yaml.safe_load((HOME / "configs" / "exp1.yaml").read_text())
 NAMES = {  # of what mends it, where the changes are long
     "C2": "both rates 0.2", "C3": "the sigmoid left out", "D17": "a warm-up of 60 updates",
     "D12": "all digits as they are", "D13": "all digits as they are",
@@ -246,6 +247,7 @@ RULES: dict[str, tuple[str, bool, Callable[..., Values], Config, str, list[str]]
     "C3": (LOSS, True, curve("loss"), SURE, "digits, a sigmoid before the loss",
            ["model.layers=[{dense: 64}, relu, {dense: 10}]"]),
     "N1": (HELD, True, curve("val_loss"), CASES["H1"], "digits, 60 epochs", ["epochs=15"]),
+    "N2": (HELD, True, curve("val_loss"), EXP1, "configs/exp1.yaml", ["epochs=600"]),
 }  # fmt: skip
 
 

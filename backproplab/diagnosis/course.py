@@ -238,6 +238,18 @@ def standing_still(case: Case, limits: Limits) -> Facts | None:
     return facts if from_epoch <= limits["at"] * len(loss) and case.level < 0.3 else None
 
 
+def improving(case: Case, limits: Limits) -> Facts | None:
+    """The last epoch was the best one, and far enough below those before it."""
+    standing(case, 5)
+    validated(case)
+    if case.record.get("stop_reason") == EXHAUSTED:
+        return None
+    loss = case.curves.of("val_loss")
+    fall = float(1 - loss[-1] / loss[-1 - case.curves.fifth])
+    facts = {"epochs": case.curves.epochs, "fall": fall, "best": float(loss.min())}
+    return facts if loss[-1] <= loss.min() and fall >= limits["fall"] else None
+
+
 def _warming(case: Case) -> float:
     """The warm-up as a share of the planned updates; 0 without any."""
     if "schedule" not in case.experiment.learner.uses:

@@ -75,4 +75,6 @@ EXPLAINED = {
     "get 0 … 1 only: with 10 classes the loss cannot get below ln(1 + 9/e) = 1.461.",
     "N1": "The running median of three of the validation loss has stayed within .01 b of its last "
     "value since that epoch.",
+    "N2": "The validation loss was still falling when the epochs ended, and nothing shows where it "
+    "would turn: the value at the last epoch is no end.",
 }

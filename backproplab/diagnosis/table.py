@@ -197,4 +197,8 @@ RULES = (
          "examples.", fixes.larger_split),
     Rule("N1", "could be shorter", N, "|V_e - V_E| / b", course.standing_still,
          {"near": 0.01, "at": 0.5}, "Validation has not moved since epoch {epoch:n}."),
+    Rule("N2", "still improving", N, "epoch of min V; fall of V in the last fifth",
+         course.improving, {"fall": 0.02}, "The last of {epochs:n} epochs was the best: the "
+         "validation loss fell by {fall:p} in the last fifth, and more epochs may help.",
+         fixes.more_epochs, unless=_ids("D1 D2 D4 N1")),
 )  # fmt: skip

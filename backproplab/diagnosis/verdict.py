@@ -80,7 +80,7 @@ class Diagnosis:
     @property
     def command(self) -> str:
         """What to try next: the cause's command, the outcome's, or that of what is still going."""
-        going = [found for found in self.remarks if found.rule == "D4"]
+        going = [found for found in self.remarks if found.rule in ("D4", "N2")]
         found = [*([self.cause] if self.cause else []), self.outcome, *going]
         return next((x.command for x in found if x.command), "")
 

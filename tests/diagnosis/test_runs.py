@@ -12,7 +12,8 @@ import yaml
 import backproplab as bpl
 from backproplab.config import Experiment, load
 from backproplab.diagnosis import Case, diagnose
-from backproplab.experiment import run
+from backproplab.errors import ConfigError
+from backproplab.experiment import build, run
 from backproplab.learners import Learner, Learning
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
@@ -34,6 +35,25 @@ def test_a_faulty_config_is_named(trained, case, seed):
     found = diagnose(Case(trained(case["config"] | {"seed": seed})))
     assert {x.rule for x in found.findings} & set(case["expect"])
     assert found.cause is None or found.cause.rule in case["expect"], "a false cause"
+
+
+def test_all_22_faulty_configs_are_there_and_6_healthy_ones():
+    assert [case["case"] for case in FAULTY] == [str(number) for number in range(1, 23)]
+    assert [case["case"] for case in HEALTHY] == [f"H{number}" for number in range(1, 7)]
+
+
+def test_config_18_is_refused_in_words_that_name_its_fault_and_its_cure():
+    """One example at a time before a batch norm; what the refusal says to type is silent."""
+    (case,) = (case for case in CASES if "refused" in case)
+    config = {k: x for k, x in case["config"].items() if k != "batch_size"} | case["refused"]
+    with pytest.raises(ConfigError) as refusal:
+        build(Experiment.model_validate(config))
+    (problem,) = refusal.value.problems
+    assert problem.what == (
+        "model.layers.1: with 1 example at a time batch_norm_1 normalizes a batch of one value "
+        "per feature to 0"
+    )
+    assert problem.hint.startswith("set batch_mode=minibatch and a larger batch_size")
 
 
 @pytest.mark.slow

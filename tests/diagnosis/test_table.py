@@ -117,6 +117,10 @@ ROWS = {
         {"val": FLAT, "val_accuracy": 0.5,
          "start": {"examples": {"train": 1000, "validation": 630}}},
     ),
+    ("N2", "still improving"): (
+        {"val": [1 - 0.01 * epoch for epoch in range(20)]},
+        {"val": [1 - 0.004 * epoch for epoch in range(20)]},
+    ),
     ("N1", "could be shorter"): (
         {"val": [0.5 ** min(epoch, 9) for epoch in range(20)]},
         {"val": [0.8 ** min(epoch, 18) for epoch in range(20)]},
