@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
@@ -53,13 +54,24 @@ def table(columns: Sequence[Column], hint: str = "") -> None:
 
 def grid(columns: Sequence[Column]) -> Sequence[str]:
     """A table that fits the terminal; the heads of the columns that do not."""
-    fitted = fit(columns, width())
+    fitted = fit([_as_printed(column) for column in columns], width())
     out = console()
     for row in fitted.rows():
         line = Text.assemble(*row)
         line.rstrip()
         out.print(line)
     return fitted.hidden
+
+
+def _as_printed(column: Column) -> Column:
+    """The column with its signs as they are printed: ``+/-`` is wider than ±."""
+    encoding, errors = sys.stdout.encoding or "utf-8", sys.stdout.errors or "strict"
+    if is_drawable("±–"):
+        return column
+    head, *cells = (
+        x.encode(encoding, errors).decode(encoding) for x in (column.head, *column.cells)
+    )
+    return replace(column, head=head, cells=cells)
 
 
 def hidden(heads: Sequence[str], hint: str = "") -> None:
