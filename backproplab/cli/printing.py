@@ -64,12 +64,14 @@ def grid(columns: Sequence[Column]) -> Sequence[str]:
 
 
 def _as_printed(column: Column) -> Column:
-    """The column with its signs as they are printed: ``+/-`` is wider than ±."""
+    """The column with its signs as they are printed: ``+/-`` is wider than ±, and ✗ says no more
+    than the word after it."""
     encoding, errors = sys.stdout.encoding or "utf-8", sys.stdout.errors or "strict"
     if is_drawable("±–"):
         return column
     head, *cells = (
-        x.encode(encoding, errors).decode(encoding) for x in (column.head, *column.cells)
+        x.replace("✗ ", "").encode(encoding, errors).decode(encoding)
+        for x in (column.head, *column.cells)
     )
     return replace(column, head=head, cells=cells)
 
