@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import floor, isfinite, log10
 from pathlib import Path
 from shlex import join
 from typing import Any
@@ -11,9 +12,39 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a formula begins with in a s
 
 
 def number(value: float) -> str:
-    """Four decimals, or ``1.2340e-05`` for very small and large values, as Keras prints them."""
-    plain = value == 0 or 1e-3 < abs(value) < 1e6 or value != value
-    return f"{value:.4f}" if plain else f"{value:.4e}"
+    """Four decimals from 0.001 to 1000, else three digits and an exponent: ``9.67e-04``."""
+    plain = value == 0 or 1e-3 <= abs(value) < 1e3 or not isfinite(value)
+    return f"{value:.4f}" if plain else f"{value:.2e}"
+
+
+def short(value: float) -> str:
+    """Three digits: ``0.0031``, ``1.2e+03``, ``12``."""
+    return f"{value:.3g}"
+
+
+def spread(mean: float, std: float) -> str:
+    """``0.111 ± 0.060``: two digits of the deviation, the mean to the same place; at most four
+    decimals."""
+    if max(abs(mean), std) >= 1e3 or 0 < abs(mean) < 1e-3 or not isfinite(mean + std):
+        return f"{mean:.2e} ± {std:.1e}"
+    places = 4 if std == 0 else max(0, min(4, 1 - floor(log10(std))))
+    return f"{mean:.{places}f} ± {std:.{places}f}"
+
+
+def signed(value: float) -> str:
+    """A difference, always with its sign: three decimals below 1, else three digits."""
+    size = abs(value)
+    if size >= 1e3 or 0 < size < 5e-4:
+        return f"{value:+.1e}"
+    return f"{value:+.{3 if size < 1 else max(0, 2 - floor(log10(size)))}f}"
+
+
+def age(since: float) -> str:
+    """``4 s``, ``3 m``, ``2 h``, ``5 d``."""
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if since >= length:
+            return f"{int(since // length)} {unit}"
+    return f"{max(int(since), 0)} s"
 
 
 def measured(name: str, value: float) -> str:
@@ -30,6 +61,15 @@ def row(values: Mapping[str, float]) -> str:
 def seconds(value: float | None) -> str:
     """``12.34``, or a dash if it is not known."""
     return "–" if value is None else f"{value:.2f}"
+
+
+def spent(value: float | None) -> str:
+    """A duration with its unit: ``0.20 s``, ``4.8 s``, ``2 m``; a dash if it is not known."""
+    if value is None:
+        return "–"
+    if value >= 60:
+        return age(value)
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
 
 
 def csv_cell(value: Any) -> Any:

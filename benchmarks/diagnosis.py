@@ -1,9 +1,10 @@
 """How the diagnosis does: the known cases over five seeds, and runs that nobody chose.
 
-    python benchmarks/diagnosis.py known [SEEDS]
-    python benchmarks/diagnosis.py healthy [COUNT]
-    python benchmarks/diagnosis.py faulty [COUNT]
-    python benchmarks/diagnosis.py shipped
+    python -m benchmarks.diagnosis known [SEEDS]
+    python -m benchmarks.diagnosis healthy [COUNT]
+    python -m benchmarks.diagnosis faulty [COUNT]
+    python -m benchmarks.diagnosis shipped
+    python -m benchmarks.diagnosis cost
 
 Runs go to a temporary folder. Prints a line a run that is not as expected, and the counts.
 """
@@ -12,21 +13,26 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from diagnosis_drawn import REFERENCE, candidates, faulty
 
 import backproplab as bpl
+from backproplab.cli import render
 from backproplab.config import Experiment, load
-from backproplab.diagnosis import Case, Diagnosis, diagnose
+from backproplab.diagnosis import Case, Diagnosis, diagnose, keep
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import Result
+from benchmarks.diagnosis_drawn import REFERENCE, candidates, faulty
 
 HOME = Path(__file__).parent.parent
 CASES = HOME / "tests" / "diagnosis" / "cases.yaml"
+T = TypeVar("T")
 NEAR = 0.03  # of the best rate and of the reference: healthy
 
 
@@ -117,20 +123,43 @@ def ill(count: int) -> None:
 
 
 def shipped() -> None:
-    for path in _configs():
-        experiment = load(path)
-        result, diagnosis = trained(experiment.model_dump())
-        say(f"{path.name:25} {value(result):.3f}  {told(diagnosis)}")
+    """Every config of one run, whole."""
+    for path in sorted((HOME / "configs").rglob("*.yaml")):
+        if "base" not in yaml.safe_load(path.read_text()):
+            result, diagnosis = trained(load(path).model_dump())
+            say(f"{path.stem:25} {value(result):.3f}  {told(diagnosis)}")
 
 
-def _configs() -> Iterator[Path]:
-    yield from sorted((HOME / "configs").glob("*.yaml"))
+def cost() -> None:
+    """Processor time of the closing lines, and of diagnose once the data are loaded."""
+    for words in (["quickstart"], ["exp1"], ["spiral"], ["exp1", "epochs=3000"], ["fashion_mnist"]):
+        with tempfile.TemporaryDirectory() as folder:
+            experiment = load(HOME / "configs" / f"{words[0]}.yaml", *words[1:])
+            say(f"{' '.join(words):20} {_cost(experiment, Path(folder) / 'run')}")
+
+
+def _cost(experiment: Experiment, folder: Path) -> str:
+    whole, result = _timed(lambda: bpl.run(experiment, folder))
+    kept, verdict = _timed(lambda: keep(folder, experiment))
+    with redirect_stdout(StringIO()):
+        shown, _ = _timed(lambda: render.summary([result], [verdict], folder, HOME, {}))
+    case = Case(folder)
+    loading, _ = _timed(lambda: case.parts)
+    on_demand, _ = _timed(lambda: diagnose(case))
+    closing = f"{1e3 * (kept + shown):.1f} ms ({100 * (kept + shown) / whole:.1f} %)"
+    return f"run {whole:.2f} s, lines {closing}; data {loading:.2f} s, diagnose {on_demand:.2f} s"
+
+
+def _timed(call: Callable[[], T]) -> tuple[float, T]:
+    began = time.process_time()
+    found = call()
+    return time.process_time() - began, found
 
 
 if __name__ == "__main__":
     task = sys.argv[1] if len(sys.argv) > 1 else "known"
     number = int(sys.argv[2]) if len(sys.argv) > 2 else {"known": 5}.get(task, 100)
-    if task == "shipped":
-        shipped()
+    if task in ("shipped", "cost"):
+        {"shipped": shipped, "cost": cost}[task]()
     else:
         {"known": known, "healthy": healthy, "faulty": ill}[task](number)

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backproplab import text
 from backproplab.layout import (
     Column,
+    aligned,
+    cell_of,
     cells_of,
     duration,
     entry,
@@ -19,6 +22,7 @@ from backproplab.layout import (
     paragraph,
     progress_line,
     shortened,
+    sparkline,
 )
 
 NUMBERS = ["0.1109 ± 0.0602", "–", "1.2340e-05", "+0.0115", "12,345"]
@@ -69,7 +73,7 @@ def test_important_columns_get_short_heads_before_they_fall():
 def test_the_largest_rank_falls_first():
     table = fit([Column(str(rank), ["1" * 10], rank=rank) for rank in (0, 3, 1, 2)], 34)
     assert [column.head for column in table.columns] == ["0", "1", "2"]
-    assert hidden_line(table.hidden, 60, "why") == ["not shown at this width: 3 (why)"]
+    assert hidden_line(table.hidden, 60, "why") == ["hidden  3 (too narrow; why)"]
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "M", "Z"]), max_size=30)
@@ -139,3 +143,60 @@ def test_count_and_time_stay_beside_the_bar(width):
 )  # fmt: skip
 def test_time_left(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_sparkline_is_the_curve():
+    """Cells are medians; equal ratios are equal heights on a logarithmic scale."""
+    assert sparkline([1, 2, 3, 4, 5, 6, 7, 8], 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline([1, 2, 4, 8, 16, 32, 64, 128], 8, logarithmic=True) == "▁▂▃▄▅▆▇█"
+    assert sparkline([0, 0, 9, 100, 100, 100], 2) == "▁█"
+    assert sparkline([5, 5, 5], 9) == "▁▁▁"
+    assert sparkline([3.0, 2.0, float("inf"), float("nan")], 9) == "█▁✗✗"
+    assert sparkline([], 9) == ""
+    assert sparkline([0.0, 1.0, 10.0], 3, logarithmic=True) == "▁▁█"
+    assert sparkline([5, 20], 2, limits=(0, 10)) == "▅█"
+
+
+@pytest.mark.parametrize(("count", "width"), [(30, 30), (30, 14), (7, 14), (100, 24)])
+def test_the_marked_cell_holds_the_value(count, width):
+    for at in range(count):
+        values = [0.0] * count
+        values[at] = 1.0
+        cell = cell_of(at, count, width)
+        if count <= width:
+            assert sparkline(values, width).index("█") == cell
+        assert 0 <= cell < width
+    assert [cell_of(at, count, width) for at in (0, count - 1)] == [0, min(count, width) - 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0.0000"), (0.001, "0.0010"), (0.000967, "9.67e-04"), (999.9, "999.9000"), (1000.0, "1.00e+03"),
+     (2.89e18, "2.89e+18"), (-0.5, "-0.5000"), (float("inf"), "inf"), (float("nan"), "nan")],
+)  # fmt: skip
+def test_a_number_has_four_decimals_or_three_digits(value, shown):
+    assert text.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "shown"),
+    [(0.1109, 0.0602, "0.111 ± 0.060"), (1.3128, 1.2371, "1.3 ± 1.2"), (2.30391, 0.00004, "2.3039 ± 0.0000"),
+     (0.5, 0.0, "0.5000 ± 0.0000"), (2.9e18, 1e18, "2.90e+18 ± 1.0e+18"), (103.2, 24.7, "103 ± 25")],
+)  # fmt: skip
+def test_a_deviation_has_two_digits_and_the_mean_ends_where_it_does(mean, std, shown):
+    assert text.spread(mean, std) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0025, "+0.003"), (-0.0025, "-0.003"), (0.9171, "+0.917"), (1.2018, "+1.20"), (62.745, "+62.7"), (0.0, "+0.000"),
+     (1e-5, "+1.0e-05"), (-2500.0, "-2.5e+03")],
+)  # fmt: skip
+def test_a_difference_has_its_sign_and_three_digits(value, shown):
+    assert text.signed(value) == shown
+
+
+def test_numbers_are_aligned_at_their_points():
+    texts = ["0.111 ± 0.060", "1.3 ± 1.2", "2.3039 ± 0.0002", "–"]
+    assert aligned(texts) == ["0.111  ± 0.060 ", "1.3    ± 1.2   ", "2.3039 ± 0.0002", "–"]
+    assert aligned(["9.67e-04", "0.25"]) == ["9.67e-04", "0.25"]

@@ -49,9 +49,7 @@ def command(
     Metrics are those of each run's best epoch. Trials with runs that did not complete come last.
     """
     from backproplab import report
-    from backproplab.cli.printing import lines, sentence
-    from backproplab.cli.render import ranking
-    from backproplab.report import sameness
+    from backproplab.cli.ranking import compared
 
     records, warnings = report.read_records(report.chosen_runs(log_dir, runs or ()))
     warn(warnings)
@@ -60,10 +58,7 @@ def command(
     if form != "table":
         typer.echo(report.formatted(comparison, form, columns, top, test))
         return
-    ranking(comparison, columns, top or ROWS, test)
-    if len(records) > 1:
-        lines([""])
-        sentence(sameness.sentence(records))
+    compared(comparison, columns, top or ROWS, test)
 
 
 def goal_word(least: bool | None) -> Literal["min", "max"] | None:

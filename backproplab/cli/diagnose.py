@@ -96,6 +96,8 @@ def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
     lines(["", "evidence"])
     for found in diagnosis.findings:
         sentence(_evidence(found), f"  {found.rule}", INDENT)
+    for found in diagnosis.findings:
+        _rows(found)
     if diagnosis.unknown:
         lines(["", "not judged"])
     for reason in dict.fromkeys(diagnosis.unknown.values()):
@@ -106,6 +108,27 @@ def _show(run: RunInfo, diagnosis: Diagnosis) -> None:
         typed_command("explain", f"backproplab diagnose --why {rules[0]}", INDENT)
 
 
+def _rows(found: Finding) -> None:
+    """The examples that a finding names: look at them."""
+    from backproplab.cli.printing import lines, sentence, table
+    from backproplab.layout import Column
+    from backproplab.text import number
+
+    rows = found.evidence.get("rows")
+    if not rows:
+        return
+    lines([""])
+    what = (
+        "the training examples with the largest loss at the best epoch, by their rows in the data"
+    )
+    sentence(f"{found.rule}: {what} (the first is 0)")
+
+    def shown(value: float) -> str:
+        return str(value) if isinstance(value, int) else number(value)
+
+    table([Column(key, [shown(row[key]) for row in rows], right=True) for key in rows[0]])
+
+
 def _evidence(found: Finding) -> str:
     """``ratio 0.0031, times 320; holds from ratio 0.01 on``."""
 
@@ -113,7 +136,7 @@ def _evidence(found: Finding) -> str:
         return ", ".join(
             f"{name} {x:.4g}" if isinstance(x, float) else f"{name} {x}"
             for name, x in values.items()
-            if x is not None
+            if x is not None and not isinstance(x, list)
         )
 
     limits = f"; threshold: {shown(dict(found.threshold))}" if found.threshold else ""
@@ -125,8 +148,10 @@ def _several(chosen: list[RunInfo], as_json: bool) -> list[Diagnosis]:
 
     from backproplab import report
     from backproplab.cli.compare import warn
+    from backproplab.report.diagnoses import closer
 
     records, warnings = report.read_records(chosen)
+    records = closer(records)
     found = [record.diagnosis for record in records if record.diagnosis]
     if as_json:
         trees = [diagnosis.tree() for diagnosis in found]
@@ -141,7 +166,6 @@ def _table(comparison: Comparison) -> None:
     """A row for each trial, what its runs are diagnosed with, and why the first one won."""
     from backproplab.cli.printing import command as typed_command
     from backproplab.cli.printing import printable, sentence, table
-    from backproplab.diagnosis import Case, diagnose
     from backproplab.layout import WIDE, middle
     from backproplab.report import columns_of
     from backproplab.report.diagnoses import unrepeated, why_first
@@ -158,8 +182,7 @@ def _table(comparison: Comparison) -> None:
         if cause and cause.word not in seen:
             seen.add(cause.word)
             name = middle(printable(record.info.name), WIDE)
-            closer = diagnose(Case(record.info.folder)).cause or cause
-            sentence(f"{cause.word}, as {name}: {closer.sentence}")
+            sentence(f"{cause.word}, as {name}: {cause.sentence}")
     for text, again in unrepeated(comparison.records):
         sentence(printable(text))
         if again:
@@ -182,3 +205,26 @@ def _explain(word: str) -> None:
         sentence(looks, "", 2)
     lines([""])
     sentence(EXPLAINED[rule])
+    _picture(rule)
+
+
+def _picture(rule: str) -> None:
+    """The rule's statistic in a faulty run and in a mended one, on one scale."""
+    from backproplab.cli.printing import is_drawable, lines, sentence, width
+    from backproplab.diagnosis.pictures import pictures
+    from backproplab.layout import sparkline
+    from backproplab.text import short
+
+    picture = pictures()[rule]
+    scale = " (logarithmic scale)" if picture.logarithmic else ""
+    lines([""])
+    sentence(f"{picture.shows}{scale}")
+    room = min(width() or 80, 80) - INDENT - 2
+    for label, drawn in (("faulty", picture.faulty), ("mended", picture.mended)):
+        if is_drawable("▁"):
+            wide = max(min(room // len(drawn.values), 4), 1)  # so few values are seen as bars
+            values = [value for value in drawn.values for _ in range(wide)]
+            curve = sparkline(values, room, picture.logarithmic, picture.limits)
+            lines([f"{label:<{INDENT}}{curve}"])
+        ends = f"from {short(drawn.values[0])} to {short(drawn.values[-1])}"
+        sentence(f"{drawn.of}: {ends}", "" if is_drawable("▁") else label, INDENT)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
 
-from backproplab.layout import Column, entry, fit, hidden_line, packed, paragraph
+from backproplab.layout import Column, entry, fit, hidden_line, joined, packed, paragraph
 
 PLAIN_WIDTH = 1000  # of what goes to a file or a pipe: nothing is cut
 
@@ -32,21 +33,63 @@ def width() -> int | None:
     return console().width if sys.stdout.isatty() else None
 
 
+def is_drawable(sign: str) -> bool:
+    """Whether standard output's encoding has the sign; a curve that it lacks is left out."""
+    try:
+        sign.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def pieces(*parts: tuple[str, str]) -> None:
+    """A line of (text, style)."""
+    console().print(Text.assemble(*parts))
+
+
 def table(columns: Sequence[Column], hint: str = "") -> None:
     """A table that fits the terminal; the columns that do not are named below it."""
-    fitted = fit(columns, width())
+    hidden(grid(columns), hint)
+
+
+def grid(columns: Sequence[Column]) -> Sequence[str]:
+    """A table that fits the terminal; the heads of the columns that do not."""
+    fitted = fit([_as_printed(column) for column in columns], width())
     out = console()
     for row in fitted.rows():
         line = Text.assemble(*row)
         line.rstrip()
         out.print(line)
-    lines(hidden_line(fitted.hidden, width(), hint))
+    return fitted.hidden
+
+
+def _as_printed(column: Column) -> Column:
+    """The column with its signs as they are printed: ``+/-`` is wider than ±, and ✗ says no more
+    than the word after it."""
+    encoding, errors = sys.stdout.encoding or "utf-8", sys.stdout.errors or "strict"
+    if is_drawable("±–"):
+        return column
+    head, *cells = (
+        x.replace("✗ ", "").encode(encoding, errors).decode(encoding)
+        for x in (column.head, *column.cells)
+    )
+    return replace(column, head=head, cells=cells)
+
+
+def hidden(heads: Sequence[str], hint: str = "") -> None:
+    """The columns that did not fit, by name."""
+    lines(hidden_line(heads, width(), hint))
 
 
 def lines(texts: Iterable[str], style: str = "") -> None:
     """Lines that are wrapped already."""
     for text in texts:
         console().print(Text(text, style=style))
+
+
+def facts(texts: Sequence[str], label: str = "", indent: int = 2) -> None:
+    """``label a · b · c``, wrapped between two of them."""
+    lines(joined(texts, width(), label, indent))
 
 
 def sentence(text: str, label: str = "", indent: int = 0) -> None:

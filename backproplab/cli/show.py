@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,16 +29,16 @@ def command(
     from backproplab.errors import ConfigError, DamageError
     from backproplab.files import DiskFolder
     from backproplab.runs import find_run, read_metrics
+    from backproplab.runs.folders import read_json
     from backproplab.runs.run_folder import CONFIG, RunFolder
     from backproplab.text import typed
 
     found = find_run(log_dir, run)
     faults = list(found.faults)
-    rows: list[dict[str, str]] = []
     config = ""
     settings: list[tuple[str, str]] = []
     try:
-        rows = read_metrics(found.folder, bool(found.metrics))
+        read_metrics(found.folder, bool(found.metrics))
     except DamageError as error:
         faults.append(str(error))
     try:
@@ -49,7 +49,8 @@ def command(
     except (DamageError, ConfigError) as error:
         faults.append(str(error))
     more = typed("backproplab", "show", found.folder, "--config") if settings else ""
-    render.run_details(found, rows, "" if settings else config, settings, more)
+    same = _same(read_json(found.folder / "run.json"))
+    render.run_details(found, "" if settings else config, settings, same, more)
     if faults:
         raise DamageError("\n".join(dict.fromkeys(faults)))
 
@@ -63,3 +64,13 @@ def _differing(config: Path) -> list[tuple[str, str]]:
         return differing(config)
     except ConfigError:
         return []
+
+
+def _same(record: dict[str, Any]) -> list[str]:
+    """``data 710a6866``, ``first weights 8e615cc2``, ``commit 316acfbc, clean``."""
+    hashes, git = (x if isinstance(x := record.get(k), dict) else {} for k in ("hashes", "git"))
+    named = {"data": hashes.get("data"), "first weights": hashes.get("init")}
+    found = [f"{name} {value[:8]}" for name, value in named.items() if isinstance(value, str)]
+    commit = git.get("commit")
+    state = "with changes" if git.get("dirty") else "clean"
+    return [*found, f"commit {commit[:8]}, {state}"] if isinstance(commit, str) else found

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from backproplab.sweep.standing import Standing
 
 SHOWN = 20  # trials of a dry run
-TOP = 20  # rows of the table at the end
-BEST = "Values are those of each run's epoch with the best {}."
-LAST = "Values are those of each run's last epoch."
 
 
 def command(
@@ -119,7 +116,7 @@ def _run(
     with open_executor(where) as workers, opened(sweep, log_dir, workers, resume) as driver:
         driver.fail_fast = fail_fast
         try:
-            _follow(driver, f"{sweep.name} on {workers.name}", progress)
+            _follow(driver, f"{sweep.name}  {_size(driver)} · {workers.name}", progress)
         except BaseException:
             with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
@@ -127,6 +124,15 @@ def _run(
         with shown():
             _answer(driver, log_dir, where)
     driver.raise_errors()
+
+
+def _size(driver: Driver) -> str:
+    """``15 trials × 3 seeds``."""
+    from backproplab.text import counted
+
+    standing = driver.standing
+    trials = counted(standing.total // standing.seeds, "trial")
+    return trials if standing.seeds == 1 else f"{trials} × {standing.seeds} seeds"
 
 
 def _follow(driver: Driver, title: str, progress: str) -> None:
@@ -148,9 +154,11 @@ def _follow(driver: Driver, title: str, progress: str) -> None:
 
 def _line(standing: Standing) -> str:
     """``12/64 done  2 diverged  best val_loss 0.1234 learning_rate-0.1  3 s left``."""
+    from backproplab.status import Status
     from backproplab.text import number
 
-    words = [f"{standing.finished}/{standing.total} done", *standing.notes]
+    ended = [f"{n} {status}" for status, n in standing.done.items() if status != Status.COMPLETED]
+    words = [f"{standing.finished}/{standing.total} done", *ended, *standing.notes]
     if standing.best:
         words.append(f"best {standing.metric} {number(standing.best[0])} {standing.best[1]}")
     if standing.seconds_left is not None:
@@ -160,38 +168,32 @@ def _line(standing: Standing) -> str:
 
 def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
-    from backproplab.cli.printing import command, lines, sentence
-    from backproplab.cli.render import ranking
-    from backproplab.report import sameness
-    from backproplab.report.diagnoses import why_first
+    from backproplab.cli import signs
+    from backproplab.cli.printing import command, is_drawable, values
+    from backproplab.cli.ranking import INDENT, concluded
+    from backproplab.runs.results_file import NAME
     from backproplab.status import Status
-    from backproplab.sweep.library import RESULTS, conclude
-    from backproplab.text import counted, typed
+    from backproplab.sweep.library import conclude
+    from backproplab.text import counted, spent, typed
 
     standing, session = driver.standing, driver.folder.path
     comparison = conclude(session)  # the files first: stdout may fail
-    counts = ", ".join(f"{n:,} {status}" for status, n in standing.done.items())
-    typer.echo(f"\n{standing.finished:,} of {standing.total:,} runs: {counts or 'none has ended'}")
+    typer.echo()
+    ended = {Status(status): n for status, n in standing.done.items()}
+    sign = "✓ " if is_drawable("✓") else ""
+    done = f"{sign}{ended.pop(Status.COMPLETED, 0):,} of {standing.total:,} runs completed"
+    others = [signs.counted(status, n) for status, n in ended.items() if n]
+    values("", [done, *others, spent(standing.seconds)])
     for note, runs in standing.warnings.items():
         typer.echo(f"backproplab: note: {counted(len(runs), 'run')}: {note}", err=True)
     if comparison is None:
         return
-    ranking(comparison, (), TOP)
-    if reason := why_first(comparison):
-        sentence(reason)
-    metric, records = driver.folder.sweep.metric, comparison.records
-    sentence(BEST.format(metric.name) if metric.at == "best" else LAST)
-    if len(records) > 1:
-        sentence(sameness.sentence(records))
-    if not standing.all_diverged:
-        for line in driver.folder.endings(Status.DIVERGED):
-            sentence(line)
+    concluded(comparison)
     root = ("--log-dir", log_dir)
-    lines([""])
     if standing.finished < standing.total:
         more = () if executor == "local" else ("--executor", executor)
         again = typed("backproplab", "sweep", session, "--resume", *root, *more)
-        command("continue", again)
-    command("results", str(session / RESULTS))
-    command("report", typed("backproplab", "report", session.name, *root))
-    command("curves", typed("backproplab", "tensorboard", session))
+        command("continue", again, INDENT + 2)
+    command("table", str(session / NAME), INDENT)
+    command("more", typed("backproplab", "compare", session.name, *root), INDENT)
+    command("report", typed("backproplab", "report", session.name, *root), INDENT)

@@ -71,6 +71,7 @@ def _train(planned: dict[str, Planned], log_dir: Path, progress: Style) -> None:
     commands = {name: command for name, (command, _) in planned.items()}
     several = {name: x for name, (_, x) in planned.items() if isinstance(x, Experiment)}
     session = runs.create_session(runs.open_log_root(log_dir), commands)
+    typer.echo(f"{'logs':<8}{session}\n", err=True)
     rows = hparams_of(several, session.name)
     results: list[Result] = []
     with runs.lock_session(session):

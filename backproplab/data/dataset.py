@@ -73,6 +73,7 @@ class Splits:
     """The scaled examples for training, validation and testing.
 
     pixels: gives back the images that the inputs are; None if they are none.
+    rows: of each training example its row (from 0) in the data as they were read.
     """
 
     train: Examples
@@ -80,6 +81,7 @@ class Splits:
     test: Examples | None
     task: Task
     pixels: Pixels | None = None
+    rows: Array | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

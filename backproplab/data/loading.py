@@ -48,6 +48,7 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
         test=scaled(own, np.arange(len(own))) if own else drawn,
         task=source.task,
         pixels=Pixels(source.image, shift, scale) if source.image else None,
+        rows=train,
     )
 
 

@@ -117,6 +117,14 @@ class Case:
         except (BackpropLabError, LookupError, ValueError) as error:
             raise Unknown(f"its last weights cannot be read: {error}") from error
 
+    @cached_property
+    def at_best(self) -> End:
+        """The weights of the best epoch."""
+        try:
+            return End(self.parts, self.folder, self.record, best=True)
+        except (BackpropLabError, LookupError, ValueError) as error:
+            raise Unknown(f"its best weights cannot be read: {error}") from error
+
     @property
     def is_classified(self) -> bool:
         return bool(self.start["majority"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.diagnosis.course import Limits, _warming, standing
+from backproplab.diagnosis.fixes import _each
 from backproplab.nn.activations import Activation
 from backproplab.nn.layers import Dropout, Embedding
 from backproplab.nn.normalization import BatchNorm
@@ -31,6 +32,7 @@ def exploding(case: Case, limits: Limits) -> Facts | None:
 def first_loss(case: Case, limits: Limits) -> Facts | None:
     if not case.is_classified:
         return None
+    _unnormalized(case)
     loss = case.start["loss"]
     if loss is None:
         raise Unknown("the first loss is not finite")
@@ -41,6 +43,7 @@ def first_loss(case: Case, limits: Limits) -> Facts | None:
 
 def _signal(case: Case) -> tuple[str, str, float]:
     """The first and the last hidden layer, and r, the ratio of their rms ∂L/∂z."""
+    _unnormalized(case)
     layers = case.start["layers"]
     if len(layers) < 2:
         raise Unknown("the signal's ratio needs two hidden layers")
@@ -50,8 +53,21 @@ def _signal(case: Case) -> tuple[str, str, float]:
     return first["name"], last["name"], first["signal"] / last["signal"]
 
 
+def _unnormalized(case: Case) -> None:
+    """Raise Unknown for a network whose signal a batch norm scales, but not before training: what
+    it knows then is not of these data."""
+    if _has_batch_norm(case):
+        raise Unknown("before training a batch norm does not yet know the data")
+
+
+def _has_batch_norm(case: Case) -> bool:
+    layers = case.experiment.model.layers or ()
+    return any(isinstance(layer, BatchNorm) for _, layer in _each(layers))
+
+
 def _spread(case: Case) -> float:
     """The standard deviation of the last hidden layer's outputs, over that of the first's."""
+    _unnormalized(case)
     layers = case.start["layers"]
     if len(layers) < 2:
         raise Unknown("the spread over layers needs two hidden layers")
@@ -80,6 +96,7 @@ def flat_start(case: Case, limits: Limits) -> Facts | None:
     layers = [layer for layer in _hidden(case) if layer["slope"] is not None]
     if not layers:
         return None
+    _unnormalized(case)
     worst = min(layers, key=lambda layer: layer["slope"])
     facts = {k: worst[k] for k in ("activation", "slope")} | {"layer": worst["name"]}
     return facts if worst["slope"] < limits["slope"] else None
@@ -128,8 +145,7 @@ def stuck(case: Case, limits: Limits) -> Facts | None:
 def single_example(case: Case, limits: Limits) -> Facts | None:
     """A batch of one before a batch norm, which ``build`` refuses unless it is the last one."""
     e = case.experiment
-    layers = e.model.layers or ()
-    if e.batch_mode != "minibatch" or not any(isinstance(x, BatchNorm) for x in layers):
+    if e.batch_mode != "minibatch" or not _has_batch_norm(case):
         return None
     n, size = case.start["examples"]["train"], (e.batch_size or 1) * e.accumulate
     return {"examples": n, "size": size} if n % size == 1 else None

@@ -67,7 +67,7 @@ def diverged(case: Case, limits: Limits) -> Facts | None:
 def grown(case: Case, limits: Limits) -> Facts | None:
     standing(case, 3)
     loss, turns = case.curves.of("loss"), case.curves.turns
-    lowest = min([float(loss.min()), case.start["loss"] or np.inf])
+    lowest = min([float(loss.min()), case.start.get("loss") or np.inf])
     holds = loss[-1] > limits["times"] * lowest and loss[-1] > case.chance
     facts = {"lowest": lowest, "loss": float(loss[-1]), "turns": turns}
     return facts | {"level": loss[-1] / case.chance} if holds and turns < limits["turns"] else None
@@ -78,9 +78,14 @@ def unsteady(case: Case, limits: Limits) -> Facts | None:
     curves, b = case.curves, case.chance
     whole = case.experiment.batch_mode == "batch"
     climb, late = curves.climb / b, curves.late_climb / b
-    holds = climb >= limits["climb"] and curves.turns >= limits["turns"]
-    settled = case.level < 0.01 or (whole and late < limits["climb"])
-    facts = {"rises": curves.rises, "changes": curves.epochs - 1, "climb": climb}
+    try:
+        step = case.step()
+    except Unknown:
+        step = 0.0
+    least = limits["climb" if step < limits["step"] else "near"]
+    holds = climb >= least and curves.turns >= limits["turns"]
+    settled = case.level < 0.01 or (whole and late < least)
+    facts = {"rises": curves.rises, "changes": curves.epochs - 1, "climb": climb, "step": step}
     return facts | {"turns": curves.turns} if holds and not settled else None
 
 
@@ -90,7 +95,7 @@ def still_falling(case: Case, limits: Limits) -> Facts | None:
         raise Unknown("early stopping has ended the run")
     curves = case.curves
     loss = curves.of("loss")
-    first = max(case.start["loss"] or 0.0, float(loss[0]))  # the start is of 256 examples only
+    first = max(case.start.get("loss") or 0.0, float(loss[0]))  # the start is of 256 examples only
     if first <= loss.min():
         return None
     share = float((curves.before_fifth - loss[-1]) / (first - loss.min()))
@@ -172,8 +177,17 @@ def scheduled(case: Case, limits: Limits) -> Facts | None:
 
 def wrong_labels(case: Case, limits: Limits) -> Facts | None:
     facts = overfitting(case, {"times": 1.1, "share": 0.05})
-    early = facts and facts["at"] < limits["at"] and facts["level"] > limits["level"]
-    return facts if early else None
+    if not facts or facts["at"] >= limits["at"] or facts["level"] <= limits["level"]:
+        return None
+    return facts | _worst(case)
+
+
+def _worst(case: Case) -> Facts:
+    """The examples with the largest loss at the best epoch, where the data may be loaded."""
+    try:
+        return {"rows": case.at_best.worst}
+    except Unknown:
+        return {}
 
 
 def random_labels(case: Case, limits: Limits) -> Facts | None:
@@ -187,7 +201,9 @@ def random_labels(case: Case, limits: Limits) -> Facts | None:
     accuracy = case.curves.last("val_accuracy")
     near = abs(accuracy - p) <= 3 * (p * (1 - p) / m) ** 0.5
     holds = best > limits["best"] and near and low < limits["low"]
-    return {"accuracy": accuracy, "majority": p, "level": low, "best": best} if holds else None
+    if not holds:
+        return None
+    return {"accuracy": accuracy, "majority": p, "level": low, "best": best} | _worst(case)
 
 
 def few_examples(case: Case, limits: Limits) -> Facts | None:
@@ -220,6 +236,18 @@ def standing_still(case: Case, limits: Limits) -> Facts | None:
     from_epoch = len(loss) - int(np.argmin(near[::-1])) if not near.all() else 0
     facts = {"epoch": case.curves.numbers[min(from_epoch, len(loss) - 1)]}
     return facts if from_epoch <= limits["at"] * len(loss) and case.level < 0.3 else None
+
+
+def improving(case: Case, limits: Limits) -> Facts | None:
+    """The last epoch was the best one, and far enough below those before it."""
+    standing(case, 5)
+    validated(case)
+    if case.record.get("stop_reason") == EXHAUSTED:
+        return None
+    loss = case.curves.of("val_loss")
+    fall = float(1 - loss[-1] / loss[-1 - case.curves.fifth])
+    facts = {"epochs": case.curves.epochs, "fall": fall, "best": float(loss.min())}
+    return facts if loss[-1] <= loss.min() and fall >= limits["fall"] else None
 
 
 def _warming(case: Case) -> float:

@@ -24,7 +24,8 @@ EXPLAINED = {
     "lands farther away than it began, until a number overflows. Momentum multiplies the rate by "
     "1 / (1 - μ).",
     "D3": "U is how far the training loss rises on average, in units of chance. Near the largest "
-    "stable rate the loss jumps over its valley and back.",
+    "stable rate the loss jumps over its valley and back. If the first updates moved the weights "
+    "by more than a twentieth each (step), less is enough (near).",
     "D4": "Half of a straight line lies in its second half: when the last fifth of the epochs "
     "brings a fifth of the progress, the run was stopped, it did not arrive. If an update moves "
     "the weights by less than a thousandth, the rate is why.",
@@ -62,7 +63,8 @@ EXPLAINED = {
     "progress. (A schedule that ends low after the loss has settled is none of this.)",
     "D19": "A network fits clean examples first and wrong labels later. So validation that is best "
     "very early and then only worsens is often a sign of wrong labels; on random ones it never "
-    "leaves chance while the training loss falls.",
+    "leaves chance while the training loss falls. diagnose lists the ten training examples with "
+    "the largest loss at the best epoch: look at their labels.",
     "D20": "Judged of several runs, of which one repeats another: equal config and seed. Of the "
     "hashes in run.json for data, first weights, batches and result, the first that differs says "
     "where they part. BLAS adds in another order with another number of threads.",
@@ -73,4 +75,6 @@ EXPLAINED = {
     "get 0 … 1 only: with 10 classes the loss cannot get below ln(1 + 9/e) = 1.461.",
     "N1": "The running median of three of the validation loss has stayed within .01 b of its last "
     "value since that epoch.",
+    "N2": "The validation loss was still falling when the epochs ended, and nothing shows where it "
+    "would turn: the value at the last epoch is no end.",
 }

@@ -162,9 +162,9 @@ RULES = (
          "{units:n} units of {layer} stand at a limit of {activation}.", fixes.smaller_rate,
          unless=_ids("D11")),
     Rule("D3", "unsteady", W, "U = mean of max(L_e - L_(e-1), 0) / b; share of turns",
-         course.unsteady, {"climb": 0.02, "turns": 0.3}, "Unsteady: the loss rises in {rises:n} of "
-         "{changes:n} epochs, by {climb:p} of chance on average.", fixes.smaller_rate,
-         unless=_ids("D2")),
+         course.unsteady, {"climb": 0.03, "near": 0.02, "step": 0.05, "turns": 0.3},
+         "Unsteady: the loss rises in {rises:n} of {changes:n} epochs, by {climb:p} of chance on "
+         "average.", fixes.smaller_rate, unless=_ids("D2")),
     Rule("D18", "stopped by schedule", W, "rate before the last fifth / largest rate; plateau",
          course.scheduled, {"rate": 0.01, "level": 0.3}, "Stopped by its schedule: the rate was "
          "under a hundredth of its largest after {epoch:n} of {epochs:n} epochs, and the loss has "
@@ -197,4 +197,8 @@ RULES = (
          "examples.", fixes.larger_split),
     Rule("N1", "could be shorter", N, "|V_e - V_E| / b", course.standing_still,
          {"near": 0.01, "at": 0.5}, "Validation has not moved since epoch {epoch:n}."),
+    Rule("N2", "still improving", N, "epoch of min V; fall of V in the last fifth",
+         course.improving, {"fall": 0.02}, "The last of {epochs:n} epochs was the best: the "
+         "validation loss fell by {fall:p} in the last fifth, and more epochs may help.",
+         fixes.more_epochs, unless=_ids("D1 D2 D4 N1")),
 )  # fmt: skip

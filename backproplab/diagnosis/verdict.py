@@ -12,9 +12,11 @@ import numpy as np
 
 from backproplab.config import Experiment
 from backproplab.diagnosis.case import Case, Facts, Unknown
+from backproplab.diagnosis.markdown import markdown
 from backproplab.diagnosis.table import RULES, Level, Rule
 from backproplab.diagnosis.words import sentence
 from backproplab.errors import BackpropLabError
+from backproplab.experiment import account
 from backproplab.files import DiskFolder
 from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
@@ -79,7 +81,7 @@ class Diagnosis:
     @property
     def command(self) -> str:
         """What to try next: the cause's command, the outcome's, or that of what is still going."""
-        going = [found for found in self.remarks if found.rule == "D4"]
+        going = [found for found in self.remarks if found.rule in ("D4", "N2")]
         found = [*([self.cause] if self.cause else []), self.outcome, *going]
         return next((x.command for x in found if x.command), "")
 
@@ -192,9 +194,13 @@ def verdict(
 
 
 def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None:
-    """The verdict of a run that has just ended; its word goes into run.json, for lists of runs."""
+    """The verdict of a run that has just ended: its word goes into run.json, for lists of runs, and
+    its sentences to TensorBoard, unless the run may continue."""
     found = verdict(folder, experiment=experiment)
     if found:
         files = RunFolder(DiskFolder(folder))
-        files.write_record(files.record | {"verdict": found.word})
+        record = files.record
+        files.write_record(record | {"verdict": found.word})
+        if Status.read(record.get("status")).has_ended:
+            account.diagnosed(DiskFolder(folder), markdown(found))
     return found

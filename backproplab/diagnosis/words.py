@@ -21,7 +21,7 @@ def loss(value: float) -> str:
 
 def percent(share: float) -> str:
     """``18 %``, ``2.4 %``, ``0.05 %``: two digits."""
-    return f"{100 * share:.0f} %" if abs(share) >= 0.0995 else f"{100 * share:.2g} %"
+    return f"{100 * share:,.0f} %" if abs(share) >= 0.0995 else f"{100 * share:.2g} %"
 
 
 class _Words(Formatter):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from math import isfinite
@@ -17,6 +18,7 @@ from typing import Any
 
 from backproplab.config.brief import exact
 from backproplab.errors import DamageError
+from backproplab.files import Folder
 from backproplab.journal import METRICS, Journal
 from backproplab.measures import Row, listed, parsed
 from backproplab.runs.epochs import best_row
@@ -94,6 +96,16 @@ def end(journal: Journal, record: Mapping[str, Any]) -> None:
             journal.aside.scalars(epoch, {f"best/{name}": x for name, x in values.items()})
         journal.aside.write(0, [session_end(success=counts)])
     journal.sync()
+
+
+def diagnosed(folder: Folder, markdown: str) -> None:
+    """What is said of a run that has ended, after its summary."""
+    from backproplab.journal.messages import text
+
+    journal = Journal(folder, (), (), {})
+    with closing(journal):
+        journal.aside.write(0, [text("run/diagnosis", markdown)])
+        journal.sync()
 
 
 def _values(journal: Journal, record: Mapping[str, Any], hparams: HParams) -> tuple[int, Row]:

@@ -95,7 +95,7 @@ def live_lines(name: str, lane: Lane, left: float | None, width: int) -> list[st
     progress, length = lane.progress, lane.length
     share = min(progress.step / (length.each * length.epochs), 1.0)
     count = length.place(progress.epoch, progress.step)
-    after = "  ".join(filter(None, (f"{share:4.0%}", duration(left) if share < 1 else "")))
+    after = "  ".join(filter(None, (f"{100 * share:3.0f} %", duration(left) if share < 1 else "")))
     room = width - 1 - len(count) - len(after) - LEAST_BAR - 4
     head = f"{middle(name, room)}  {count}" if room >= LEAST_NAME else count
     return [progress_line(head, share, after, width - 1), listed(_metrics(lane), width - 1)]
@@ -110,6 +110,6 @@ def _metrics(lane: Lane) -> list[str]:
             texts.append(f"{best.monitor} {text.number(metrics.pop(best.monitor))}")
         if best.monitor in best.row:
             at = f"@ {int(best.row['epoch'])}"
-            texts.append(f"best {best.monitor} {text.number(best.row[best.monitor])} {at}")
+            texts.append(f"best {text.number(best.row[best.monitor])} {at}")
     rest = sorted(metrics, key=lambda other: (parsed(other)[1] != LOSS.name, parsed(other)[0]))
     return texts + [f"{other} {text.number(metrics[other])}" for other in rest]

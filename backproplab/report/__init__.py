@@ -3,6 +3,7 @@
 This room reads run folders. It must not train, or know how anything is shown in a terminal.
 """
 
+from backproplab.report.columns import columns_of
 from backproplab.report.comparison import Comparison, RankedTrial, Ranking, compare
 from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
@@ -11,7 +12,6 @@ from backproplab.report.series import long_table
 from backproplab.report.tables import (
     FORMATS,
     RankedTable,
-    columns_of,
     formatted,
     ranked_table,
     test_of_best,

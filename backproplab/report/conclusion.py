@@ -21,6 +21,7 @@ from backproplab.report.tables import test_of_best
 from backproplab.status import Status
 from backproplab.text import counted
 
+OPEN = "No single winner."
 MOST_SEEDS = 30  # of a command that is worth typing
 Against = list[tuple[RankedTrial, Paired]]
 
@@ -92,7 +93,7 @@ def _winner(comparison: Comparison) -> tuple[str, str]:
     seeds = max((len(pair.differences) for _, pair in against), default=0)
     if ties:
         tied = f"{listed(ties)} cannot be distinguished from it: {_why(against, seeds)}"
-        return "No single winner.", f"{who} {has}, but {tied}."
+        return OPEN, f"{who} {has}, but {tied}."
     if unsure:
         never = f"It is no worse than any other on all {seeds} seeds"
         text = f"It {has}. {never}, but they do not bound by how much: {listed(unsure)}."

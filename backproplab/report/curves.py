@@ -22,7 +22,8 @@ from backproplab.report.svg import Frame, Point, apart, circle, labels_beside, p
 
 WIDTH, HEIGHT = 480, 290
 LEFT, TOP, BOTTOM = 50.0, 26.0, 250.0
-MARGIN = 62  # least pixels beside the frame, for the axis' name
+MARGIN = 70  # least pixels beside the frame, for the axis' name
+HALF = 4  # pixels of half a digit
 POINTS = 120  # most points of a curve
 TOLD = 60  # most epochs under the pointer
 
@@ -58,8 +59,10 @@ def _draw(panel: Panel, right: float, across: Scale, up: Scale, linear: Scale | 
     parts.append(_layer(panel, frame, "log"))
     if linear:
         parts.append(_layer(panel, replace(frame, up=linear), "lin"))
-    parts += frame.columns(across.ticks() if panel.is_wide else _epochs(across))
-    parts.append(text(right, BOTTOM + 34, panel.unit, "e"))
+    ticks = across.ticks() if panel.is_wide else _epochs(across)
+    parts += frame.columns(ticks)
+    last = max((len(label) for place, label in ticks if place > 0.97), default=0)
+    parts.append(text(right + 8 + HALF * last, BOTTOM + 18, panel.unit))  # clear of the last number
     notes = [*panel.notes, *_left(panel, up)]
     parts += [text(right - 4, TOP + 14 + 16 * at, note, "e gone") for at, note in enumerate(notes)]
     parts.append(element("path", class_="cross", d=f"M0 {TOP:g}V{BOTTOM:g}"))

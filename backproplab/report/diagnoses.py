@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backproplab.config import Role, keys
+from backproplab.diagnosis import Case, Diagnosis, diagnose
+from backproplab.errors import BackpropLabError
 from backproplab.layout import WIDE, middle
 from backproplab.report.gathering import Record
+from backproplab.report.naming import name_of
+from backproplab.report.numerals import listed
+from backproplab.report.outcomes import outcome
 from backproplab.text import typed
 
 HASHES = {"data": "data", "init": "first weights", "batch_order": "batches", "weights": "result"}
 NO_NUMBER = keys(Role.NO_NUMBER)
+MOST, NAMED = 3, 3  # troubles, and names of the trials that have one
+STILL = "still improving"
+CLOSER = 24  # runs that are looked at with their data and weights
 
 if TYPE_CHECKING:
     from backproplab.report.comparison import Comparison, RankedTrial
@@ -26,15 +35,65 @@ def words_of(records: Sequence[Record]) -> str:
     return ", ".join(f"{word} in {count} of {len(records)}" for word, count in words.most_common())
 
 
-def why_first(comparison: Comparison) -> str:
-    """Why the first trial won, as far as the diagnosis shows: what others have and it does not."""
+def listed_findings(found: Diagnosis) -> list[tuple[str, str]]:
+    """(``why``, its sentence with the rule) for each finding, and what to try next."""
+    rows = [("so", found.outcome)]
+    rows += [("why", found.cause)] if found.cause else []
+    rows += [(str(remark.level), remark) for remark in found.remarks]
+    said = [(name, f"{x.sentence} ({x.rule})" if x.rule else x.sentence) for name, x in rows]
+    folder = str(found.run)
+    tried = found.command.replace(str(found.run.absolute()), folder)
+    return [*said, *([("try", tried)] if tried else [])]
+
+
+def why_first(comparison: Comparison, named: bool = True) -> str:
+    """Why the first trial won, as far as the diagnosis shows: what others have and it does not.
+
+    named: with the names of few trials, else with their numbers.
+    """
     first, *others = comparison.trials
-    own = _faults(first)
-    lost = Counter(word for trial in others for word in _faults(trial) - own)
+    own = _troubles(first)
+    lost = Counter(word for trial in others for word in _troubles(trial) - own)
     if not others or not lost:
         return ""
-    words = [f"{word} ({count} of {len(others)})" for word, count in lost.most_common(3)]
-    return f"Problems of other trials that #1 does not have: {', '.join(words)}."
+    words = [f"{word} ({_who(comparison, word, named)})" for word, _ in lost.most_common(MOST)]
+    return f"Others have what #1 has not: {', '.join(words)}."
+
+
+def _who(comparison: Comparison, word: str, named: bool) -> str:
+    """The names of the trials that have this trouble, or how many of the others, if many."""
+    others = comparison.trials[1:]
+    having = [trial for trial in others if word in _troubles(trial)]
+    named = named and comparison.is_told_by_keys and not comparison.is_search
+    if len(having) > NAMED or not named:
+        return f"{len(having)} of {len(others)}"
+    return listed([name_of(comparison, trial) for trial in having])
+
+
+def closer(records: Sequence[Record]) -> list[Record]:
+    """The records; those in trouble diagnosed with their data and weights, as far as ``CLOSER``
+    reaches: the first trial of each kind of trouble, then the second ones, …"""
+    nth: dict[tuple[str, object], int] = {}
+    counts: Counter[str] = Counter()
+    ill = []
+    for record in records:
+        found = record.diagnosis
+        if found and (found.cause or found.alarms):
+            kind = found.word, record.trial or record.info.folder
+            if kind not in nth:
+                nth[kind] = counts[found.word]
+                counts[found.word] += 1
+            ill.append((nth[kind], record))
+    chosen = [record for _, record in sorted(ill, key=lambda entry: entry[0])[:CLOSER]]
+    looked = {record.info.folder: _closely(record) for record in chosen}
+    return [replace(record, closely=looked.get(record.info.folder)) for record in records]
+
+
+def _closely(record: Record) -> Diagnosis | None:
+    try:
+        return diagnose(Case(record.info.folder, record=record.details))
+    except BackpropLabError:  # what its files show stands
+        return None
 
 
 def unrepeated(records: Sequence[Record]) -> list[tuple[str, str]]:
@@ -71,6 +130,11 @@ def _differs(one: Record, two: Record, part: str) -> tuple[str, str]:
         " another machine, BLAS or version." if known[0] != known[1] else " nothing known differs."
     )
     return f"{head}:{reason}", ""
+
+
+def _troubles(trial: RankedTrial) -> set[str]:
+    """Its faults, and whether it was still improving in the last epoch: its number is no end."""
+    return _faults(trial) | ({STILL} if outcome(trial).word == STILL else set())
 
 
 def _faults(trial: RankedTrial) -> set[str]:

@@ -35,7 +35,8 @@ class Record:
     """A run with its resolved config and its run.json, each empty if unreadable.
 
     For a sweep's run, trial: the session and the trial's number in it. sweep_position: that number
-    and the run's index in the trial. asked: the trial's planned number of runs.
+    and the run's index in the trial. asked: the trial's planned number of runs. closely: its
+    diagnosis with its data and weights.
     """
 
     info: RunInfo
@@ -44,6 +45,7 @@ class Record:
     trial: TrialKey | None = None
     sweep_position: tuple[int, int] = (0, 0)
     asked: int = 0
+    closely: Diagnosis | None = None
 
     @property
     def seed(self) -> Any:
@@ -58,7 +60,9 @@ class Record:
 
     @cached_property
     def diagnosis(self) -> Diagnosis | None:
-        """What its files alone show; None if they cannot be read."""
+        """What its files alone show, or a closer look has shown; None if they cannot be read."""
+        if self.closely:
+            return self.closely
         try:
             experiment = Experiment.model_validate(self.config)
         except ValueError:

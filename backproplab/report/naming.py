@@ -69,12 +69,13 @@ def described(comparison: Comparison, trial: RankedTrial) -> str:
 def phrase(comparison: Comparison, trial: RankedTrial, keys: Sequence[str]) -> str:
     """The values of some keys; of one word and one number without the keys' names."""
     texts = [middle(comparison.label(key, trial.values[key]), LETTERS) for key in keys]
+    texts = [text.replace(", ", f",{HARD}") for text in texts]  # a list stays in one line
     words = [isinstance(trial.values[key], str) for key in keys]
     if words.count(True) == 1 and len(keys) == 2 and not _has_lists(comparison, keys):
         return f"{texts[words.index(True)]}{HARD}{texts[words.index(False)]}"
     named = zip(keys, texts, words, strict=True)
     return f"{HARD}· ".join(
-        text if word and len(keys) > 1 else f"{short_key(comparison, key)} {text}"
+        text if word and len(keys) > 1 else f"{short_key(comparison, key)}{HARD}{text}"
         for key, text, word in named
     )
 

@@ -14,7 +14,7 @@ from backproplab.files import read_regular
 from backproplab.report import influence, notes, panels, seedwise
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.conclusion import conclude
-from backproplab.report.diagnoses import why_first, words_of
+from backproplab.report.diagnoses import listed_findings, why_first, words_of
 from backproplab.report.differences import lookup, shown
 from backproplab.report.environments import environment
 from backproplab.report.markup import Markup, document, element, pairs, section
@@ -163,7 +163,11 @@ def _runs(comparison: Comparison, beside: Path | None) -> list[Markup]:
 
 
 def _diagnosis(comparison: Comparison) -> list[Markup]:
-    """How the runs of the best trials went, by their files; nothing if none can be read."""
+    """How the runs of the best trials went, by their files; nothing if none can be read. Of a run
+    alone each finding with its rule."""
+    if len(comparison.records) == 1:
+        found = comparison.records[0].diagnosis
+        return [section("Diagnosis", pairs(listed_findings(found)))] if found else []
     rows = [
         (name_of(comparison, trial), summary)
         for trial in comparison.trials[:DIAGNOSED]

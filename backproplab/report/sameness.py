@@ -62,3 +62,12 @@ def sentence(records: Sequence[Record]) -> str:
     """``same data ✓, same initial weights per seed ✓, different batch order ✗``."""
     marks = {True: " ✓", False: " ✗", None: ""}
     return ", ".join(f"{text}{marks[holds]}" for holds, text in sameness(records))
+
+
+def marked(records: Sequence[Record]) -> str:
+    """``✓ data per seed ✗ initial weights (other model)``, for a line that is called "equal"."""
+    found = [
+        f"{'✓' if holds else '✗'} {text.removeprefix('same ' if holds else 'different ')}"
+        for holds, text in sameness(records)
+    ]
+    return ", ".join(found)

@@ -79,6 +79,21 @@ def _told(comparison: Comparison, values: list[dict[str, float]], seeds: list[st
     )
 
 
+def spread(comparison: Comparison) -> str:
+    """How much of the variance of the best trials is the seeds', in a sentence; empty for fewer
+    than two trials or seeds in common."""
+    trials = [t for t in comparison.trials if t.mean(comparison.metric.name) is not None][:BEST]
+    values = [value_by_seed(trial) for trial in trials]
+    seeds = [seed for seed in seeds_of(comparison) if all(seed in found for found in values)]
+    if len(seeds) < 2 or len(trials) < 2:
+        return ""
+    share = seed_share([[found[seed] for seed in seeds] for found in values])
+    text = (
+        f"{100 * share:.0f} % of the variance of the best {len(trials)} is what a seed does to all"
+    )
+    return f"{text} alike" + ("; so look at Δ, not at ±." if share > 0.5 else ".")
+
+
 def seed_share(rows: list[list[float]]) -> float:
     """The share of the variance of a table (trials × seeds) that is between the seeds' means."""
     total = pvariance([v for row in rows for v in row])

@@ -12,6 +12,7 @@ from backproplab.report.axes import Axis
 from backproplab.report.comparison import Comparison
 from backproplab.report.differences import ABSENT, lookup, shown
 from backproplab.report.naming import short_key
+from backproplab.report.numerals import HARD
 from backproplab.report.sameness import sentence
 from backproplab.report.seedwise import seeds_of
 from backproplab.text import counted
@@ -61,7 +62,8 @@ def _equal(comparison: Comparison) -> str:
     for key in EQUAL:
         values = {repr(lookup(config, key)): lookup(config, key) for config in configs}
         if len(values) == 1 and (value := next(iter(values.values()))) not in (ABSENT, None):
-            found.append(f"{key.rpartition('.')[2]} {shown(value)}")
+            text = shown(value).replace(", ", f",{HARD}")
+            found.append(f"{key.rpartition('.')[2]}{HARD}{text}")
     models = {str(record.details.get("parameters", "")) for record in comparison.records}
     if len(models) == 1 and (count := models.pop()).isdigit():
         found.append(f"{int(count):,} parameters")

@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from backproplab.errors import ConfigError, did_you_mean
-from backproplab.layout import Column, fit
+from backproplab.layout import fit
 from backproplab.measures import listed, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, labels_of
 from backproplab.report.costs import COUNTS, cost_columns, count_of, shown_keys, spent
 from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.outcomes import outcome, span
-from backproplab.report.pairing import BEST, SIGNS, TIE, Paired
+from backproplab.report.pairing import BEST, SIGNS, Paired
 from backproplab.status import Status
-from backproplab.text import csv_cell, number, seconds
+from backproplab.text import csv_cell, number, seconds, signed, spread
 
 CONFIG = "config."  # prefix of a key that has the name of a metric
-LARGE = 1000.0  # a mean with its deviation is written with an exponent from here on
 FORMATS = ("table", "csv", "json", "md")
 
 
@@ -52,7 +51,11 @@ def ranked_table(
         _check(comparison, columns)
     chosen = [*columns] or default_columns(comparison, test)
     cells = [_cells(comparison, name, top) for name in chosen]
-    ranks = [str(rank) for rank in range(1, len(comparison.trials[:top]) + 1)]
+    name = comparison.metric.name
+    ranks = [
+        str(rank) if trial.mean(name) is not None else "–"
+        for rank, trial in enumerate(comparison.trials[:top], start=1)
+    ]
     return RankedTable(
         ("#", *chosen),
         tuple(zip(ranks, *cells, strict=True)),
@@ -74,10 +77,12 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     seeds = ["seeds"] if comparison.several_seeds else []
     named = comparison.keys if whole else shown_keys(comparison)
     keys = [_as_column(comparison, key) for key in named]
-    paired = ["delta", "wins", "verdict"] if comparison.is_paired else []
+    interval = [] if whole else ["interval"]  # a file has it in columns of their own
+    paired = ["delta", *interval, "wins", "verdict"] if comparison.is_paired else []
     first, *others = metrics
     status = ["status"] if whole or not paired else []  # a verdict says it
-    ends = ["best_epoch", "last"] if whole else []
+    ends = ["best_epoch"] if whole or comparison.metric.at == "best" else []
+    ends += ["last"] if whole else []
     ends += cost_columns(comparison, whole)
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
@@ -86,37 +91,6 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
             [*keys, first, *paired, *others, *seeds, "epochs", *ends, "diagnosis", *status, *run]
         )
     )
-
-
-def columns_of(
-    comparison: Comparison, columns: Sequence[str] = (), top: int | None = None, test: bool = False
-) -> list[Column]:
-    """The ranked table for a terminal: which columns fall first where it is narrow."""
-    table = ranked_table(comparison, columns, top, test)
-    found = []
-    for at, (name, right) in enumerate(zip(table.columns, table.numeric, strict=True)):
-        cells = [row[at] for row in table.rows]
-        kept = name in ("#", "status", "verdict", comparison.metric.name)
-        metric = name in comparison.names
-        key = not metric and name not in PLAIN
-        rank = 0 if kept else 1 if columns or key or name == "delta" else OPTIONAL.get(name, 3)
-        styles = [_style(cell) for cell in cells] if name in ("status", "verdict") else ()
-        head, short = HEADS.get(name, (name, _short_head(table.columns, name) if key else ""))
-        is_name = name == "run" or (key and not right)
-        found.append(Column(head, cells, right, short, is_name, rank, styles))
-    return found
-
-
-def _style(cell: str) -> str:
-    """Repeats for the eye what the text says."""
-    return next((style for word, style in STYLES.items() if word in cell), "")
-
-
-def _short_head(heads: Sequence[str], name: str) -> str:
-    """``lr`` for a learning rate; else the last key of a path, if no other has the same."""
-    last = name.rpartition(".")[2]
-    alone = sum(head.rpartition(".")[2] == last for head in heads) == 1
-    return SHORT.get(last, last) if alone and not last.isdecimal() else name
 
 
 def _as_column(comparison: Comparison, key: str) -> str:
@@ -157,16 +131,7 @@ def measured(trial: RankedTrial, name: str) -> str:
         return "–"
     if std is None:
         return number(mean)
-    if max(abs(mean), std) >= LARGE:
-        return f"{mean:.2e} ± {std:.2e}"
-    text = number(mean)
-    return f"{text} ± {number(std) if 'e' in text else f'{std:.4f}'}"
-
-
-def signed(value: float) -> str:
-    """A difference: always with its sign."""
-    text = number(value) if abs(value) < LARGE else f"{value:.2e}"
-    return f"{'' if text.startswith('-') else '+'}{text}"
+    return spread(mean, std)
 
 
 def _pair(comparison: Comparison, trial: RankedTrial) -> Paired | None:
@@ -176,6 +141,11 @@ def _pair(comparison: Comparison, trial: RankedTrial) -> Paired | None:
 def _delta(comparison: Comparison, trial: RankedTrial) -> str:
     pair = _pair(comparison, trial)
     return signed(pair.mean) if pair else ""
+
+
+def _interval(comparison: Comparison, trial: RankedTrial) -> str:
+    pair = _pair(comparison, trial)
+    return f"[{', '.join(map(signed, pair.interval))}]" if pair and pair.interval else ""
 
 
 def _wins(comparison: Comparison, trial: RankedTrial) -> str:
@@ -224,32 +194,17 @@ PLAIN: dict[str, Callable[[Comparison, RankedTrial], Any]] = {
     "status": lambda _, trial: trial.status,
     "run": _run,
     "delta": _delta,
+    "interval": _interval,
     "wins": _wins,
     "verdict": _verdict,
     "diagnosis": lambda _, trial: words_of(trial.records),
 }
 HEADS = {  # and a shorter head
-    "delta": ("Δ to #1", "Δ"), "wins": ("beats #1", ""), "best_epoch": ("best epoch", "best"),
-    "forward_passes": ("forward passes", "forward"),
+    "delta": ("Δ to #1", "Δ"), "interval": ("95 % interval", ""), "wins": ("beats #1", ""),
+    "best_epoch": ("best epoch", ""), "forward_passes": ("forward passes", "forward"),
     "backward_passes": ("backward passes", "backward"),
 }  # fmt: skip
 INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % interval in a file
-SHORT = {"learning_rate": "lr", "optimizer": "optim.", "activation": "activ."}
-OPTIONAL = {
-    "wins": 2,
-    "forward_passes": 2,
-    "backward_passes": 2,
-    "diagnosis": 2,
-    "seeds": 4,
-    "epochs": 5,
-    "seconds": 5,
-    "run": 6,
-}  # the largest falls first
-STYLES = {
-    BEST: "green", TIE: "cyan", Status.COMPLETED: "green", Status.DIVERGED: "magenta",
-    Status.FAILED: "red", Status.UNREADABLE: "red", Status.PRUNED: "dim",
-    Status.RUNNING: "yellow", Status.PAUSED: "yellow", Status.INTERRUPTED: "yellow",
-}  # fmt: skip
 
 
 def _check(comparison: Comparison, columns: Sequence[str]) -> None:
@@ -262,10 +217,8 @@ def _check(comparison: Comparison, columns: Sequence[str]) -> None:
 
 
 def _numeric(comparison: Comparison, columns: Sequence[str]) -> list[bool]:
-    return [
-        name not in ("status", "run", "verdict", "diagnosis") and _is_numeric(comparison, name)
-        for name in columns
-    ]
+    words = ("status", "run", "verdict", "diagnosis")
+    return [name not in words and _is_numeric(comparison, name) for name in columns]
 
 
 def _is_numeric(comparison: Comparison, name: str) -> bool:
@@ -294,6 +247,8 @@ def formatted(
         return _csv(comparison, [*columns] or default_columns(comparison, whole=True), top)
     if form == "md":
         return _markdown(ranked_table(comparison, columns, top, test))
+    from backproplab.report.columns import columns_of
+
     return "\n".join(fit(columns_of(comparison, columns, top, test), None).lines())
 
 

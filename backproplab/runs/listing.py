@@ -11,19 +11,20 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from backproplab.errors import DamageError, RunError, reason
-from backproplab.files import read_object
+from backproplab.files import read_object, read_regular
 from backproplab.runs.folders import created, read_marker
 from backproplab.runs.locking import is_active
 from backproplab.runs.metrics_table import TABLE, by_epoch, read_metrics
-from backproplab.runs.run_folder import READS, wrong_entry
+from backproplab.runs.run_folder import CONFIG, READS, wrong_entry
 from backproplab.status import Status
-from backproplab.text import counted
 
 MESSAGE = 2000  # letters of a message
+LENGTH = re.compile(rb"^(epochs|steps): (\d{1,9})$", re.MULTILINE)  # of a resolved config
 SHOWN = 5  # names in an error message
 PATIENCE = 60.0  # seconds between a record's time and its file's, for clocks that differ
 
@@ -61,15 +62,20 @@ class RunInfo:
         """``session/name``: what ``find_run`` finds this run by."""
         return f"{self.session}/{self.name}"
 
+    @cached_property
+    def planned(self) -> int:
+        """The epochs, or steps of its unit, of its config; those it has if that cannot be read."""
+        try:
+            found = dict(LENGTH.findall(read_regular(self.folder / CONFIG)))
+        except OSError:
+            found = {}
+        key, done = (b"steps", self.steps) if self.unit else (b"epochs", self.epochs)
+        return int(found.get(key, done))
+
     @property
     def stretch(self) -> str:
         """The word for the steps that end with an evaluation."""
         return "evaluation" if self.unit else "epoch"
-
-    @property
-    def counted_steps(self) -> str:
-        """``200 generations, ``; empty for a run whose length is said in epochs."""
-        return f"{counted(self.steps, self.unit)}, " if self.unit else ""
 
     @property
     def instant(self) -> float:
@@ -105,6 +111,8 @@ def read_run(folder: Path) -> RunInfo:
         return replace(run, faults=(f"{path}: damaged: no known 'format' or 'status'",))
     if key := wrong_entry(record):
         run = replace(run, faults=(f"{path}: damaged: {key!r} is not of the right type",))
+    epochs, restored, steps = (record.get(k) for k in ("epochs", "restored_epoch", "steps"))
+
     epochs, restored, steps = map(record.get, ("epochs", "restored_epoch", "steps"))
     run = replace(
         run,

@@ -16,6 +16,7 @@ from backproplab import runs
 from backproplab.config import Experiment
 from backproplab.errors import RunError
 from backproplab.files import write_atomic
+from backproplab.runs.results_file import NAME
 from backproplab.runs.sweep_file import read_sweep
 from backproplab.sweep.driver import Driver
 from backproplab.sweep.executors import Workers, open_executor
@@ -32,7 +33,6 @@ from backproplab.sweep.space import Sweep
 if TYPE_CHECKING:
     from backproplab.report import Comparison
 
-RESULTS = "results.csv"
 SHOWN, LONG = 5, 160  # differences of a session that is not of this sweep, and their letters
 
 
@@ -86,7 +86,7 @@ def conclude(session: Path) -> Comparison | None:
     except RunError:
         return None
     comparison = report.compare(records)
-    write_atomic(session / RESULTS, report.formatted(comparison, "csv") + "\n")
+    write_atomic(session / NAME, report.formatted(comparison, "csv") + "\n")
     return comparison
 
 

@@ -46,15 +46,19 @@ class Standing:
         return sum(self.done.values())
 
     @property
+    def seconds(self) -> float:
+        """Since the sweep began, or was taken up again."""
+        return time.monotonic() - self.started
+
+    @property
     def all_diverged(self) -> bool:
         """Whether every run of the sweep has ended so."""
         return self.total > 0 and self.done[Status.DIVERGED] == self.total
 
     @property
     def notes(self) -> list[str]:
-        """What else there is to say: ``2 diverged``, ``no worker yet``."""
-        found = [f"{n} {status}" for status, n in self.done.items() if status != Status.COMPLETED]
-        found += [] if self.workers else ["no worker yet"]
+        """What is to be said of the work: ``no worker yet``, workers that left, stopping."""
+        found = [] if self.workers else ["no worker yet"]
         found += self.about_workers
         return [*found, STOPPING] if self.stopping else found
 
@@ -62,7 +66,7 @@ class Standing:
     def seconds_left(self) -> float | None:
         """By the pace so far; None before the first run has ended."""
         ran = self.finished - self.before
-        pace = (time.monotonic() - self.started) / ran if ran > 0 else None
+        pace = self.seconds / ran if ran > 0 else None
         return None if pace is None else pace * (self.total - self.finished)
 
     def count(self, status: str, label: str, value: float | None) -> None:

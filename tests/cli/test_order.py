@@ -60,10 +60,10 @@ def start(folder, zone, *argv):
 def check_order(backproplab, names):
     """names: of runs in sessions of their own, in the order in which they were started."""
     newest = names[-1]
-    assert re.findall(r"/(\S+) +completed", backproplab("runs").out) == names[::-1]
+    assert re.findall(r"\d  (\S+) +✓ completed", backproplab("runs").out) == names[::-1]
     for words in ("show", "show latest", "show 1"):
-        assert backproplab(words).out.startswith(f"{newest}  completed"), words
-    assert backproplab("show 2").out.startswith(f"{names[-2]}  completed")
+        assert backproplab(words).out.startswith(f"✓ completed  {newest} "), words
+    assert backproplab("show 2").out.startswith(f"✓ completed  {names[-2]} ")
     assert backproplab("diff 1 2").out.splitlines()[0].split() == ["config", newest, names[-2]]
     page = re.search(r"report-\S+", backproplab("report").out)[0]
     shown = {"report": Path(page).read_text(encoding="utf-8")}
@@ -126,6 +126,6 @@ def test_the_last_sweep_is_resumed_and_kept(backproplab, folder, in_zone):
     for zone in ZONES:
         in_zone(zone)
         resumed = backproplab("sweep c.yaml learning_rate=0.1,0.2 -j 1 --resume")
-        assert f"results   runs/{newest.name}/results.csv" in resumed.out.splitlines()
+        assert f"table   runs/{newest.name}/results.csv" in resumed.out.splitlines()
     assert backproplab("clean --keep 1 --yes").code == 0
     assert list(folder.glob("runs/2*")) == [newest]

@@ -74,7 +74,7 @@ def test_a_sweep_from_a_file(files):
     assert code == 0, err
     session = session_of(files)
     assert len(weights_of(session)) == 6
-    assert "6 of 6 runs: 6 completed" in out
+    assert "✓ 6 of 6 runs completed" in out
     assert "±" in out
     told = json.loads((session / "sweep.json").read_text())
     assert [trial["values"] for trial in told["trials"]] == [

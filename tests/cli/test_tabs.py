@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from backproplab import runs
+from backproplab.diagnosis import verdict
 from tests.browser import Browser, needs_chromium, shooter
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -192,7 +193,7 @@ def hparams(browser, port, rows):
     return {name: [row[at] for row in each] for at, name in enumerate(names)}
 
 
-def test_text_shows_config_environment_and_summary(browser, sessions, shot):
+def test_text_shows_config_environment_summary_and_diagnosis(browser, sessions, shot):
     (session, port), _ = sessions
     browser.open(f"http://127.0.0.1:{port}/#text")
     browser.until("texts().includes('stop reason')")
@@ -202,6 +203,6 @@ def test_text_shows_config_environment_and_summary(browser, sessions, shot):
     for text in (
         "learning_rate: 0.05", "status completed", f"numpy {np.__version__}",
         f"val_loss {record['best']['val_loss']} at the best epoch, {record['metrics']['val_loss']} last",
-        f"test_loss {record['metrics']['test_loss']}",
+        f"test_loss {record['metrics']['test_loss']}", verdict(session / "exp1").outcome.sentence,
     ):  # fmt: skip
         assert text in page.replace("_ ", "_"), text

@@ -36,7 +36,7 @@ def test_several_configs_make_one_log_directory(backproplab, config):
     assert {p.name for p in session.iterdir() if p.is_dir()} == {"exp1", "exp2"}
     for name in ("exp1", "exp2"):
         assert json.loads((session / name / "run.json").read_text())["seed"] == 7
-        assert f"{name}  completed (max_epochs) after 2 epochs" in ended.out
+        assert f"✓ completed  {name} · 2 of 2 epochs · 6 updates · " in ended.out
     assert f"backproplab tensorboard {session}" in ended.out
 
 
@@ -51,8 +51,8 @@ def test_progress_is_on_stderr_and_the_result_on_stdout(backproplab, config):
         == 2
     )
     assert "epoch 1/2" not in ended.out
-    assert "circle, 2 classes: 80 train / 20 validation" in ended.err
-    assert "2-4-1 relu, 17 parameters" in ended.err
+    assert "circle · 2 classes · 80 train, 20 validation" in ended.err
+    assert "2-4-1 relu · binary_cross_entropy · 17 parameters · float32" in ended.err
     quiet = backproplab("train exp1.yaml --progress none")
     assert "epoch 1/2" not in quiet.err
 
@@ -101,7 +101,7 @@ def test_looking_writes_nothing(backproplab, config, option):
     if option == "--print-config":
         assert yaml.safe_load(ended.out)["batch_mode"] == "stochastic"
     else:
-        assert "stochastic, 80 updates an epoch" in ended.err
+        assert "stochastic: 80 updates an epoch" in ended.err
 
 
 def test_divergence_ends_with_3_and_is_kept(backproplab, config):
@@ -112,7 +112,7 @@ def test_divergence_ends_with_3_and_is_kept(backproplab, config):
     assert re.search(
         r"exp1: diverged at epoch 1, step \d+: the \w+ .* stopped being finite", ended.err
     )
-    assert "diverged (non_finite)" in ended.out
+    assert "✗ diverged  exp1 · in epoch 1 of 2, at update " in ended.out
     assert "diverged" in backproplab("runs").out
 
 
@@ -123,8 +123,8 @@ def test_runs_and_show(backproplab, config):
     assert listed.count("completed") == 2
     assert "val_accuracy" in listed
     shown = backproplab("show 1").out
-    assert "validation" in shown
-    assert "config, where it differs" in shown
+    assert "val_loss" in shown
+    assert "config  differs from the defaults in" in shown
     assert "name: exp" in backproplab("show 1 --config").out
     missing = backproplab("show nothing")
     assert missing.code == 5
@@ -208,7 +208,7 @@ def test_a_killed_run_shows_how_far_it_got(backproplab, config):
     process.communicate()
     shown = backproplab("show")
     assert "interrupted" in shown.out
-    assert int(re.search(r"(\d+) epochs", shown.out)[1]) >= 20
+    assert int(re.search(r"(\d+) of 100,000 epochs", shown.out)[1]) >= 20
 
 
 def test_show_tells_the_best_epoch_and_the_weights_kept(backproplab, config):
@@ -216,8 +216,8 @@ def test_show_tells_the_best_epoch_and_the_weights_kept(backproplab, config):
     backproplab(f"train exp1.yaml epochs=200 learning_rate=0.5 '{stopping}'")
     shown = backproplab("show exp1").out
     best, kept = (
-        re.search(r"best epoch (\d+)", shown),
-        re.search(r"kept the weights of epoch (\d+)", shown),
+        re.search(r"best @ (\d+)", shown),
+        re.search(r"kept    the weights of epoch (\d+)", shown),
     )
     assert best[1] == kept[1]
 
@@ -255,8 +255,8 @@ def test_the_engine_auto_trains_it_all_the_same(backproplab, config, odd):
 
 def test_the_threads_are_in_the_header_and_in_the_config(backproplab, config):
     shown = backproplab("train exp1.yaml threads=2")
-    assert re.search(r"^ +threads +2$", shown.err, re.MULTILINE)
+    assert re.search(r"seed \d+ · 2 threads$", shown.err, re.MULTILINE)
     (session,) = sessions(config)
     assert yaml.safe_load((session / "exp1" / "config.yaml").read_text())["threads"] == 2
     again = backproplab("train exp1.yaml --dry-run")
-    assert re.search(r"^ +threads +1$", again.err, re.MULTILINE)  # auto, of a small network
+    assert "thread" not in again.err  # auto, of a small network: 1

@@ -77,6 +77,7 @@ def on_terminal(place, words, width):
 
 TABLES = {
     "runs": "runs",
+    "runs of a sweep": "runs SWEEP",
     "runs of one length": "runs --top 3",
     "compare": "compare",
     "compare all": "compare 1 2 19 18 17",
@@ -106,7 +107,7 @@ def is_command(line):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("case", TABLES)
 def test_a_table_fits_and_nothing_in_it_is_cut(folder, case, width):
-    words = TABLES[case]
+    words = TABLES[case].replace("SWEEP", min((folder / "runs").glob("*/sweep.json")).parent.name)
     whole = _call(folder, words)
     shown = on_terminal(folder, words, width)
     for line in shown.split("\n"):
@@ -115,6 +116,7 @@ def test_a_table_fits_and_nothing_in_it_is_cut(folder, case, width):
     if case.startswith(("find-lr", "check")):  # times differ from call to call
         whole, shown = (re.sub(r"\d+\.\d{3} s", "", text) for text in (whole, shown))
     else:
+        whole, shown = (re.sub(r"\b\d+ [smhd]\b", "", text) for text in (whole, shown))  # ages
         known = set(NUMBER.findall(whole)) | {"60", "80", "100", "120"}
         known |= set(NUMBER.findall("19 18 17 50 1 2 3 95"))
         assert set(NUMBER.findall(shown)) <= known
@@ -147,14 +149,18 @@ def test_train_shows_bar_count_time_and_the_named_best(folder, width):
     bars = [line for line in frames if "epoch " in line and "%" in line]
     assert bars
     assert all(len(line) <= width for line in bars)
-    assert all(re.search(r"epoch +\d+/400 .*[━─]{8,} +\d+%", line) for line in bars)
+    assert all(re.search(r"epoch +\d+/400 .*[━─]{8,} +\d+ %", line) for line in bars)
     assert any(line.endswith(" left") for line in bars)
-    best = [line for line in frames if "best val_loss" in line and "@" in line]
+    best = [line for line in frames if re.match(r"val_loss \S+   best \S+ @ \d+", line)]
     assert best
     assert all(len(line) <= width for line in best)
     assert not CUT.search(shown)
-    summary = shown[shown.index("completed") :]
-    assert re.search(r"val_loss \d\.\d{4}", summary)
+    summary = shown[shown.index("✓ completed") :]
+    cells = {60: 14, 80: 24}.get(width, 24 if width < 120 else 30)
+    assert re.search(rf"  val_loss +\d\.\d{{4}}.*  [▁▂▃▄▅▆▇█]{{{cells}}}$", summary, re.MULTILINE)
+    labels = [line.split()[0] for line in summary.splitlines() if re.match(r"[a-z]+(  |$)", line)]
+    assert "so" in labels
+    assert labels[-3:] == ["logs", "curves", "repeat"]
 
 
 STANDINGS = {
@@ -173,10 +179,11 @@ def test_a_sweep_s_bar_keeps_its_count_and_names_the_metric(case, width):
     lines = live_lines(standing, f"{LONG} on local:2", width)
     assert all(len(line) < width for line in lines)
     bar = next(line for line in lines if "━" in line or "─" in line)
-    assert re.search(r"[━─]{8,} 846/2,000  .* left$", bar)
+    assert re.search(r"━+╍*─* 846/2,000  .* left$", bar)
+    assert len(lines) <= 6
     if standing.best:
-        assert lines[-1].startswith("best val_mean_squared_error ")
-    assert "31 diverged" in "\n".join(lines) or "+" in "\n".join(lines)
+        assert any(line.startswith("best    val_mean_squared_error ") for line in lines)
+    assert "✓ 812 completed   ✗ 31 diverged" in "\n".join(lines)
 
 
 @pytest.mark.parametrize("width", [60, 80])
@@ -186,6 +193,11 @@ def test_the_end_of_a_sweep_fits(folder, width):
     end = shown[shown.rindex("4 of 4" if "4 of 4" in shown else "8 of 8") :]
     assert all(len(line) <= width or is_command(line) for line in end.split("\n"))
     assert not CUT.search(end)
-    assert len(re.findall(r"\d\.\d{4} ± \d\.\d{4}", end)) >= 4
+    assert len(re.findall(r"\d\.\d+ +± \d\.\d+", end)) >= 4
     assert "● best" in end
-    assert "seed-" not in end.split("results")[0]  # the keys are the columns
+    assert "seed-" not in end.split("table")[0]  # the keys are the columns
+    assert end.count("\n") <= 24 or width < 80
+    labels = [line.split()[0] for line in end.splitlines() if re.match(r"[a-z]+(  |$)", line)]
+    assert [x for x in labels if x != "try"] == [
+        "so", "test", "equal", "hidden", "table", "more", "report"
+    ]  # fmt: skip

@@ -5,23 +5,21 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from backproplab.config import Experiment
+import backproplab as bpl
+from backproplab.config import Experiment, load
 from backproplab.diagnosis import Case, diagnose
-from backproplab.experiment import run
+from backproplab.errors import ConfigError
+from backproplab.experiment import build, run
 from backproplab.learners import Learner, Learning
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text())
 FAULTY = [case for case in CASES if case["expect"]]
 HEALTHY = [case for case in CASES if not case["expect"]]
 CONFIGS = Path(__file__).parents[2] / "configs"
-LONG = {
-    "fashion_mnist.yaml",
-    "fashion_mnist_cnn.yaml",
-    "digits_cnn.yaml",
-}  # benchmarks/diagnosis.py
 OLD = Path(__file__).parents[1] / "reference" / "made_by_0.1" / "old"
 
 
@@ -33,10 +31,29 @@ def grave(diagnosis):
 @pytest.mark.parametrize("seed", [1, 42])
 @pytest.mark.parametrize("case", FAULTY, ids=lambda case: case["case"])
 def test_a_faulty_config_is_named(trained, case, seed):
-    """All known faulty configs, two seeds; benchmarks/diagnosis.py known: five."""
+    """All known faulty configs, two seeds; benchmarks.diagnosis known: five."""
     found = diagnose(Case(trained(case["config"] | {"seed": seed})))
     assert {x.rule for x in found.findings} & set(case["expect"])
     assert found.cause is None or found.cause.rule in case["expect"], "a false cause"
+
+
+def test_all_22_faulty_configs_are_there_and_6_healthy_ones():
+    assert [case["case"] for case in FAULTY] == [str(number) for number in range(1, 23)]
+    assert [case["case"] for case in HEALTHY] == [f"H{number}" for number in range(1, 7)]
+
+
+def test_config_18_is_refused_in_words_that_name_its_fault_and_its_cure():
+    """One example at a time before a batch norm; what the refusal says to type is silent."""
+    (case,) = (case for case in CASES if "refused" in case)
+    config = {k: x for k, x in case["config"].items() if k != "batch_size"} | case["refused"]
+    with pytest.raises(ConfigError) as refusal:
+        build(Experiment.model_validate(config))
+    (problem,) = refusal.value.problems
+    assert problem.what == (
+        "model.layers.1: with 1 example at a time batch_norm_1 normalizes a batch of one value "
+        "per feature to 0"
+    )
+    assert problem.hint.startswith("set batch_mode=minibatch and a larger batch_size")
 
 
 @pytest.mark.slow
@@ -45,14 +62,61 @@ def test_a_healthy_config_is_silent(trained, case):
     assert not grave(diagnose(Case(trained(case["config"]))))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_a_shipped_config_is_silent(tmp_path, path):
-    if path.name in LONG:
-        pytest.skip("minutes of training")
-    from backproplab.config import load
+# What a config demonstrates: what must be said of it, and nothing else.
+DEMONSTRATED = {"playground/circle_linear": {"D1", "D10"}, "playground/xor_linear": {"D1", "D10"}}
 
-    assert not grave(diagnose(Case(run(load(path), tmp_path / "run").folder)))
+
+@pytest.fixture(scope="module")
+def fewer(tmp_path_factory):
+    """Fashion-MNIST with 6 000 training images and 1 000 test images, for $BACKPROPLAB_DATA; the
+    whole runs are measured by python -m benchmarks.diagnosis shipped."""
+    raw = load(CONFIGS / "fashion_mnist.yaml").data.read(np.random.default_rng(0))
+    folder = tmp_path_factory.mktemp("data") / "fashion_mnist"
+    folder.mkdir()
+    for part, examples, count in (("train", raw.examples, 6000), ("t10k", raw.test, 1000)):
+        images = examples.inputs[:count].reshape(-1, 28, 28)
+        arrays = {"images-idx3": images, "labels-idx1": examples.targets[:count]}
+        for name, array in arrays.items():
+            head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (folder / f"{part}-{name}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BACKPROPLAB_DATA", str(folder.parent))
+        yield
+
+
+def shipped(sweeps=False):
+    """The configs by their path in configs/: those of one run each, or all."""
+    found = {
+        str(p.relative_to(CONFIGS).with_suffix("")): p for p in sorted(CONFIGS.rglob("*.yaml"))
+    }
+    keys = {name: yaml.safe_load(path.read_text()).keys() for name, path in found.items()}
+    return {name: path for name, path in found.items() if sweeps or "base" not in keys[name]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_config_is_silent_or_shows_its_fault(tmp_path, fewer, name):
+    found = diagnose(Case(run(load(shipped()[name]), tmp_path / "run").folder))
+    assert {*grave(found)} == DEMONSTRATED.get(name, set())
+
+
+# What a sweep shows: what must be said of some of its runs, from their files alone.
+SHOWN = {
+    "hw3/depth_digits": {"D1"}, "hw3/initializers_digits": {"D1"}, "glorot/training": {"D1"},
+    "hw3/learning_rates_digits": {"D2"}, "hw3/optimizers_digits": {"D3"},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*shipped(True)} - {*shipped()}))
+def test_the_best_trial_of_a_shipped_sweep_is_silent(tmp_path, fewer, name):
+    """One seed. Its other trials show what the sweep is about."""
+    sweep = bpl.sweep.read(shipped(True)[name], [], {"seeds": 1})
+    session = bpl.sweep.run(sweep, tmp_path)
+    comparison = bpl.sweep.conclude(session)
+    assert not grave(diagnose(Case(comparison.trials[0].records[0].info.folder)))
+    said = {rule for record in comparison.records for rule in grave(record.diagnosis)}
+    assert said >= SHOWN.get(name, set())
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from backproplab.autograd import Tensor
 from backproplab.config import Experiment
 from backproplab.data import Examples, Splits
 from backproplab.diagnosis import Case, diagnose
@@ -96,3 +97,43 @@ def test_what_is_wrong_with_the_data_is_named(name, tmp_path):
     else:
         assert SAID[name] in rules[rule]
         assert found.cause.rule == rule
+
+
+def test_the_rows_with_the_largest_loss_are_those_with_a_wrong_label(tmp_path):
+    """D19's evidence: rows of the data as they were read, with their labels."""
+    images, labels = drawn(600)
+    images = (images // 2 + 60 * labels[:, None, None]).astype(np.uint8)  # now they are told apart
+    wrong = np.random.default_rng(3).choice(np.arange(60, 600), 40, replace=False)
+    labels[wrong] = 1 - labels[wrong]
+    write(tmp_path / "data", images, labels)
+    data = {"name": "fashion_mnist", "path": str(tmp_path / "data"), "validation_split": 0.25}
+    config = {"data": data, "model": {"hidden": [8]}, "epochs": 6, "learning_rate": 0.01}
+    case = Case(run(Experiment.model_validate(config), tmp_path / "run").folder)
+    rows = case.at_best.worst
+    assert len(rows) == 10
+    read = labels[60:]  # the first tenth is the test split
+    assert {row["row"] + 60 for row in rows} <= {*wrong.tolist()}
+    assert [row["label"] for row in rows] == [read[row["row"]] for row in rows]
+    assert all(row["answer"] == 1 - row["label"] for row in rows)
+    losses = [row["loss"] for row in rows]
+    assert losses == sorted(losses, reverse=True)
+    splits, end = case.parts.splits, case.at_best
+    at = np.flatnonzero(splits.rows == rows[0]["row"])  # -ln of the answer's share, by NumPy
+    logits = end.descent.network(
+        end.descent.parameters.tensors(), Tensor(splits.train.inputs[at])
+    ).value[0]
+    assert losses[0] == pytest.approx(
+        np.logaddexp.reduce(logits) - logits[rows[0]["label"]], rel=1e-5
+    )
+
+
+def test_the_rows_are_in_the_evidence_of_the_rule_and_only_where_data_are_loaded(trained):
+    config = {
+        "data": {"name": "xor", "samples": 200, "noise": 0.5}, "model": {"hidden": [32, 32]},
+        "learning_rate": 0.02, "batch_size": 10, "epochs": 60,
+    }  # fmt: skip
+    folder = trained(config)
+    shallow, deep = (diagnose(Case(folder, loads)) for loads in (False, True))
+    (found,) = (x for x in deep.findings if x.rule == "D19")
+    assert len(found.evidence["rows"]) == 10
+    assert "rows" not in next(x for x in shallow.findings if x.rule == "D19").evidence

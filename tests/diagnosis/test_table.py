@@ -10,7 +10,7 @@ from tests.diagnosis.conftest import START, layer
 
 FLAT = [2.0] * 20
 LINE = [2.0 - 0.02 * epoch for epoch in range(20)]
-ZIGZAG = [1.0 + 0.1 * (epoch % 2) for epoch in range(20)]
+ZIGZAG = [1.0 + 0.14 * (epoch % 2) for epoch in range(20)]
 PLATEAU = [1.9 * 0.9 ** min(epoch, 5) for epoch in range(20)]
 BEST_AT_5 = [0.5 + 0.02 * abs(epoch - 5) for epoch in range(20)]
 CONSTANT = {"majority": 0.0}
@@ -117,6 +117,10 @@ ROWS = {
         {"val": FLAT, "val_accuracy": 0.5,
          "start": {"examples": {"train": 1000, "validation": 630}}},
     ),
+    ("N2", "still improving"): (
+        {"val": [1 - 0.01 * epoch for epoch in range(20)]},
+        {"val": [1 - 0.004 * epoch for epoch in range(20)]},
+    ),
     ("N1", "could be shorter"): (
         {"val": [0.5 ** min(epoch, 9) for epoch in range(20)]},
         {"val": [0.8 ** min(epoch, 18) for epoch in range(20)]},
@@ -153,6 +157,38 @@ def test_rows_that_share_a_word(made):
     few = {"train": 1000, "validation": 8}
     found = verdict(made(val=FLAT, val_accuracy=1.0, start={"examples": few}))
     assert "at least 68 % are" in " ".join(x.sentence for x in found.remarks)  # 8 / (8 + 3.84)
+
+
+def test_a_smaller_climb_is_unsteady_beside_a_big_step(made):
+    """U is .025 of chance: between the limit beside steps above .05 and that without."""
+    course = [4.0, *[1 + 0.7 * (x - 1) for x in ZIGZAG]]
+    assert ("D3", "unsteady") in words(verdict(made(loss=course, start=steps(0.051))))
+    assert ("D3", "unsteady") not in words(verdict(made(loss=course, start=steps(0.049))))
+
+
+def test_a_batch_norm_does_not_know_the_data_before_training(made):
+    """In evaluation mode it scales by 0 and 1 then: the signal seems to vanish that it keeps."""
+    normed = {"config": NORMED, "start": signals(1e-4) | {"loss": 99.0}, "loss": PLATEAU}
+    found = verdict(made(**normed))
+    assert not {"D5", "D6"} & {x.rule for x in found.findings}
+    assert "batch norm" in found.unknown["D5"]
+    plain = verdict(made(**normed | {"config": {}}))
+    assert {"D5", "D6"} <= {x.rule for x in plain.findings}
+
+
+def test_an_activation_before_a_loss_without_one_is_none_that_bends(made):
+    """The playground's: mse behind a sigmoid."""
+    model = {"model": {"layers": [{"dense": 10}, "sigmoid"]}}
+    found = verdict(made(loss=PLATEAU, config=model | {"loss": "mse"}))
+    assert "C3" not in {x.rule for x in found.findings}
+    assert "C3" in {x.rule for x in verdict(made(loss=PLATEAU, config=model)).findings}
+
+
+def test_a_run_of_a_sweep_that_grew_is_diverged(made):
+    """Of its start only the data's facts are kept: the first loss is that of epoch 1."""
+    start = {key: START[key] for key in ("chance", "majority", "examples", "inputs", "targets")}
+    found = verdict(made(loss=[1.0, 3.0, 9.0, 99.0], record={"start": start}))
+    assert found.outcome.rule == "D2"
 
 
 def test_a_healthy_run_is_silent(made):

@@ -171,7 +171,8 @@ def test_what_limits_it_is_said(results):
 
 @pytest.mark.parametrize(
     ("differences", "head"),
-    [((0.3, 0.31, 0.29), "learning_rate 0.1 wins."), ((0.01, 0.5, 0.02), "learning_rate 0.1 leads, unproven."),
+    [((0.3, 0.31, 0.29), f"learning_rate{HARD}0.1 wins."),
+     ((0.01, 0.5, 0.02), f"learning_rate{HARD}0.1 leads, unproven."),
      ((0.3, -0.1, 0.05), "No single winner."), ((0.0, 0.0, 0.0), "No single winner.")],
 )  # fmt: skip
 def test_what_may_be_claimed(write_run, session, compare, differences, head):
@@ -289,5 +290,5 @@ def test_the_numbers_of_one_seed_each(write_run, session, compare):
     low, high = (f"{float(row['val_loss']):.4f}" for row in (first, second))
     text = conclude(comparison).text
     assert text.startswith(
-        f"It has the lowest validation loss, {low}; the next is learning_rate 1 with {high}."
+        f"It has the lowest validation loss, {low}; the next is learning_rate{HARD}1 with {high}."
     )

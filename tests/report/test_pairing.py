@@ -40,7 +40,7 @@ def test_a_spread_that_the_seeds_share_hides_no_difference(write_run, compare, g
     assert comparison.trials[0].values == {"learning_rate": 0.3}
     table = report.ranked_table(comparison)
     row = dict(zip(table.columns, table.rows[1], strict=True))
-    assert row["delta"] == f"{'+' if sign > 0 else '-'}0.0117"
+    assert row["delta"] == f"{'+' if sign > 0 else '-'}0.012"
     assert row["wins"] == "0 of 3"
     assert WORSE in row["verdict"]
     assert BEST in table.rows[0][table.columns.index("verdict")]

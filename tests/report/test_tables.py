@@ -21,10 +21,10 @@ def comparison(write_run, compare):
 
 def test_aligned_text(comparison):
     assert report.formatted(comparison, "table", ["learning_rate", "val_loss", "status", "run"]).splitlines() == [
-        "#  learning_rate         val_loss  status     run",
-        "1              1           0.2500  completed  b",
-        "2            0.1  0.4000 ± 0.1414  completed  a0",
-        "3           1000                –  diverged   c",
+        "#  learning_rate       val_loss  status     run",
+        "1  1              0.2500         completed  b",
+        "2  0.1            0.40   ± 0.14  completed  a0",
+        "–  1000                       –  diverged   c",
     ]  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def test_the_columns_are_what_differs_and_what_was_measured(comparison):
         "loss",
         "seeds",
         "epochs",
+        "best_epoch",
         "diagnosis",
         "status",
         "run",
