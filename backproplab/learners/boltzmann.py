@@ -13,7 +13,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 
-STATES = 2**12  # of hidden units that are summed over at a time
+STATES = 2**12  # that are summed over at a time
 
 
 class Boltzmann:
@@ -41,10 +41,11 @@ class Boltzmann:
         return np.asarray(-(visible @ self.visible_bias) - softplus.sum(axis=-1))
 
     def log_partition(self) -> float:
-        """log Σᵥ exp(-F(v)), exactly, by a sum over all 2^hidden states of the hidden units."""
-        kernel, above, below = (
-            array.astype(np.float64) for array in (self.kernel, self.bias, self.visible_bias)
-        )
+        """log Σᵥ exp(-F(v)), exactly: a sum over all states of the fewer units, hidden or not."""
+        fewer = self.kernel, self.bias, self.visible_bias
+        if len(self.visible_bias) < len(self.bias):
+            fewer = self.kernel.T, self.visible_bias, self.bias
+        kernel, above, below = (array.astype(np.float64) for array in fewer)
         total, units = -np.inf, len(above)
         for start in range(0, 2**units, STATES):
             numbers = np.arange(start, min(start + STATES, 2**units))

@@ -42,7 +42,10 @@ def bits(units):
 
 
 def test_free_energy_and_partition_are_sums_over_all_states():
-    m = machine()
+    m, wide = machine(), machine(3, 5)
+    np.testing.assert_allclose(
+        wide.log_partition(), np.log(np.exp(-wide.free_energy(bits(3))).sum())
+    )
     joint = bits(5)[:, None] @ m.kernel[None] @ bits(4).T
     energy = -(bits(5) @ m.visible_bias)[:, None] - (bits(4) @ m.bias) - joint[:, 0]
     np.testing.assert_allclose(m.free_energy(bits(5)), -np.log(np.exp(-energy).sum(axis=1)))
@@ -124,7 +127,7 @@ def test_digits_are_reconstructed(tmp_path):
 
 @pytest.mark.slow
 def test_hidden_units_help_a_linear_classifier_on_nudged_digits(tmp_path):
-    """.9349 with 100 hidden units, .7807 with the pixels: scikit-learn's example, run with lbfgs."""
+    """.9282 with 100 hidden units, .7807 with the pixels: scikit-learn's example, run with lbfgs."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     e = Experiment.model_validate({
         "data": {"name": "digits", "nudged": True, "standardize": False},
@@ -133,12 +136,13 @@ def test_hidden_units_help_a_linear_classifier_on_nudged_digits(tmp_path):
     kept = Kept()
     bpl.run(e, tmp_path / "run", [kept])
     learning, of, scores = kept.learning, kept.learning.material.splits, {}
-    for name, features, strength in (
-        ("hidden", learning.machine.hidden, 6000.0),
-        ("pixels", lambda x: x, 100.0),
+    for name, features in (
+        ("hidden", learning.machine.hidden),
+        ("pixels", np.asarray),
     ):
-        model = linear_model.LogisticRegression(C=strength, max_iter=3000)
+        model = linear_model.LogisticRegression(C=100.0, max_iter=2000, tol=1e-3)
         model.fit(features(of["train"].inputs), of["train"].targets)
         scores[name] = model.score(features(of["validation"].inputs), of["validation"].targets)
+    print(scores)
     assert scores["hidden"] >= 0.90
     assert scores["hidden"] >= scores["pixels"] + 0.10
