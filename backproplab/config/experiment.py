@@ -147,14 +147,6 @@ class Experiment(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_unsets(cls, fields: Any) -> Any:
-        """A key that only some learners use is as if it were not there where it is null."""
-        if not isinstance(fields, dict):
-            return fields
-        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES}
-
-    @model_validator(mode="before")
-    @classmethod
     def _own_learning_rate(cls, fields: Any) -> Any:
         """Where no learning rate is given, the config gets the optimizer's default."""
         if not isinstance(fields, dict) or fields.get("learning_rate") is not None:
@@ -168,6 +160,14 @@ class Experiment(Spec):
             return fields
         of = optimizer if "optimizer" in learner.uses else learner
         return {**fields, "learning_rate": of.default_learning_rate}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_unsets(cls, fields: Any) -> Any:
+        """A key that only some learners use is as if it were not there where it is null."""
+        if not isinstance(fields, dict):
+            return fields  # of validators ``before`` the last one is the first to run
+        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES}
 
     @model_validator(mode="after")
     def _every_key_is_used(self) -> Self:

@@ -5,6 +5,7 @@ They are read from its files in a few milliseconds, because importing scikit-lea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,19 +27,20 @@ class BundledClasses(Dataset):
     """A classification set of scikit-learn, with scikit-learn's name.
 
     file: its table; each row is an example: features, then class. header: lines before the rows.
-    image: height and width, if the features are pixels.
+    image: height and width, if the features are pixels.  unit: the greatest value of one.
     """
 
     file: ClassVar[str]
     header: ClassVar[int] = 1
     image: ClassVar[tuple[int, ...]] = ()
+    unit: ClassVar[float] = 1.0
     labels: ClassVar[tuple[str, ...]]
 
     def read(self, generator: np.random.Generator) -> RawData:
         table = self._table()
         examples = Examples(table[:, :-1], table[:, -1].astype(np.int64))
         task = Task("classification", len(self.labels), self.labels)
-        return RawData(examples, task, image=self.image)
+        return RawData(examples, task, unit=self.unit, image=self.image)
 
     def _table(self) -> Array:
         """The table from scikit-learn's file, or from its function if the file is not there."""
@@ -52,10 +54,26 @@ class BundledClasses(Dataset):
 
 
 class Digits(BundledClasses, name="digits"):
-    """1797 handwritten digits, 8 × 8 pixels of 0 to 16, flat: 64 features, 10 classes."""
+    """1797 handwritten digits, 8 × 8 pixels of 0 to 16, flat: 64 features, 10 classes.
 
-    file, header, image = "digits.csv.gz", 0, (8, 8)
+    nudged: each digit five times: as it is, and moved by a pixel up, down, left and right;
+        copies of one digit may be in several splits.
+    """
+
+    file, header, image, unit = "digits.csv.gz", 0, (8, 8), 16.0
     labels = tuple("0123456789")
+
+    nudged: bool = False
+
+    def read(self, generator: np.random.Generator) -> RawData:
+        whole = super().read(generator)
+        if not self.nudged:
+            return whole
+        images = np.pad(whole.examples.inputs.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))
+        places = ((1, 1), (2, 1), (0, 1), (1, 2), (1, 0))
+        moved = [images[:, y : y + 8, x : x + 8].reshape(len(images), 64) for y, x in places]
+        examples = Examples(np.concatenate(moved), np.tile(whole.examples.targets, len(places)))
+        return replace(whole, examples=examples)
 
 
 class Iris(BundledClasses, name="iris"):

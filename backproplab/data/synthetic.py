@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
+from backproplab.spec import Fraction, Off
 from backproplab.task import Task
 
 Samples = Annotated[int, Field(ge=2, le=10**7)]
@@ -35,6 +36,50 @@ class Moons(Dataset, name="moons"):
         points = generator.normal(np.stack([x1, x2], axis=1), self.noise)
         labels = np.repeat(np.arange(2), (outer, inner))
         return RawData(Examples(points, labels), Task("classification", 2, ("outer", "inner")))
+
+
+class BarsAndStripes(Dataset, name="bars_and_stripes"):
+    """Every image of side × side pixels in which all columns are of one color, or all rows.
+
+    2 · 2^side - 2 images, each once; those of one color count as bars. MacKay 2003, "Information
+    theory, inference, and learning algorithms", section 43.
+    """
+
+    side: Annotated[int, Field(ge=2, le=12)] = 3
+    standardize: bool = False
+    validation_split: Annotated[Fraction, Off(0.0)] = 0.0
+
+    def read(self, generator: np.random.Generator) -> RawData:
+        lines = np.arange(2**self.side)[:, None] >> np.arange(self.side) & 1
+        columns = np.repeat(lines[:, None], self.side, axis=1)
+        images = np.concatenate([columns, np.swapaxes(columns[1:-1], 1, 2)])
+        labels = np.repeat(np.arange(2), (len(lines), len(lines) - 2))
+        points = images.reshape(len(images), -1).astype(float)
+        task = Task("classification", 2, ("bars", "stripes"))
+        return RawData(Examples(points, labels), task, image=(self.side, self.side))
+
+
+class GaussianMixture(Dataset, name="gaussian_mixture"):
+    """Numbers from normal distributions of equal weight; the class is the distribution.
+
+    means: of the distributions.  deviation: the standard deviation of each.
+    """
+
+    samples: Samples = 1000
+    means: Annotated[
+        tuple[Coordinate, ...],
+        Field(strict=False, min_length=2, max_length=100),
+        WithJsonSchema({"type": "array"}),
+    ] = (-2.0, 2.0)
+    deviation: Annotated[float, Field(gt=0, le=1e6)] = 0.5
+    standardize: bool = False
+
+    def read(self, generator: np.random.Generator) -> RawData:
+        labels = np.arange(self.samples) % len(self.means)
+        points = generator.normal(np.array(self.means)[labels], self.deviation)
+        names = tuple(f"mean {mean:g}" for mean in self.means)
+        task = Task("classification", len(names), names)
+        return RawData(Examples(points[:, None], labels), task)
 
 
 class Curve(RegressionDataset):

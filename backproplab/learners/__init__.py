@@ -1,6 +1,7 @@
 """How weights are found. Importing this room registers every learner."""
 
 from backproplab.learners.cma_es import CmaEs
+from backproplab.learners.contrastive_divergence import ContrastiveDivergence
 from backproplab.learners.descent import Descent, GradientDescent
 from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.evolution_strategy import EvolutionStrategy
@@ -31,6 +32,7 @@ __all__ = [
     "Arrays",
     "Brake",
     "CmaEs",
+    "ContrastiveDivergence",
     "Descent",
     "Divergence",
     "Evaluation",

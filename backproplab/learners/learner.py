@@ -104,6 +104,15 @@ class Advance:
         values.append(value)
 
 
+@dataclass(frozen=True)
+class Made:
+    """Inputs (n, …) that a learner has made, for a picture with ``columns`` images in a row."""
+
+    inputs: Array
+    columns: int
+    description: str
+
+
 class Learning:
     """A learner at work on one run, or on the runs of a crew.
 
@@ -169,6 +178,10 @@ class Learning:
         measure: gives a result for each member of a crew; it is called once for all of them.
         """
         return None
+
+    def pictures(self) -> Mapping[str, Made]:
+        """Inputs that it has made with its present weights, by tag: drawn where they are images."""
+        return {}
 
     def scalars(self, step: int) -> Row:
         """What it reports of an epoch that ends after ``step`` steps, beside its measures."""

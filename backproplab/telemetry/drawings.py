@@ -14,6 +14,7 @@ from backproplab.telemetry.canvas import BANDS, Canvas, blend, diverging, gray, 
 CELL, LINE, GAP = 36, 18, 4  # pixels
 MOST = 64  # images of weights
 NARROW, WIDEST = 400, 640  # pixels of a row of images
+IMAGE = 72  # pixels of an example's image
 GRID = 64  # points along each axis of a boundary
 
 
@@ -86,7 +87,7 @@ def weights(kernel: Array, image: tuple[int, ...]) -> Canvas:
 
 def examples(pixels: Array, truth: Sequence[str], predicted: Sequence[str]) -> Canvas:
     """Images (n, h, w), each with its class and with what was predicted below it."""
-    scale = max(72 // pixels.shape[1], 1)
+    scale = max(IMAGE // pixels.shape[1], 1)
     height, width = (side * scale for side in pixels.shape[1:3])
     room = max(width, width_of([*truth, *predicted])) + 2 * GAP
     columns = max(min(WIDEST // room, len(pixels)), 1)

@@ -15,7 +15,7 @@ from backproplab.loop import Callback, Lane
 from backproplab.loop.lane import TRAIN
 from backproplab.telemetry import drawings
 from backproplab.telemetry.answers import Answers, predicted
-from backproplab.telemetry.canvas import Canvas, diverging
+from backproplab.telemetry.canvas import Canvas, diverging, gray
 
 FEW = 12  # examples shown of each kind
 MARKS = 300  # points drawn on a boundary
@@ -64,13 +64,15 @@ class Pictures(Callback):
             lane.journal.events[split].write(epoch - 1, values)
 
     def _plane(self, learning: Learning) -> Shown:
-        if self.images and learning.material.train.inputs.shape[1:] == (2,):
+        material = learning.material
+        if self.images and material.loss and material.train.inputs.shape[1:] == (2,):
             yield TRAIN, _boundary(learning)
 
     def _learned(self, learning: Learning) -> Shown:
         if self.images:
             yield from _first_layer(learning)
-        if learning.material.task.kind == "classification":
+            yield from _made(learning)
+        if predicts_classes(learning):
             answers = Answers(learning)
             if self.images:
                 yield answers.split, _confusion(answers)
@@ -78,8 +80,7 @@ class Pictures(Callback):
                 yield from _curves(answers)
 
     def _examples(self, learning: Learning) -> Shown:
-        material = learning.material
-        if self.images and material.pixels and material.task.kind == "classification":
+        if self.images and learning.material.pixels and predicts_classes(learning):
             yield from _examples(Answers(learning))
 
 
@@ -126,6 +127,21 @@ def _first_layer(learning: Learning) -> Shown:
             what = f"{name}: blue is negative, vermilion positive"
             yield TRAIN, _picture("first_layer", canvas, what)
             return
+
+
+def _made(learning: Learning) -> Shown:
+    """What the learner itself shows as images."""
+    if (pixels := learning.material.pixels) is None:
+        return
+    for tag, made in learning.pictures().items():
+        images = gray(pixels(made.inputs))
+        scale = max(drawings.IMAGE // images.shape[1], 1)
+        yield TRAIN, _picture(tag, drawings.tiles(images, scale, made.columns), made.description)
+
+
+def predicts_classes(learning: Learning) -> bool:
+    """Whether it predicts classes; one without a loss predicts nothing."""
+    return learning.material.loss is not None and learning.material.task.kind == "classification"
 
 
 def _boundary(learning: Learning) -> Any:

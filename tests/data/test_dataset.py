@@ -8,14 +8,17 @@ from backproplab.data import Dataset, Examples, RegressionDataset, Splits, Task,
 from backproplab.streams import stream
 
 NAMES = sorted(Dataset.members)
-ALIKE = {"digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"}
+ALIKE = {
+    *("digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"),
+    "bars_and_stripes",
+}
 CLASSES = {"digits": 10, "iris": 3, "wine": 3, "mnist": 10, "fashion_mnist": 10}
 
 
 def test_the_members() -> None:
     assert set(NAMES) == ALIKE | {
         *("circle", "xor", "gauss", "spiral", "plane", "bumps"),
-        *("moons", "sine", "linear"),
+        *("moons", "sine", "linear", "gaussian_mixture"),
     }
 
 
@@ -61,7 +64,7 @@ class TestFamily:
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_it_loads_in_the_asked_precision(self, name, make, dtype) -> None:
         splits = load(make(name), 0, dtype)
-        assert splits.validation is not None
+        assert (splits.validation is not None) == (make(name).validation_split > 0)
         for part in filter(None, (splits.train, splits.validation, splits.test)):
             assert part.inputs.dtype == dtype
             assert part.inputs.shape == (len(part), *splits.input_shape)

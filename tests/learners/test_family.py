@@ -31,8 +31,17 @@ from tests.stopping import StopAt
 
 LEARNERS = families()["learner"]
 STEPS = 23
+BOLTZMANN = {"contrastive_divergence": {"hidden": 6, "k": 2, "persistent": True}}
 # what a learner cannot do without, beside the data, the model and the steps
-NEEDS = {"gradient_flow": {"learner": {"gradient_flow": {"until": 1e4}}}}
+NEEDS = {
+    "contrastive_divergence": {
+        "data": {"name": "bars_and_stripes", "side": 5, "validation_split": 0.2},
+        "learner": BOLTZMANN,
+    },
+    "gradient_flow": {"learner": {"gradient_flow": {"until": 1e4}}},
+}
+# examples of such a run, for one that takes no circle
+LARGER = {"contrastive_divergence": {"name": "bars_and_stripes", "side": 9}}
 # steps of a run that lasts a few seconds
 LONG = {"random_guess": 100_000, "gradient_descent": 40_000}
 # a value of each key that only some learners use, in YAML
@@ -265,7 +274,7 @@ def test_its_unit_has_a_plural(name):
 @pytest.mark.parametrize("name", LEARNERS)
 def test_killed_at_random_moments_and_resumed_it_leaves_the_same_bytes(name, tmp_path, written):
     """SIGKILL while the command trains, three times."""
-    data = {"name": "circle", "samples": 1000, "validation_split": 0.2}
+    data = LARGER.get(name, {"name": "circle", "samples": 1000}) | {"validation_split": 0.2}
     long = {"data": data, "steps": LONG.get(name, 3000)}
     long |= {"epochs": 1000} if LEARNERS[name].batches else {"evaluate_every": 100}
     (tmp_path / "c.yaml").write_text(json.dumps(tree(name, **long)))
