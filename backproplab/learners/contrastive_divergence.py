@@ -28,8 +28,8 @@ from backproplab.learners.learner import (
     Span,
 )
 from backproplab.learners.material import Material
-from backproplab.learners.passes import Passes
 from backproplab.measures import Measure, Row, measure
+from backproplab.passes import Passes
 from backproplab.streams import restore_state, state_of
 from backproplab.task import Task
 

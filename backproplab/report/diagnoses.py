@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 
 def words_of(records: Sequence[Record]) -> str:
-    """The word of one run; of several how many have each, the most frequent first."""
+    """The word of one run; of several ``dead in 2, learned in 1 of 3``, the most frequent first."""
     words = Counter(r.diagnosis.word if r.diagnosis else "unknown" for r in records)
     if len(records) == 1:
         return next(iter(words))
-    return ", ".join(f"{word} in {count} of {len(records)}" for word, count in words.most_common())
+    counts = ", ".join(f"{word} in {count}" for word, count in words.most_common())
+    return f"{counts} of {len(records)}"
 
 
 def listed_findings(found: Diagnosis) -> list[tuple[str, str]]:

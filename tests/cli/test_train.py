@@ -112,7 +112,7 @@ def test_divergence_ends_with_3_and_is_kept(backproplab, config):
     assert re.search(
         r"exp1: diverged at epoch 1, step \d+: the \w+ .* stopped being finite", ended.err
     )
-    assert "✗ diverged  exp1 · in epoch 1 of 2, at update " in ended.out
+    assert "✗ diverged  exp1 · in epoch 1 of 2 · at update " in ended.out
     assert "diverged" in backproplab("runs").out
 
 

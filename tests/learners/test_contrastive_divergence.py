@@ -143,6 +143,5 @@ def test_hidden_units_help_a_linear_classifier_on_nudged_digits(tmp_path):
         model = linear_model.LogisticRegression(C=100.0, max_iter=2000, tol=1e-3)
         model.fit(features(of["train"].inputs), of["train"].targets)
         scores[name] = model.score(features(of["validation"].inputs), of["validation"].targets)
-    print(scores)
     assert scores["hidden"] >= 0.90
     assert scores["hidden"] >= scores["pixels"] + 0.10
