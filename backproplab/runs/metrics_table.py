@@ -13,10 +13,12 @@ from pathlib import Path
 from backproplab.errors import DamageError
 from backproplab.files import read_regular, unusable
 from backproplab.measures import POSITION, SPLITS, named
+from backproplab.passes import COUNTERS
 
 TABLE = "metrics.csv"
 FIRST = "epoch,"  # what a table begins with
 LIMIT = 2**28  # bytes
+BESIDE = {*POSITION, *(counter.name for counter in COUNTERS)}  # columns that are no metrics
 
 
 def read_metrics(folder: Path, measured: bool = False) -> list[dict[str, str]]:
@@ -80,12 +82,15 @@ def _checked(path: Path | str, line: int, row: dict[str, str]) -> dict[str, str]
 
 
 def by_epoch(rows: Iterable[Mapping[str, str]]) -> dict[int, dict[str, float]]:
-    """The metrics of every epoch, such as ``val_loss``, with its ``epoch``, by its number."""
+    """The metrics of every epoch, such as ``val_loss``, with its ``epoch``, by its number.
+
+    Counts of passes are no metrics.
+    """
     found: dict[int, dict[str, float]] = {}
     for row in rows:
         epoch = int(row["epoch"])
         metrics = found.setdefault(epoch, {"epoch": epoch})
         for name, value in row.items():
-            if name not in POSITION and value:
+            if name not in BESIDE and value:
                 metrics[named(row["split"], name)] = float(value)
     return found

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from backproplab import environment
-from backproplab.cli import render
+from backproplab.cli import printing
 from backproplab.errors import DamageError
 from backproplab.files import DiskFolder, MemoryFolder
 from backproplab.journal import LAST, PREVIOUS, Journal
@@ -102,7 +102,7 @@ def test_a_table_into_a_pipe_without_reader_is_an_error_of_the_pipe(monkeypatch)
     os.close(reading)
     with os.fdopen(writing, "w") as pipe:
         monkeypatch.setattr("sys.stdout", pipe)
-        out = render.console()
+        out = printing.console()
         with pytest.raises(BrokenPipeError):
             out.print("x" * 100_000)
         os.dup2(os.open(os.devnull, os.O_WRONLY), writing)

@@ -143,7 +143,7 @@ SMALL = {"data": {"name": "circle", "samples": 80}, "model": {"hidden": [6]}, "e
 UNHELD = {"name": "circle", "samples": 80, "validation_split": 0}
 CONV = [{"reshape": [8, 8, 1]}, {"conv2d": 3}, "batch_norm", "relu", "flatten",
         {"residual": {"layers": [{"dense": 108}, "tanh"]}}, {"dropout": 0.2}, {"dense": 10}]  # fmt: skip
-WORDS = [{"embedding": {"vocabulary": 40, "units": 3}}, "flatten", {"dense": 10}]
+WORDS = [{"embedding": {"vocabulary": 40, "units": 3}}, "flatten", {"dense": 1}]
 ODD = {
     "no validation split": {"data": UNHELD},
     "no hidden layer": {"model": {"hidden": []}},
@@ -155,8 +155,8 @@ ODD = {
     "L-BFGS": {"optimizer": "lbfgs", "batch_mode": "batch"},
     "regression": {"data": {"name": "sine", "samples": 80}, "loss": "huber"},
     "layers of every kind": {"data": "digits", "model": {"layers": CONV}, "epochs": 2},
-    "an embedding": {"data": {"name": "digits", "standardize": False}, "epochs": 2,
-                     "model": {"layers": WORDS}},
+    "an embedding": {"data": {"name": "bars_and_stripes", "side": 5, "validation_split": 0.2},
+                     "epochs": 2, "model": {"layers": WORDS}},
     "a test split": {"data": {"name": "iris", "test_split": 0.2}},
     "float64, averaged batches": {"dtype": "float64", "accumulate": 3},
 }  # fmt: skip

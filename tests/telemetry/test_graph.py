@@ -42,13 +42,10 @@ def experiment(*layers, **fields):
 
 def around(name):
     """A network with the layer, between others where it fits."""
-    before = (
-        [{"reshape": SHAPES[name]}]
-        if name in SHAPES
-        else []
-        if name == "embedding"
-        else [{"dense": 64}]
-    )
+    if name == "embedding":
+        words = {"name": "bars_and_stripes", "side": 4}
+        return experiment(LAYERS[name], "flatten", {"dense": 1}, data=words)
+    before = [{"reshape": SHAPES[name]}] if name in SHAPES else [{"dense": 64}]
     return experiment(
         *before, LAYERS.get(name, name), "flatten", {"dense": 10}, clipping={"global_norm": 1}
     )
