@@ -17,7 +17,14 @@ def test_there_are_configs():
     assert len(CONFIGS) >= 10
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=[str(p.relative_to(ROOT)) for p in CONFIGS])
+def parameter(path):
+    """Those of 60 000 images are slow."""
+    large = "fashion_mnist" in path.read_text()
+    marks = [pytest.mark.slow] * large
+    return pytest.param(path, marks=marks, id=str(path.relative_to(ROOT)))
+
+
+@pytest.mark.parametrize("path", list(map(parameter, CONFIGS)))
 def test_it_is_valid_and_takes_a_step(path, tmp_path):
     batches = load(path).learner.batches
     experiment = load(path, "steps=2", *["epochs=1"] * batches)

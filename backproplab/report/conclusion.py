@@ -151,12 +151,25 @@ def _named(comparison: Comparison, against: Against, verdict: str) -> list[str]:
 
 
 def _doubts(comparison: Comparison) -> tuple[str, ...]:
-    """What limits the conclusion: seeds, the picked winner, several comparisons, the test split."""
+    """What limits the conclusion: other data, seeds, the picked winner, the test split."""
+    return tuple(filter(None, (_apart(comparison), *_chance(comparison), _tested(comparison))))
+
+
+def _apart(comparison: Comparison) -> str:
+    """That trials on different data are no contest; empty if all have the same data set."""
+    if "data" not in comparison.keys:
+        return ""
+    names = dict.fromkeys(str(trial.values.get("data")) for trial in comparison.trials)
+    return f"They learned from different data, {listed(list(names))}: their numbers do not compare."
+
+
+def _chance(comparison: Comparison) -> tuple[str, ...]:
+    """What is known about chance: seeds, the picked winner, several comparisons."""
     against = _against(comparison)
     picked = "Number 1 was picked by the same numbers that are shown, so it flatters itself."
     if not against:
         count = len(comparison.trials)
-        return (f"It is the best of {count} by one number each. {picked}", _tested(comparison))
+        return (f"It is the best of {count} by one number each. {picked}",)
     seeds = max(len(pair.differences) for _, pair in against)
     first = (
         f"{amount(seeds).capitalize()} seeds. ± is their spread; differences are paired by seed."
@@ -166,7 +179,7 @@ def _doubts(comparison: Comparison) -> tuple[str, ...]:
         if len(against) > 1
         else f"Intervals are of 95{HARD}%. "
     )
-    return tuple(filter(None, (first, _needed(comparison), several + picked, _tested(comparison))))
+    return first, _needed(comparison), several + picked
 
 
 def _open(comparison: Comparison) -> list[tuple[int, RankedTrial, Paired]]:

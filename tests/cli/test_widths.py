@@ -16,6 +16,10 @@ from backproplab.cli.live import live_lines
 from backproplab.sweep.standing import Standing
 
 WIDTHS = (60, 80, 100, 120)
+NARROWEST = [
+    60,
+    *(pytest.param(width, marks=pytest.mark.slow) for width in WIDTHS[1:]),
+]  # a process each
 CONFIG = "data: {name: iris, test_split: 0.2}\nepochs: 3\nmodel: {hidden: [4]}\n"
 NUMBER = re.compile(r"(?<![\w/.-])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]\d+)?(?![\w/.-])")
 CUT = re.compile(r"(?<![\w/.…-])[-+]?\d[\d.,]*…|\d\s*\n\s*±|±\s*\n")
@@ -104,7 +108,7 @@ def is_command(line):
     return "/" in line or "backproplab " in line
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", NARROWEST)
 @pytest.mark.parametrize("case", TABLES)
 def test_a_table_fits_and_nothing_in_it_is_cut(folder, case, width):
     words = TABLES[case].replace("SWEEP", min((folder / "runs").glob("*/sweep.json")).parent.name)
@@ -142,7 +146,7 @@ def _heads(text):
     return set(re.split(r"\s{2,}", line.strip()))
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", NARROWEST)
 def test_train_shows_bar_count_time_and_the_named_best(folder, width):
     shown = on_terminal(folder, "train c.yaml epochs=400 --log-dir other", width)
     frames = [line.split("\r")[-1] for line in shown.split("\n")]

@@ -292,3 +292,14 @@ def test_the_numbers_of_one_seed_each(write_run, session, compare):
     assert text.startswith(
         f"It has the lowest validation loss, {low}; the next is learning_rate{HARD}1 with {high}."
     )
+
+
+def test_runs_on_different_data_are_said_to_be_no_contest(write_run, compare, session):
+    write_run("a", 0.1)
+    write_run("b", 0.2)
+    config = session / "b" / "config.yaml"
+    config.write_text(config.read_text().replace("circle", "xor"))
+    (first, *_) = conclude(compare()[0]).doubts
+    assert (
+        first == "They learned from different data, circle and xor: their numbers do not compare."
+    )
