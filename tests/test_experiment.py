@@ -184,7 +184,7 @@ def test_events_carry_keras_tags_and_steps(tmp_path):
     run(experiment(tensorboard={"histograms": 2}, epochs=3), path)
     scalars, histograms = events(path / "train")
     epochs = {tag for tag in scalars if not tag.startswith("telemetry/")}
-    by_passes = {"by_passes/loss", "by_passes/accuracy"}  # ours
+    by_passes = {"passes/loss", "passes/accuracy"}  # ours
     assert epochs - by_passes == {"epoch_loss", "epoch_accuracy", "epoch_learning_rate"}
     assert set(events(path / "validation")[0]) - by_passes == {"epoch_loss", "epoch_accuracy"}
     assert [step for step, _ in scalars["epoch_loss"]] == [0, 1, 2]

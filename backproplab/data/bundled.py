@@ -14,6 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
+from backproplab.spec import Positive
 from backproplab.task import Task
 
 
@@ -27,20 +28,19 @@ class BundledClasses(Dataset):
     """A classification set of scikit-learn, with scikit-learn's name.
 
     file: its table; each row is an example: features, then class. header: lines before the rows.
-    image: height and width, if the features are pixels.  unit: the greatest value of one.
+    image: height and width, if the features are pixels.
     """
 
     file: ClassVar[str]
     header: ClassVar[int] = 1
     image: ClassVar[tuple[int, ...]] = ()
-    unit: ClassVar[float] = 1.0
     labels: ClassVar[tuple[str, ...]]
 
     def read(self, generator: np.random.Generator) -> RawData:
         table = self._table()
         examples = Examples(table[:, :-1], table[:, -1].astype(np.int64))
         task = Task("classification", len(self.labels), self.labels)
-        return RawData(examples, task, unit=self.unit, image=self.image)
+        return RawData(examples, task, image=self.image)
 
     def _table(self) -> Array:
         """The table from scikit-learn's file, or from its function if the file is not there."""
@@ -56,17 +56,19 @@ class BundledClasses(Dataset):
 class Digits(BundledClasses, name="digits"):
     """1797 handwritten digits, 8 × 8 pixels of 0 to 16, flat: 64 features, 10 classes.
 
+    scale: of pixels that are not standardized; 0.0625 gives values of 0 to 1.
     nudged: each digit five times: as it is, and moved by a pixel up, down, left and right;
         copies of one digit may be in several splits.
     """
 
-    file, header, image, unit = "digits.csv.gz", 0, (8, 8), 16.0
+    file, header, image = "digits.csv.gz", 0, (8, 8)
     labels = tuple("0123456789")
 
+    scale: Positive = 1.0
     nudged: bool = False
 
     def read(self, generator: np.random.Generator) -> RawData:
-        whole = super().read(generator)
+        whole = replace(super().read(generator), unit=1 / self.scale)
         if not self.nudged:
             return whole
         images = np.pad(whole.examples.inputs.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))

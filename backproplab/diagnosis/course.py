@@ -17,13 +17,15 @@ PLACE = re.compile(r"diverged (?P<where>.*?): (?P<what>.*?)(?: \(.*?\))? stopped
 
 
 def standing(case: Case, least: int) -> None:
-    """Raise Unknown unless the run has ended by itself, after enough epochs to be judged."""
+    """Raise Unknown unless the run has a loss and has ended by itself, after enough epochs."""
     if case.status is Status.DIVERGED:
         raise Unknown("the run has diverged")
     if case.status not in (Status.COMPLETED, Status.PRUNED):
         raise Unknown(f"the run is {case.status}: it has not ended by itself")
     if case.curves.epochs < least:
         raise Unknown(f"the run has {case.curves.epochs} epochs, fewer than {least}")
+    if not len(case.curves.of("loss")):
+        raise Unknown("the learner has no loss")
 
 
 def validated(case: Case) -> None:

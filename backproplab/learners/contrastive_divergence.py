@@ -73,7 +73,7 @@ class ContrastiveDivergence(Learner, name="contrastive_divergence"):
         if low >= 0 and high <= 1:
             return []
         what = f"data: inputs from {low:.4g} to {high:.4g}, {self.name} takes some from 0 to 1"
-        return [Problem("", what, "set data.standardize=false if they are pixels, or bits")]
+        return [Problem("", what, "set data.standardize=false, and data.scale where data have one")]
 
     def begin(self, material: Material) -> Contrasting:
         return Contrasting(self, material)

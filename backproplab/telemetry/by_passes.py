@@ -7,7 +7,7 @@ from backproplab.measures import of_split
 
 
 class ByPasses(Callback):
-    """``by_passes/loss``, …, whose step is the number of forward and backward passes.
+    """``passes/loss``, …, whose step is the number of forward and backward passes.
 
     On this axis learners compare at equal cost, whatever a step of theirs is.
     """
@@ -16,4 +16,4 @@ class ByPasses(Callback):
         progress = lane.progress
         for split in lane.journal.splits:
             row = of_split(split, progress.metrics)
-            lane.journal.scalars(split, progress.passes.total, row, "by_passes/{}")
+            lane.journal.scalars(split, progress.passes.total, row, "passes/{}")

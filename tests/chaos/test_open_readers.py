@@ -33,7 +33,7 @@ BOTH = {
     "epoch_loss": list(range(EPOCHS)),
     "epoch_accuracy": list(range(EPOCHS)),
     "evaluation_loss_vs_iterations": EVALUATED,
-    "by_passes/loss": [2 * EACH * epoch for epoch in range(1, EPOCHS + 1)],
+    "passes/loss": [2 * EACH * epoch for epoch in range(1, EPOCHS + 1)],
     "by_examples/loss": [step // EACH * ROWS + step % EACH * 16 for step in EVALUATED],
 }
 BATCHES = {"batch_loss": list(range(20, EPOCHS * EACH + 1, 20))}

@@ -18,6 +18,7 @@ import pytest
 
 from backproplab import runs
 from backproplab.diagnosis import verdict
+from backproplab.runs.metrics_table import BESIDE
 from tests.browser import Browser, needs_chromium, shooter
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -84,7 +85,7 @@ def table(run, split):
     """metrics.csv: the column of each metric of a split, as float32."""
     with (run / "metrics.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    names = [name for name in rows[0] if name not in ("epoch", "step", "split") and rows[0][name]]
+    names = [name for name in rows[0] if name not in BESIDE and rows[0][name]]
     return {name: np.array([row[name] for row in rows], np.float32) for name in names}
 
 

@@ -24,10 +24,10 @@ CONFIG = "data: {name: circle, samples: 100}\nmodel: {hidden: [4]}\nepochs: 3\n"
 TAGS = {
     "train": {
         *("epoch_loss", "epoch_accuracy", "epoch_learning_rate"),
-        *("by_passes/loss", "by_passes/accuracy"),
+        *("passes/loss", "passes/accuracy"),
         *("best/loss", "best/val_loss", "best/val_accuracy"),
     },
-    "validation": {"epoch_loss", "epoch_accuracy", "by_passes/loss", "by_passes/accuracy"},
+    "validation": {"epoch_loss", "epoch_accuracy", "passes/loss", "passes/accuracy"},
 }
 EXACTLY = {f"{experiment}/{split}" for experiment in ("exp1", "exp2") for split in TAGS}
 

@@ -130,7 +130,7 @@ def test_hidden_units_help_a_linear_classifier_on_nudged_digits(tmp_path):
     """.9282 with 100 hidden units, .7807 with the pixels: scikit-learn's example, run with lbfgs."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     e = Experiment.model_validate({
-        "data": {"name": "digits", "nudged": True, "standardize": False},
+        "data": {"name": "digits", "nudged": True, "standardize": False, "scale": 0.0625},
         "learner": "contrastive_divergence", "learning_rate": 0.06, "batch_size": 10, "epochs": 10,
     })  # fmt: skip
     kept = Kept()

@@ -310,19 +310,28 @@ def killed(command, folder, chance):
     return alive
 
 
+WITH_LOSS = [name for name, learner in LEARNERS.items() if "loss" in learner.uses]
+OTHERS = [name for name in LEARNERS if name not in WITH_LOSS]
+
+
 @pytest.mark.slow
-def test_a_sweep_of_all_learners_has_one_table_whoever_computes_it(tmp_path):
+@pytest.mark.parametrize(
+    ("names", "metric"),
+    [(WITH_LOSS, "val_loss"), (OTHERS, "val_reconstruction_error")],
+    ids=["with a loss", "others"],
+)
+def test_a_sweep_of_learners_has_one_table_whoever_computes_it(tmp_path, names, metric):
     """One worker, two, and each run alone: the same rows but for times."""
-    trees = {name: tree(name) for name in LEARNERS}
+    trees = {name: tree(name) for name in names}
     shared = {"data", "threads", "tensorboard"}
-    base = {key: value for key, value in trees["gradient_descent"].items() if key in shared}
+    base = {key: value for key, value in trees[names[-1]].items() if key in shared}
     branches = [
         {key: value for key, value in own.items() if key not in shared | {"name"}}
         for own in trees.values()
     ]
     (tmp_path / "base.yaml").write_text(json.dumps(base))
     (tmp_path / "s.yaml").write_text(
-        f"base: base.yaml\nseeds: 2\nbranches: {json.dumps(branches)}\n"
+        f"base: base.yaml\nseeds: 2\nmetric: {metric}\nbranches: {json.dumps(branches)}\n"
     )
     found = []
     for workers in ("1", "2"):
@@ -333,7 +342,7 @@ def test_a_sweep_of_all_learners_has_one_table_whoever_computes_it(tmp_path):
         runs = {path.parent.name: path.read_bytes() for path in root.glob("[!.]*/*/metrics.csv")}
         found.append((table.read_bytes(), runs))
     assert found[0] == found[1]
-    assert len(found[0][1]) == 2 * len(LEARNERS)
-    for name in LEARNERS:
+    assert len(found[0][1]) == 2 * len(names)
+    for name in names:
         bpl.run(experiment_of(name), tmp_path / name)
         assert (tmp_path / name / "metrics.csv").read_bytes() in found[0][1].values()

@@ -66,7 +66,7 @@ def test_losses_are_written_against_passes_for_each_split(tmp_path):
     run(Experiment.model_validate(BASE), tmp_path / "run")
     for split in ("train", "validation"):
         events = EventAccumulator(str(tmp_path / "run" / split)).Reload()
-        by_epoch, by_passes = (events.Scalars(t) for t in ("epoch_loss", "by_passes/loss"))
+        by_epoch, by_passes = (events.Scalars(t) for t in ("epoch_loss", "passes/loss"))
         assert [event.step for event in by_passes] == [8, 16, 24]
         assert [event.value for event in by_passes] == [event.value for event in by_epoch]
 

@@ -123,7 +123,7 @@ def test_no_tag_has_two_kinds_of_steps(tmp_path):
         "batch_": set(range(2, 57, 2)),
         "evaluation_": {s for s in range(57) if s in STEPS["log"]},
         "by_examples/": {s // 8 * 112 + s % 8 * 15 for s in range(57) if s in STEPS["log"]},
-        "by_passes/": set(range(16, 113, 16)),
+        "passes/": set(range(16, 113, 16)),
     }
     seen = {prefix: set() for prefix in allowed}
     for split in ("train", "validation"):

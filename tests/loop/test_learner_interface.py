@@ -279,7 +279,7 @@ def test_its_passes_are_those_that_it_says(search):
         assert [int(row["forward_examples"]) for row in table] == list(range(420, 2521, 420))
         assert {row["backward_passes"] for row in table} == {"0"}
         assert record(folder / name)["forward_examples"] == 2520
-    by_passes = points(folder / "whole", "validation")["by_passes/loss"]
+    by_passes = points(folder / "whole", "validation")["passes/loss"]
     assert [step for step, _ in by_passes] == list(range(10, 61, 10))
 
 
