@@ -18,6 +18,7 @@ from backproplab.diagnosis.words import sentence
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import account
 from backproplab.files import DiskFolder
+from backproplab.measures import MEASURES, parsed
 from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
 from backproplab.text import typed
@@ -156,9 +157,10 @@ def _plain(case: Case) -> Finding:
 def _learned(case: Case, facts: Facts) -> Finding:
     """What it has learned, with its error; no better than chance is not learned."""
     curves = case.curves
-    split = "validation" if len(curves.of("val_loss")) else "training"
+    of, own = parsed(str(case.record.get("monitor", "")))  # own: of a learner without a loss
+    split = "validation" if len(curves.of("val_loss")) or of == "validation" else "training"
     prefix = "val_" if split == "validation" else ""
-    name = next(n for n in TRAINED if np.isfinite(curves.last(prefix + n)) or n == "loss")
+    name = next((n for n in TRAINED if np.isfinite(curves.last(prefix + n))), own or "loss")
     value = curves.last(prefix + name)
     facts |= {"split": split, "value": value, "chance": None}
     where = " on the {split} examples"
@@ -177,7 +179,8 @@ def _learned(case: Case, facts: Facts) -> Finding:
         word, head = "learned", "Learned"
         if value <= least:
             level, word, head = Level.NOTE, "at chance", f"No better than {CHANCE[name]} yet"
-    says = f"{head}: {TRAINED[name]}{where}."
+    label = MEASURES[name].label if name in MEASURES else name
+    says = f"{head}: {TRAINED.get(name, f'the {label} is {{value:l}}')}{where}."
     return Finding("", level, word, sentence(says, facts), "", facts, {})
 
 

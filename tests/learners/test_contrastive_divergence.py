@@ -5,6 +5,7 @@ Reference values: NumPy, SciPy and scikit-learn runs recorded there; log likelih
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import backproplab as bpl
 from backproplab import autograd
 from backproplab.autograd import Tensor, ops
 from backproplab.config import Experiment, read
+from backproplab.diagnosis import verdict
 from backproplab.errors import ConfigError
 from backproplab.experiment import build
 from backproplab.learners import NoBrake
@@ -120,6 +122,10 @@ def test_bars_and_stripes(tmp_path, k, least):
 @pytest.mark.slow
 def test_digits_are_reconstructed(tmp_path):
     found = metrics_of("digits_rbm.yaml", tmp_path / "run")
+    said = verdict(tmp_path / "run").outcome.sentence
+    assert re.fullmatch(
+        r"Trained: the reconstruction error is 0\.0\d+ on the validation examples\.", said
+    )
     splits = build(read(CONFIGS / "digits_rbm.yaml")[0]).splits
     of_mean = np.square(splits.validation.inputs - splits.train.inputs.mean(axis=0)).mean()
     assert found["val_reconstruction_error"] <= min(0.045, 0.6 * of_mean)
