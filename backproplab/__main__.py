@@ -5,6 +5,7 @@ A signal has its exit code from here on, so nothing that takes time is imported 
 
 from __future__ import annotations
 
+import atexit
 import sys
 
 from backproplab import signals
@@ -12,6 +13,7 @@ from backproplab import signals
 
 def main() -> None:
     """Run the command line; exit with 130, 143 or 129 after a signal that nobody handled."""
+    atexit.register(signals.settle)  # the first one is the last to be called
     signals.install(signals.leave)
     try:
         from backproplab.cli import main as command_line

@@ -118,6 +118,16 @@ def leave(number: int, frame: FrameType | None) -> None:
     raise StopNow(number)
 
 
+def settle() -> None:
+    """At the very end of a process: signals that belong to a request disturb its exit code no more.
+
+    The interpreter takes handlers away while it ends, but not the word that a signal is ignored.
+    """
+    if LATEST:
+        for number in NUMBERS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def exit_code(number: int) -> int:
     """As a shell reports a process that the signal ended: 130, 143, 129."""
     return 128 + number

@@ -52,13 +52,18 @@ class Place:
         before = set(self.folder.glob(f"runs/*/{name}"))
         words = ["train", self.config(name, epochs=100_000, **values), "--progress", "none"]
         child = self.zygote.start(words, self.folder)
-        until(lambda: list(self.folder.glob(f"runs/*/{name}/checkpoints/previous.safetensors")))
+        until(lambda: self.has_two(name))
         (table,) = self.folder.glob(f"runs/*/{name}/metrics.csv")
         until(lambda: table.stat().st_size > 2000)
         child.signal(9)
         child.wait()
         (run,) = set(self.folder.glob(f"runs/*/{name}")) - before
         return run
+
+    def has_two(self, name):
+        """Two checkpoints: while the newer one is written, the older one has two names."""
+        kept = list(self.folder.glob(f"runs/*/{name}/checkpoints/[lp]*.safetensors"))
+        return len(kept) == 2 and not kept[0].samefile(kept[1])
 
     def resume(self, *words, **how):
         """Exit code and what was said."""
