@@ -49,7 +49,7 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def told(diagnosis: Diagnosis) -> str:
+def summary(diagnosis: Diagnosis) -> str:
     return " ".join(f"{found.rule or '-'}:{found.level[0]}" for found in diagnosis.findings)
 
 
@@ -70,7 +70,7 @@ def known(seeds: int) -> None:
             false = bool(expect and cause and cause not in expect)
             total, right, wrong_cause = total + 1, right + good, wrong_cause + false
             lines.append(
-                f"{told(diagnosis)}{'' if good else '  MISSED'}{'  FALSE' if false else ''}"
+                f"{summary(diagnosis)}{'' if good else '  MISSED'}{'  FALSE' if false else ''}"
             )
         say(f"{case['case']:>3}  {' '.join(sorted(expect)) or 'healthy':12} {' | '.join(lines)}")
     say(f"{right} of {total} as expected, {wrong_cause} with a false cause")
@@ -99,7 +99,7 @@ def healthy(count: int) -> None:
         alarms += "alarm" in levels
         warnings += "warning" in levels
         if grave(diagnosis):
-            say(f"{values[chosen]:.3f}  {told(diagnosis):30}  {trials[chosen]}")
+            say(f"{values[chosen]:.3f}  {summary(diagnosis):30}  {trials[chosen]}")
     say(f"{found} healthy of {tried} drawn: {alarms} with an alarm, {warnings} with a warning")
 
 
@@ -118,7 +118,7 @@ def ill(count: int) -> None:
         wrong += bool(cause and cause not in expect)
         if not rules & expect or (cause and cause not in expect):
             kind = "other cause" if rules & expect else "MISSED"
-            say(f"{kind:11} {fault:15} {told(diagnosis):30}  {config}")
+            say(f"{kind:11} {fault:15} {summary(diagnosis):30}  {config}")
     say(f"{named} of {total} faulty runs named; {wrong} with another first cause")
 
 
@@ -127,7 +127,7 @@ def shipped() -> None:
     for path in sorted((HOME / "configs").rglob("*.yaml")):
         if "base" not in yaml.safe_load(path.read_text()):
             result, diagnosis = trained(load(path).model_dump())
-            say(f"{path.stem:25} {value(result):.3f}  {told(diagnosis)}")
+            say(f"{path.stem:25} {value(result):.3f}  {summary(diagnosis)}")
 
 
 def cost() -> None:

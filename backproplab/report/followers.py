@@ -1,4 +1,4 @@
-"""Keys that follow another key: what they do cannot be told from what that key does.
+"""Keys that follow another key: their effects cannot be separated.
 
 This file must not know how it is shown.
 """
@@ -41,4 +41,4 @@ def _said(comparison: Comparison, key: str, other: str) -> str:
     short, leader = (path.rpartition(".")[2] for path in (key, other))
     pairs = _pairs(comparison, other, key)
     which = f"{short}: {listed([f'{two} with {one}' for one, two in pairs], MOST)}. "
-    return f"{which}What it does cannot be told from what {leader} does."
+    return f"{which}Its effect cannot be separated from that of {leader}."

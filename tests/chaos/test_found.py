@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -117,3 +118,28 @@ def test_git_is_asked_without_taking_a_lock(monkeypatch):
     )
     environment._git.__wrapped__()
     assert all("--no-optional-locks" in words for words in asked)
+
+
+LATE = """
+import os, sys
+from backproplab import __main__, signals
+
+class Late:
+    def __init__(self, kill=os.kill, pid=os.getpid()):
+        self.kill, self.pid = kill, pid
+    def __del__(self):
+        self.kill(self.pid, int(sys_argv[1]))
+
+sys_argv, late = sys.argv.copy(), Late()
+signals.LATEST[:] = [0.0]
+sys.argv[1:] = ["--help"]
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_of_a_request_does_not_kill_an_interpreter_that_is_ending(number):
+    """Python takes its handlers away before it deletes what modules hold."""
+    command = [sys.executable, "-c", LATE, str(int(number))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -88,7 +88,7 @@ def by_hand(folder):
     raise AssertionError("TensorBoard did not start")
 
 
-def told(tags):
+def without_layers(tags):
     """Without those of layers."""
     return {tag for tag in tags if not tag.startswith("telemetry/")}
 
@@ -100,7 +100,7 @@ def test_the_event_files_by_tensorboard_s_own_reader(place):
     assert found == EXACTLY
     for run in EXACTLY:
         log = EventAccumulator(str(session / run), {"scalars": 0, "histograms": 0}).Reload()
-        assert told(log.Tags()["scalars"]) == TAGS[run.split("/")[1]]
+        assert without_layers(log.Tags()["scalars"]) == TAGS[run.split("/")[1]]
         assert [event.step for event in log.Scalars("epoch_loss")] == [0, 1, 2]
 
 
@@ -118,7 +118,7 @@ def test_train_look_clean(place):
         # a TensorBoard by hand on one session shows exactly the course's four runs
         until(lambda: set(ask(foreign_port, "data/runs")) == EXACTLY)
         tags = ask(foreign_port, "data/plugin/scalars/tags")
-        assert {run: told(found) for run, found in tags.items()} == {
+        assert {run: without_layers(found) for run, found in tags.items()} == {
             run: TAGS[run.split("/")[1]] for run in EXACTLY
         }
 

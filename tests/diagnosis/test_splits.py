@@ -102,7 +102,9 @@ def test_what_is_wrong_with_the_data_is_named(name, tmp_path):
 def test_the_rows_with_the_largest_loss_are_those_with_a_wrong_label(tmp_path):
     """D19's evidence: rows of the data as they were read, with their labels."""
     images, labels = drawn(600)
-    images = (images // 2 + 60 * labels[:, None, None]).astype(np.uint8)  # now they are told apart
+    images = (images // 2 + 60 * labels[:, None, None]).astype(
+        np.uint8
+    )  # now they can be distinguished
     wrong = np.random.default_rng(3).choice(np.arange(60, 600), 40, replace=False)
     labels[wrong] = 1 - labels[wrong]
     write(tmp_path / "data", images, labels)

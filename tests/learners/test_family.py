@@ -321,7 +321,7 @@ OTHERS = [name for name in LEARNERS if name not in WITH_LOSS]
     ids=["with a loss", "others"],
 )
 def test_a_sweep_of_learners_has_one_table_whoever_computes_it(tmp_path, names, metric):
-    """One worker, two, and each run alone: the same rows but for times."""
+    """One worker, two, and each run alone: the same rows, except for times."""
     trees = {name: tree(name) for name in names}
     shared = {"data", "threads", "tensorboard"}
     base = {key: value for key, value in trees[names[-1]].items() if key in shared}
