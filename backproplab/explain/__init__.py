@@ -13,14 +13,16 @@ from pathlib import Path
 
 from backproplab.errors import ConfigError
 from backproplab.explain import dot, drawing, markdown, report, svg
+from backproplab.explain.caption import Caption
 from backproplab.explain.compare import compare
 from backproplab.explain.drawing import Drawing
-from backproplab.explain.parse import parse
-from backproplab.explain.report import Report, ReportTable, Section
+from backproplab.explain.report import Line, Report, ReportTable, Section
 from backproplab.explain.trace import trace
-from backproplab.explain.values import read_values
+from backproplab.explain.values import Value, read_point, read_value
 
-__all__ = ["Explanation", "Report", "ReportTable", "Section", "of_config", "of_expression"]
+__all__ = [
+    "Explanation", "Line", "Report", "ReportTable", "Section", "of_config", "of_expression",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,25 +31,31 @@ class Explanation:
 
     report: Report
     drawing: Drawing
+    caption: Caption | None = None
 
-    def svg(self) -> str:
-        return svg.render(self.drawing)
+    def svg(self, theme: str = "light") -> str:
+        return svg.render(self.drawing, self.caption, theme)
 
-    def dot(self) -> str:
-        return dot.render(self.drawing)
+    def dot(self, theme: str = "light") -> str:
+        return dot.render(self.drawing, theme)
 
-    def markdown(self) -> str:
+    def markdown(self, theme: str = "light") -> str:
         return markdown.render(self.report, self.drawing)
 
 
-def of_expression(text: str, words: Sequence[str] = ()) -> Explanation:
-    """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError."""
-    parsed = parse(text)
+def of_expression(text: str, words: Sequence[str] = (), upstream: str | None = None) -> Explanation:
+    """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError.
+
+    upstream: the gradient that arrives at the result, as text; by default ones.
+    """
+    parsed, values = read_point(text, words)
     if not parsed.variables:
         raise ConfigError("the expression has no variable to differentiate by: try x**2 x=3")
-    values = read_values(parsed, words)
-    seen = trace(parsed, values)
-    return Explanation(report.of_trace(seen, compare(parsed, values, seen)), drawing.of_trace(seen))
+    given: Value | None = None if upstream is None else read_value("upstream", upstream)
+    seen = trace(parsed, values, given)
+    compared = compare(parsed, values, seen)
+    shown = report.of_trace(seen, compared)
+    return Explanation(shown, drawing.of_trace(seen, shown.aside), Caption(seen, compared))
 
 
 def of_config(path: Path, overrides: Sequence[str] = ()) -> Explanation:

@@ -8,8 +8,8 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.graph import number
-from backproplab.explain.drawing import Arrow, Box, Drawing, Kind, short
-from backproplab.explain.report import Report, ReportTable, Section
+from backproplab.explain.drawing import Arrow, Box, Drawing, Kind
+from backproplab.explain.report import Line, Report, ReportTable, Section, line, short
 from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
@@ -27,14 +27,18 @@ def report_of(update: Update) -> Report:
     return Report(
         f"{e.name}: one update by the first example, {update.network}, {count:,} parameters",
         [
-            Section("Forward", _forward(update, limit)),
+            Section("Forward", _lines(_forward(update, limit))),
             Section(
-                "Backward: dL/d(each) by the chain rule, from the loss down",
-                _backward(update, limit),
+                "Backward: by the chain rule, from the loss down",
+                _lines(_backward(update, limit)),
             ),
             Section(step, _moved(update) if count <= EVERY_NUMBER else _norms(update)),
         ],
     )
+
+
+def _lines(texts: list[str]) -> list[Line]:
+    return [line(text) for text in texts]
 
 
 def _forward(update: Update, limit: int) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 
 from backproplab.errors import ConfigError
 from backproplab.explain.network import drawing_of, report_of, shown
+from backproplab.explain.report import joined
 from backproplab.explain.update import of_config
 
 SMALL = """\
@@ -74,7 +75,8 @@ def test_adam_s_first_step_is_about_the_learning_rate(written):
 
 def test_the_report_shows_every_number_of_a_small_network(small):
     report = report_of(small)
-    forward, backward, moved = (section.body for section in report.sections)
+    forward, backward = ([joined(line) for line in section.body] for section in report.sections[:2])
+    moved = report.sections[2].body
     assert report.title == "small: one update by the first example, 2-2-1 tanh, 9 parameters"
     assert [line.split(" = ")[0] for line in forward] == [
         "x", "dense_1/kernel", "dense_1/bias", "dense_1", "tanh(dense_1)",
@@ -91,7 +93,8 @@ def test_the_report_shows_every_number_of_a_small_network(small):
 
 def test_a_larger_network_shows_shapes_and_norms(written):
     seen = of_config(written(SMALL), ["model.hidden=[30]"])
-    forward, _, moved = (section.body for section in report_of(seen).sections)
+    forward = [joined(line) for line in report_of(seen).sections[0].body]
+    moved = report_of(seen).sections[2].body
     assert any(line.startswith("dense_1/kernel = (2, 30) of norm ") for line in forward)
     assert moved.headers[-1] == "norm of the step"
     assert len(moved.rows) == 4
@@ -107,8 +110,9 @@ def test_layers_of_every_kind_pass_through(written):
     )
     names = ["x", "dense_1", "relu(dense_1)", "dropout_1", "selu_1", "dense_2"]
     assert [value.name for value in seen.values] == names
-    assert "dL/d(dropout_1) = dL/d(selu_1) * selu'" in "\n".join(report_of(seen).sections[1].body)
-    assert "through dropout_1" in "\n".join(report_of(seen).sections[1].body)
+    text = "\n".join(map(joined, report_of(seen).sections[1].body))
+    assert "dL/d(dropout_1) = dL/d(selu_1) * selu'" in text
+    assert "through dropout_1" in text
 
 
 def test_the_drawing_leads_from_the_data_to_the_loss(small):
