@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from backproplab.errors import ConfigError
@@ -32,8 +33,11 @@ class Explanation:
     report: Report
     drawing: Drawing
     caption: Caption | None = None
+    picture: Callable[[str], str] | None = None  # a drawing of its own, for a theme
 
     def svg(self, theme: str = "light") -> str:
+        if self.picture:
+            return self.picture(theme)
         return svg.render(self.drawing, self.caption, theme)
 
     def dot(self, theme: str = "light") -> str:
@@ -63,7 +67,10 @@ def of_config(path: Path, overrides: Sequence[str] = ()) -> Explanation:
 
     Raises ConfigError, DataError.
     """
-    from backproplab.explain import network, update  # loads the training stack
+    from backproplab.explain import network, unit_svg, units, update  # loads the training stack
 
     done = update.of_config(path, overrides)
-    return Explanation(network.report_of(done), network.drawing_of(done))
+    net = units.unit_net(done)
+    title = f"One update of a {done.network} network"
+    picture = partial(unit_svg.render, net, title) if net else None
+    return Explanation(network.report_of(done), network.drawing_of(done), None, picture)

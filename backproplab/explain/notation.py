@@ -16,6 +16,8 @@ GREEK = """alpha beta gamma delta epsilon eps zeta eta theta lambda mu nu xi pi 
 SIGNS = dict(zip(GREEK, "αβγδεεζηθλμνξπρστφψωΔΣ", strict=True))
 SLOPE = re.compile(r"(?<![\w.])d([^\W\d]\w*)/d([^\W\d]\w*)(?![\w.])")
 GENERAL = re.compile(r"(?<![\w.])d\(((?:[^()]|\([^()]*\))*)\)/d([^\W\d]\w*)")
+UNIT = re.compile(r"([a-zA-Z]+)(\d)_(\d+)")
+BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)
 INFIX = {
@@ -26,10 +28,18 @@ INFIX = {
 
 def pretty(text: str) -> str:
     """``df/dx = 2 · x³``: products, powers, arrows and Greek letters as signs."""
+    text = re.sub(rf"(?<![\w.]){UNIT.pattern}(?!\w)", _unit, text)
+    text = re.sub(r"(?<![\w.])([xy])_(\d)(?!\w)", lambda m: m[1] + m[2].translate(BELOW), text)
+    text = text.replace("yhat", "ŷ")
     text = re.sub(r" ?\*\* ?(?:\((-?\d+)\)|(-?\d+))(?![\w.])", _power, text)
     text = re.sub(r" ?\*\* ?", "^", text).replace("*", "·").replace("->", "→")
     text = re.sub(r"(?<![\w.])(eps|delta|eta|sigma)(?![A-Za-z_])", lambda m: SIGNS[m[1]], text)
     return re.sub(r"(?<=\d) · (?=ε)", "", text).replace("...", "…")
+
+
+def _unit(match: re.Match[str]) -> str:
+    letter = SIGNS.get(match[1], match[1])
+    return f"{letter}{match[2].translate(POWERS)}{match[3].translate(BELOW)}"
 
 
 def _power(match: re.Match[str]) -> str:
@@ -47,7 +57,11 @@ def slope(above: str, below: str) -> str:
 
 
 def word(name: str) -> str:
-    r"""A variable's name: ``w_{11}``, ``\alpha``, ``\mathit{speed}``."""
+    r"""A variable's name: ``w_{11}``, ``w^{1}_{12}`` for w1_12, ``\alpha``, ``\mathit{speed}``."""
+    if found := UNIT.fullmatch(name):
+        return f"{word(found[1])}^{{{found[2]}}}_{{{found[3]}}}"
+    if name == "yhat" or re.fullmatch(r"yhat_\d+", name):
+        return rf"\hat{{y}}{name[4:]}"
     head, digits = re.fullmatch(r"(.*?)_?(\d*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
     if head in GREEK:
         head = "\\" + ("epsilon" if head == "eps" else head)
@@ -84,6 +98,7 @@ def _side(text: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's advice on how to write numbers
             plain = SLOPE.sub(aside, GENERAL.sub(general, text))
+            plain = re.sub(r"(\w+)'\(", r"prime_\1(", plain)
             return _write(ast.parse(plain, mode="eval").body, slopes)[0]
     except (SyntaxError, KeyError, RecursionError):
         return rf"\text{{{_escaped(text)}}}"
@@ -123,7 +138,10 @@ def _write(node: ast.expr, slopes: Sequence[str]) -> tuple[str, int]:
             return rf"\sqrt{{{_write(x, slopes)[0]}}}", ATOM
         case ast.Call(func=ast.Name(id=name), args=args):
             inner = ", ".join(_write(x, slopes)[0] for x in args)
-            head = "\\sigma" if name == "sigmoid" else rf"\operatorname{{{_escaped(name)}}}"
+            prime = "'" if name.startswith("prime_") else ""
+            name = name.removeprefix("prime_")
+            head = {"sigmoid": r"\sigma", "f": "f"}.get(name, rf"\operatorname{{{_escaped(name)}}}")
+            head += prime
             return f"{head}({inner})", ATOM
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             inner = ", ".join(_write(x, slopes)[0] for x in elements)

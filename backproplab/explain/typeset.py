@@ -20,7 +20,7 @@ COMMANDS = {
     r"\partial": "∂", r"\cdot": "·", r"\infty": "∞", r"\nabla": "∇", r"\odot": "⊙", r"\ldots": "…",
     r"\leftarrow": "←", r"\rightarrow": "→", r"\approx": "≈", r"\le": "≤", r"\ge": "≥",
     r"\epsilon": "ε", r"\prime": "′", r"\_": "_", r"\%": "%", r"\#": "#", r"\&": "&", r"\$": "$",
-    **{f"\\{name}": SIGNS[name] for name in GREEK},
+    "'": "′", **{f"\\{name}": SIGNS[name] for name in GREEK},
 }  # fmt: skip
 RELATIONS, OPERATORS = "=←→≈≤≥<>", "+−·⊙"
 TOKEN = re.compile(r"\\[A-Za-z]+ ?|\\.|\s+|.", re.DOTALL)
@@ -168,7 +168,8 @@ class _Setter:
         small = line.size * 0.7
         found = {first: self.group(small)}
         if self.tokens and self.tokens[-1] in "^_" and self.tokens[-1] not in found:
-            found[self.tokens.pop()] = self.group(small)
+            second = self.tokens.pop()
+            found[second] = self.group(small)
         start, end = line.width, line.width
         for mark, inner in found.items():
             line.width = start + 0.03 * line.size

@@ -1,12 +1,18 @@
 """One update of a network by one example: every number, against the formulas written out in NumPy."""
 
+from itertools import combinations
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
 from backproplab.errors import ConfigError
+from backproplab.explain import unit_svg
 from backproplab.explain.network import drawing_of, report_of, shown
 from backproplab.explain.report import joined
+from backproplab.explain.units import unit_net
 from backproplab.explain.update import of_config
+from backproplab.palette import THEMES
 
 SMALL = """\
 name: small
@@ -73,11 +79,12 @@ def test_adam_s_first_step_is_about_the_learning_rate(written):
         np.testing.assert_allclose(p.new - p.old, step, rtol=1e-9)
 
 
-def test_the_report_shows_every_number_of_a_small_network(small):
-    report = report_of(small)
+def test_the_report_shows_every_number_of_a_small_network(written):
+    """Too wide to be shown unit by unit, small enough to be shown in full."""
+    report = report_of(of_config(written(SMALL), ["model.hidden=[4]"]))
     forward, backward = ([joined(line) for line in section.body] for section in report.sections[:2])
     moved = report.sections[2].body
-    assert report.title == "small: one update by the first example, 2-2-1 tanh, 9 parameters"
+    assert report.title == "small: one update by the first example, 2-4-1 tanh, 17 parameters"
     assert [line.split(" = ")[0] for line in forward] == [
         "x", "dense_1/kernel", "dense_1/bias", "dense_1", "tanh(dense_1)",
         "dense_2/kernel", "dense_2/bias", "dense_2", "target", "L",
@@ -86,7 +93,7 @@ def test_the_report_shows_every_number_of_a_small_network(small):
     assert any(
         line.startswith("dL/d(dense_1) = dL/d(tanh(dense_1)) * tanh' = [") for line in backward
     )
-    assert len(moved.rows) == 9
+    assert len(moved.rows) == 17
     assert moved.headers == ("parameter", "old", "gradient", "new")
     assert "norm" not in "".join(forward + backward)
 
@@ -143,3 +150,55 @@ def test_arrays_are_written_on_one_line(array, limit, text):
 def test_a_config_that_cannot_be_built_names_its_line(written):
     with pytest.raises(ConfigError, match=r"c\.yaml:2:7: loss: binary_cross_entropy needs two"):
         of_config(written("data: iris\nloss: binary_cross_entropy\n"), [])
+
+
+def test_a_small_network_is_shown_unit_by_unit(small):
+    net = unit_net(small)
+    kernel = small.parameters["dense_1/kernel"]
+    for name, index in (("w1_11", (0, 0)), ("w1_12", (1, 0)), ("w1_21", (0, 1)), ("w1_22", (1, 1))):
+        (moved,) = (m for m in net.moved[0] if m.name == name)
+        assert (moved.old, moved.gradient) == (kernel.old[index], kernel.gradient[index])
+    first, last = net.layers
+    output = 1 / (1 + np.exp(-last.z))
+    np.testing.assert_allclose(last.delta, output - net.y, rtol=1e-12)  # Nielsen's equation 1
+    np.testing.assert_allclose(
+        first.delta, (last.kernel.T @ last.delta) * (1 - first.a**2), rtol=1e-12
+    )
+    np.testing.assert_allclose(net.output, output, rtol=1e-12)
+    assert net.after < net.loss
+
+
+def test_each_equation_is_named_at_its_place(small):
+    backward = [joined(line) for line in report_of(small).sections[1].body]
+    assert [line[:3] for line in backward] == [
+        "(1)",
+        "(2)",
+        "(2)",
+        *["(4)"] * 2,
+        "(3)",
+        *["(4)"] * 4,
+        *["(3)"] * 2,
+    ]
+    assert backward[0].startswith("(1) delta2_1 = yhat_1 - y_1 = ")
+    assert backward[1].startswith("(2) delta1_1 = w2_11 * delta2_1 * tanh'(z1_1) = ")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_a_2_2_1_network_fits_a_slide(small, theme):
+    root = ElementTree.fromstring(unit_svg.render(unit_net(small), "2-2-1", theme))
+    assert float(root.get("width")) <= 1200
+    assert len([x for x in root.iter() if x.get("class") == "node"]) == 2 + 2 + 1
+
+
+@pytest.mark.parametrize("hidden", ["[2]", "[3]", "[2, 2]", "[3, 3]", "[]"])
+def test_no_label_of_the_picture_lies_on_another(written, hidden):
+    picture = unit_svg._Picture(
+        unit_net(of_config(written(SMALL), [f"model.hidden={hidden}"])), THEMES["light"]
+    )
+    list(picture.graph())
+    for one, other in combinations(picture.taken, 2):
+        assert not one.overlaps(other)
+
+
+def test_what_is_too_large_for_units_is_shown_by_layers(written):
+    assert unit_net(of_config(written(SMALL), ["model.hidden=[4]"])) is None
