@@ -45,6 +45,12 @@ def command(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown with LaTeX.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page that walks through the steps.")
+    ] = None,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Walk through both passes, one step a key.")
+    ] = False,
     theme: Annotated[str, typer.Option(metavar="light|dark", help="Colors of drawings.")] = "light",
 ) -> None:
     """Show forward values, the chain rule along each edge, every path, the derivative three ways.
@@ -65,7 +71,11 @@ def command(
         if is_config
         else explain.of_expression(what, words or [], upstream)
     )
-    outputs = {"svg": svg, "dot": dot, "markdown": markdown}
+    if steps:
+        from backproplab.cli.explain_steps import walk
+
+        return walk(explanation.trace)
+    outputs = {"svg": svg, "dot": dot, "markdown": markdown, "html": html}
     _write(explanation, {form: path for form, path in outputs.items() if path}, theme)
 
 

@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from backproplab.errors import ConfigError
-from backproplab.explain import dot, drawing, markdown, report, svg
+from backproplab.explain import dot, drawing, markdown, page, report, svg
 from backproplab.explain.caption import Caption
 from backproplab.explain.compare import compare
 from backproplab.explain.drawing import Drawing
 from backproplab.explain.report import Line, Report, ReportTable, Section
-from backproplab.explain.trace import trace
+from backproplab.explain.trace import Trace, trace
 from backproplab.explain.values import Value, read_point, read_value
 
 __all__ = [
@@ -42,6 +42,17 @@ class Explanation:
 
     def dot(self, theme: str = "light") -> str:
         return dot.render(self.drawing, theme)
+
+    def html(self, theme: str = "light") -> str:
+        """The page with a slider."""
+        return page.render(self.drawing, self.trace)
+
+    @property
+    def trace(self) -> Trace:
+        """The passes of a formula. Raises ConfigError for a network, which has no steps."""
+        if self.caption is None:
+            raise ConfigError("--steps and --html walk through a formula, not through a config")
+        return self.caption.trace
 
     def markdown(self, theme: str = "light") -> str:
         return markdown.render(self.report, self.drawing)

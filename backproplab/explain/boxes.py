@@ -11,6 +11,7 @@ from backproplab.palette import THEMES, Theme
 
 TITLE, BELOW, LABEL = 19.0, 17.0, 16.0  # sizes of type, in pixels
 PAD = 12.0  # inside a box, left and right
+LEAST = 84.0  # width of the type, so that a sum that is not complete fits too
 CUT = 60  # characters of a formula in a box
 
 
@@ -23,7 +24,7 @@ class SetBox:
 
     @property
     def width(self) -> float:
-        return max(self.upper.width, self.lower.width if self.lower else 0.0) + 2 * PAD
+        return max(self.upper.width, self.lower.width if self.lower else 0.0, LEAST) + 2 * PAD
 
     @property
     def above(self) -> float:

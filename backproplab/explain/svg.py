@@ -74,12 +74,12 @@ def _body(drawing: Drawing, layout: Layout, theme: Theme) -> Iterator[str]:
     for arrow, route, room in zip(drawing.arrows, layout.routes, layout.labels, strict=True):
         for n, path in enumerate(arrow.paths):
             yield (
-                f'<path d="{_curve(route, room)}" fill="none" stroke="{theme.paths[path][1]}"'
+                f'<path d="{curve(route, room)}" fill="none" stroke="{theme.paths[path][1]}"'
                 f' stroke-width="{15 - 6 * n}" stroke-opacity=".5"{DASHES[path]}/>'
             )
     for route, room in zip(layout.routes, layout.labels, strict=True):
         yield (
-            f'<path d="{_curve(route, room)}" fill="none" stroke="{theme.second}"'
+            f'<path d="{curve(route, room)}" fill="none" stroke="{theme.second}"'
             ' stroke-width="1.8" marker-end="url(#head)"/>'
         )
     for arrow, route, room in zip(drawing.arrows, layout.routes, layout.labels, strict=True):
@@ -123,7 +123,7 @@ def _box(box: Box, lines: SetBox, room: Rectangle, theme: Theme) -> Iterator[str
     yield from set_line(lines.upper, room.x, baseline, "middle")
 
 
-def _curve(route: Sequence[Point], label: Rectangle) -> str:
+def curve(route: Sequence[Point], label: Rectangle) -> str:
     """A path through the points, horizontal at each: straight in a column, an S between two.
 
     Straight to the label's middle, and on from there, where the line stays under the label.

@@ -148,3 +148,23 @@ def test_a_config_by_its_name_or_by_being_there(backproplab, tmp_path):
     assert len(re.findall(r"^[wb][¹²][₁₂]+ ", shown.out, re.MULTILINE)) == 9
     assert "2-2-1" in backproplab("explain plain").out
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["c.yaml", "plain"]
+
+
+def test_steps_without_a_terminal_are_all_screens_below_each_other(backproplab):
+    ended = backproplab("explain '(a + b) * (b + 1)' a=2 b=1 --steps")
+    assert ended.code == 0
+    for n in range(1, 13):
+        assert f"step {n} of 12" in ended.out
+    screens = ended.out.split("f = (a + b) · (b + 1)")[1:]
+    assert all(len(screen.splitlines()) <= 24 for screen in screens)
+    assert all(len(line) <= 80 for line in ended.out.splitlines())
+    assert "df/db = 3 + …" in screens[8]
+
+
+def test_a_page_with_a_slider(backproplab, tmp_path):
+    assert backproplab("explain '(a + b) * (b + 1)' a=2 b=1 --html p.html").code == 0
+    assert "Step 12 of 12" in (tmp_path / "p.html").read_text()
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    for option in ("--steps", "--html p2.html"):
+        ended = backproplab(f"explain c.yaml {option}")
+        assert (ended.code, "walk through a formula" in ended.err) == (2, True)
