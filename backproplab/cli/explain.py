@@ -48,6 +48,20 @@ def command(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that walks through the steps.")
     ] = None,
+    order: Annotated[
+        int, typer.Option(metavar="1|2", help="2: second derivatives, term by term.")
+    ] = 1,
+    implicit: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The variable that an equation defines: its slopes."),
+    ] = None,
+    nudge: Annotated[
+        bool, typer.Option("--nudge", help="Difference quotients for h from 1 to 1e-15.")
+    ] = False,
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="TYPES", help="Every step in these: float16,float32,float64."),
+    ] = None,
     steps: Annotated[
         bool, typer.Option("--steps", help="Walk through both passes, one step a key.")
     ] = False,
@@ -65,11 +79,15 @@ def command(
 
     if theme not in THEMES:
         raise ConfigError(f"--theme {theme}: choose light or dark")
+    if order not in (1, 2):
+        raise ConfigError(f"--order {order}: choose 1 or 2")
+    types = tuple(dtype.split(",")) if dtype else ()
+    asked = explain.Asked(upstream, order, implicit, nudge, types)
     is_config = _is_file(what) or what.endswith((".yaml", ".yml"))
     explanation = (
         explain.of_config(Path(what), words or [])
         if is_config
-        else explain.of_expression(what, words or [], upstream)
+        else explain.of_expression(what, words or [], asked)
     )
     if steps:
         from backproplab.cli.explain_steps import walk

@@ -13,17 +13,34 @@ from functools import partial
 from pathlib import Path
 
 from backproplab.errors import ConfigError
-from backproplab.explain import dot, drawing, markdown, page, report, svg
+from backproplab.explain import beyond, dot, drawing, markdown, nudges, page, report, second, svg
 from backproplab.explain.caption import Caption
 from backproplab.explain.compare import compare
 from backproplab.explain.drawing import Drawing
 from backproplab.explain.report import Line, Report, ReportTable, Section
 from backproplab.explain.trace import Trace, trace
-from backproplab.explain.values import Value, read_point, read_value
+from backproplab.explain.values import read_point, read_value
 
 __all__ = [
-    "Explanation", "Line", "Report", "ReportTable", "Section", "of_config", "of_expression",
+    "Asked", "Explanation", "Line", "Report", "ReportTable", "Section", "of_config",
+    "of_expression",
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked beyond the two passes.
+
+    upstream: the gradient that arrives at the result, as text; None for ones. order: 2 for second
+    derivatives. implicit: the variable that an equation defines. nudge: tables of quotients.
+    types: in which every step is computed.
+    """
+
+    upstream: str | None = None
+    order: int = 1
+    implicit: str | None = None
+    nudge: bool = False
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,19 +75,38 @@ class Explanation:
         return markdown.render(self.report, self.drawing)
 
 
-def of_expression(text: str, words: Sequence[str] = (), upstream: str | None = None) -> Explanation:
-    """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError.
-
-    upstream: the gradient that arrives at the result, as text; by default ones.
-    """
+def of_expression(text: str, words: Sequence[str] = (), asked: Asked | None = None) -> Explanation:
+    """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError."""
+    asked = asked or Asked()
+    if asked.implicit is not None:
+        text = _difference(text)
     parsed, values = read_point(text, words)
     if not parsed.variables:
         raise ConfigError("the expression has no variable to differentiate by: try x**2 x=3")
-    given: Value | None = None if upstream is None else read_value("upstream", upstream)
-    seen = trace(parsed, values, given)
+    upstream = None if asked.upstream is None else read_value("upstream", asked.upstream)
+    seen = trace(parsed, values, upstream)
     compared = compare(parsed, values, seen)
     shown = report.of_trace(seen, compared)
+    if lost := beyond.section(seen, words):
+        shown.sections.insert(1, lost)
+    if asked.types:
+        table = beyond.types_table(text, words, parsed, values, seen, asked.types)
+        shown.sections.append(table)
+    if asked.order == 2:
+        shown.sections.append(second.section(seen))
+    if asked.implicit is not None:
+        shown.sections.append(second.implicit(parsed, values, asked.implicit))
+    if asked.nudge:
+        shown.sections.extend(nudges.sections(parsed, values, seen))
     return Explanation(shown, drawing.of_trace(seen, shown.aside), Caption(seen, compared))
+
+
+def _difference(text: str) -> str:
+    """``x**2 + y**2 - (1)`` of the equation ``x**2 + y**2 = 1``."""
+    left, equals, right = text.partition("=")
+    if not equals or "=" in right:
+        raise ConfigError("--implicit takes an equation, such as 'x**2 + y**2 = 1'")
+    return f"{left.strip()} - ({right.strip()})"
 
 
 def of_config(path: Path, overrides: Sequence[str] = ()) -> Explanation:

@@ -168,3 +168,39 @@ def test_a_page_with_a_slider(backproplab, tmp_path):
     for option in ("--steps", "--html p2.html"):
         ended = backproplab(f"explain c.yaml {option}")
         assert (ended.code, "walk through a formula" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("'exp(x)/exp(x)' x=1000", "the first step that left the numbers"),
+        ("'exp(x)/exp(x)' x=100 --dtype float16,float64", "exp overflows above"),
+        (
+            "'sin(x**2)' x=3 --order 2",
+            "d2f/dx2 = (-1.82226) + (-14.8363) = -16.6585259925",
+        ),
+        (
+            "'x**2 + y**2 = 1' x=0.6 y=0.8 --implicit y",
+            "dy/dx = -dF/dx / dF/dy = -1.2 / 1.6 = -0.75",
+        ),
+        ("'x**2' x=3 --nudge", "float64: forward best at h = "),
+    ],
+)
+def test_further_questions(backproplab, words, shown):
+    ended = backproplab(f"explain {words}")
+    assert (ended.code, ended.err) == (0, "")
+    assert shown in ended.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'x' x=1 --order 3",
+        "'x' x=1 --dtype int8",
+        "'x' x=1 --implicit x",
+        "'sum(x)' x=[1,2] --order 2",
+    ],
+)
+def test_questions_that_have_no_answer(backproplab, words):
+    ended = backproplab(f"explain {words}")
+    assert (ended.code, len(ended.err.splitlines())) == (2, 2)

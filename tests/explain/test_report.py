@@ -70,7 +70,7 @@ def test_the_paths_of_a_total_derivative_stand_below_each_other():
 def test_a_vector_shows_its_jacobian_and_the_product_with_what_arrives():
     # anchors/learners.md, section 7
     text = "[x[0]*x[1], sin(x[0]), exp(x[1])*x[2]]"
-    found = explain.of_expression(text, ["x=[.5,-1,2]"], "[1, 2, 3]")
+    found = explain.of_expression(text, ["x=[.5,-1,2]"], explain.Asked("[1, 2, 3]"))
     assert lines(found, "Jacobian") == [
         "df/dx = [-1, 0.5, 0]",
         "        [0.877583, 0, 0]",
