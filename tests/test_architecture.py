@@ -39,6 +39,7 @@ LEVELS = [
     {"experiment", "registry"},
     {"checking"},
     {"explain", "diagnosis"},
+    {"descend"},
     {"report"},
     {"sweep"},
     {"cli"},
@@ -64,6 +65,7 @@ WALLS = {
     "distributed": {"sweep/executors/dask.py"},
     "mpi4py": {"sweep/executors/mpi.py"},
     "matplotlib": {"report"},
+    "contourpy": {"descend/contours.py"},
     "PIL": {"telemetry/canvas.py"},
 }
 
@@ -171,6 +173,8 @@ LIGHT = {
     "diagnose --help": (),
     "report --help": (),
     "explain x*y x=1 y=2": ("numpy",),
+    "descend --help": (),
+    "descend x**2 x=1": ("numpy",),
     "runs": (),
     "clean --dry-run": ("tensorboard",),
     "config show CONFIG": ("numpy", "yaml"),

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Op, Tensor, apply
 from backproplab.errors import ConfigError, GraphError, Problem
 from backproplab.explain import functions
@@ -51,16 +53,30 @@ class Expression:
         """The names that need a value, in the order of their first use."""
         return tuple(step.word for step in self.steps if step.kind == "variable")
 
+    @cached_property
+    def constants(self) -> dict[int, Array]:
+        """The arrays of the constants in float64, by step: the same ones at every evaluation."""
+        return {
+            i: np.asarray(step.value)
+            for i, step in enumerate(self.steps)
+            if step.kind == "constant"
+        }
+
     def evaluate(self, values: Mapping[str, Any], dtype: Any = np.float64) -> list[Tensor]:
         """The tensor of each step; variables are tracked leaves. Values may be infinite or NaN.
+
+        values: numbers and arrays, or tensors, which keep their graph.
 
         Raises ConfigError where shapes do not fit.
         """
         results: list[Tensor] = []
         with np.errstate(all="ignore"):
-            for step, place in zip(self.steps, self.places, strict=True):
+            for i, (step, place) in enumerate(zip(self.steps, self.places, strict=True)):
                 try:
-                    results.append(_compute(step, results, values, dtype))
+                    if step.kind == "constant":
+                        results.append(Tensor(np.asarray(self.constants[i], dtype)))
+                    else:
+                        results.append(_compute(step, results, values, dtype))
                 except (GraphError, ValueError, IndexError, TypeError) as error:
                     shapes = ", ".join(str(results[i].shape) for i in step.inputs)
                     raise ConfigError(
@@ -80,10 +96,11 @@ def _hint(step: Step) -> str:
 def _compute(
     step: Step, results: Sequence[Tensor], values: Mapping[str, Any], dtype: Any
 ) -> Tensor:
-    if step.kind == "constant":
-        return Tensor(np.asarray(step.value, dtype))
     if step.kind == "variable":
-        return Tensor(np.asarray(values[step.word], dtype), None, True)
+        value = values[step.word]
+        if isinstance(value, Tensor):
+            return value
+        return Tensor(np.asarray(value, dtype), None, True)
     inputs = [results[i] for i in step.inputs]
     if step.word == INDEX:
         return inputs[0][int(step.value)]
