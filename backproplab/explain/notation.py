@@ -48,7 +48,10 @@ def _power(match: re.Match[str]) -> str:
 
 def tex(text: str) -> str:
     """The formula, or equations joined by ``=``, as TeX; what is no formula becomes its text."""
-    return " = ".join(_side(side.strip()) for side in text.split(" = "))
+    number = re.match(r"(\(\d\)) ", text)  # of one of the four equations
+    lead = rf"{number[1]} \quad " if number else ""
+    rest = text[number.end() :] if number else text
+    return lead + " = ".join(_side(side.strip()) for side in rest.split(" = "))
 
 
 def slope(above: str, below: str) -> str:
@@ -132,7 +135,7 @@ def _write(node: ast.expr, slopes: Sequence[str]) -> tuple[str, int]:
             second = _held(right, hold + (sign == " - "), slopes)
             if second == r"\epsilon" and left.__class__ is ast.Constant:
                 sign = r" \, "
-            bare = second.startswith("-") and hold == PRODUCT
+            bare = second.startswith("-")
             return f"{_held(left, hold, slopes)}{sign}{f'({second})' if bare else second}", hold
         case ast.Call(func=ast.Name(id="sqrt"), args=[x]):
             return rf"\sqrt{{{_write(x, slopes)[0]}}}", ATOM

@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.graph import number
 from backproplab.explain.compare import NUDGE, Comparison, entries, relative_difference
 from backproplab.explain.formula import shown
@@ -24,6 +25,7 @@ FORMULA = 150  # characters after which a symbolic derivative is cut
 LONG = 60  # characters after which a step is not repeated with numbers
 BESIDE = 62  # characters of paths that are written side by side
 SUSPECT = 1e-4  # a relative difference that truncation and rounding do not explain
+ROUNDING = 1e-9  # an absolute one that rounding explains, times the size of f
 
 Line = tuple[tuple[str, str], ...]  # (text, role) of each piece
 
@@ -74,8 +76,9 @@ def of_trace(trace: Trace, comparisons: list[Comparison]) -> Report:
     """The report of an expression: forward, backward, paths, the derivative in three ways."""
     f = trace.result.name
     vector = isinstance(trace.upstream, np.ndarray)
-    begins = "from the upstream gradient" if vector else f"from d{f}/d{f} ="
-    passes = f"{begins} {shown(trace.upstream)}; each edge multiplies by its local derivative"
+    begins = "from upstream" if vector else f"from d{f}/d{f} ="
+    times = "Jacobian" if vector else "local derivative"
+    passes = f"{begins} {shown(trace.upstream)}; each edge multiplies by its {times}"
     multiply = "multiply along a path, add over the paths"
     sections = [
         Section("Forward", forward(trace), "values, inputs first", True),
@@ -148,15 +151,26 @@ def backward(trace: Trace) -> ReportTable:
 
 def local(edge: Edge) -> str:
     """``d = 2``: the local derivative as a formula and as a number, once if they are equal."""
-    value = short(edge.local)
+    value = matrix(edge.local) if isinstance(edge.local, np.ndarray) else short(edge.local)
+    if not value:
+        return edge.formula
     return value if edge.formula in ("", value) else f"{edge.formula} = {value}"
+
+
+def matrix(local: Array) -> str:
+    """A Jacobian that fits into a line: a row, a column, or a diagonal; else ""."""
+    if 1 in local.shape:
+        return shown(local.ravel(), 4)
+    if local.shape[0] == local.shape[1] and not (local - np.diag(np.diag(local))).any():
+        return f"diag({shown(np.diag(local), 4)})"
+    return ""
 
 
 def arrival(edge: Edge, target: GraphNode, sofar: Value, complete: bool) -> str:
     """``3 + 2 * 1 = 5``, or ``3 * 1 = 3 + ...`` while more will come."""
     assert edge.gradient is not None
     if isinstance(edge.local, np.ndarray):
-        text = shown(sofar, 4)
+        text = short(sofar)
         return text if complete else f"{text} + ..."
     with np.errstate(all="ignore"):
         before = np.asarray(sofar - edge.gradient)
@@ -310,11 +324,19 @@ def remarks(comparisons: list[Comparison]) -> Iterator[str]:
     """A verdict, or a warning if numeric and backprop differ."""
     if not all(np.isfinite(c.backprop) for c in comparisons):
         return
-    if any(not relative_difference(c.numeric, c.backprop) < SUSPECT for c in comparisons):
+    if not all(map(agree, comparisons)):
         yield "numeric and backprop differ: a kink, an edge of the domain, or a steep slope"
     elif comparisons:
         exact = all(c.symbolic.value is not None for c in comparisons)
         yield "All three agree." if exact else "Both agree."
+
+
+def agree(c: Comparison) -> bool:
+    """Whether truncation and rounding explain the difference of numeric and backprop."""
+    rounding = ROUNDING * max(1.0, abs(c.nudged))
+    return relative_difference(c.numeric, c.backprop) < SUSPECT or (
+        abs(c.numeric - c.backprop) < rounding
+    )
 
 
 def factor(value: Value) -> str:

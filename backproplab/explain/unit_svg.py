@@ -9,7 +9,7 @@ from backproplab.explain.canvas import badge, document, middle_of, rectangle, se
 from backproplab.explain.layout import Rectangle
 from backproplab.explain.notation import number as tex_number
 from backproplab.explain.notation import tex, word
-from backproplab.explain.report import joined, short
+from backproplab.explain.report import joined
 from backproplab.explain.typeset import Line
 from backproplab.explain.unit_report import backward
 from backproplab.explain.units import UnitLayer, UnitNet
@@ -278,4 +278,4 @@ class _Picture:
         """An equation with its numbers of four digits; the result is bold."""
         body, _, value = text.rpartition(" = ")
         line = Line(16).tex(f"{tex(body)} = ", self.theme.ink)
-        return line.tex(tex(short(float(value))[:8]), self.theme.gradient, bold=True)
+        return line.tex(tex_number(f"{float(value):.4g}"), self.theme.gradient, bold=True)

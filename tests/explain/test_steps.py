@@ -53,6 +53,8 @@ def test_a_local_derivative_appears_when_it_is_used():
         ("1 / (1 + e)**2", "1 / (1 + e)²", r"\frac{1}{(1 + e)^{2}}"),
         ("a - (b - c)", "a - (b - c)", "a - (b - c)"),
         ("x[0] * -3", "x[0] · -3", r"{x}_{0} \cdot (-3)"),
+        ("a + -2 * b", "a + -2 · b", r"a + (-2 \cdot b)"),
+        ("(2) delta1_1 = 3", "(2) δ¹₁ = 3", r"(2) \quad \delta^{1}_{1} = 3"),
         ("nan", "nan", r"\mathrm{nan}"),
         ("any {text}", "any {text}", r"\text{any text}"),
     ],
