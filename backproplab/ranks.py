@@ -12,7 +12,7 @@ import os
 import threading
 import traceback
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -51,8 +51,12 @@ class Ranks:
         """The largest of each number among the ranks: at most three, from -2⁶² to 2⁶²."""
         return list(numbers)
 
-    def add(self, array: Array) -> None:
-        """Replace the array by its sum over the ranks: in their order, so that the bits repeat."""
+    def add(self, *arrays: Array, unless: bool = False) -> bool:
+        """Replace each array by its sum over the ranks: in their order, so that the bits repeat.
+
+        False, and nothing has changed, if ``unless`` is set on any rank, or one has failed.
+        """
+        return not unless
 
     def first(self, make: Callable[[], T]) -> T:
         """What ``make`` gives on rank 0; it is not called on others. Raises RankError."""
@@ -85,15 +89,17 @@ class MpiRanks(Ranks):
     def largest(self, *numbers: int) -> list[int]:
         return self._meet("largest", numbers)[: len(numbers)]
 
-    def add(self, array: Array) -> None:
-        self._meet("add")
-        if self.failure:
-            raise self.failure
-        flat = array.reshape(-1)
-        if self.size == 2:  # a sum of two numbers has one result, whoever adds them
-            self._comm.Allreduce(self.mpi.IN_PLACE, flat, self.mpi.SUM)
-        else:
-            self._add_in_order(flat)
+    def add(self, *arrays: Array, unless: bool = False) -> bool:
+        (given_up,) = self._meet("add", (unless,))
+        if given_up or self.failure:
+            return False
+        for array in arrays:
+            assert array.flags.c_contiguous
+            if self.size == 2:  # a sum of two numbers has one result, whoever adds them
+                self._comm.Allreduce(self.mpi.IN_PLACE, array, self.mpi.SUM)
+            else:
+                self._add_in_order(array.reshape(-1))
+        return True
 
     def _add_in_order(self, flat: Array) -> None:
         """Each rank adds up one part of all arrays, rank by rank, and gives it to the others."""
@@ -145,7 +151,7 @@ class MpiRanks(Ranks):
             self._fail(error)
             raise
 
-    def _meet(self, kind: str, numbers: tuple[int, ...] = (), failed: bool = False) -> list[int]:
+    def _meet(self, kind: str, numbers: Sequence[int] = (), failed: bool = False) -> list[int]:
         """The largest of each number; learns of ranks that have failed, the first of which tells.
 
         A rank that does something else than the others, as by another command, is a failure.

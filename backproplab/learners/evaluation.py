@@ -72,10 +72,8 @@ class Evaluation:
                 predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
                 outputs[*members, tile] = predicted
                 np.sum(losses, axis=-1, dtype=np.float64, out=sums[number, ...])
-        if self.ranks.anywhere(stopped):
+        if not self.ranks.add(sums, outputs, unless=stopped):
             return None
-        self.ranks.add(sums)
-        self.ranks.add(outputs)
         row = {"loss": sum(sums) / examples}
         return row | {m.name: m.function(self.loss, outputs, targets) for m in self.metrics}
 

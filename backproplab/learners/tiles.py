@@ -76,58 +76,58 @@ class TiledSource:
         A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
         share to the gradient, so that the mean is that of the whole batch. Between tiles the brake
         may end the step: then what they drew and what they wrote to running statistics is put
-        back, and the result is False.
+        back, and the result is False. Ranks draw as one process does, tile by tile, and add up
+        the gradients of their rows; a rank without rows adds zeros.
         """
         batch = len(inputs) if rows is None else rows.shape[-1]
         tiles = self._tiles(batch)
         if len(tiles) == self.ranks.size == 1:
-            part = slice(batch) if rows is None else rows
-            self._compute(inputs, targets, part, batch, self.gradient, outputs)
+            whole = slice(batch) if rows is None else rows
+            self._compute(inputs, targets, whole, batch, self.gradient, outputs)
             return True
         before, given_up = self._mark(), False
-        parts = [self._own(tile, batch) for tile in tiles]
-        alone = sum(part.stop > part.start for part in parts) == 1
+        alone = sum(len(self._own(tile, batch)) > 0 for tile in tiles) == 1
         if not alone:
             self.gradient.flat[...] = 0
         if outputs is not None and self.ranks.size > 1:
             outputs[...] = 0
-        for tile, part in zip(tiles, parts, strict=True):
+        for tile in tiles:
             if given_up := bool(brake and brake.within_step()):
                 break
+            part = self._own(tile, batch)
             if isinstance(self.chance, Rows):
                 within = slice(part.start - tile.start, part.stop - tile.start)
                 self.chance.of(tile.stop - tile.start, within)
-            if part.stop > part.start:
+            if part:
                 self._add(inputs, targets, rows, part, batch, outputs, alone)
             elif self.network.differs_in_training:  # the numbers of other ranks' rows
                 self.network(self.parameters.tensors(), Tensor(inputs[:0]), self.chance)
-        if self.ranks.anywhere(given_up):
+        found = [self.gradient.flat] if outputs is None else [self.gradient.flat, outputs]
+        if not self.ranks.add(*found, unless=given_up):
             self._put_back(*before)
             return False
-        self.ranks.add(self.gradient.flat)
-        if outputs is not None:
-            self.ranks.add(outputs)
         return True
 
-    def _own(self, tile: slice, batch: int) -> slice:
+    def _own(self, tile: slice, batch: int) -> range:
         """The rows of a tile that are this rank's; empty at its beginning if there are none."""
         own = self.ranks.share(batch)
         start, stop = max(tile.start, own.start), min(tile.stop, own.stop)
-        return slice(start, stop) if start < stop else slice(tile.start, tile.start)
+        return range(start, stop) if start < stop else range(tile.start, tile.start)
 
     def _add(
         self,
         inputs: Array,
         targets: Array,
         rows: Array | None,
-        part: slice,
+        part: range,
         batch: int,
         outputs: Array | None,
         alone: bool,
     ) -> None:
         """Add what a part of the batch has in its gradient. alone: it is the only part."""
-        of = part if rows is None else rows[..., part]
-        own = None if outputs is None else outputs[..., part, :]
+        at = slice(part.start, part.stop)
+        of = at if rows is None else rows[..., at]
+        own = None if outputs is None else outputs[..., at, :]
         if alone:
             self._compute(inputs, targets, of, batch, self.gradient, own)
             return
