@@ -65,6 +65,7 @@ def test_every_rank_but_the_first_is_silent(alone, monkeypatch, capsys, launcher
         monkeypatch.setattr(sys, "stderr", sys.stderr)
         assert code(monkeypatch, "train", "--nothing") == 2
         assert bool(capsys.readouterr().err) is heard
+    sys.stdout.close()
 
 
 @pytest.mark.parametrize("command", cli.TOGETHER)

@@ -86,7 +86,7 @@ def test_a_share_that_is_given_up_is_undone():
 def test_ranks_share_the_tiles_of_an_evaluation(size):
     x, y = examples(4 * TILE + 5)
     of = source("dense")
-    found = []
+    found, rows = [], []
 
     class Kept(Apart):
         def add(self, *arrays, unless=False):
@@ -95,10 +95,9 @@ def test_ranks_share_the_tiles_of_an_evaluation(size):
 
     for ranks in (Ranks(), *(Kept(rank, size) for rank in range(size))):
         evaluation = Evaluation(of.network, of.parameters, of.loss_function, (), ranks=ranks)
-        row = evaluation(x, y, y)
-        whole = row if ranks.size == 1 else whole
+        rows.append(evaluation(x, y, y))
     sums, outputs = (sum(parts) for parts in zip(*found, strict=True))
-    assert sum(sums) / len(x) == whole["loss"]  # bit for bit: added in the order of the tiles
+    assert sum(sums) / len(x) == rows[0]["loss"]  # bit for bit: added in the order of the tiles
     assert np.isfinite(outputs).all()
     assert np.count_nonzero(outputs) == outputs.size
 
