@@ -116,7 +116,7 @@ def _read_all(
     from backproplab.errors import ConfigError, Problem
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.reading import Findings, read_parts
-    from backproplab.text import typed
+    from backproplab.text import launcher, typed
 
     if not files:
         raise ConfigError("no config given: backproplab train CONFIG.yaml [KEY=VALUE]...")
@@ -136,7 +136,7 @@ def _read_all(
             hint = "give each config its own 'name'"
             findings.problems.append(Problem(document.name, what, hint))
         words: list[str | Path] = [file, *retyped(document, overrides), "--log-dir", log_dir]
-        command = typed("backproplab", "train", *words)
+        command = typed(*launcher(ranks.size), "backproplab", "train", *words)
         found[experiment.name] = command, parts if len(files) == 1 else experiment
     findings.check()
     return found
