@@ -114,17 +114,14 @@ class MpiRanks(Ranks):
         self._comm.Allgatherv([found[0], kind], [flat, counts, ends[:-1], kind])
 
     def first(self, make: Callable[[], T]) -> T:
+        self._meet_whole("first")  # before anything is made
         made = make() if self.rank == 0 else None
-        self._meet("first")
-        if self.failure:
-            raise self.failure
+        self._meet_whole("first")
         found: T = self._comm.bcast(made)
         return found
 
     def differences(self, facts: Mapping[str, str]) -> list[str]:
-        self._meet("differences")
-        if self.failure:
-            raise self.failure
+        self._meet_whole("differences")
         ours, *others = self._comm.allgather(dict(facts))
         return [
             f"{name}: rank {rank} has {_own_lines(theirs[name], ours[name])}, "
@@ -150,6 +147,12 @@ class MpiRanks(Ranks):
         except BaseException as error:
             self._fail(error)
             raise
+
+    def _meet_whole(self, kind: str) -> None:
+        """Meet; raises RankError if another rank has failed."""
+        self._meet(kind)
+        if self.failure:
+            raise self.failure
 
     def _meet(self, kind: str, numbers: Sequence[int] = (), failed: bool = False) -> list[int]:
         """The largest of each number; learns of ranks that have failed, the first of which tells.

@@ -149,7 +149,7 @@ def _plain(case: Case) -> Finding:
         return Finding("", Level.ALARM, "failed", text, "", facts, {})
     if status not in (Status.COMPLETED, Status.PRUNED) or not curves.epochs:
         text = f"{str(status).capitalize()} after {curves.epochs} epochs: judged as far as it went."
-        ours = [*launcher(case.record.get("ranks", 1)), "backproplab"]
+        ours = [*launcher(int(case.record.get("ranks") or 1)), "backproplab"]
         command = typed(*ours, "resume", case.folder) if status.is_under_way else ""
         return Finding("", Level.NOTE, str(status), text, command, facts, {})
     return _learned(case, facts)
