@@ -24,8 +24,9 @@ from backproplab.signals import StopNow, exit_code
 
 T = TypeVar("T")
 GRACE = 30.0  # seconds that a rank which has failed waits for the others; then it ends them all
+AT_ONCE = 2.0  # the same after a second signal
 NUMBERS = 3  # that ``largest`` takes
-KINDS = ("largest", "add", "first", "differences")
+KINDS = ("largest", "add", "first", "differences", "end")
 
 
 class Ranks:
@@ -84,6 +85,7 @@ class MpiRanks(Ranks):
     def __init__(self, mpi: Any) -> None:
         self.mpi = mpi
         self._comm = mpi.COMM_WORLD
+        self._apart = self._comm.Dup()  # ``_meet`` alone uses it: no sum is taken for its numbers
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
 
     def largest(self, *numbers: int) -> list[int]:
@@ -141,9 +143,7 @@ class MpiRanks(Ranks):
     def together(self) -> Iterator[None]:
         try:
             yield
-            self.anywhere(False)  # meets a rank that fails at its very end
-            if self.failure:
-                raise self.failure
+            self._meet_whole("end")
         except BaseException as error:
             self._fail(error)
             raise
@@ -166,11 +166,11 @@ class MpiRanks(Ranks):
         found[: 3 + len(numbers)] = speaks, -number, number, *numbers
         if failed:
             found[1:3] = -len(KINDS), 0  # matches whatever the others do
-        self._comm.Allreduce(self.mpi.IN_PLACE, found, self.mpi.MAX)
+        self._apart.Allreduce(self.mpi.IN_PLACE, found, self.mpi.MAX)
         if found[0]:
             self._speaker = self.size - int(found[0])
             if not failed:
-                self.failure = RankError.of(*self._comm.bcast(None, self._speaker))
+                self.failure = RankError.of(*self._apart.bcast(None, self._speaker))
         elif found[1] != -found[2]:
             self.failure = RankError("the ranks do different things: give all the same command")
         return [int(x) for x in found[3 : 3 + len(numbers)]]
@@ -179,14 +179,15 @@ class MpiRanks(Ranks):
         """Let the others know; they undo the step under way, and end. Ends them if they hang."""
         if self.failure:
             return
-        code = exit_code(error.number) if isinstance(error, StopNow) else _exit_code(error)
-        text = "stopped by a signal" if isinstance(error, StopNow) else described(error)
-        trace = "".join(traceback.format_exception(error))
-        timer = threading.Timer(GRACE, self._end_all, [text, code])
+        code, text, grace = int(getattr(error, "exit_code", 1)), described(error), GRACE
+        if isinstance(error, StopNow):
+            code, text, grace = exit_code(error.number), "stopped at once by a signal", AT_ONCE
+        timer = threading.Timer(grace, self._end_all, [text, code])
         timer.daemon = True
         timer.start()
         self._meet(KINDS[0], failed=True)
-        told = self._comm.bcast((self.rank, text, code, trace), self._speaker)
+        trace = "".join(traceback.format_exception(error))
+        told = self._apart.bcast((self.rank, text, code, trace), self._speaker)
         self.failure = RankError.of(*told)
         timer.cancel()
 
@@ -206,10 +207,6 @@ def open_ranks() -> Ranks:
             need = "no MPI library was found: load your site's, or use backproplab[mpi-local]"
         raise ConfigError(need) from None
     return MpiRanks(MPI) if MPI.COMM_WORLD.Get_size() > 1 else Ranks()
-
-
-def _exit_code(error: BaseException) -> int:
-    return int(getattr(error, "exit_code", 1))
 
 
 def _own_lines(text: str, other: str) -> str:
