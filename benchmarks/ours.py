@@ -46,14 +46,18 @@ def prepare(work: Workload, ranks: Ranks = ONE) -> Side:
     for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
         view[...] = first
     order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)
-    done, brake = 0, Pace(ranks=ranks) if ranks.size > 1 else NoBrake()
+    done, pace = 0, Pace(saves=False, ranks=ranks)
+    pace.ask()  # from now on it has nothing to say, but ranks agree on that at each step
+    brake = pace if ranks.size > 1 else NoBrake()
 
     def step(k: int) -> None:
         nonlocal done
         for rows in stretches(islice(batches, k)):
             steps = (rows.stop - rows.start) // work.batch
             span = Span(done, steps, order[rows], work.batch, whole)
-            done += descent.advance(span, {}, brake).done
+            made = descent.advance(span, {}, brake)
+            assert made.done == steps
+            done += made.done
 
     return Side(step, lambda: list(descent.weights.values()))
 

@@ -19,7 +19,7 @@ from backproplab.ranks import ONE, open_ranks
 from benchmarks import ours, rounds
 from benchmarks.workloads import WORKLOADS
 
-ROWS = {"C": 20, "A": 300}  # and the steps of a round: 784-1024-1024-10, and 784-128-10
+ROWS = {"C": 10, "A": 100}  # and the steps of a round: 784-1024-1024-10, and 784-128-10
 REPEATS = 5
 SIDES = {  # ranks, threads of each
     "one thread": (1, 1),

@@ -34,6 +34,8 @@ def command(
     from backproplab.cli import render
     from backproplab.cli.endings import conclude
     from backproplab.cli.launched import launched
+    from backproplab.diagnosis import finish
+    from backproplab.errors import FinishedError
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.resume import locked, stopped_run
     from backproplab.journal import LAST, PREVIOUS
@@ -44,7 +46,12 @@ def command(
     with ranks.together():
         folder = find_run(log_dir, run).folder
         with locked(folder, ranks):
-            stopped = stopped_run(folder, epochs, ranks)
+            try:
+                stopped = stopped_run(folder, epochs, ranks)
+            except FinishedError:
+                if ranks.rank == 0:
+                    finish(folder)
+                raise
             render.header(stopped.parts, cautions(stopped.parts))
             displays = [shown(progress, folder.name)]
             checkpoint = PREVIOUS if previous else LAST
