@@ -29,6 +29,7 @@ epochs: 20
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
+from backproplab import signals
 from backproplab.learners.updates import Updates
 from backproplab.loop import pace
 
@@ -43,9 +44,12 @@ def stopping(self, rate, t):
     if t == 100 and os.environ["PMI_RANK"] == rank:
         if what == "raise":
             raise ValueError("boom")
-        name, _, whom = what.partition(" to ")
+        name, _, whom = what.removeprefix("twice ").partition(" to ")
+        if what.startswith("twice"):
+            signals.ONE_REQUEST = 0
         launcher = parent(parent(os.getpid()))  # above it is the proxy of this machine
-        os.kill(launcher if whom == "mpiexec" else os.getpid(), getattr(signal, name))
+        for _ in range(1 + what.startswith("twice")):
+            os.kill(launcher if whom == "mpiexec" else os.getpid(), getattr(signal, name))
     follow(self, rate, t)
 
 Updates.follow = stopping
@@ -137,6 +141,7 @@ ENDS = {  # rank, what: exit code, a line that is printed, the status
     ("0", "SIGINT to mpiexec"): (130, "c was stopped; its position is saved", "interrupted"),
     ("0", "SIGTERM to mpiexec"): (143, "c was stopped; its position is saved", "interrupted"),
     ("1", "SIGTERM"): (143, "c was stopped; its position is saved", "interrupted"),
+    ("1", "twice SIGTERM"): (143, "rank 1: stopped at once by a signal", "failed"),
     ("1", "SIGKILL"): (9, "", "running"),
     ("0", "raise"): (1, "a bug in backproplab: ValueError: boom", "failed"),
     ("1", "raise"): (1, "rank 1: ValueError: boom", "failed"),
