@@ -46,7 +46,7 @@ class Ranks:
 
     def anywhere(self, flag: bool) -> bool:
         """Whether the flag is set on any rank, or one has failed."""
-        return bool(self.largest(flag)[0]) or self.failure is not None
+        return flag
 
     def largest(self, *numbers: int) -> list[int]:
         """The largest of each number among the ranks: at most three, from -2⁶² to 2⁶²."""
@@ -63,7 +63,7 @@ class Ranks:
         """What ``make`` gives on rank 0; it is not called on others. Raises RankError."""
         return make()
 
-    def differences(self, facts: Mapping[str, str]) -> list[str]:
+    def differences(self, facts: Callable[[], Mapping[str, str]]) -> list[str]:
         """How other ranks' facts differ from those of rank 0, a sentence each; the same on all."""
         return []
 
@@ -88,8 +88,11 @@ class MpiRanks(Ranks):
         self._apart = self._comm.Dup()  # ``_meet`` alone uses it: no sum is taken for its numbers
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
 
+    def anywhere(self, flag: bool) -> bool:
+        return bool(self.largest(flag)[0]) or self.failure is not None
+
     def largest(self, *numbers: int) -> list[int]:
-        return self._meet("largest", numbers)[: len(numbers)]
+        return self._meet("largest", numbers)
 
     def add(self, *arrays: Array, unless: bool = False) -> bool:
         (given_up,) = self._meet("add", (unless,))
@@ -122,14 +125,15 @@ class MpiRanks(Ranks):
         found: T = self._comm.bcast(made)
         return found
 
-    def differences(self, facts: Mapping[str, str]) -> list[str]:
+    def differences(self, facts: Callable[[], Mapping[str, str]]) -> list[str]:
+        mine = dict(facts())
         self._meet_whole("differences")
-        ours, *others = self._comm.allgather(dict(facts))
+        ours, *others = self._comm.allgather(mine)
         return [
             f"{name}: rank {rank} has {_own_lines(theirs[name], ours[name])}, "
             f"rank 0 {_own_lines(ours[name], theirs[name])}"
             for rank, theirs in enumerate(others, 1)
-            for name in facts
+            for name in ours
             if theirs[name] != ours[name]
         ]
 

@@ -28,13 +28,8 @@ from backproplab.runs.run_folder import RunFolder
 from backproplab.status import Status
 from backproplab.telemetry import watchers
 
-CONTINUED = (
-    "signal",
-    "slice",
-    "rank",
-    "second_signal",
-    "error",
-)  # reasons that a resumed run forgets
+# reasons that a resumed run forgets
+CONTINUED = ("signal", "slice", "rank", "second_signal", "error")
 SAVED = ("signal", "slice")  # reasons after which there is a checkpoint
 INEXACT = "--allow-inexact continues with numbers that may differ in their last digits"
 
@@ -208,13 +203,16 @@ class Course:
 
     def compare(self) -> None:
         """Raise RunError unless all ranks are at one position and round alike."""
-        progress = self.lane.progress
-        facts = {
-            "rounding": "\n".join(f"{key} {x}" for key, x in self.numerics.items()),
-            "position": f"step {progress.step}, weights {fingerprint(self.lane.learning.weights)}",
-        }
-        if differences := self.parts.ranks.differences(facts):
+        if differences := self.parts.ranks.differences(self._standing):
             raise RunError("\n".join(differences))
+
+    def _standing(self) -> dict[str, str]:
+        """What ranks must have in common to take the next step together."""
+        weights = fingerprint(self.lane.learning.weights)
+        return {
+            "rounding": "\n".join(f"{key} {x}" for key, x in self.numerics.items()),
+            "position": f"step {self.lane.progress.step}, weights {weights}",
+        }
 
     def _check(self, checkpoint: Checkpoint, inexact: bool) -> None:
         known, now = checkpoint.state["identity"], self._identity

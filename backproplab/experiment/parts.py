@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -221,7 +221,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     if problems := learner.problems(parts.material):
         raise ConfigError(*problems)
     parts = _with_threads(parts)
-    if differences := ranks.differences(_facts(parts)):
+    if differences := ranks.differences(partial(_facts, parts)):
         raise ConfigError(*differences)
     return parts
 
