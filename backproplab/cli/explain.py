@@ -62,6 +62,9 @@ def command(
         str | None,
         typer.Option(metavar="TYPES", help="Every step in these: float16,float32,float64."),
     ] = None,
+    examples: Annotated[
+        int, typer.Option(metavar="M", help="Of a config: the first M examples and their mean.")
+    ] = 0,
     steps: Annotated[
         bool, typer.Option("--steps", help="Walk through both passes, one step a key.")
     ] = False,
@@ -85,7 +88,7 @@ def command(
     asked = explain.Asked(upstream, order, implicit, nudge, types)
     is_config = _is_file(what) or what.endswith((".yaml", ".yml"))
     explanation = (
-        explain.of_config(Path(what), words or [])
+        explain.of_config(Path(what), words or [], examples)
         if is_config
         else explain.of_expression(what, words or [], asked)
     )

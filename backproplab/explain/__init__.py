@@ -109,15 +109,21 @@ def _difference(text: str) -> str:
     return f"{left.strip()} - ({right.strip()})"
 
 
-def of_config(path: Path, overrides: Sequence[str] = ()) -> Explanation:
+def of_config(path: Path, overrides: Sequence[str] = (), count: int = 0) -> Explanation:
     """The explanation of a config's first update on one example.
 
-    Raises ConfigError, DataError.
+    count: of further examples side by side, with their mean gradient. Raises ConfigError,
+    DataError.
     """
-    from backproplab.explain import network, unit_svg, units, update  # loads the training stack
+    from backproplab.experiment.reading import parts_of  # loads the training stack
+    from backproplab.explain import examples, network, unit_svg, units, update
 
-    done = update.of_config(path, overrides)
+    parts = parts_of(path, overrides)
+    done = update.update(parts)
     net = units.unit_net(done)
     title = f"One update of a {done.network} network"
     picture = partial(unit_svg.render, net, title) if net else None
-    return Explanation(network.report_of(done), network.drawing_of(done), None, picture)
+    shown = network.report_of(done)
+    if count:
+        shown.sections.extend(examples.sections(examples.examples(parts, count)))
+    return Explanation(shown, network.drawing_of(done), None, picture)

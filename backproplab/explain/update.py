@@ -77,9 +77,12 @@ def of_config(path: Path, overrides: Sequence[str]) -> Update:
     return update(parts_of(path, overrides))
 
 
-def update(parts: Parts) -> Update:
-    """Forward, backward, and one step of the optimizer. ConfigError for a learner without one."""
-    example = parts.split(parts.splits.train.take(np.arange(1)))
+def update(parts: Parts, number: int = 0) -> Update:
+    """Forward, backward, and one step of the optimizer. ConfigError for a learner without one.
+
+    number: of the training example, from 0.
+    """
+    example = parts.split(parts.splits.train.take(np.arange(number, number + 1)))
     descent = parts.descent()
     network = opened(descent.network)
     weights = descent.parameters.tensors(tracked=True)
@@ -108,6 +111,11 @@ def _forward(
     for place in network.places:
         made.append(place.apply(weights, made[-1], generator))
     return made, ops.mean(descent.loss(made[-1], Tensor(example.encoded)), axis=-1)
+
+
+def batch_step(parts: Parts, count: int) -> dict[str, Parameter]:
+    """The step by the first examples together: their mean gradient."""
+    return _step(parts.descent(), parts.split(parts.splits.train.take(np.arange(count))))
 
 
 def opened(network: Network) -> Network:

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from backproplab import explain
 from backproplab.errors import ConfigError
-from backproplab.explain import unit_svg
+from backproplab.experiment.reading import parts_of
+from backproplab.explain import examples, unit_svg
 from backproplab.explain.network import drawing_of, report_of, shown
 from backproplab.explain.report import joined
 from backproplab.explain.units import unit_net
@@ -202,3 +204,38 @@ def test_no_label_of_the_picture_lies_on_another(written, hidden):
 
 def test_what_is_too_large_for_units_is_shown_by_layers(written):
     assert unit_net(of_config(written(SMALL), ["model.hidden=[4]"])) is None
+
+
+def test_the_step_of_several_examples_is_that_of_their_mean(written):
+    parts = parts_of(written(SMALL), [])
+    shown = examples.examples(parts, 4)
+    for _, each, mean, old, new in shown.rows():
+        assert mean == pytest.approx(np.mean(each), rel=1e-12, abs=1e-15)
+        assert new == pytest.approx(old - 0.1 / 4 * sum(each), rel=1e-12)
+    assert [name for name, *_ in shown.rows()][:6] == [
+        "w1_11",
+        "w1_12",
+        "w1_21",
+        "w1_22",
+        "b1_1",
+        "b1_2",
+    ]
+    assert len({net.loss for net in shown.nets}) == 4
+
+
+def test_each_example_has_its_errors_and_gradients(written):
+    sections = explain.of_config(written(SMALL), [], 3).report.sections
+    deltas, gradients = sections[-3].body, sections[-2].body
+    assert deltas.headers == ("example", "x", "y", "C", "delta1_1", "delta1_2", "delta2_1")
+    assert len(deltas.rows) == 3
+    assert gradients.headers == ("weight", "dC1", "dC2", "dC3", "mean", "step", "after")
+    assert len(gradients.rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "said"),
+    [([], 9, "choose 1 to 8"), (["model.hidden=[9]"], 2, "at most three units")],
+)
+def test_examples_that_cannot_be_shown(written, words, count, said):
+    with pytest.raises(ConfigError, match=said):
+        explain.of_config(written(SMALL), words, count)
