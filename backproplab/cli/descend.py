@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,8 @@ def command(
     svg: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the paths as SVG; - for stdout.")
     ] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PNG.")] = None,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PDF.")] = None,
     theme: Annotated[
         str, typer.Option(metavar="light|dark", help="Colors of the drawing.")
     ] = "light",
@@ -56,9 +59,12 @@ def command(
 
     if theme not in THEMES:
         raise ConfigError(f"--theme {theme}: choose light or dark")
+    forms = {"svg": svg, "png": png, "pdf": pdf}
+    files = {form: path for form, path in forms.items() if path}
+    _check(files)
     asked = read(what, words or [], maximize, pair)
     shown = descend_all(asked.objective, asked.settings, asked.steps, asked.tolerance, asked.known)
-    if svg is not None and _draw(shown, svg, theme):
+    if _draw(shown, files, theme):
         return
     _head(shown)
     if len(shown.runs) == 1 or table:
@@ -68,20 +74,40 @@ def command(
         _runs(shown)
 
 
-def _draw(shown: Shown, path: Path, theme: str) -> bool:
+def _check(files: Mapping[str, Path]) -> None:
+    """Refuse files that cannot be written, before anything is computed."""
+    from backproplab.errors import ConfigError, RefusedError
+    from backproplab.explain import raster
+
+    if len(set(files.values())) < len(files):
+        raise ConfigError("two outputs have the same file; give each its own")
+    for form, path in files.items():
+        if form != "svg":
+            raster.check()
+        if str(path) == "-" and form != "svg":
+            raise ConfigError(f"--{form} writes a file, not to stdout")
+        if path.exists() and (path.is_symlink() or not path.is_file()):
+            raise RefusedError(f"{path} is not a regular file; choose another name")
+
+
+def _draw(shown: Shown, files: Mapping[str, Path], theme: str) -> bool:
     """Write the figure; true if it went to stdout."""
-    from backproplab.descend.figure import render
-    from backproplab.errors import RefusedError
+    from backproplab.explain import raster
     from backproplab.files import write_atomic
 
+    if not files:
+        return False
+    from backproplab.descend.figure import render
+
     text = render(shown, theme)
-    if str(path) == "-":
+    for form, path in files.items():
+        if str(path) != "-":
+            drawn = {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
+            write_atomic(path, drawn)
+            typer.echo(f"wrote {path}", err=True)
+    if str(files.get("svg", "")) == "-":
         typer.echo(text, nl=False)
         return True
-    if path.exists() and (path.is_symlink() or not path.is_file()):
-        raise RefusedError(f"{path} is not a regular file; choose another name")
-    write_atomic(path, text)
-    typer.echo(f"wrote {path}", err=True)
     return False
 
 

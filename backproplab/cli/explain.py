@@ -45,6 +45,8 @@ def command(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown with LaTeX.")
     ] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the graph as PNG.")] = None,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the graph as PDF.")] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that walks through the steps.")
     ] = None,
@@ -96,7 +98,7 @@ def command(
         from backproplab.cli.explain_steps import walk
 
         return walk(explanation.trace)
-    outputs = {"svg": svg, "dot": dot, "markdown": markdown, "html": html}
+    outputs = {"svg": svg, "dot": dot, "markdown": markdown, "html": html, "png": png, "pdf": pdf}
     _write(explanation, {form: path for form, path in outputs.items() if path}, theme)
 
 
@@ -117,6 +119,8 @@ def _write(explanation: Explanation, outputs: Mapping[str, Path], theme: str) ->
 
     if len(set(outputs.values())) < len(outputs):
         raise ConfigError("two outputs have the same file; give each its own")
+    if any(str(outputs.get(form, "")) == "-" for form in ("png", "pdf")):
+        raise ConfigError("--png and --pdf write files, not to stdout")
     to_stdout = [form for form, path in outputs.items() if str(path) == "-"]
     files = {form: path for form, path in outputs.items() if form not in to_stdout}
     for path in files.values():

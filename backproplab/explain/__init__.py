@@ -13,7 +13,18 @@ from functools import partial
 from pathlib import Path
 
 from backproplab.errors import ConfigError
-from backproplab.explain import beyond, dot, drawing, markdown, nudges, page, report, second, svg
+from backproplab.explain import (
+    beyond,
+    dot,
+    drawing,
+    markdown,
+    nudges,
+    page,
+    raster,
+    report,
+    second,
+    svg,
+)
 from backproplab.explain.caption import Caption
 from backproplab.explain.compare import compare
 from backproplab.explain.drawing import Drawing
@@ -56,6 +67,13 @@ class Explanation:
         if self.picture:
             return self.picture(theme)
         return svg.render(self.drawing, self.caption, theme)
+
+    def png(self, theme: str = "light") -> bytes:
+        """Raises ConfigError if the extra ``figures`` is not installed, as ``pdf`` does."""
+        return raster.png(self.svg(theme))
+
+    def pdf(self, theme: str = "light") -> bytes:
+        return raster.pdf(self.svg(theme))
 
     def dot(self, theme: str = "light") -> str:
         return dot.render(self.drawing, theme)

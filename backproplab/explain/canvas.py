@@ -11,6 +11,7 @@ from backproplab.palette import Theme
 STYLE = """.serif,.italic,.bold{font-family:'Times New Roman','Liberation Serif',Times,serif}\
 .italic{font-style:italic}.bold{font-weight:bold}\
 .sans,.strong{font-family:Arial,'Liberation Sans',Helvetica,sans-serif}.strong{font-weight:bold}\
+.sign{font-family:'DejaVu Sans','Segoe UI Symbol','Apple Symbols',sans-serif}\
 text{white-space:pre}"""
 
 

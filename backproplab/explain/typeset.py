@@ -15,7 +15,7 @@ from typing import Literal
 from backproplab.explain.notation import GREEK, SIGNS
 from backproplab.explain.widths import width_of
 
-Face = Literal["serif", "italic", "bold", "sans", "strong"]
+Face = Literal["serif", "italic", "bold", "sans", "strong", "sign"]
 COMMANDS = {
     r"\partial": "∂", r"\cdot": "·", r"\infty": "∞", r"\nabla": "∇", r"\odot": "⊙", r"\ldots": "…",
     r"\leftarrow": "←", r"\rightarrow": "→", r"\approx": "≈", r"\le": "≤", r"\ge": "≥",
@@ -134,6 +134,7 @@ class _Setter:
         gap = 0.26 if text in RELATIONS else 0.2 if text in OPERATORS and binary else 0.0
         letter = text.isalpha() or text == "∂"
         face: Face = "bold" if self.bold else "italic" if letter else "serif"
+        face = "sign" if text in "∇⊙" else face  # which Times lacks
         line.skip(gap)
         line._put(text, face, self.ink, line.size)
         line.skip(0.22 if text == "," else gap)

@@ -49,6 +49,7 @@ WIDTHS: dict[str, dict[int, str]] = {
         713: "∞", 715: "φ", 719: "Δ", 722: "&ABCDHKNRU", 753: "ψ", 766: "π", 778: "GOQw",
         833: "M", 845: "ω", 889: "%m", 944: "W", 975: "@", 1000: "→←…",
     },
+    "sign": {669: "∇", 838: "⊙"},  # DejaVu Sans
 }  # fmt: skip
 TABLE = {
     face: {letter: width for width, letters in rows.items() for letter in letters}

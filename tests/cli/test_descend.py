@@ -32,6 +32,15 @@ def test_a_figure(backproplab, tmp_path):
     ElementTree.fromstring(backproplab("descend '(x - 3)**2' x=0 --svg -").out)
 
 
+def test_files_are_checked_before_the_first_is_written(backproplab, tmp_path):
+    (tmp_path / "folder").mkdir()
+    ended = backproplab("descend 'x**2' x=1 --svg folder")
+    assert (ended.code, "is not a regular file" in ended.err) == (7, True)
+    ended = backproplab("descend 'x**2' x=1 --svg a --png a")
+    assert (ended.code, "two outputs have the same file" in ended.err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 WRONG = {
     "no start": ("'x**2 + y' x=1", "no start for y — add for example y=1"),
     "no variable": ("'1 + 1'", "takes a function of one or two variables, this has 0"),

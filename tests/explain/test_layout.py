@@ -1,7 +1,9 @@
 """Drawings: no overlaps, inputs left of results, well-formed files."""
 
 import shutil
+import struct
 import subprocess
+from importlib.util import find_spec
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -10,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backproplab import explain
-from backproplab.explain import svg
+from backproplab.errors import ConfigError
+from backproplab.explain import raster, svg
 from backproplab.explain.drawing import Arrow, Box, Drawing
 from backproplab.explain.layout import arrange
 from backproplab.palette import THEMES
@@ -188,3 +191,19 @@ def test_graphviz_reads_the_dot_file(case):
     nodes = [line for line in done.stdout.splitlines() if line.startswith("node ")]
     assert len(nodes) == len(explained(case).drawing.boxes)
     assert done.stderr == ""
+
+
+def test_without_the_extra_png_and_pdf_say_what_to_install(monkeypatch):
+    monkeypatch.setattr(raster, "find_spec", lambda name: None)
+    for form in (explained("course").png, explained("course").pdf):
+        with pytest.raises(ConfigError, match=r"pip install 'backproplab\[figures\]'"):
+            form()
+
+
+@pytest.mark.skipif(find_spec("cairosvg") is None, reason="needs CairoSVG")
+def test_png_and_pdf():
+    explanation = explained("course")
+    assert explanation.pdf().startswith(b"%PDF")
+    size = struct.unpack(">2I", explanation.png()[16:24])
+    drawn = ElementTree.fromstring(explanation.svg())
+    assert size == tuple(2 * int(drawn.get(side)) for side in ("width", "height"))
