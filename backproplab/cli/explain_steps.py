@@ -109,7 +109,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _nodes(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece, ...]]:
-    from backproplab.explain.report import short
+    from backproplab.explain.lines import short
 
     known = {step.node for step in taken[: at + 1] if step.phase == "forward"}
     gradients = {s.node: s.gradient for s in taken[: at + 1] if s.phase in ("backward", "sum")}

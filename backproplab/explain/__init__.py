@@ -28,7 +28,8 @@ from backproplab.explain import (
 from backproplab.explain.caption import Caption
 from backproplab.explain.compare import compare
 from backproplab.explain.drawing import Drawing
-from backproplab.explain.report import Line, Report, ReportTable, Section
+from backproplab.explain.lines import Line
+from backproplab.explain.report import Report, ReportTable, Section
 from backproplab.explain.trace import Trace, trace
 from backproplab.explain.values import read_point, read_value
 

@@ -11,8 +11,10 @@ import numpy as np
 from backproplab.explain.canvas import badge, rectangle, set_line
 from backproplab.explain.compare import NUDGE, Comparison
 from backproplab.explain.drawing import BANDS
+from backproplab.explain.lines import short
 from backproplab.explain.notation import slope, tex, word
-from backproplab.explain.report import PathProduct, expansion, short
+from backproplab.explain.paths import PathProduct
+from backproplab.explain.report import expansion
 from backproplab.explain.trace import Trace
 from backproplab.explain.typeset import Line
 from backproplab.palette import Theme

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from backproplab.explain.report import local, short
+from backproplab.explain.lines import short
+from backproplab.explain.report import local
 from backproplab.explain.trace import Edge, GraphNode, Trace
 
 Kind = Literal["variable", "constant", "step", "result"]

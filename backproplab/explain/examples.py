@@ -10,7 +10,8 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment import Parts
-from backproplab.explain.report import Line, ReportTable, Section, short
+from backproplab.explain.lines import Line, short
+from backproplab.explain.report import ReportTable, Section
 from backproplab.explain.units import Moved, UnitNet, unit_net
 from backproplab.explain.update import Parameter, batch_step, update
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backproplab.explain.drawing import Drawing
+from backproplab.explain.lines import Line, joined
 from backproplab.explain.notation import pretty, tex
-from backproplab.explain.report import Line, Report, ReportTable, Section, joined
+from backproplab.explain.report import Report, ReportTable, Section
 
 
 def render(report: Report, drawing: Drawing) -> str:

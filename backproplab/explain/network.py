@@ -10,7 +10,8 @@ from backproplab.arrays import Array
 from backproplab.autograd.graph import number
 from backproplab.explain import unit_report
 from backproplab.explain.drawing import Arrow, Box, Drawing, Kind
-from backproplab.explain.report import Line, Report, ReportTable, Section, line, short
+from backproplab.explain.lines import Line, line, short
+from backproplab.explain.report import Report, ReportTable, Section
 from backproplab.explain.units import unit_net
 from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place

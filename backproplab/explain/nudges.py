@@ -10,7 +10,8 @@ import numpy as np
 
 from backproplab.explain.compare import entries, relative_difference
 from backproplab.explain.expression import Expression
-from backproplab.explain.report import Line, ReportTable, Section
+from backproplab.explain.lines import Line
+from backproplab.explain.report import ReportTable, Section
 from backproplab.explain.trace import Trace
 from backproplab.explain.values import Value
 

@@ -16,7 +16,8 @@ from backproplab.autograd.graph import inputs_of, nodes
 from backproplab.errors import ConfigError, Problem
 from backproplab.explain.expression import Expression
 from backproplab.explain.formula import write
-from backproplab.explain.report import Line, Section, factor, line, rounded, short
+from backproplab.explain.lines import Line, factor, line, rounded, short
+from backproplab.explain.report import Section
 from backproplab.explain.trace import Trace, trace
 from backproplab.explain.values import Value
 

@@ -11,7 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-from backproplab.explain.report import arrival, flow, local, rounded, short
+from backproplab.explain.lines import rounded, short
+from backproplab.explain.report import arrival, flow, local
 from backproplab.explain.rules import GENERAL
 from backproplab.explain.trace import PATHS, Edge, Trace, product
 

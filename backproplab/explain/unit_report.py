@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backproplab.explain.report import (
-    Line,
-    ReportTable,
-    Section,
-    bracketed,
-    rounded,
-    short,
-)
+from backproplab.explain.lines import Line, bracketed, rounded, short
+from backproplab.explain.report import ReportTable, Section
 from backproplab.explain.units import UnitLayer, UnitNet
 
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from backproplab.explain.canvas import badge, document, middle_of, rectangle, set_line
 from backproplab.explain.layout import Rectangle
+from backproplab.explain.lines import joined
 from backproplab.explain.notation import number as tex_number
 from backproplab.explain.notation import tex, word
-from backproplab.explain.report import joined
 from backproplab.explain.typeset import Line
 from backproplab.explain.unit_report import backward
 from backproplab.explain.units import UnitLayer, UnitNet

@@ -5,7 +5,7 @@ import pytest
 
 from backproplab import explain
 from backproplab.explain.beyond import _computed
-from backproplab.explain.report import joined
+from backproplab.explain.lines import joined
 from backproplab.explain.stable import FORMS, stable_form
 from backproplab.explain.values import read_point
 

@@ -4,7 +4,7 @@ import pytest
 
 from backproplab import explain
 from backproplab.explain import ReportTable
-from backproplab.explain.report import joined, rounded
+from backproplab.explain.lines import joined, rounded
 
 COURSE = explain.of_expression("(a + b) * (b + 1)", ["a=2", "b=1"])
 

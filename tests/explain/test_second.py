@@ -4,7 +4,7 @@ import pytest
 
 from backproplab import explain
 from backproplab.errors import ConfigError
-from backproplab.explain.report import joined
+from backproplab.explain.lines import joined
 from backproplab.explain.second import hessian, terms
 from backproplab.explain.trace import trace
 from backproplab.explain.values import read_point

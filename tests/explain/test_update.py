@@ -10,8 +10,8 @@ from backproplab import explain
 from backproplab.errors import ConfigError
 from backproplab.experiment.reading import parts_of
 from backproplab.explain import examples, unit_svg
+from backproplab.explain.lines import joined
 from backproplab.explain.network import drawing_of, report_of, shown
-from backproplab.explain.report import joined
 from backproplab.explain.units import unit_net
 from backproplab.explain.update import of_config
 from backproplab.palette import THEMES
