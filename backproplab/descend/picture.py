@@ -8,10 +8,10 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.descend import Shown
-from backproplab.descend.axes import Panel, marker, star
 from backproplab.descend.path import Descent
 from backproplab.descend.scan import box
 from backproplab.descend.words import end_word, number, place
+from backproplab.explain.axes import Panel, marker, star
 from backproplab.explain.canvas import set_line
 from backproplab.explain.notation import tex, word
 from backproplab.explain.typeset import Line

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backproplab.descend.axes import Limits, Panel, limits_of
 from backproplab.descend.contours import contours
 from backproplab.descend.picture import MARGIN, SIDE, TOP, Picture
+from backproplab.explain.axes import Limits, Panel, limits_of
 from backproplab.explain.canvas import document, set_line
 from backproplab.explain.notation import word
 from backproplab.explain.typeset import Line

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backproplab.descend.axes import Panel, marker
 from backproplab.descend.curve import Curve
 from backproplab.descend.path import Descent
 from backproplab.descend.picture import MARGIN, TOP
 from backproplab.descend.verdict import Verdict
 from backproplab.descend.words import end_word, number
+from backproplab.explain.axes import Panel, marker
 from backproplab.explain.canvas import document, rectangle, set_line
 from backproplab.explain.notation import word
 from backproplab.explain.typeset import Line

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from backproplab.errors import ConfigError
 from backproplab.explain import (
     beyond,
     dot,
     drawing,
     markdown,
+    nudge_figure,
     nudges,
     page,
     raster,
@@ -115,9 +118,13 @@ def of_expression(text: str, words: Sequence[str] = (), asked: Asked | None = No
         shown.sections.append(second.section(seen))
     if asked.implicit is not None:
         shown.sections.append(second.implicit(parsed, values, asked.implicit))
-    if asked.nudge:
+    if asked.nudge and not np.ndim(seen.result.value):
         shown.sections.extend(nudges.sections(parsed, values, seen))
-    return Explanation(shown, drawing.of_trace(seen, shown.aside), Caption(seen, compared))
+    picture = None
+    if asked.nudge and nudge_figure.can_draw(seen):
+        picture = partial(nudge_figure.render, parsed, values, seen)
+    caption = Caption(seen, compared)
+    return Explanation(shown, drawing.of_trace(seen, shown.aside), caption, picture)
 
 
 def _difference(text: str) -> str:

@@ -105,7 +105,7 @@ def write(root: Tensor, names: Mapping[int, str]) -> str:
     """The formula of ``root`` in terms of the named tensors below it."""
     written: dict[int, tuple[str, int]] = {}
     for tensor in nodes(root):
-        name = names.get(id(tensor)) or (number(tensor.item()) if is_number(tensor) else "")
+        name = names.get(id(tensor)) or ("" if tensor.node else shown(tensor.value))
         written[id(tensor)] = _atom(name) if name else _step(tensor, written)
     return written[id(root)][0]
 

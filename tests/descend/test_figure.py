@@ -7,8 +7,8 @@ import pytest
 
 from backproplab.descend import descend_all
 from backproplab.descend.asked import read
-from backproplab.descend.axes import Panel, ticks
 from backproplab.descend.figure import render
+from backproplab.explain.axes import Panel, ticks
 from backproplab.palette import THEMES
 
 SVG = "{http://www.w3.org/2000/svg}"

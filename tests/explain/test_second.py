@@ -1,5 +1,7 @@
 """Second derivatives, implicit derivatives, difference quotients. Numbers: anchors/learners.md 7, 1."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from backproplab import explain
@@ -100,3 +102,27 @@ def test_quotients_are_best_in_the_middle():
     )
     errors = [float(row[-1]) for row in table.rows]
     assert errors[0] > errors[6] < errors[15]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sin(x**2)", ["x=3"]),
+        ("relu(x)", ["x=0"]),
+        ("sum(x**2)", ["x=[1,2]"]),
+        ("2*x", ["x=1"]),
+    ],
+)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_figure_of_the_quotients(text, words, theme):
+    drawn = explain.of_expression(text, words, explain.Asked(nudge=True)).svg(theme)
+    assert "nan" not in drawn.split("</style>")[1].lower().replace("nan</text>", "")
+    assert "float32" in drawn
+    ElementTree.fromstring(drawn)
+
+
+def test_what_has_no_quotients_is_drawn_as_a_graph():
+    asked = explain.Asked(nudge=True)
+    for text, word in (("exp(x)", "x=1000"), ("x * 2", "x=[1, 2]")):
+        found = explain.of_expression(text, [word], asked)
+        assert found.svg() == explain.of_expression(text, [word]).svg()

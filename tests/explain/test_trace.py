@@ -5,6 +5,7 @@ import pytest
 
 from backproplab.autograd.primitive import Op
 from backproplab.errors import ConfigError
+from backproplab.explain.compare import compare
 from backproplab.explain.parse import parse
 from backproplab.explain.trace import product, trace
 from backproplab.explain.values import read_point
@@ -198,3 +199,24 @@ def test_cross_entropy_by_class_and_by_probabilities():
 def test_conventions_at_kinks_are_the_autograd_s():
     assert gradients(trace(parse("relu(x)"), {"x": 0.0}))["x"] == 0
     assert gradients(trace(parse("abs(x)"), {"x": 0.0}))["x"] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(x**2)",
+        "sum(x**3 / 2)",
+        "mean(exp(x) * x)",
+        "max(2 * x)",
+        "sum(sin(x) / x)",
+        "sum(tanh(x)**2 - 1)",
+        "(2 * x)[1]",
+        "sum(maximum(x, 0.5))",
+        "sum(x[0] * x)",
+    ],
+)
+def test_formulas_of_vectors_have_the_gradient_of_their_quotients(text):
+    expression, values = read_point(text, ["x=[0.7, -1.2]"])
+    seen = trace(expression, values)
+    for c in compare(expression, values, seen):
+        assert c.numeric == pytest.approx(c.backprop, rel=1e-6, abs=1e-9)
