@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backproplab.data import Dataset
 from backproplab.learners import Gradient, Learner
-from backproplab.nn import Activation, Initializer, Layer, Loss
+from backproplab.nn import Activation, Initializer, Layer, Loss, Parametrization
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.spec import Family
 
@@ -15,6 +15,7 @@ FAMILIES: dict[str, type[Family]] = {
     "layer": Layer,
     "activation": Activation,
     "initializer": Initializer,
+    "parametrization": Parametrization,
     "loss": Loss,
     "optimizer": Optimizer,
     "schedule": Schedule,
