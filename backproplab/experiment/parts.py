@@ -27,6 +27,7 @@ from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
     check_memory,
+    check_own_memory,
     length_problems,
     loss_problems,
     monitor_problems,
@@ -50,7 +51,8 @@ EVALUATIONS = 10  # of a learner without batches, where a config does not say ho
 class Parts:
     """What an experiment is made of, ready to train.
 
-    network, loss: None for a learner that has no use for the keys ``model`` and ``loss``.
+    network: None for a learner that has no use for the key ``model``.  loss: None for one that
+    gives no outputs.
     """
 
     experiment: Experiment
@@ -186,7 +188,7 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
     learner = experiment.learner
     splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
-    loss = experiment.loss.resolve(splits.task) if "loss" in learner.uses else None
+    loss = learner.loss(experiment.loss, splits.task)
     if loss:
         problems += loss_problems(loss, splits)
     mini = learner.batches and experiment.batch_mode == "minibatch"
@@ -212,6 +214,7 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
         raise ConfigError(*problems)
     if problems := learner.problems(parts.material):
         raise ConfigError(*problems)
+    check_own_memory(learner, parts.material)
     return _with_threads(parts)
 
 
