@@ -69,6 +69,13 @@ class KernelRegression(Learner, name="kernel_regression"):
         return frozenset({"model"} if isinstance(self.kernel, Empirical) else ())
 
     @property
+    def subject(self) -> str:
+        kernel = self.kernel
+        if isinstance(kernel, Infinite):
+            return f"{kernel.name} of ∞ units, {kernel.activation}, depth {kernel.depth}"
+        return "linearized"
+
+    @property
     def most_steps(self) -> int:
         return 1
 
@@ -309,10 +316,8 @@ class Regressing(Learning):
         self.time = float(state["time"])
 
     def __str__(self) -> str:
-        kernel = self.settings.kernel
-        if isinstance(kernel, Infinite):
-            return f"{kernel.name} of ∞ units, {kernel.activation}, depth {kernel.depth}"
-        return f"{self.material.network}, linearized"
+        network = self.material.network
+        return ", ".join([*([str(network)] if network else []), self.settings.subject])
 
 
 def _flat(inputs: Array) -> Array:

@@ -252,6 +252,11 @@ class Learner(Family):
         raise NotImplementedError
 
     @property
+    def subject(self) -> str:
+        """What it fits, in short, where that is not the config's model as it is."""
+        return ""
+
+    @property
     def stretch(self) -> str:
         """The word for the steps that end with an evaluation."""
         return "epoch" if self.batches else "evaluation"
