@@ -431,6 +431,14 @@ def test_a_signal_within_the_kernel_leaves_the_step_undone(name):
     assert not learning.coefficients.any()
 
 
+def test_the_comparison_with_networks_is_a_sound_sweep():
+    """Every trial is built with its data: four widths, trained and in closed form, three seeds."""
+    sweep = bpl.sweep.read(CONFIGS / "closed_form.yaml")
+    assert (len(sweep.trials), len(sweep.seeds)) == (8, 3)
+    for trial in sweep.trials:
+        build(trial.experiment(sweep.seeds[0]))
+
+
 # --- acceptance on data
 
 
