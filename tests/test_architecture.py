@@ -57,7 +57,7 @@ WALLS = {
     "scipy": {
         "autograd/ops/activations.py",
         "autograd/implicit.py",
-        "learners/kernel_regression.py",
+        "learners/closed_form.py",
     },
     "safetensors": {"journal/checkpoint.py"},
     "threadpoolctl": {"experiment"},

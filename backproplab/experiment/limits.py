@@ -179,7 +179,8 @@ def check_own_memory(learner: Learner, material: Material) -> None:
     if free is not None and needed > free:
         raise ConfigError(
             f"learner: {learner.name} needs {_gib(needed)} for {len(material.train):,} training "
-            f"examples; {_gib(free)} are free — use fewer of them"
+            f"examples; {_gib(free)} are free — use fewer of them: a larger data.validation_split, "
+            "or data.samples where data have them"
         )
 
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from math import prod
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import Problem
+from backproplab.learners.closed_form import Limit, Spectrum
 from backproplab.learners.kernels import Empirical, Infinite, Kernel, Ntk
 from backproplab.learners.learner import (
     Advance,
@@ -23,7 +24,8 @@ from backproplab.learners.learner import (
     Learning,
     Span,
 )
-from backproplab.learners.linearized import Linearized, block_bytes
+from backproplab.learners.linearized import block_bytes
+from backproplab.learners.machines import InfiniteMachine, LinearMachine, Machine
 from backproplab.learners.material import Material
 from backproplab.learners.networked import training_layers
 from backproplab.measures import Row, measure
@@ -37,6 +39,7 @@ TIME = measure("flow_time", None, "time of the flow")
 # matrices of the kernel's size at once: itself, and which entries are finite; with eigenvectors
 # these, a copy of it and LAPACK's work
 AT_ONCE, SPECTRAL = 1.25, 5.25
+SAFE = 1e-6  # a ridge from which Θ + ridge is positive definite, whatever rounding does to Θ
 
 
 class KernelRegression(Learner, name="kernel_regression"):
@@ -93,139 +96,17 @@ class KernelRegression(Learner, name="kernel_regression"):
         network, examples = material.network, len(material.train)
         rows = examples * (prod(network.output_shape) if network else 1)
         blocks = block_bytes(network, examples) if network else 0
+        inputs = 0 if network else 8 * material.train.inputs.size
         matrix = 8 * rows * rows
         solving = AT_ONCE if self.at_once(material) else SPECTRAL
-        return int(max(solving * matrix, matrix + blocks))
+        return int(inputs + max(solving * matrix, matrix + blocks))
 
     def at_once(self, material: Material) -> bool:
         """Whether one linear system gives all that is asked for."""
-        return material.steps == 1 and isinstance(self.time, str) and self.ridge > 0
+        return material.steps == 1 and isinstance(self.time, str) and self.ridge >= SAFE
 
     def begin(self, material: Material) -> Regressing:
         return Regressing(self, material)
-
-
-class Machine(Protocol):
-    """A kernel and the training examples X."""
-
-    @property
-    def weights(self) -> Arrays:
-        """What it predicts with, besides the coefficients."""
-
-    def kernel(self, brake: Brake) -> Array | None:
-        """Θ(X, X); None if the brake ended it."""
-
-    def passes(self) -> Passes:
-        """What ``kernel`` takes."""
-
-    def predict(self, inputs: Array, coefficients: Array) -> Array:
-        """f₀(x) + Θ(x, X) a, (m, outputs), of the coefficients a (n, outputs)."""
-
-
-class InfiniteMachine:
-    """One kernel for all outputs, and f₀ = 0."""
-
-    def __init__(self, kernel: Infinite, inputs: Array) -> None:
-        self._kernel = kernel
-        self.weights = {"kernel_machine/inputs": inputs}
-        self._inputs = _flat(inputs)
-
-    def kernel(self, brake: Brake) -> Array | None:
-        found = np.empty((len(self._inputs),) * 2)
-        for rows, block in self._kernel.blocks(self._inputs, self._inputs):
-            if brake.within_step():
-                return None
-            found[rows] = block
-        return found
-
-    def passes(self) -> Passes:
-        return Passes()
-
-    def predict(self, inputs: Array, coefficients: Array) -> Array:
-        found = np.zeros((len(inputs), coefficients.shape[1]))
-        if coefficients.any():
-            for rows, block in self._kernel.blocks(_flat(inputs), self._inputs):
-                np.matmul(block, coefficients, out=found[rows])
-        return found
-
-
-class LinearMachine:
-    """The network that is linear in its weights: it predicts with θ - θ₀ = J(X)ᵀ a."""
-
-    def __init__(self, material: Material) -> None:
-        assert material.network is not None
-        parameters = material.network.parameters(material.dtype)
-        material.network.initialize(parameters, material.stream("init"))
-        self.inputs = material.train.inputs
-        self.weights = {"kernel_machine/inputs": self.inputs, **parameters.views}
-        self.network = Linearized(material.network, parameters)
-        self._change: tuple[bytes, Any] = b"", None  # of which coefficients, and θ - θ₀
-
-    def kernel(self, brake: Brake) -> Array | None:
-        return self.network.kernel(self.inputs, brake)
-
-    def passes(self) -> Passes:
-        return self.network.passes(len(self.inputs))
-
-    def predict(self, inputs: Array, coefficients: Array) -> Array:
-        if not coefficients.any():
-            return self.network(inputs)
-        if self._change[0] != (known := coefficients.tobytes()):
-            self._change = known, self.network.gradient(self.inputs, coefficients)
-        return self.network.moved(inputs, self._change[1])
-
-
-class Limit:
-    """The solution of (Θ + ridge) a = residual by Cholesky's method, in the memory of Θ."""
-
-    def __init__(self, kernel: Array, ridge: float, residual: Array) -> None:
-        from scipy.linalg import cho_factor, cho_solve
-
-        np.fill_diagonal(kernel, np.diagonal(kernel) + ridge * np.mean(np.diagonal(kernel)))
-        factor = cho_factor(kernel.T, overwrite_a=True, check_finite=False)
-        self._found: Array = cho_solve(factor, residual.reshape(len(kernel), -1))
-
-    def coefficients(self, time: float) -> Array:
-        return self._found
-
-    def times(self, steps: int) -> Array:
-        return np.array([np.inf])
-
-
-class Spectrum:
-    """Θ + ridge as its eigenvalues, ascending, and eigenvectors, and what is to be fitted in them.
-
-    entries: N.  values: of Θ, those that rounding made negative are 0.
-    """
-
-    def __init__(self, kernel: Array, ridge: float, residual: Array) -> None:
-        self.entries = residual.size
-        more = ridge * float(np.mean(np.diagonal(kernel)))
-        values, self.vectors = np.linalg.eigh(kernel)
-        self.values = np.maximum(values, 0) + more
-        self.parts = self.vectors.T @ residual.reshape(len(kernel), -1)
-
-    def coefficients(self, time: float) -> Array:
-        """a_t, (rows of Θ, …): in each direction (1 - e^(-λ t / N)) / λ of the residual."""
-        if math.isinf(time):
-            large = self.values > self._least
-            shares = np.divide(1, self.values, out=np.zeros_like(self.values), where=large)
-        else:
-            decay = -np.expm1(-self.values * time / self.entries)
-            early = np.full_like(self.values, time / self.entries)  # the limit for λ = 0
-            shares = np.divide(decay, self.values, out=early, where=self.values > 0)
-        return self.vectors @ (shares[:, None] * self.parts)
-
-    def times(self, steps: int) -> Array:
-        """Evenly in logarithm, from a tenth of the fastest direction's time to the slowest's; ∞."""
-        slowest = max(float(self.values[0]), self._least)
-        first, last = 0.1 / float(self.values[-1]), 1 / slowest
-        return np.append(self.entries * np.geomspace(first, last, steps - 1), np.inf)
-
-    @property
-    def _least(self) -> float:
-        """The eigenvalue below which rounding hides whether a direction can be learned at all."""
-        return float(self.values[-1]) * len(self.values) * np.finfo(float).eps
 
 
 class Regressing(Learning):
@@ -259,15 +140,11 @@ class Regressing(Learning):
     def advance(self, span: Span, wanted: Mapping[str, int], brake: Brake) -> Advance:
         made, self._used = Advance(), Passes()
         if not self._solution:
-            kernel = self.machine.kernel(brake)
-            if kernel is None:
-                return made
-            if not np.isfinite(kernel).all():
-                made.diverged[0] = Divergence(span.start, self._advice())
-                return made
-            self._solution = self._solved(kernel)
-        times = self._times(self._solution)
-        while made.done < span.steps and not (made.done and brake.between_steps()):
+            made.diverged |= self._solve(span.start, brake)
+        times = self._times(self._solution) if self._solution else ()
+        while self._solution and made.done < span.steps:
+            if made.done and brake.between_steps():
+                break
             time = float(times[span.start + made.done])
             found = self._solution.coefficients(time)
             if not np.isfinite(found).all():
@@ -280,12 +157,22 @@ class Regressing(Learning):
             self._used = self.machine.passes()
         return made
 
-    def _solved(self, kernel: Array) -> Limit | Spectrum:
-        train = self.material.train
+    def _solve(self, step: int, brake: Brake) -> dict[int, Divergence]:
+        """Compute the kernel and its solution, unless the brake ends it; why it cannot be solved."""
+        kernel, train = self.machine.kernel(brake), self.material.train
+        if kernel is None:
+            return {}
+        if not np.isfinite(kernel).all():
+            return {0: Divergence(step, self._advice())}
         start = self.machine.predict(train.inputs, np.zeros_like(self.coefficients))
         residual = train.encoded.astype(np.float64) - start
         way = Limit if self.settings.at_once(self.material) else Spectrum
-        return way(kernel, self.settings.ridge, residual)
+        try:
+            self._solution = way(kernel, self.settings.ridge, residual)
+        except np.linalg.LinAlgError as error:
+            what = f"the kernel cannot be solved ({error}) — try a larger learner.ridge"
+            return {0: Divergence(step, what)}
+        return {}
 
     def _times(self, solution: Limit | Spectrum) -> Array:
         steps, time = self.material.steps, self.settings.time
@@ -318,8 +205,3 @@ class Regressing(Learning):
     def __str__(self) -> str:
         network = self.material.network
         return ", ".join([*([str(network)] if network else []), self.settings.subject])
-
-
-def _flat(inputs: Array) -> Array:
-    """(n, features) in float64."""
-    return inputs.reshape(len(inputs), -1).astype(np.float64)

@@ -24,10 +24,11 @@ from backproplab.data import load
 from backproplab.data.dataset import Examples, RawData, RegressionDataset
 from backproplab.errors import ConfigError
 from backproplab.experiment import build, run
-from backproplab.learners import NoBrake, Span, Split, linearized
+from backproplab.learners import Learner, NoBrake, Span, Split, linearized
 from backproplab.learners.kernels import Kernel, Ntk, erf_dual, relu_dual
 from backproplab.learners.linearized import Linearized
 from backproplab.nn import Model
+from backproplab.report.outcomes import Outcome
 from backproplab.task import Task
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "learners"
@@ -416,6 +417,42 @@ def test_a_kernel_that_is_not_finite_ends_the_run_as_diverged(tmp_path):
     result = run(experiment(learner), tmp_path)
     assert result.status == "diverged"
     assert "the kernel stopped being finite" in result.message
+
+
+@pytest.mark.parametrize(("ridge", "steps"), [(1e-3, 1), (1e-3, 3), (0.0, 1)])
+def test_a_kernel_of_zeros_ends_the_run_as_diverged(tmp_path, ridge, steps):
+    """Inputs and biases that are 0, with any way to solve it."""
+    learner = {"kernel": {"ntk": {"sigma_b2": 0.0}}, "ridge": ridge}
+    result = run(experiment(learner, data={"name": "nothing"}, steps=steps), tmp_path)
+    assert (result.status, result.progress.step) == ("diverged", 0)
+    assert "the kernel cannot be solved" in result.message
+
+
+class Nothing(RegressionDataset, name="nothing"):
+    def read(self, generator):
+        targets = np.random.default_rng(0).standard_normal((20, 1))
+        return RawData(Examples(np.zeros((20, 3)), targets), Task("regression", 1))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_best_coefficients_are_put_back(tmp_path, name):
+    learner, more = KERNELS[name]
+    stopping = {"monitor": "val_loss", "patience": 2, "restore_best_weights": True}
+    e = experiment(learner | {"ridge": 0}, steps=30, early_stopping=stopping, **more)
+    result = run(e, tmp_path)
+    assert result.restored_epoch
+    assert result.metrics["val_loss"] == result.best["val_loss"]
+
+
+def test_a_run_that_its_time_ends_is_not_called_unfinished():
+    """In reports: where a learner says when it ends, the last evaluation is often the best."""
+    ended = (5,), (5,), 0.1, 0.1, (), 1, 1
+    assert Outcome(*ended).word == "still improving"
+    assert Outcome(*ended, timed=True).word == "level"
+    assert {n for n, m in Learner.members.items() if m.timed} == {
+        "gradient_flow",
+        "kernel_regression",
+    }
 
 
 @pytest.mark.parametrize("name", KERNELS)
