@@ -158,7 +158,7 @@ class Regressing(Learning):
         return made
 
     def _solve(self, step: int, brake: Brake) -> dict[int, Divergence]:
-        """Compute the kernel and its solution, unless the brake ends it; why it cannot be solved."""
+        """Compute the kernel and its solution, unless the brake ends it; why that failed."""
         kernel, train = self.machine.kernel(brake), self.material.train
         if kernel is None:
             return {}
