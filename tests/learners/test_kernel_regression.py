@@ -14,6 +14,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.special import erf, erfc
 from sklearn.datasets import load_digits, load_iris
 from sklearn.model_selection import StratifiedKFold
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from threadpoolctl import threadpool_limits
 
 import backproplab as bpl
@@ -334,6 +335,8 @@ def test_a_run_counts_the_passes_of_its_jacobians_and_its_time(tmp_path):
 def test_an_infinite_kernel_makes_no_passes_and_needs_no_model(tmp_path):
     result = run(experiment({}), tmp_path)
     assert set(result.progress.passes.row.values()) == {0}
+    events = EventAccumulator(str(tmp_path / "train")).Reload()
+    assert {"epoch_loss", "epoch_mae", "epoch_r2"} == {*events.Tags()["scalars"]}
     assert "model:" not in (tmp_path / "config.yaml").read_text()
     assert result.metrics["loss"] < 0.5
 
