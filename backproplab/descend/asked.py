@@ -18,7 +18,7 @@ from backproplab.optim import Optimizer, Schedule
 from backproplab.spec import Family
 
 F = TypeVar("F", bound=Family)
-RUNS, STEPS = 24, 1_000_000  # the most runs of a command, steps of a run
+RUNS, STEPS = 24, 200_000  # the most runs of a command, steps of a run
 OWN = ("learning_rate", "optimizer", "schedule", "steps", "tolerance")
 DEFAULT_STEPS = 20_000
 

@@ -66,6 +66,8 @@ def _end(f: Objective, run: Descent, v: Verdict) -> list[str]:
         length = f"repeats {v.period} points" if v.period else "wanders without settling"
         return [f"a cycle: after {steps} it {length}"]
     if v.end == "gone":
+        if not run.steps:
+            return ["gone: f has no finite value or slope at the start"]
         falls = "" if v.target is not None else "; no minimum is known, f may fall without end"
         return [f"gone after {steps}: it left, or f has no finite value there{falls}"]
     left = number(float(np.linalg.norm(run.points[-1] - v.target))) if v.target is not None else ""

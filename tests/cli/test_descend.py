@@ -55,7 +55,7 @@ WRONG = {
     "pairs": ("'x + y' x=1,2 y=1,2,3", "starts are pairs"),
     "pair": ("'x**2' x=1 optimizer=sgd,adam learning_rate=1 --pair", "give each optimizer its rate"),
     "many": ("'x**2' x=1,2,3,4,5 learning_rate=1,2,3,4,5", "25 runs in one command; at most 24"),
-    "steps": ("'x**2' x=1 steps=1e9", "a whole number from 1 to 1,000,000"),
+    "steps": ("'x**2' x=1 steps=1e9", "a whole number from 1 to 200,000"),
     "setting": ("'x**2' x=1 optimizer=momentum momentum=2", "momentum"),
     "theme": ("'x**2' x=1 --theme blue", "choose light or dark"),
     "twice": ("'x**2' x=1 x=2", "is given twice"),

@@ -53,6 +53,7 @@ ENDS = [
     ("himmelblau", "x=-4 y=-4", "minimum", "oscillating", None, "a minimum at (-3.779, -3.283), f = 0"),
     ("beale", "", "minimum", "slow", None, "a minimum at (3, 0.5)"),
     ("plateau", "", "stalled", "straight", 0, "far from any minimum"),
+    ("log(x)", "x=-1", "gone", "straight", 0, "no finite value or slope at the start"),
     ("(x - 3)**2", "x=0 learning_rate=1e-5 steps=100", "out of steps", "slow", 100, "away from 3"),
 ]  # fmt: skip
 
