@@ -162,4 +162,4 @@ def solved_within(method: Method, slope: Slope, y: Any, until: float, ratio: Rat
 
 def rms(x: Array) -> float:
     """The root of the mean square."""
-    return float(np.sqrt(np.mean(np.square(x))))
+    return float(np.sqrt(np.sum(np.square(x)) / max(x.size, 1)))

@@ -14,7 +14,7 @@ from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.nn.activations import Activation
 from backproplab.nn.layer import Layer
 from backproplab.nn.layers import Dense, Dropout
-from backproplab.nn.structure import Residual
+from backproplab.nn.structure import Block
 
 Fix = Callable[[Case, Facts], list[str]]
 USUAL = 0.01  # of the weights' size: what an early update changes
@@ -57,7 +57,7 @@ def _each(layers: tuple[Layer, ...], at: str = "model.layers") -> Iterator[tuple
     """Every layer with its dotted path, those of blocks included."""
     for number, layer in enumerate(layers):
         yield f"{at}.{number}", layer
-        if isinstance(layer, Residual):
+        if isinstance(layer, Block):
             yield from _each(layer.layers, f"{at}.{number}.layers")
 
 

@@ -67,6 +67,11 @@ class Network:
         """True if, in training, an example's result depends on the other examples of its batch."""
         return any(place.layer.mixes_examples for place in self.places)
 
+    @property
+    def mixes_members(self) -> bool:
+        """True if a result depends on the other members of a population: it computes no crew."""
+        return any(place.layer.mixes_members for place in self.places)
+
     def blocked(self, examples: int) -> dict[int, str]:
         """By place: why nothing is learned through it from a batch of so few examples."""
         found = enumerate(p.layer.blocked(p.input_shape, examples) for p in self.places)
