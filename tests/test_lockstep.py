@@ -151,6 +151,13 @@ def test_members_that_end_by_their_gradient_at_other_steps(assert_as_alone):
     assert ends == {"converged", "max_epochs"}
 
 
+@pytest.mark.parametrize("output", ["score", "energy"])
+def test_score_matching(assert_as_alone, output):
+    """Each member has noise of its own."""
+    own = {"learner": {"score_matching": {"output": output}}}
+    assert_as_alone(members(BASE | own, seed=[1, 2, 3], learning_rate=[0.1, 0.01, 0.05]))
+
+
 @pytest.mark.parametrize("data", ["spiral", "plane", "iris", "sine"])
 @pytest.mark.parametrize("mode", ["batch", "stochastic", "minibatch"])
 def test_tasks_and_batch_modes(assert_as_alone, data, mode):

@@ -196,7 +196,7 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
     network = None
     try:
         if "model" in learner.uses:
-            units = loss.units(splits.task) if loss else splits.task.outputs
+            units = learner.units(splits.task, splits.input_shape, loss)
             network = experiment.model.network(splits.input_shape, units)
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))

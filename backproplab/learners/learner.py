@@ -17,7 +17,7 @@ from backproplab.arrays import Array
 from backproplab.errors import Problem
 from backproplab.learners.material import Material
 from backproplab.measures import LOSS, MEASURES, Measure, Row
-from backproplab.nn import metrics_of
+from backproplab.nn import Loss, metrics_of
 from backproplab.passes import Passes
 from backproplab.spec import Family
 from backproplab.task import Task
@@ -222,6 +222,10 @@ class Learner(Family):
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """What is measured of every split; the first is monitored unless a config says else."""
         return (LOSS, *(MEASURES[metric.name] for metric in metrics_of(task)))
+
+    def units(self, task: Task, inputs: tuple[int, ...], loss: Loss | None) -> int:
+        """The outputs of its network, if it has one. inputs: the shape of an example's."""
+        return loss.units(task) if loss else task.outputs
 
     def problems(self, material: Material) -> list[Problem]:
         """What cannot work, reported before anything is written."""
