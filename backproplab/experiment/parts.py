@@ -144,7 +144,7 @@ class Parts:
         """Gradient descent at its beginning. Raises ConfigError for another learner."""
         learning = self.experiment.learner.begin(self.material)
         if not isinstance(learning, Descent):
-            what = f"learner: {self.experiment.learner.name} has no gradient"
+            what = f"learner: this is for gradient_descent, not for {self.experiment.learner.name}"
             raise ConfigError(Problem("", what, "use learner=gradient_descent"))
         return learning
 
