@@ -56,6 +56,12 @@ class Flow:
         return float(apply(step_control, x, *positions))
 
 
+# sums round by the order of the memory: a member's part is to lie as it would alone
+apart = Op(
+    "unpacking", into(lambda x: x.copy()), (lambda g, y, x: g,), (), "x in memory of its own"
+)
+
+
 class Packed(NamedTuple):
     """Tensors (*lead, *shape) as one tensor (*lead, n), and back.
 
@@ -79,7 +85,7 @@ class Packed(NamedTuple):
     def parts(self, flat: Tensor) -> list[Tensor]:
         ends = pairwise(accumulate(map(prod, self.shapes), initial=0))
         return [
-            ops.reshape(flat[..., start:end], shape=(*flat.shape[:-1], *shape))
+            ops.reshape(apart(flat[..., start:end]), shape=(*flat.shape[:-1], *shape))
             for shape, (start, end) in zip(self.shapes, ends, strict=True)
         ]
 
