@@ -57,9 +57,7 @@ class Flow:
 
 
 # sums round by the order of the memory: a member's part is to lie as it would alone
-apart = Op(
-    "unpacking", into(lambda x: x.copy()), (lambda g, y, x: g,), (), "x in memory of its own"
-)
+apart = Op("adjoint", into(lambda x: x.copy()), (lambda g, y, x: g,), (), "x in memory of its own")
 
 
 class Packed(NamedTuple):
