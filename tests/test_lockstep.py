@@ -114,8 +114,8 @@ LAYERS = {
     "conv2d": [{"reshape": [2, 3, 1]}, {"conv2d": {"filters": 2, "kernel": 2}}, "flatten"],
     "pools": [{"reshape": [2, 3, 1]}, "max_pool", "flatten"],
     "residual": [{"residual": [{"dense": {"units": 6, "activation": "relu"}}]}],
-    "ode": [{"ode": [{"dense": {"units": 6, "activation": "tanh"}}]}],
-    "ode_adjoint": [{"ode": {"layers": [{"dense": 6}, "tanh"], "gradient": "adjoint"}}],
+    "ode": [{"ode": {"layers": [{"dense": 6}, "tanh"], "steps": 2}}],
+    "ode_adjoint": [{"ode": {"layers": [{"dense": 6}, "tanh"], "steps": 2, "gradient": "adjoint"}}],
 }
 
 
