@@ -120,14 +120,17 @@ def test_the_loss_is_of_noise_that_stays_the_same():
     assert noise.std() == pytest.approx(1, abs=0.3)
 
 
-def test_each_batch_has_noise_of_its_own():
-    learning = begun(batch_mode="batch", batch_size=None)
+@pytest.mark.parametrize("output", ["score", "energy"])
+def test_each_batch_has_noise_of_its_own_also_where_steps_are_replayed(output):
+    own = {"score_matching": {"output": output}}
+    learning = begun(batch_mode="batch", batch_size=None, learner=own)
     gradients = []
-    for _ in range(2):
+    for _ in range(4):
         train = learning.descent.material.train
         learning.descent.updates.source(train.inputs, train.encoded)
         gradients.append(learning.descent.gradient.flat.copy())
-    assert not np.allclose(*gradients)
+    assert len(np.unique(gradients, axis=0)) == 4
+    assert learning.descent.updates.source.refusal == ""
 
 
 def test_passes_count_an_energy_s_slope():
