@@ -30,7 +30,7 @@ LEVELS = [
         "solvers",
         "notes",
     },
-    {"columns", "passes"},
+    {"columns", "passes", "ranks"},
     {"nn", "optim", "data"},
     {"learners", "journal"},
     {"loop"},
@@ -62,7 +62,7 @@ WALLS = {
     "sympy": {"explain/symbolic.py"},
     "optuna": {"sweep/search.py"},
     "distributed": {"sweep/executors/dask.py"},
-    "mpi4py": {"sweep/executors/mpi.py"},
+    "mpi4py": {"sweep/executors/mpi.py", "ranks.py"},
     "matplotlib": {"report"},
     "PIL": {"telemetry/canvas.py"},
 }

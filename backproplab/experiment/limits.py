@@ -15,6 +15,7 @@ from backproplab.learners.inside import looked_at
 from backproplab.learners.tiles import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
+from backproplab.ranks import Ranks
 from backproplab.text import counted
 
 BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
@@ -94,6 +95,14 @@ def length_problems(experiment: Experiment) -> list[Problem]:
         what = f"tensorboard.update_freq: {learner.name} has no batches to write of"
         problems.append(Problem("", what, "remove it"))
     return problems
+
+
+def rank_problems(experiment: Experiment, ranks: Ranks) -> list[Problem]:
+    """A learner whose steps several ranks cannot share."""
+    if ranks.size == 1 or experiment.learner.shares:
+        return []
+    what = f"learner: {ranks.size} ranks cannot share the steps of {experiment.learner.name}"
+    return [Problem("", what, "start it once, without mpiexec")]
 
 
 def monitor_problems(

@@ -214,6 +214,7 @@ class Learner(Family):
 
     unit: the word for a step.  uses: the keys of a config that it reads besides those that every
     run has.  batches: it walks through the examples in batches.
+    shares: several ranks can train with it, each with its share of every batch.
     declares: measures that ``Learning.scalars`` gives every epoch, each a column of metrics.csv.
     default_learning_rate: of one that uses the key without an optimizer.
     """
@@ -221,6 +222,7 @@ class Learner(Family):
     unit: ClassVar[str] = "step"
     uses: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
     declares: ClassVar[tuple[Measure, ...]] = ()
     default_learning_rate: ClassVar[float] = 0.01
 

@@ -13,6 +13,7 @@ from backproplab.autograd.engines import EngineName
 from backproplab.data import Pixels
 from backproplab.errors import Problem
 from backproplab.nn import Loss, Metric, Network
+from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 from backproplab.task import Task
 
@@ -39,6 +40,7 @@ class Material:
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.
     batch: examples a step, of a learner that walks in batches.
+    ranks: the processes that share each batch.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class Material:
     engine: EngineName = "auto"
     pixels: Pixels | None = None
     batch: int = 0
+    ranks: Ranks = ONE
 
     @property
     def train(self) -> Split:

@@ -72,6 +72,11 @@ class Network:
         """True if a result depends on the other members of a population: it computes no crew."""
         return any(place.layer.mixes_members for place in self.places)
 
+    @property
+    def differs_in_training(self) -> bool:
+        """True if a training pass computes something else than an evaluation, as dropout does."""
+        return any(place.layer.differs_in_training for place in self.places)
+
     def blocked(self, examples: int) -> dict[int, str]:
         """By place: why nothing is learned through it from a batch of so few examples."""
         found = enumerate(p.layer.blocked(p.input_shape, examples) for p in self.places)
