@@ -37,7 +37,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     network, loss = parts.network, parts.loss
     size = [f"{network.size:,} parameters"] if network else []
     rows = {
-        "model": [str(network or ""), loss.name if loss else "", *size, e.dtype],
+        "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
         "data": [e.data.name, str(splits.task),
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
         "train": [_method(e), *_steps(parts), f"seed {e.seed}",

@@ -28,6 +28,7 @@ from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
     check_memory,
+    check_own_memory,
     length_problems,
     loss_problems,
     monitor_problems,
@@ -53,8 +54,8 @@ EVALUATIONS = 10  # of a learner without batches, where a config does not say ho
 class Parts:
     """What an experiment is made of, ready to train.
 
-    network, loss: None for a learner that has no use for the keys ``model`` and ``loss``.
-    ranks: the processes that train it together.
+    network: None for a learner that has no use for the key ``model``.  loss: None for one that
+    gives no outputs.  ranks: the processes that train it together.
     """
 
     experiment: Experiment
@@ -194,7 +195,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
-    loss = experiment.loss.resolve(splits.task) if "loss" in learner.uses else None
+    loss = learner.loss(experiment.loss, splits.task)
     if loss:
         problems += loss_problems(loss, splits)
     mini = learner.batches and experiment.batch_mode == "minibatch"
@@ -220,6 +221,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
         raise ConfigError(*problems)
     if problems := learner.problems(parts.material):
         raise ConfigError(*problems)
+    check_own_memory(learner, parts.material)
     parts = _with_threads(parts)
     if differences := ranks.differences(partial(_facts, parts)):
         raise ConfigError(*differences)

@@ -35,7 +35,8 @@ class Material:
     """What a learner is given.
 
     splits: ``train``, and ``validation`` and ``test`` where there are any.
-    network, loss: None for a learner that does not use the keys ``model`` or ``loss``.
+    network: None for a learner that does not use the key ``model``.  loss: None for one that gives
+    no outputs.
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.

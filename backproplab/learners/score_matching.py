@@ -84,7 +84,7 @@ class ScoreMatching(Learner, name="score_matching"):
         return MatchingCrew([member.descent for member in members])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScoreNetwork(Network):
     """The score of a network: s(x) in evaluation; in training s(x + σ ε) + ε / σ.
 
@@ -138,13 +138,19 @@ class Matching(Learning):
         self.settings, self.material = settings, material
         plain = material.network
         assert plain is not None
-        own = settings.sigma, settings.output == "energy"
+        sigma, energy = settings.sigma, settings.output == "energy"
         chance = material.stream("learner")
         clean = {name: _clean(split) for name, split in material.splits.items()}
         noisy = {NOISY.format(n): _noisy(x, settings.sigma, chance) for n, x in clean.items()}
         inner = replace(
             material,
-            network=ScoreNetwork(plain.places, plain.initializer, *own),
+            network=ScoreNetwork(
+                plain.places,
+                plain.initializer,
+                plain.parametrization,
+                sigma=sigma,
+                energy=energy,
+            ),
             loss=HalfSquares(),
             metrics=(),
             splits=clean | noisy,

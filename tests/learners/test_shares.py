@@ -114,6 +114,7 @@ def built(**fields):
 FIELDS = {
     "contrastive_divergence": {"data": {"name": "bars_and_stripes"}, "model": None},
     "gradient_flow": {"learner": {"gradient_flow": {"until": 1}}},
+    "kernel_regression": {"model": None},
 }
 
 
