@@ -191,11 +191,10 @@ class Descent(Learning):
         batch = train.inputs[rows], train.encoded[rows]
         own = self.network, self.loss, self.parameters, self.gradient, self.chance
         found = first_nonfinite(*own, *batch)
-        return Divergence(
-            step,
-            f"{found or 'the loss'} stopped being finite — "
-            f"try a smaller learning_rate (now {self.rate(step):g})",
-        )
+        advice = f"try a smaller learning_rate (now {self.rate(step):g})"
+        if (form := getattr(self.loss, "form", "fused")) != "fused":
+            advice = f"try loss.form=fused (now {form})"
+        return Divergence(step, f"{found or 'the loss'} stopped being finite — {advice}")
 
     def broken(self, row: Row, step: int) -> str:
         return "" if math.isfinite(row["loss"]) else self.divergence(step, slice(None)).message
