@@ -263,6 +263,7 @@ def _not_shared(gradient: Gradient, material: Material) -> list[Problem]:
     for at, place in enumerate(material.network.places if material.network else ()):
         if place.layer.mixes_examples:
             why = f"{what} a batch through {place.layer.name}, which looks at all of it"
-            hint = f"use layer_norm, or {alone}"
+            other = "layer_norm" if place.layer.differs_in_training else "equal steps"
+            hint = f"use {other}, or {alone}"
             problems.append(Problem("", f"model.layers.{at}: {why}", hint))
     return problems
