@@ -3,7 +3,7 @@
 Importing this room registers every data set in ``Dataset.members``.
 """
 
-from backproplab.data import bundled, images, synthetic  # noqa: F401  # imported to register their members
+from backproplab.data import bundled, images, synthetic, tabular  # noqa: F401  # imported to register their members
 from backproplab.data.batching import (
     BatchMode,
     Order,

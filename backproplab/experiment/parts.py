@@ -20,7 +20,6 @@ from backproplab.data import (
     Order,
     Splits,
     batch_length,
-    load,
     updates_per_epoch,
 )
 from backproplab.errors import ConfigError, Problem
@@ -28,6 +27,7 @@ from backproplab.experiment.limits import (
     BATCH_SIZE,
     check_memory,
     length_problems,
+    load,
     loss_problems,
     monitor_problems,
     network_problems,

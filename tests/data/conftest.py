@@ -50,12 +50,26 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make(image_folder: Path) -> Callable[..., Dataset]:
-    """``make("circle", samples=10)``; image sets read a folder of small files."""
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 60 rows: two measurements, a color, and one of two kinds."""
+    random = np.random.default_rng(0)
+    rows = [
+        f"{random.normal():.4f},{random.normal():.4f},{random.choice(['red', 'blue'])},{kind}"
+        for kind in ["rose", "tulip"] * 30
+    ]
+    path = tmp_path_factory.mktemp("tables") / "flowers.csv"
+    path.write_text("\n".join(["length,width,color,kind", *rows]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make(image_folder: Path, flowers: Path) -> Callable[..., Dataset]:
+    """``make("circle", samples=10)``; image sets and tables read small files."""
 
     def describe(name: str, **fields: Any) -> Dataset:
         member = Dataset.members[name]
-        here = {"path": str(image_folder)} if "path" in member.model_fields else {}
+        own = flowers if name == "csv" else image_folder
+        here = {"path": str(own)} if "path" in member.model_fields else {}
         return member(**(here | fields))
 
     return describe
