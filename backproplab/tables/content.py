@@ -57,7 +57,8 @@ def content_of(path: Path) -> bytes:
     """The bytes of the file. Raises DataError unless they are text."""
     try:
         before = path.stat()
-        content = read_regular(path, LIMIT, follow=True)
+        limit = LIMIT if before.st_size else HEAD  # /proc hides sizes
+        content = read_regular(path, limit, follow=True)
         after = path.stat()
     except FileNotFoundError:
         raise fault(path, "there is no such file", _nearest(path)) from None

@@ -118,11 +118,16 @@ def broken(
 def _delimiter(lines: Sequence[str]) -> str:
     """The delimiter that cuts the records most evenly into several fields; a comma for one."""
     best, found = 0.0, ","
+    aligned = any("  " in line.strip() for line in lines[:SAMPLED])  # columns of blanks
     for candidate in (*DELIMITERS, BLANKS):
         widths = _widths(lines, candidate)
         width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
         share = count / max(widths.total(), 1) if width > 1 else 0.0
-        if share > best and (candidate != BLANKS or share == 1):
+        if candidate == BLANKS:
+            better = share == 1 and (best < 1 or (found == "\t" and aligned))
+        else:
+            better = share > best
+        if better:
             best, found = share, candidate
     return found
 

@@ -133,9 +133,10 @@ def _of_texts(table: Table, name: str, column: Texts) -> Role:
         return feature
     if feature := _date(table, name, column):
         return feature
-    if len(levels) <= min(LEVELS, max(len(column) // 2, 2)):
+    known = int(column.counts.sum())
+    if len(levels) <= min(LEVELS, max(known // 2, 2)):
         return Feature(name, "categorical", f"{len(levels)} texts")
-    return Omitted(name, f"text: {len(levels):,} values in {len(column):,} rows")
+    return Omitted(name, f"text: {len(levels):,} values in {known:,} rows")
 
 
 def _numeric(table: Table, name: str, column: Texts) -> Feature | None:

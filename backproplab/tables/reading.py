@@ -94,7 +94,7 @@ def _column(series: Any, form: Form) -> Column:
         for mark in form.missing:
             if NUMBER.fullmatch(mark):
                 values = np.where(values == float(mark), np.nan, values)
-        whole = kind in "iu" or bool(np.all(values[~np.isnan(values)] % 1 == 0))
+        whole = kind in "iu" or bool(np.all(values[np.isfinite(values)] % 1 == 0))
         return Numbers(values, whole)
     codes, uniques = series.factorize()
     levels = [str(level).strip() for level in uniques]
