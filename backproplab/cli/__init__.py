@@ -21,6 +21,8 @@ CONTENTS = {
     "train": "Train the experiments of one or more configs.",
     "resume": "Continue a run that was stopped, exactly, or with more epochs.",
     "sweep": "Run many experiments: grids, branches, seeds, searches.",
+    "evaluate": "Measure a trained run on other data, or again on its own.",
+    "predict": "Predict from a table with a trained run.",
     "tensorboard": "Show the logs in TensorBoard.",
     "runs": "List the runs, newest first.",
     "show": "Show one run: its config, how it ended, what it measured.",

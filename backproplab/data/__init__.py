@@ -14,6 +14,7 @@ from backproplab.data.batching import (
 from backproplab.data.dataset import Dataset, Examples, Pixels, RawData, RegressionDataset, Splits
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
+from backproplab.data.preparation import Preparation
 from backproplab.task import Task
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Examples",
     "Order",
     "Pixels",
+    "Preparation",
     "RawData",
     "RegressionDataset",
     "Splits",

@@ -6,9 +6,10 @@ This file must not know any particular data set, the source of its bytes, or how
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from backproplab.data.encoding import Columns
 from backproplab.data.preparation import Preparation
 from backproplab.data.splitting import SplitBy, Stratified
 from backproplab.spec import Count, Family, Fraction, Off
+from backproplab.tables import Table, read_table
 from backproplab.task import Task
 
 
@@ -88,7 +90,7 @@ class Splits:
 
     pixels: gives back the images that the inputs are; None if they are none.
     rows: of each training example its row (from 0) in the data as they were read.
-    preparation: what made the inputs and targets of what was read; None where that is not known.
+    preparation: what made the inputs and targets of what was read.
     remarks: what is to be known of the data, a phrase each.
     """
 
@@ -96,9 +98,9 @@ class Splits:
     validation: Examples | None
     test: Examples | None
     task: Task
+    preparation: Preparation
     pixels: Pixels | None = None
     rows: Array | None = None
-    preparation: Preparation | None = None
     remarks: tuple[str, ...] = ()
 
     @property
@@ -155,6 +157,13 @@ class Dataset(Family):
     def read(self, generator: np.random.Generator) -> RawData:
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
+
+    def table(self, path: Path, texts: Collection[str] = ()) -> Table:
+        """The table in another file, to predict: a row for each example, in the form of this set.
+
+        texts: columns that are no numbers. Raises DataError.
+        """
+        return read_table(path, texts=texts)
 
     @model_validator(mode="after")
     def _splits_fit(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -125,7 +125,7 @@ class Csv(RegressionDataset, name="csv"):
         return {name: kind for name, kind in self.columns.items() if "%" in kind}
 
     def read(self, generator: np.random.Generator) -> RawData:
-        table = self.table()
+        table = self.table(Path(self.path))
         target, roles = self.roles(table)
         features = [role for role in roles if isinstance(role, Feature)]
         if not features:
@@ -142,10 +142,9 @@ class Csv(RegressionDataset, name="csv"):
             remarks=tuple(remarks(roles, target)),
         )
 
-    def table(self, path: Path | None = None, texts: tuple[str, ...] = ()) -> Table:
-        """The table of the file, or of another one that is written alike."""
+    def table(self, path: Path, texts: Collection[str] = ()) -> Table:
         kept = [name for name, kind in self.columns.items() if kind not in ("numeric", "ignore")]
-        return read_table(path or Path(self.path), self.form, {*kept, self.id, *texts} - {""})
+        return read_table(path, self.form, {*kept, self.id, *texts} - {""})
 
     def roles(self, table: Table) -> tuple[Target, list[Role]]:
         """The target, and what each column is. Raises DataError for what cannot be decided."""

@@ -6,7 +6,7 @@ This room must not know data sets, splits or networks. pandas is imported when a
 from backproplab.tables.columns import Column, Numbers, Table, Texts
 from backproplab.tables.content import Form
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
-from backproplab.tables.reading import read_table
+from backproplab.tables.reading import read_table, table_of
 from backproplab.tables.targets import Target, infer_target
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "moments",
     "no_feature",
     "read_table",
+    "table_of",
 ]

@@ -22,12 +22,17 @@ PARTS = ("year", "month", "day", "weekday")
 def numbers_of(texts: Sequence[str], comma: bool = False) -> Array:
     """The number that each text is, NaN for one that is none; inf and nan are none.
 
+    Where none of the first texts is one, none is.
     comma: ``1,5`` is 1.5, unless every number is written with a point.
     """
+    other_form = _with_comma if comma else _with_thousands
+    few = texts[:SAMPLE]
+    if np.isnan([_numbers(few, _plain), _numbers(few, other_form)]).all():
+        return np.full(len(texts), np.nan)
     plain = _numbers(texts, _plain)
     if not np.isnan(plain).any():
         return plain
-    other = _numbers(texts, _with_comma if comma else _with_thousands)
+    other = _numbers(texts, other_form)
     return other if np.isnan(other).sum() < np.isnan(plain).sum() else plain
 
 

@@ -50,6 +50,12 @@ def read_table(path: Path, form: Form = PLAIN, texts: Collection[str] = ()) -> T
     return table
 
 
+def table_of(frame: Any) -> Table:
+    """The table that a data frame of pandas is."""
+    columns = {str(name): _column(frame[name], PLAIN) for name in frame.columns}
+    return Table("the data frame", columns, len(frame))
+
+
 def _frame(content: bytes, walk: Walk, texts: Collection[str]) -> Any:
     """pandas' frame, with the columns 0, 1, …; as categories it would make numbers of codes."""
     import pandas

@@ -137,7 +137,7 @@ class TestFingerprint:
     task = Task("classification", 3)
 
     def of(self, train, validation=None, test=None) -> str:
-        return Splits(train, validation, test, self.task).fingerprint
+        return Splits(train, validation, test, self.task, None).fingerprint
 
     def test_is_a_sha256(self) -> None:
         assert len(self.of(self.examples)) == 64
