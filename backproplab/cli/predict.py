@@ -71,8 +71,7 @@ def _written(used: Model, table: Table, proba: bool) -> str:
         )
     outputs = used.outputs(used.inputs(table))
     columns: dict[str, Sequence[object] | Array] = {FIRST: range(1, len(table) + 1)}
-    name = getattr(used.experiment.data, "id", "")
-    if name:
+    if name := used.row_name:
         column = table.column(name)
         columns[name] = ["" if gap else column.text(i) for i, gap in enumerate(column.missing)]
     decided = used.decided(outputs)

@@ -58,6 +58,11 @@ class Model:
         numbered = tuple(map(str, range(task.outputs)))
         return (task.labels or numbered) if task.kind == "classification" else ()
 
+    @property
+    def row_name(self) -> str:
+        """The column that names the rows of the run's data; empty if there is none."""
+        return str(getattr(self.experiment.data, "id", ""))
+
     def predict(self, data: Data) -> Array:
         """The predicted class of each row, or the number in the units of the target.
 
@@ -169,7 +174,8 @@ class Model:
         table, raw = self.table(data), self.raw(data)
         if isinstance(raw, Columns) and isinstance(self.preparation.inputs, Encoder):
             yield from self.preparation.inputs.remarks(raw)
-            used = {feature.name for feature in raw.features} | {self.preparation.task.target}
+            own = {self.preparation.task.target, self.row_name}
+            used = {feature.name for feature in raw.features} | own
             spare = [name for name in (table.columns if table else ()) if name not in used]
             if spare:
                 yield f"not used: {', '.join(spare[:8])}{', …' if len(spare) > 8 else ''}"
