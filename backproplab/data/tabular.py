@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,15 @@ from backproplab.tables import (
     Target,
     infer,
     infer_target,
+    listed,
     no_feature,
     read_table,
 )
 from backproplab.task import Task
-from backproplab.text import counted
 
 KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
 MIB = 2**20
+CLASSES, OMITTED = 4, 6  # shown
 
 
 @dataclass(frozen=True)
@@ -160,15 +162,13 @@ class Csv(RegressionDataset, name="csv"):
 
 
 def remarks(roles: list[Role], target: Target) -> Iterator[str]:
-    """What is learned from and what is left out, in words."""
-    kinds: dict[str, list[str]] = {}
-    for role in roles:
-        if isinstance(role, Feature):
-            kinds.setdefault(role.kind, []).append(role.name)
-    found = [counted(len(names), "column").split()[0] + f" {kind}" for kind, names in kinds.items()]
-    yield ", ".join(found)
-    if target.why:
-        yield f"target {target.name} ({target.why})"
-    for role in roles:
-        if isinstance(role, Omitted) and role.name != target.name:
-            yield f"without {role.name} ({role.why})"
+    """What is predicted, what is learned from and what is left out, a phrase each."""
+    classes = f": {listed(list(target.classes), CLASSES)}" if target.classes else ""
+    yield f"target {target.name}{classes}" + (f" ({target.why})" if target.why else "")
+    kinds = Counter(role.kind for role in roles if isinstance(role, Feature))
+    yield ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    left = [role for role in roles if isinstance(role, Omitted) and role.name != target.name]
+    for role in left[:OMITTED]:
+        yield f"without {role.name} ({role.why})"
+    if len(left) > OMITTED:
+        yield f"without {len(left) - OMITTED:,} more"

@@ -3,7 +3,7 @@
 This room must not know data sets, splits or networks. pandas is imported when a table is read.
 """
 
-from backproplab.tables.columns import Column, Numbers, Table, Texts
+from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
 from backproplab.tables.content import Form
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
 from backproplab.tables.reading import read_table, table_of
@@ -21,6 +21,7 @@ __all__ = [
     "Texts",
     "infer",
     "infer_target",
+    "listed",
     "measured",
     "moments",
     "no_feature",

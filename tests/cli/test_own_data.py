@@ -57,7 +57,7 @@ def table(text):
 
 def test_train_says_what_it_took_the_columns_for(trained):
     shown = trained("train sub/buys.yaml --dry-run").err
-    assert "1 numeric, 1 categorical, 1 date" in shown
+    assert "target buys: no, yes · 1 numeric, 1 categorical, 1 date" in shown
     assert "without nr (the id)" in shown
     assert "without price (ignored, as the config says)" in shown
 
