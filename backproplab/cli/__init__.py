@@ -23,6 +23,7 @@ CONTENTS = {
     "sweep": "Run many experiments: grids, branches, seeds, searches.",
     "evaluate": "Measure a trained run on other data, or again on its own.",
     "predict": "Predict from a table with a trained run.",
+    "data": "List the data sets, show what is in a table.",
     "tensorboard": "Show the logs in TensorBoard.",
     "runs": "List the runs, newest first.",
     "show": "Show one run: its config, how it ended, what it measured.",

@@ -39,7 +39,7 @@ def command(
     from backproplab.runs import find_run
 
     used = model(find_run(log_dir, run).folder, weights)
-    table = None if data is None else used.table(data)
+    table = None if data is None else used.opened(data)
     found = used.evaluate(table)
     if as_json:
         rows = {name: {"rows": count, **row} for name, (count, row) in found.items()}

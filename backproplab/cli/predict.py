@@ -48,8 +48,7 @@ def command(
     if path:
         check_free(path, "predictions", "--output", _is_ours)
     used = model(find_run(log_dir, run).folder, weights)
-    table = used.table(data)
-    assert table is not None
+    table = used.opened(data)
     text = _written(used, table, proba)
     for remark in used.remarks(table):
         typer.echo(f"{'note':<8}{remark}", err=True)
@@ -60,9 +59,10 @@ def command(
     typer.echo(f"{len(table):,} predictions by the {used.weights} weights in {path}")
 
 
-def _written(used: Model, table: Table, proba: bool) -> str:
+def _written(used: Model, table: Table | Array, proba: bool) -> str:
     """The CSV of the predictions."""
     from backproplab.errors import ConfigError, Problem
+    from backproplab.tables import Table
     from backproplab.text import csv_cell
 
     if proba and not used.classes:
@@ -71,7 +71,7 @@ def _written(used: Model, table: Table, proba: bool) -> str:
         )
     outputs = used.outputs(used.inputs(table))
     columns: dict[str, Sequence[object] | Array] = {FIRST: range(1, len(table) + 1)}
-    if name := used.row_name:
+    if isinstance(table, Table) and (name := used.row_name):
         column = table.column(name)
         columns[name] = ["" if gap else column.text(i) for i, gap in enumerate(column.missing)]
     decided = used.decided(outputs)

@@ -158,8 +158,8 @@ class Dataset(Family):
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
 
-    def table(self, path: Path, texts: Collection[str] = ()) -> Table:
-        """The table in another file, to predict: a row for each example, in the form of this set.
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+        """The examples in another file, to predict: a table, or inputs (n, *shape) as read.
 
         texts: columns that are no numbers. Raises DataError.
         """

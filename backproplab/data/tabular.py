@@ -127,7 +127,7 @@ class Csv(RegressionDataset, name="csv"):
         return {name: kind for name, kind in self.columns.items() if "%" in kind}
 
     def read(self, generator: np.random.Generator) -> RawData:
-        table = self.table(Path(self.path))
+        table = self.other(Path(self.path))
         target, roles = self.roles(table)
         features = [role for role in roles if isinstance(role, Feature)]
         if not features:
@@ -144,7 +144,7 @@ class Csv(RegressionDataset, name="csv"):
             remarks=tuple(remarks(roles, target)),
         )
 
-    def table(self, path: Path, texts: Collection[str] = ()) -> Table:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table:
         kept = [name for name, kind in self.columns.items() if kind not in ("numeric", "ignore")]
         return read_table(path, self.form, {*kept, self.id, *texts} - {""})
 

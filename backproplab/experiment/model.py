@@ -84,14 +84,14 @@ class Model:
 
     def raw(self, data: Data) -> Array | Columns:
         """The rows as the run's data set would read them. Raises DataError."""
-        preparation, table = self.preparation, self.table(data)
+        preparation, given = self.preparation, self.opened(data)
         if isinstance(preparation.inputs, Encoder):
-            if table is None:
+            if not isinstance(given, Table):
                 what = "it takes a table with named columns"
                 names = ", ".join(feature.name for feature in preparation.inputs.features[:8])
                 raise DataError(str(Problem(str(self.folder), what, f"such as {names}")))
-            return Columns.of(table, preparation.inputs.features)
-        return self._array(np.asarray(data) if table is None else _matrix(table, preparation))
+            return Columns.of(given, preparation.inputs.features)
+        return self._array(_matrix(given, preparation) if isinstance(given, Table) else given)
 
     def _array(self, raw: Array) -> Array:
         shape = self.preparation.shape
@@ -106,16 +106,16 @@ class Model:
             )
         return raw
 
-    def table(self, data: Data) -> Table | None:
-        """The table that the data are; None for an array."""
-        if isinstance(data, Table):
+    def opened(self, data: Data) -> Table | Array:
+        """The table or the array that the data are. Raises DataError."""
+        if isinstance(data, Table | np.ndarray):
             return data
         if isinstance(data, str | Path):
             inputs = self.preparation.inputs
             features = inputs.features if isinstance(inputs, Encoder) else ()
             texts = [feature.name for feature in features if feature.kind != "numeric"]
-            return self.experiment.data.table(Path(data), texts)
-        return table_of(data) if hasattr(data, "columns") else None
+            return self.experiment.data.other(Path(data), texts)
+        return table_of(data) if hasattr(data, "columns") else np.asarray(data)
 
     def outputs(self, inputs: Array) -> Array:
         """The network's outputs (n, units) of inputs that are prepared, without dropout."""
@@ -149,8 +149,8 @@ class Model:
 
     def labels(self, data: Data) -> Array:
         """The targets of data, as training holds them. Raises DataError if it has none."""
-        table, task = self.table(data), self.preparation.task
-        if table is None:
+        table, task = self.opened(data), self.preparation.task
+        if not isinstance(table, Table):
             raise DataError(f"{self.folder}: an array has no targets; give a table")
         name = task.target or _last(table, self.preparation)
         targets = Target(name, task.kind, self.classes).read(table)
@@ -171,12 +171,13 @@ class Model:
 
     def remarks(self, data: Data) -> Iterator[str]:
         """What is to be known of data: values that training has not seen, columns not used."""
-        table, raw = self.table(data), self.raw(data)
-        if isinstance(raw, Columns) and isinstance(self.preparation.inputs, Encoder):
-            yield from self.preparation.inputs.remarks(raw)
+        table, raw = self.opened(data), self.raw(data)
+        inputs = self.preparation.inputs
+        if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
+            yield from inputs.remarks(raw)
             own = {self.preparation.task.target, self.row_name}
             used = {feature.name for feature in raw.features} | own
-            spare = [name for name in (table.columns if table else ()) if name not in used]
+            spare = [name for name in table.columns if name not in used]
             if spare:
                 yield f"not used: {', '.join(spare[:8])}{', …' if len(spare) > 8 else ''}"
 

@@ -6,6 +6,7 @@ This room must not know data sets, splits or networks. pandas is imported when a
 from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
 from backproplab.tables.content import Form
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
+from backproplab.tables.profile import Profile, profiles
 from backproplab.tables.reading import read_table, table_of
 from backproplab.tables.targets import Target, infer_target
 
@@ -15,6 +16,7 @@ __all__ = [
     "Form",
     "Numbers",
     "Omitted",
+    "Profile",
     "Role",
     "Table",
     "Target",
@@ -25,6 +27,7 @@ __all__ = [
     "measured",
     "moments",
     "no_feature",
+    "profiles",
     "read_table",
     "table_of",
 ]

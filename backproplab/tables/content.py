@@ -61,7 +61,7 @@ def content_of(path: Path) -> bytes:
         content = read_regular(path, limit, follow=True)
         after = path.stat()
     except FileNotFoundError:
-        raise fault(path, "there is no such file", _nearest(path)) from None
+        raise absent(path) from None
     except UnusableFile as error:
         raise fault(path, reason(error), "name a file with a table") from None
     except (OSError, ValueError) as error:
@@ -81,8 +81,12 @@ def content_of(path: Path) -> bytes:
     return content
 
 
+def absent(path: Path) -> DataError:
+    """The error of a file that is not there, with what is nearest in its folder."""
+    return fault(path, "there is no such file", _nearest(path))
+
+
 def _nearest(path: Path) -> str:
-    """What is nearest to a file that is not there."""
     folder = path.parent
     try:
         names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())

@@ -265,3 +265,51 @@ def test_changed_data_are_no_longer_the_run_s(backproplab, tmp_path):
     ended = backproplab("resume latest --epochs 20")
     assert ended.code == 5
     assert "the data have changed since the run began" in ended.err
+
+
+def test_data_show_names_kinds_leaks_and_more(trained, tmp_path):
+    ended = trained("data show sub/buys.yaml")
+    assert ended.code == 0
+    assert "300 rows, target buys: classification, 2 classes" in ended.out
+    assert [line.split()[:2] for line in ended.out.splitlines()[3:8]] == [
+        ["nr", "-"], ["age", "numeric"], ["city", "categorical"], ["day", "date"], ["price", "-"],
+    ]  # fmt: skip
+    assert "tells all of the target" not in ended.out
+    assert trained("data show runs").code == 4
+    (tmp_path / "i.yaml").write_text("data: iris\n")
+    assert "iris, is no table" in trained("data show i.yaml").err
+    found = [{"x": i, "copy": "ab"[i % 2], "y": i % 2} for i in [*range(40), 7]]
+    write(tmp_path / "leak.csv", found, ",")
+    assert "copy tells all of the target" in trained("data show leak.csv").out
+
+
+def test_data_show_as_yaml_is_the_same_data(trained, tmp_path):
+    form = trained("data show sub/shop.csv --target price --yaml").out
+    (tmp_path / "found.yaml").write_text(form)
+    data = load(tmp_path / "found.yaml").data
+    plain = load(
+        tmp_path / "found.yaml", "data={name: csv, path: sub/shop.csv, target: price}"
+    ).data
+    target, roles = data.roles(table := data.other(tmp_path / "sub" / "shop.csv"))
+    assert [role.name for role in roles] == [role.name for role in plain.roles(table)[1]]
+    kinds = [getattr(role, "kind", "-") for role in roles]
+    assert kinds == [getattr(role, "kind", "-") for role in plain.roles(table)[1]]
+    assert target.kind == "regression"
+
+
+def test_data_list_has_every_data_set(backproplab):
+    shown = backproplab("data list").out
+    assert all(name in shown for name in ("csv", "npz", "idx", "iris", "spiral"))
+
+
+def test_predictions_on_arrays_of_a_file(backproplab, tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(80, 3))
+    np.savez(tmp_path / "f.npz", x_train=inputs, y_train=(inputs[:, 0] > 0) + 1)
+    (tmp_path / "c.yaml").write_text("data: f.npz\n" + SHORT)
+    assert backproplab("train c.yaml --progress none").code == 0
+    np.savez(tmp_path / "new.npz", x_train=inputs[:10])
+    found = [row["prediction"] for row in table(backproplab("predict latest new.npz").out)]
+    assert found == [
+        str(x) for x in bpl.model(next(tmp_path.glob("runs/*/c"))).predict(inputs[:10])
+    ]
+    assert set(found) <= {"1", "2"}

@@ -23,6 +23,7 @@ COMMANDS = {
     "sweep": "sweep c.yaml learning_rate=0.1,0.2 -j 1 --dry-run",
     "evaluate": "evaluate latest",
     "predict": "predict latest points.csv --proba",
+    "data": "data show points.csv",
     "tensorboard": "tensorboard --stop",
     "runs": "runs",
     "show": "show latest",

@@ -63,12 +63,21 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make(image_folder: Path, flowers: Path) -> Callable[..., Dataset]:
+def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 examples of 3 features, of two classes, in NumPy's file."""
+    path = tmp_path_factory.mktemp("arrays") / "arrays.npz"
+    inputs = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(path, x=inputs, y=np.arange(60) % 2)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make(image_folder: Path, flowers: Path, arrays: Path) -> Callable[..., Dataset]:
     """``make("circle", samples=10)``; image sets and tables read small files."""
 
     def describe(name: str, **fields: Any) -> Dataset:
         member = Dataset.members[name]
-        own = flowers if name == "csv" else image_folder
+        own = {"csv": flowers, "npz": arrays}.get(name, image_folder)
         here = {"path": str(own)} if "path" in member.model_fields else {}
         return member(**(here | fields))
 

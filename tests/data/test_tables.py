@@ -176,7 +176,7 @@ def test_unseen_is_all_zeros_and_missing_is_the_mean_or_a_category(mixed, tmp_pa
         {"smoker": "maybe", "city": "", "age": 50, "more": 1},
     ])  # fmt: skip
     dataset = described(new)
-    columns = Columns.of(dataset.table(new, ("city", "smoker")), encoder.features)
+    columns = Columns.of(dataset.other(new, ("city", "smoker")), encoder.features)
     inputs = encoder(columns, np.arange(2), np.float64)
     assert inputs[0, :4].tolist() == [0, 0, 0, 0]
     assert inputs[1, 1:].tolist() == [0, 0, 1, 0]

@@ -20,7 +20,7 @@ def files(tmp_path_factory):
 def test_the_columns_are_what_was_written(name, files) -> None:
     shape = SHAPES[name]
     data = Dataset.parse({"name": "csv", "path": str(files[name]), "target": shape.target})
-    table = data.table(files[name])
+    table = data.other(files[name])
     target, roles = data.roles(table)
     found = {r.name: r.kind if isinstance(r, Feature) else "-" for r in roles}
     found = {n.replace("unnamed_1", ""): kind for n, kind in found.items() if n != shape.target}
