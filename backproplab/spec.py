@@ -175,7 +175,7 @@ class Family(Spec):
                 "unknown_member",
                 "'{name}' is not known; one of {valid}",
                 {"name": str(name)[:80], "valid": ", ".join(sorted(cls.members)), "key": key,
-                 "hint": did_you_mean(str(name)[:80], cls.members)},
+                 "hint": cls.nearest(str(name)[:80])},
             )  # fmt: skip
         return member.model_validate(fields)
 
@@ -203,6 +203,11 @@ class Family(Spec):
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
         """What a bare text means: the member of this name; a family may know other texts."""
         return text, {}, ""
+
+    @classmethod
+    def nearest(cls, name: str) -> str:
+        """A hint for a name that no member has."""
+        return did_you_mean(name, cls.members)
 
     @classmethod
     def first_field(cls) -> str | None:

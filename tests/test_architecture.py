@@ -38,7 +38,7 @@ LEVELS = [
     {"config", "runs", "environment"},
     {"experiment", "registry"},
     {"checking"},
-    {"explain", "diagnosis"},
+    {"explain", "diagnosis", "exporting"},
     {"report"},
     {"sweep"},
     {"cli"},

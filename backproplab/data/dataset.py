@@ -149,6 +149,22 @@ class Dataset(Family):
         reads = [name for name, member in cls.members.items() if ending in member.suffixes]
         return (reads[0], {"path": text}, "") if reads else super().named_by(text)
 
+    @classmethod
+    def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:
+        """A mapping without a name is of the data set that reads its path."""
+        if isinstance(value, dict) and "name" not in value and isinstance(value.get("path"), str):
+            name, fields, _ = cls.named_by(value["path"])
+            if fields:
+                return name, dict(value), ""
+        return super().dissect(value)
+
+    @classmethod
+    def nearest(cls, name: str) -> str:
+        if not PurePath(name).suffix:
+            return super().nearest(name)
+        suffixes = sorted(suffix for member in cls.members.values() for suffix in member.suffixes)
+        return f"files are read by their suffix: {' '.join(suffixes)}; save it as CSV"
+
     @property
     def memory(self) -> int:
         """Bytes that reading it may take at once; 0 where that is not known, or little."""

@@ -142,8 +142,9 @@ def _pair(images: Path, labels: Path, names: Sequence[str]) -> Examples:
     known = [int(name) if name.isdecimal() else i for i, name in enumerate(names)]
     place = np.full(256, -1)
     place[known] = np.arange(len(known))
-    if (place[targets] < 0).any():
-        row = int(np.argmin(place[targets]))
+    unknown = np.where(place[targets] < 0, targets.astype(np.int64), -1)
+    if unknown.max() >= 0:
+        row = int(unknown.argmax())
         valid = (
             f"{known[0]} to {known[-1]}" if known == [*range(known[0], known[-1] + 1)] else known
         )

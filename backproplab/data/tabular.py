@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from backproplab.data.dataset import Examples, RawData, RegressionDataset
@@ -32,6 +38,7 @@ from backproplab.tables import (
 )
 from backproplab.task import Task
 
+NO_HEADER = "no header found (data.header=true takes the first row for one)"
 KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
 MIB = 2**20
 CLASSES, OMITTED = 4, 6  # shown
@@ -63,6 +70,7 @@ class ColumnKind:
 
 
 def _one_letter(value: str) -> str:
+    """The letter between two cells. Raises an error for more than one."""
     known = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
     value = known.get(value, value)
     if len(value) > 1:
@@ -91,7 +99,7 @@ class Csv(RegressionDataset, name="csv"):
     columns: Annotated[dict[str, Annotated[str, ColumnKind()]], Field(default_factory=dict)]
     missing: Annotated[tuple[str, ...], Field(strict=False)] = ()
     id: str = ""
-    delimiter: str = ""
+    delimiter: Annotated[str, AfterValidator(_one_letter)] = ""
     decimal: Literal["", ".", ","] = ""
     header: bool | None = None
     encoding: str = "utf-8"
@@ -141,7 +149,7 @@ class Csv(RegressionDataset, name="csv"):
             columns=Columns.of(table, features),
             keys=split.read(table, self.formats),
             split=split,
-            remarks=tuple(remarks(roles, target)),
+            remarks=(*remarks(roles, target), *([] if table.header else [NO_HEADER])),
         )
 
     def other(self, path: Path, texts: Collection[str] = ()) -> Table:

@@ -59,6 +59,13 @@ class Model:
         return (task.labels or numbered) if task.kind == "classification" else ()
 
     @property
+    def named(self) -> list[str] | list[int]:
+        """The classes as they are predicted: whole numbers, where all are written as such."""
+        names = self.classes
+        whole = all(name.lstrip("-").isdecimal() and str(int(name)) == name for name in names)
+        return [int(name) for name in names] if whole else list(names)
+
+    @property
     def row_name(self) -> str:
         """The column that names the rows of the run's data; empty if there is none."""
         return str(getattr(self.experiment.data, "id", ""))
@@ -133,7 +140,7 @@ class Model:
         if not self.classes:
             real = self.preparation.real(outputs)
             return real[:, 0] if real.shape[-1] == 1 else real
-        return np.array(_typed(self.classes))[self.loss.decide(outputs)]
+        return np.array(self.named)[self.loss.decide(outputs)]
 
     def evaluate(self, data: Data = None) -> dict[str, tuple[int, Row]]:
         """By name (rows, loss and metrics): of data with targets, or of the run's own splits.
@@ -234,12 +241,6 @@ def _weights(
             )
         np.copyto(view, arrays[name])
     return parameters, "best" if best else "last"
-
-
-def _typed(classes: tuple[str, ...]) -> list[str] | list[int]:
-    """Whole numbers, where all classes are written as such."""
-    whole = all(name.lstrip("-").isdecimal() and str(int(name)) == name for name in classes)
-    return [int(name) for name in classes] if whole else list(classes)
 
 
 def _matrix(table: Table, preparation: Preparation) -> Array:

@@ -96,7 +96,7 @@ class Table:
     """Columns of equal length, by name and in the order of the file.
 
     name: of the file, for messages.  line: the line of a row (from 0) in the file, or None.
-    comma: its numbers may have a decimal comma.
+    comma: its numbers may have a decimal comma.  header: whether its file names the columns.
     """
 
     name: str
@@ -104,6 +104,7 @@ class Table:
     rows: int
     line: Callable[[int], int | None] = lambda row: None
     comma: bool = False
+    header: bool = True
 
     def __len__(self) -> int:
         return self.rows

@@ -182,15 +182,15 @@ def _pair(levels: tuple[str, ...] | list[str]) -> tuple[str, str] | None:
 
 
 def _is_index(name: str, column: Numbers) -> bool:
-    """Whether it counts the rows from 0 or 1, or is called an id and has no value twice."""
+    """Whether it is called an id and has no value twice, or has no name and counts the rows."""
     values = column.values
     if not column.whole or column.missing.any() or len(values) < 2:
         return False
     short = "".join(filter(str.isalnum, name)).lower()
     called = short in IDS or name.lower().endswith(("_id", " id", "-id")) or name.endswith("Id")
-    called = called or name.startswith("unnamed_")
-    counts = values[0] in (0, 1) and bool((np.diff(values) == 1).all())
-    return (counts and len(values) > 2) or (called and len(np.unique(values)) == len(values))
+    if name in ("unnamed_1", "column_1"):
+        return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+    return called and len(np.unique(values)) == len(values)
 
 
 def fault_in(table: Table, name: str, column: Texts, fault: Fault) -> DataError:

@@ -45,7 +45,7 @@ def read_table(path: Path, form: Form = PLAIN, texts: Collection[str] = ()) -> T
         raise fault(path, "every column is empty", "is this the right file?")
     columns = {name: _column(frame[i], form) for i, name in used.items()}
     comma = form.decimal == "," or (not form.decimal and dialect.delimiter != ",")
-    table = Table(str(path), columns, len(frame), walk.line, comma)
+    table = Table(str(path), columns, len(frame), walk.line, comma, dialect.header)
     _refuse_long_cells(table)
     return table
 

@@ -313,3 +313,21 @@ def test_predictions_on_arrays_of_a_file(backproplab, tmp_path):
         str(x) for x in bpl.model(next(tmp_path.glob("runs/*/c"))).predict(inputs[:10])
     ]
     assert set(found) <= {"1", "2"}
+
+
+def test_export_writes_a_file_that_predicts_alike(trained, tmp_path):
+    ended = trained("export buys --numpy shop.py")
+    assert ended.code == 0
+    assert "the best weights of" in ended.out
+    names = {"__name__": "shop"}
+    exec((tmp_path / "shop.py").read_text(), names)
+    new = list(rows(20, 3))
+    columns = {name: [row[name] for row in new] for name in new[0]}
+    found = [
+        row["prediction"]
+        for row in table(trained(f"predict buys {write(tmp_path / 'n.csv', new)}").out)
+    ]
+    assert names["predict"](columns).tolist() == found
+    assert trained("export buys --numpy shop.py").code == 0
+    assert trained("export buys --numpy sub/shop.csv").code == 7
+    assert trained("export buys price --numpy shop.py").code == 2

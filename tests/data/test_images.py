@@ -239,5 +239,5 @@ def test_any_classes_and_a_prefix(labels, tmp_path, write_images) -> None:
 def test_a_test_label_that_training_does_not_have(tmp_path, write_images) -> None:
     write_images(tmp_path, train_labels=np.arange(50) % 2 * 4)
     data = Dataset.parse({"name": "idx", "path": str(tmp_path)})
-    with pytest.raises(DataError, match=r"label 1 of example 1 is not in \[0, 4\]"):
+    with pytest.raises(DataError, match=r"label 9 of example 9 is not in \[0, 4\]"):
         load(data, 0)

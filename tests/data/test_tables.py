@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from backproplab.data import Dataset, load
 from backproplab.data.encoding import Columns, Encoder
@@ -278,3 +279,62 @@ def test_an_encoder_knows_its_features(mixed) -> None:
         "age": "numeric", "city": "categorical", "day": "date",
         "smoker": "boolean", "who": "categorical", "part": "categorical",
     }  # fmt: skip
+
+
+def loaded(tmp_path, text, **settings):
+    (path := tmp_path / "f.csv").write_text(text)
+    return load(
+        Dataset.parse({"path": str(path), "validation_split": 0.0} | settings), 0, np.float64
+    )
+
+
+def test_a_path_without_a_name_is_read_by_its_suffix(tmp_path) -> None:
+    assert loaded(tmp_path, "x,y\n1,a\n3,b\n", target="y").task.target == "y"
+
+
+@pytest.mark.parametrize(
+    ("word", "letter"), [("tab", "\t"), ("\\t", "\t"), ("semicolon", ";"), ("|", "|")]
+)
+def test_a_delimiter_may_be_named(word, letter, tmp_path) -> None:
+    text = f"a,1{letter}y\n1.5{letter}a\n2.5{letter}b\n"
+    assert loaded(tmp_path, text, delimiter=word).preparation.inputs.names == ("a,1",)
+
+
+def test_a_delimiter_is_one_letter(tmp_path) -> None:
+    with pytest.raises(ValidationError, match="must be one letter, or tab"):
+        loaded(tmp_path, "a,y\n", delimiter="::")
+
+
+def test_numbers_that_count_the_rows_are_a_feature_unless_they_have_no_name(tmp_path) -> None:
+    line = "x,y\n" + "".join(f"{i},{2.5 * i}\n" for i in range(9))
+    assert loaded(tmp_path, line).preparation.inputs.names == ("x",)
+    bare = "".join(f"{i},{i % 3 + 0.5},{'ab'[i % 2]}\n" for i in range(9))
+    assert loaded(tmp_path, bare).preparation.inputs.names == ("column_2",)
+
+
+def test_it_says_that_there_is_no_header(tmp_path) -> None:
+    rows = "de,1.5,2\nfr,2.5,3\nit,3,4\nes,5,6\n"
+    assert any(
+        "no header found" in x for x in loaded(tmp_path, "country,2019,2020\n" + rows).remarks
+    )
+    splits = loaded(tmp_path, "country,2019,2020\n" + rows, header=True)
+    assert not any("no header" in remark for remark in splits.remarks)
+    assert splits.preparation.inputs.names == ("2019",)
+
+
+def test_a_file_of_another_kind_is_told_what_is_read() -> None:
+    with pytest.raises(PydanticCustomError) as error:
+        Dataset.parse("houses.xlsx")
+    assert ".csv" in error.value.context["hint"]
+    assert "save it as CSV" in error.value.context["hint"]
+
+
+def test_marks_of_missing_values_that_the_config_names(tmp_path) -> None:
+    text = "x,c,y\n" + "".join(
+        f"{-9 if i % 4 == 0 else i},{'none' if i % 3 else 'red'},{i % 2}\n" for i in range(24)
+    )
+    splits = loaded(tmp_path, text, missing=["-9", "none"], standardize=False)
+    record = {entry["name"]: entry for entry in splits.preparation.record["columns"]}
+    known = [i for i in range(24) if i % 4]
+    assert record["x"]["fill"] == [np.mean(known)]
+    assert record["c"] == {"name": "c", "kind": "categorical", "levels": ["red"], "missing": True}
