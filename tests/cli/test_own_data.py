@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -39,15 +40,24 @@ def write(path, found, delimiter=";", without=()):
     return path
 
 
-@pytest.fixture
-def trained(backproplab, tmp_path):
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
     """A classification and a regression on one file, which is named relative to the config."""
-    (tmp_path / "sub").mkdir()
-    write(tmp_path / "sub" / "shop.csv", rows(300))
-    form = "data: {{name: csv, path: shop.csv, target: {}, id: nr, columns: {{day: {{date: '%d.%m.%Y'}}, {}: ignore}}}}\n"
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "sub").mkdir()
+    write(folder / "sub" / "shop.csv", rows(300))
     for name, other in (("buys", "price"), ("price", "buys")):
-        (tmp_path / "sub" / f"{name}.yaml").write_text(form.format(name, other) + SHORT)
-        assert backproplab(f"train sub/{name}.yaml --progress none").code == 0
+        columns = f"{{day: {{date: '%d.%m.%Y'}}, {other}: ignore}}"
+        data = f"{{name: csv, path: shop.csv, target: {name}, id: nr, columns: {columns}}}"
+        (folder / "sub" / f"{name}.yaml").write_text(f"data: {data}\n{SHORT}")
+        bpl.run(load(folder / "sub" / f"{name}.yaml"), folder / "runs" / "1" / name)
+    return folder
+
+
+@pytest.fixture
+def trained(backproplab, shop, tmp_path):
+    """The command, in a folder with copies of the runs and of what they were trained on."""
+    shutil.copytree(shop, tmp_path, dirs_exist_ok=True)
     return backproplab
 
 
@@ -157,12 +167,13 @@ def test_predictions_go_to_a_file_that_is_free_or_ours(trained, tmp_path):
     assert trained("predict buys new.csv -o new.csv").code == 7
 
 
-def test_a_model_needs_its_run_s_folder_alone(trained, tmp_path):
+def test_a_model_needs_its_run_s_folder_alone(trained, shop, tmp_path):
     new = write(tmp_path / "new.csv", rows(30, 1))
     before = trained("predict buys new.csv").out
-    (tmp_path / "sub" / "shop.csv").unlink()
-    (tmp_path / "sub").rename(tmp_path / "gone")
     folder = next(tmp_path.glob("runs/*/buys")).rename(tmp_path / "moved")
+    config = (folder / "config.yaml").read_text()
+    assert config.count(str(shop)) == 1
+    (folder / "config.yaml").write_text(config.replace(str(shop), "/gone"))
     assert trained(f"predict moved {new}").out == before
     assert bpl.model(folder).classes == ("no", "yes")
 
@@ -240,6 +251,7 @@ def test_a_file_that_is_not_there(backproplab, tmp_path):
     )
 
 
+@pytest.mark.slow  # two workers
 def test_a_sweep_reads_the_file_in_its_workers(backproplab, tmp_path):
     write(tmp_path / "shop.csv", rows(60), without=("price",))
     base = "{name: csv, path: shop.csv, columns: {day: {date: '%d.%m.%Y'}}}"
