@@ -211,7 +211,8 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
         raise RunError(f"{path} did not keep how its data were prepared — train it again: {hint}")
     experiment = load(path / CONFIG)
     if not {"model", "loss"} <= experiment.learner.uses:
-        raise RunError(f"{path}: the learner {experiment.learner.name} predicts nothing")
+        name = experiment.learner.name
+        raise RunError(f"{path}: the learner {name} keeps no network to predict with")
     try:
         preparation = Preparation.read(files.preparation(digest))
     except (LookupError, TypeError, ValueError) as error:

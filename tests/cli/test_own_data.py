@@ -208,6 +208,12 @@ def test_a_run_on_arrays_takes_arrays_and_tables_of_numbers(backproplab, tmp_pat
 
 
 def test_a_run_without_a_network_or_preparation_is_refused(backproplab, tmp_path):
+    (tmp_path / "b.yaml").write_text(
+        "data: bars_and_stripes\nlearner: contrastive_divergence\nepochs: 1\n"
+    )
+    backproplab("train b.yaml --progress none")
+    with pytest.raises(RunError, match="contrastive_divergence keeps no network to predict with"):
+        bpl.model(next(tmp_path.glob("runs/*/b")))
     (tmp_path / "c.yaml").write_text("data: {name: circle, samples: 60}\n" + SHORT)
     backproplab("train c.yaml --progress none")
     folder = next(tmp_path.glob("runs/*/c"))
