@@ -79,7 +79,8 @@ def long_form(
     """A form with keys for a member that is written as ``{dense: 8}`` at the path.
 
     (``dense``, ``{name: dense, units: 8}``); where the rest of the path goes through ``dense`` to
-    a key, (``dense``, ``{dense: {units: 8}}``). None for any other value, or if rest is ``dense``.
+    a key, (``dense``, ``{dense: {units: 8}}``); of a path its form with a name. None for any other
+    value, or if rest is ``dense``.
     """
     cursor = Cursor((), tree, schema).follow(path)
     if not is_family(cursor.annotation) or cursor.path != path:
@@ -88,6 +89,8 @@ def long_form(
         name, fields, key = cursor.annotation.dissect(cursor.node)
     except PydanticCustomError:
         return None
+    if isinstance(cursor.node, str) and fields:
+        return "name", {"name": name, **fields}
     if key in ("", "name") or name not in cursor.annotation.members or rest == (key,):
         return None
     return key, {key: fields} if rest[0] == key else {"name": name, **fields}

@@ -349,3 +349,19 @@ def test_export_writes_a_file_that_predicts_alike(trained, tmp_path):
     assert trained("export buys --numpy shop.py").code == 0
     assert trained("export buys --numpy sub/shop.csv").code == 7
     assert trained("export buys price --numpy shop.py").code == 2
+
+
+def test_a_sweep_goes_into_a_bare_path_and_sweeps_paths(backproplab, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    for name in "ab":
+        write(tmp_path / "sub" / f"{name}.csv", rows(40), ",", without=("day", "price", "nr"))
+    (tmp_path / "sub" / "one.yaml").write_text(
+        "base: {data: a.csv, epochs: 1}\ngrid: {data.train_samples: [10, 20]}\n"
+    )
+    (tmp_path / "sub" / "two.yaml").write_text(
+        "base: {data: a.csv, epochs: 1}\ngrid: {data: [a.csv, b.csv], data.standardize: [true, false]}\n"
+    )
+    (tmp_path / "sub" / "c.yaml").write_text("data: a.csv\nepochs: 1\n")
+    for words, trials in (("one.yaml", 2), ("two.yaml", 4), ("c.yaml data.label_noise=0.1,0.2", 2)):
+        ended = backproplab(f"sweep sub/{words} --dry-run")
+        assert (ended.code, f"{trials} trials" in ended.out) == (0, True), ended.err
