@@ -365,3 +365,10 @@ def test_a_sweep_goes_into_a_bare_path_and_sweeps_paths(backproplab, tmp_path, m
     for words, trials in (("one.yaml", 2), ("two.yaml", 4), ("c.yaml data.label_noise=0.1,0.2", 2)):
         ended = backproplab(f"sweep sub/{words} --dry-run")
         assert (ended.code, f"{trials} trials" in ended.out) == (0, True), ended.err
+
+
+def test_show_names_what_of_the_data_is_no_default(trained):
+    shown = " ".join(trained("show price").out.split())
+    assert "data csv, path " in shown
+    assert ", target price, columns day %d.%m.%Y, buys ignore, id nr" in shown
+    assert "task auto" not in shown
