@@ -14,6 +14,7 @@ import numpy as np
 from backproplab.errors import RunError
 from backproplab.experiment import Model
 from backproplab.exporting import standalone
+from backproplab.nn import Layer
 from backproplab.nn.chain import Place, chain
 from backproplab.nn.convolution import Convolution
 from backproplab.nn.pooling import Pooling
@@ -28,7 +29,7 @@ KINDS = {
 }
 ACTIVATIONS = {
     *("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign"),
-    *("tanh", "sigmoid"),
+    *("tanh", "sigmoid", "power"),
 }
 LOGITS = {  # losses whose outputs become probabilities by a function
     "softmax_cross_entropy": "softmax",
@@ -88,8 +89,9 @@ def _layer(place: Place) -> dict[str, Any]:
             if activation
             else {"name": "linear"}
         )
-    if layer.name not in KINDS | ACTIVATIONS or shown["name"] not in ACTIVATIONS:
-        raise RunError(f"the layer {place.name} has no export to NumPy")
+    known = layer.name in KINDS | ACTIVATIONS and shown["name"] in ACTIVATIONS
+    if not known or type(layer) is not Layer.members[layer.name]:  # another parametrization
+        raise RunError(f"the layer {place.name}, {type(layer).__name__}, has no export to NumPy")
     found: dict[str, Any] = {"kind": layer.name, "name": place.name, "activation": shown}
     if "epsilon" in fields:
         found["epsilon"] = fields["epsilon"]

@@ -191,6 +191,8 @@ def activate(kind: dict[str, Any], x: Any) -> Any:
         return np.logaddexp(x, 0)
     if name == "softsign":
         return x / (1 + np.abs(x))
+    if name == "power":
+        return x ** kind["exponent"]
     if name == "tanh":
         return np.tanh(x)
     return sigmoid(x) if name == "sigmoid" else x

@@ -10,9 +10,10 @@ from backproplab.streams import stream
 NAMES = sorted(Dataset.members)
 ALIKE = {
     *("digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"),
-    *("bars_and_stripes", "csv", "npz", "idx"),
+    *("bars_and_stripes", "cubic_spiral", "csv", "npz", "idx"),
 }
 EITHER = {"csv", "npz"}  # the target decides
+COLUMNS = {"cubic_spiral": 2}
 CLASSES = {"digits": 10, "iris": 3, "wine": 3, "mnist": 10, "fashion_mnist": 10, "idx": 10}
 
 
@@ -58,7 +59,9 @@ class TestFamily:
         task = make(name).read(stream(0, "data")).task
         can_be = isinstance(make(name), RegressionDataset)
         assert name in EITHER or (task.kind == "regression") == can_be
-        assert task.outputs == (1 if task.kind == "regression" else CLASSES.get(name, 2))
+        assert task.outputs == (
+            COLUMNS.get(name, 1) if task.kind == "regression" else CLASSES.get(name, 2)
+        )
         assert len(task.labels) == (0 if task.kind == "regression" else task.outputs)
 
     def test_it_brings_test_examples_if_it_says_so(self, name, make) -> None:

@@ -144,13 +144,17 @@ def test_the_file_runs_where_there_is_numpy_alone(tmp_path) -> None:
     assert found == model.predict(tmp_path / "f.csv").tolist()
 
 
-def test_a_layer_without_a_rule_is_refused(tmp_path, monkeypatch) -> None:
-    from backproplab.exporting import numpy_file as room
-
-    model = trained(tmp_path, data={"name": "iris"})
-    monkeypatch.setattr(sys.modules[room.__module__], "KINDS", set())
-    with pytest.raises(RunError, match="the layer dense_1 has no export to NumPy"):
-        numpy_file(model)
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        ({"layers": [{"ode": {"layers": [{"dense": 4}, "tanh"]}}, {"dense": 3}]}, "ode_1, Ode"),
+        ({"hidden": [4], "parametrization": "ntk"}, "dense_1, "),
+    ],
+)
+def test_a_layer_without_a_rule_is_refused(model, layer, tmp_path) -> None:
+    used = trained(tmp_path, data={"name": "iris"}, model=model)
+    with pytest.raises(RunError, match=f"the layer {layer}.* has no export to NumPy"):
+        numpy_file(used)
 
 
 def test_the_code_of_the_file_needs_numpy_alone() -> None:
