@@ -30,7 +30,7 @@ CONTENTS = {
     "diagnose": "Say what went wrong or well in a run, why, and what to try next.",
     "compare": "Compare runs: what differed, and which were best.",
     "diff": "Show two runs side by side, and where their metrics part.",
-    "export": "Write all metrics of runs as one long CSV table.",
+    "export": "Write the metrics of runs as CSV, or the model of one as Python.",
     "report": "Write what runs have shown as one HTML file.",
     "config": "Write, show and describe configs.",
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",

@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "report --out r.html",
     "config": "config show c.yaml",
     "explain": "explain 'sqrt(x)*y' x=1 y=2",
+    "descend": "descend 'x**2' x=1",
     "check": "check c.yaml",
     "find-lr": "find-lr c.yaml",
     "clean": "clean --dry-run",
