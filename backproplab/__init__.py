@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         vjp,
     )
     from backproplab.config import load
-    from backproplab.experiment import resume, run
+    from backproplab.experiment import model, resume, run
     from backproplab.registry import families
 
 # name -> where it is defined; imported on first use, so that `backproplab --help` is quick
@@ -58,6 +58,7 @@ _HOME = {
         "backproplab.autograd",
     ),
     "load": "backproplab.config",
+    "model": "backproplab.experiment",
     "resume": "backproplab.experiment",
     "run": "backproplab.experiment",
     "families": "backproplab.registry",
@@ -77,6 +78,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "load",
+    "model",
     "ops",
     "resume",
     "root",

@@ -168,22 +168,22 @@ class Family(Spec):
         """
         if isinstance(value, cls):
             return value
-        name, fields, key = cls.split(value)
+        name, fields, key = cls.dissect(value)
         member = cls.members.get(name)
         if member is None:
             raise PydanticCustomError(
                 "unknown_member",
                 "'{name}' is not known; one of {valid}",
                 {"name": str(name)[:80], "valid": ", ".join(sorted(cls.members)), "key": key,
-                 "hint": did_you_mean(str(name)[:80], cls.members)},
+                 "hint": cls.nearest(str(name)[:80])},
             )  # fmt: skip
         return member.model_validate(fields)
 
     @classmethod
-    def split(cls, value: Any) -> tuple[str, dict[str, Any], str]:
+    def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:
         """(the member's name, its fields, the YAML key that held the name)."""
         if isinstance(value, str):
-            return value, {}, ""
+            return cls.named_by(value)
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             return value["name"], {k: v for k, v in value.items() if k != "name"}, "name"
         if isinstance(value, dict) and len(value) == 1 and "name" not in value:
@@ -198,6 +198,16 @@ class Family(Spec):
             "must be a name ({valid}) or a mapping with a name",
             {"valid": ", ".join(sorted(cls.members))},
         )
+
+    @classmethod
+    def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
+        """What a bare text means: the member of this name; a family may know other texts."""
+        return text, {}, ""
+
+    @classmethod
+    def nearest(cls, name: str) -> str:
+        """A hint for a name that no member has."""
+        return did_you_mean(name, cls.members)
 
     @classmethod
     def first_field(cls) -> str | None:

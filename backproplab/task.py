@@ -10,12 +10,13 @@ from typing import Literal
 class Task:
     """What is to be predicted; ``outputs``: number of classes, or of target columns.
 
-    labels: the names of the classes, if known.
+    labels: the names of the classes, if known.  target: the name of what is predicted, if any.
     """
 
     kind: Literal["classification", "regression"]
     outputs: int
     labels: tuple[str, ...] = ()
+    target: str = ""
 
     def __str__(self) -> str:
         if self.kind == "classification":

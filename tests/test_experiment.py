@@ -147,6 +147,7 @@ def test_what_a_run_leaves_behind(tmp_path):
     assert written == {
         "config.yaml",
         "run.json",
+        "preparation.json",
         "metrics.csv",
         "checkpoints/last.safetensors",
         f"checkpoints/best-{3 * result.best['epoch']:.0f}.safetensors",

@@ -18,6 +18,9 @@ RUNS = Path("runs")
 Force = Annotated[
     bool, typer.Option("--force", help="Train what takes very long, such as numeric gradients.")
 ]
+Weights = Annotated[
+    Literal["best", "last"], typer.Option(help="Of the best epoch, or those it ended with.")
+]
 Style = Literal["auto", "bar", "line", "none"]  # of progress
 
 

@@ -41,13 +41,14 @@ class Cursor:
         if not is_family(family):
             return self
         try:
-            name, fields, key = family.split(self.node)
+            name, fields, key = family.dissect(self.node)
         except PydanticCustomError:
             return self
         if name not in family.members:
             return self
         if key in ("", "name"):
-            return Cursor(self.path, fields, family.members[name])
+            bare = isinstance(self.node, str) and bool(fields)  # a text that is a field's value
+            return Cursor(self.path, self.node if bare else fields, family.members[name])
         return Cursor((*self.path, name), self.node[name], family.members[name])
 
     def below(self, step: str | int) -> TreePath:
@@ -78,18 +79,28 @@ def long_form(
     """A form with keys for a member that is written as ``{dense: 8}`` at the path.
 
     (``dense``, ``{name: dense, units: 8}``); where the rest of the path goes through ``dense`` to
-    a key, (``dense``, ``{dense: {units: 8}}``). None for any other value, or if rest is ``dense``.
+    a key, (``dense``, ``{dense: {units: 8}}``); of a path its form with a name. None for any other
+    value, or if rest is ``dense``.
     """
     cursor = Cursor((), tree, schema).follow(path)
     if not is_family(cursor.annotation) or cursor.path != path:
         return None
     try:
-        name, fields, key = cursor.annotation.split(cursor.node)
+        name, fields, key = cursor.annotation.dissect(cursor.node)
     except PydanticCustomError:
         return None
+    if isinstance(cursor.node, str) and fields:
+        return "name", {"name": name, **fields}
     if key in ("", "name") or name not in cursor.annotation.members or rest == (key,):
         return None
     return key, {key: fields} if rest[0] == key else {"name": name, **fields}
+
+
+def named_form(tree: Any, path: TreePath, text: str, schema: Any) -> dict[str, Any]:
+    """The form with keys of a text: ``{name: adam}``, or ``{name: csv, path: f.csv}``."""
+    family = Cursor((), tree, schema).follow(path).annotation
+    name, fields, _ = family.dissect(text) if is_family(family) else (text, {}, "")
+    return {"name": name, **fields}
 
 
 def default_form(tree: Any, path: TreePath, following: str | int, schema: Any) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from backproplab.config.composer import Composed, compose
-from backproplab.config.cursor import default_form, long_form
+from backproplab.config.cursor import default_form, long_form, named_form
 from backproplab.config.experiment import Experiment
 from backproplab.config.wording import TreePath, command_line, dotted, quoted, shown
 from backproplab.config.yaml_source import Document
@@ -206,9 +206,11 @@ def _open(document: Document, parent: Any, path: TreePath, word: str) -> None:
     if value is not None and not isinstance(value, str):
         what = f"{dotted(path)} is {shown(value)}, which has no keys"
         raise _fault(word, what, f"set it as a whole: {dotted(path)}=…")
-    if isinstance(value, str):
-        _inherit(document, path)
-    parent[step] = {} if value is None else {"name": value}
+    if value is None:
+        parent[step] = {}
+    else:
+        parent[step] = named_form(document.tree, path, value, Experiment)
+        _inherit(document, path, parent[step])
     document.words[path] = word
 
 
@@ -229,13 +231,14 @@ def _lengthen(document: Document, parent: Any, path: TreePath, rest: TreePath) -
             table[(*above, *end)] = value
 
 
-def _inherit(document: Document, path: TreePath) -> None:
-    """Give the name the position of the short form that it replaces."""
+def _inherit(document: Document, path: TreePath, form: Mapping[str, Any]) -> None:
+    """Give the keys of a form the position of the short one that it replaces."""
     place = document.spot(path)
-    if isinstance(place, str):
-        document.words[*path, "name"] = place
-    else:
-        document.positions[*path, "name"] = place
+    for key in form:
+        if isinstance(place, str):
+            document.words[*path, key] = place
+        else:
+            document.positions[*path, key] = place
 
 
 def _forget(document: Document, path: TreePath) -> None:

@@ -3,7 +3,7 @@
 Importing this room registers every data set in ``Dataset.members``.
 """
 
-from backproplab.data import bundled, images, synthetic  # noqa: F401  # imported to register their members
+from backproplab.data import array_files, bundled, images, synthetic  # noqa: F401  # imported to register their members
 from backproplab.data.batching import (
     BatchMode,
     Order,
@@ -14,14 +14,18 @@ from backproplab.data.batching import (
 from backproplab.data.dataset import Dataset, Examples, Pixels, RawData, RegressionDataset, Splits
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
+from backproplab.data.preparation import Preparation
+from backproplab.data.tabular import Csv
 from backproplab.task import Task
 
 __all__ = [
     "BatchMode",
+    "Csv",
     "Dataset",
     "Examples",
     "Order",
     "Pixels",
+    "Preparation",
     "RawData",
     "RegressionDataset",
     "Splits",

@@ -6,16 +6,22 @@ This file must not know any particular data set, the source of its bytes, or how
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, ClassVar, Self
+from pathlib import Path, PurePath
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
-from backproplab.spec import Family, Fraction, Off
+from backproplab.data.encoding import Columns
+from backproplab.data.preparation import Preparation
+from backproplab.data.splitting import SplitBy, Stratified
+from backproplab.spec import Count, Family, Fraction, Off
+from backproplab.tables import Table, read_table
 from backproplab.task import Task
 
 
@@ -50,6 +56,9 @@ class Pixels:
         return (inputs * self.scale + self.shift).reshape(len(inputs), *self.shape)
 
 
+STRATIFIED = Stratified()
+
+
 @dataclass(frozen=True, eq=False)
 class RawData:
     """A data set as read or drawn, before it is split and scaled.
@@ -58,6 +67,9 @@ class RawData:
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
     image: (height, width) of inputs that are flat images.
     one_scale: standardized, all features have one mean and one deviation.
+    columns: of a table: its features, instead of inputs.
+    split: how its examples are divided.  keys: of each example, by which it is.
+    remarks: what is to be known of the data, a phrase each.
     """
 
     examples: Examples
@@ -66,6 +78,10 @@ class RawData:
     unit: float = 1.0
     image: tuple[int, ...] = ()
     one_scale: bool = False
+    columns: Columns | None = None
+    split: SplitBy = STRATIFIED
+    keys: Array | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +90,18 @@ class Splits:
 
     pixels: gives back the images that the inputs are; None if they are none.
     rows: of each training example its row (from 0) in the data as they were read.
+    preparation: what made the inputs and targets of what was read.
+    remarks: what is to be known of the data, a phrase each.
     """
 
     train: Examples
     validation: Examples | None
     test: Examples | None
     task: Task
+    preparation: Preparation
     pixels: Pixels | None = None
     rows: Array | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -103,20 +123,63 @@ class Splits:
 class Dataset(Family):
     """The family of data sets. A member reads its examples; ``load`` splits and scales them.
 
+    A bare path is the data set that reads files with its suffix: ``data: flowers.csv``.
+
     validation_split: share of the examples used for validation, not for training; 0: none.
     test_split: the same for testing; only for sets without test examples of their own.
     standardize: scale every input feature to mean 0 and variance 1 on the training split.
+    train_samples: number of training examples that are used, of each class in proportion; a smaller
+        number uses some of those of a larger one.
+    label_noise: share of the training labels that are replaced by another class; of a regression,
+        the standard deviation of noise added to the targets, in units of theirs.
     """
 
     brings_test: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = ()
 
     validation_split: Annotated[Fraction, Off(0.0)] = 0.2
     test_split: Annotated[Fraction, Off(0.0)] = 0.0
     standardize: bool = True
+    train_samples: Annotated[Count | None, Off()] = None
+    label_noise: Annotated[Fraction | None, Off()] = None
+
+    @classmethod
+    def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
+        ending = PurePath(text).suffix.lower()
+        reads = [name for name, member in cls.members.items() if ending in member.suffixes]
+        return (reads[0], {"path": text}, "") if reads else super().named_by(text)
+
+    @classmethod
+    def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:
+        """A mapping without a name is of the data set that reads its path."""
+        if isinstance(value, dict) and "name" not in value and isinstance(value.get("path"), str):
+            name, fields, _ = cls.named_by(value["path"])
+            if fields:
+                return name, dict(value), ""
+        return super().dissect(value)
+
+    @classmethod
+    def nearest(cls, name: str) -> str:
+        if not PurePath(name).suffix:
+            return super().nearest(name)
+        suffixes = sorted(suffix for member in cls.members.values() for suffix in member.suffixes)
+        return f"files are read by their suffix: {' '.join(suffixes)}; save it as CSV"
+
+    @property
+    def memory(self) -> int:
+        """Bytes that reading it may take at once; 0 where that is not known, or little."""
+        return 0
 
     def read(self, generator: np.random.Generator) -> RawData:
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
+
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+        """The examples in another file, to predict: a table, or inputs (n, *shape) as read.
+
+        texts: columns that are no numbers. Raises DataError.
+        """
+        return read_table(path, texts=texts)
 
     @model_validator(mode="after")
     def _splits_fit(self) -> Self:

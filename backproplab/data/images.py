@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData
 from backproplab.data.idx import read_idx
 from backproplab.errors import DataError, Problem, reason
 from backproplab.spec import PathText, absolute
+from backproplab.tables import Table
 from backproplab.task import Task
 
 FILES = (
@@ -35,7 +37,7 @@ class ImageFiles(Dataset):
     """
 
     brings_test: ClassVar[bool] = True
-    labels: ClassVar[tuple[str, ...]]
+    labels: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
 
     path: PathText = ""
@@ -43,23 +45,26 @@ class ImageFiles(Dataset):
 
     def read(self, generator: np.random.Generator) -> RawData:
         train_images, train_labels, test_images, test_labels = self._find()
-        train, test = self._pair(train_images, train_labels), self._pair(test_images, test_labels)
+        names = self.labels or _classes(train_labels)
+        train = _pair(train_images, train_labels, names)
+        test = _pair(test_images, test_labels, names)
         if train.inputs.shape[1:] != test.inputs.shape[1:]:
             raise _fault(test_images, f"its images differ in size from those in {train_images}")
-        task = Task("classification", len(self.labels), self.labels)
+        task = Task("classification", len(names), names)
         image = train.inputs.shape[1:]
         pair = _flat(train), task, _flat(test)
         return RawData(*pair, unit=255.0, image=image, one_scale=self.one_scale)
 
-    def _pair(self, images: Path, labels: Path) -> Examples:
-        """The images and their labels. Raises DataError unless there is one label each."""
-        inputs, targets = read_idx(images, 3), read_idx(labels, 1)
-        if len(inputs) != len(targets):
-            raise _fault(labels, f"{len(targets)} labels, but {len(inputs)} images in {images}")
-        last, row = len(self.labels) - 1, int(targets.argmax())
-        if targets[row] > last:
-            raise _fault(labels, f"label {targets[row]} of example {row} is not in 0 to {last}")
-        return Examples(inputs, targets.astype(np.int64))
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+        if path.suffix.lower() == ".csv":
+            return super().other(path, texts)
+        images = read_idx(path, 3)
+        return images.reshape(len(images), -1)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of training images and labels, test images and labels."""
+        return FILES
 
     def _find(self) -> list[Path]:
         """The four files, from the first folder that has them all.
@@ -69,14 +74,14 @@ class ImageFiles(Dataset):
         folders, seen = list(self._folders()), []
         for folder in folders:
             names, fault = _names(folder)
-            fit = [_fitting(file, names) for file in FILES]
+            fit = [_fitting(file, names) for file in self.files]
             if all(len(choices) == 1 for choices in fit):
                 return [folder / choices[0] for choices in fit]
-            seen.append(f"{folder} {fault or _lack(fit, names)}")
+            seen.append(f"{folder} {fault or _lack(self.files, fit, names)}")
         hint = f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER"
         raise DataError(str(Problem(
             f"data set {self.name}",
-            f"none of the folders {', '.join(map(str, folders))} has all of {', '.join(FILES)}"
+            f"none of the folders {', '.join(map(str, folders))} has all of {', '.join(self.files)}"
             f" (plain or .gz): {'; '.join(seen)}",
             hint,
         )))  # fmt: skip
@@ -104,6 +109,47 @@ class Mnist(ImageFiles, name="mnist"):
     """60 000 + 10 000 handwritten digits, 28 × 28 pixels, 10 classes."""
 
     labels = tuple("0123456789")
+
+
+class Idx(ImageFiles, name="idx"):
+    """Gray images in four IDX files, of any size and classes, such as EMNIST's.
+
+    path: the folder of the files.  prefix: before their names: ``emnist-letters-``. The classes are
+    the labels of the training images, from 0, from 1, or any others.
+    """
+
+    path: PathText
+    prefix: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(self.prefix + file for file in FILES)
+
+
+def _classes(labels: Path) -> tuple[str, ...]:
+    """The names of the labels that a file has. Raises DataError."""
+    return tuple(str(label) for label in np.unique(read_idx(labels, 1)))
+
+
+def _pair(images: Path, labels: Path, names: Sequence[str]) -> Examples:
+    """The images and their labels. Raises DataError unless there is one label each.
+
+    names: of the classes, which are the labels as texts or, if they are words, counted from 0.
+    """
+    inputs, targets = read_idx(images, 3), read_idx(labels, 1)
+    if len(inputs) != len(targets):
+        raise _fault(labels, f"{len(targets)} labels, but {len(inputs)} images in {images}")
+    known = [int(name) if name.isdecimal() else i for i, name in enumerate(names)]
+    place = np.full(256, -1)
+    place[known] = np.arange(len(known))
+    unknown = np.where(place[targets] < 0, targets.astype(np.int64), -1)
+    if unknown.max() >= 0:
+        row = int(unknown.argmax())
+        valid = (
+            f"{known[0]} to {known[-1]}" if known == [*range(known[0], known[-1] + 1)] else known
+        )
+        raise _fault(labels, f"label {targets[row]} of example {row} is not in {valid}")
+    return Examples(inputs, place[targets])
 
 
 def _flat(images: Examples) -> Examples:
@@ -134,13 +180,13 @@ def _fitting(file: str, names: Sequence[str]) -> list[str]:
     return [exact] if exact else [name for name in names if _plain(name) == _plain(file)]
 
 
-def _lack(fit: Sequence[Sequence[str]], names: Sequence[str]) -> str:
+def _lack(files: Sequence[str], fit: Sequence[Sequence[str]], names: Sequence[str]) -> str:
     """What a folder lacks, and what is nearest in it."""
     spare = [name for name in names if not any(name in choices for choices in fit)]
     several = [f"both {' and '.join(choices)}" for choices in fit if len(choices) > 1]
-    missing = [file for file, choices in zip(FILES, fit, strict=True) if not choices]
+    missing = [file for file, choices in zip(files, fit, strict=True) if not choices]
     lacks = [f"no {file}{_nearest(file, spare)}" for file in missing]
-    if len(missing) == len(FILES) and not any(_nearest(file, spare) for file in missing):
+    if len(missing) == len(files) and not any(_nearest(file, spare) for file in missing):
         lacks = [f"none of the files, but {len(names)} others" if names else "no files"]
     return f"has {', '.join([*several, *lacks])}"
 

@@ -14,7 +14,9 @@ from backproplab.data.dataset import (
     RegressionDataset,
     Splits,
 )
-from backproplab.data.preprocessing import Scaler, partition
+from backproplab.data.encoding import Encoder
+from backproplab.data.preparation import Preparation
+from backproplab.data.preprocessing import Scaler, first_of_each
 from backproplab.errors import ConfigError, Problem
 from backproplab.streams import stream
 
@@ -23,47 +25,101 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
     """The splits of ``dataset`` under the root ``seed``; real arrays are of ``dtype``.
 
     Examples are drawn from the random stream ``data``, and assigned to splits by the stream
-    ``split``. Means and deviations are measured on the training split alone. Raises ConfigError
-    for a split that would be empty, DataError for unusable files.
+    ``split``. Means, deviations and categories are those of the training split
+    alone. Raises ConfigError for a split that would be empty, DataError for unusable files.
     """
-    source = dataset.read(stream(seed, "data"))
-    examples, regression = source.examples, source.task.kind == "regression"
-    train, validation, test = _split(dataset, source, stream(seed, "split"))
-    scale_inputs, scale_targets = Scaler(scale=source.unit), Scaler()
-    if dataset.standardize:
-        scale_inputs = Scaler.fit(examples.inputs, train, source.one_scale)
-    if isinstance(dataset, RegressionDataset) and dataset.standardize_targets:
-        scale_targets = Scaler.fit(examples.targets, train)
+    source, generator = dataset.read(stream(seed, "data")), stream(seed, "split")
+    train, validation, test = _split(dataset, source, generator)
+    noisy = _noisy(dataset, source, train, generator)
+    train = _fewer(dataset, source, train)
+    preparation = _fitted(dataset, source, train, noisy)
 
-    def scaled(part: Examples, rows: Array) -> Examples:
-        targets = scale_targets(part.targets, rows, dtype) if regression else part.targets[rows]
-        return Examples(scale_inputs(part.inputs, rows, dtype), targets)
+    def prepared(part: Examples, rows: Array) -> Examples:
+        return Examples(
+            preparation.prepare(source.columns or part.inputs, rows, dtype),
+            preparation.encode(part.targets, rows, dtype),
+        )
 
-    own = source.test
-    shift, scale = scale_inputs.shift, scale_inputs.scale
-    drawn = scaled(examples, test) if len(test) else None
+    own, scaler = source.test, preparation.inputs
+    drawn = prepared(source.examples, test) if len(test) else None
     return Splits(
-        train=scaled(examples, train),
-        validation=scaled(examples, validation) if len(validation) else None,
-        test=scaled(own, np.arange(len(own))) if own else drawn,
+        train=prepared(Examples(source.examples.inputs, noisy), train),
+        validation=prepared(source.examples, validation) if len(validation) else None,
+        test=prepared(own, np.arange(len(own))) if own else drawn,
         task=source.task,
-        pixels=Pixels(source.image, shift, scale) if source.image else None,
+        pixels=Pixels(source.image, scaler.shift, scaler.scale)
+        if source.image and isinstance(scaler, Scaler)
+        else None,
         rows=train,
+        preparation=preparation,
+        remarks=source.remarks,
     )
 
 
+def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> Preparation:
+    """What the training rows say of inputs and targets; no other row has an influence."""
+    inputs: Scaler | Encoder = Scaler(scale=source.unit)
+    if source.columns:
+        inputs = source.columns.fit(train, dataset.standardize)
+    elif dataset.standardize:
+        inputs = Scaler.fit(source.examples.inputs, train, source.one_scale)
+    scale_targets = Scaler()
+    if isinstance(dataset, RegressionDataset) and source.task.kind == "regression":
+        scale_targets = Scaler.fit(targets, train) if dataset.standardize_targets else Scaler()
+    shape = (
+        (len(inputs.names),) if isinstance(inputs, Encoder) else source.examples.inputs.shape[1:]
+    )
+    return Preparation(inputs, scale_targets, source.task, shape)
+
+
+def _noisy(
+    dataset: Dataset, source: RawData, train: Array, generator: np.random.Generator
+) -> Array:
+    """The targets, with ``label_noise`` in the training rows: the same rows for any size."""
+    targets = source.examples.targets
+    if not dataset.label_noise:
+        return targets
+    changed = targets.copy()
+    if source.task.kind == "regression":
+        noise = generator.standard_normal(targets.shape) * targets[train].std(axis=0)
+        changed[train] = (targets + dataset.label_noise * noise)[train]
+        return changed
+    chosen = generator.random(len(targets)) < dataset.label_noise
+    shift = generator.integers(1, max(source.task.outputs, 2), len(targets))
+    other = (targets + shift) % source.task.outputs
+    changed[train] = np.where(chosen, other, targets)[train]
+    return changed
+
+
+def _fewer(dataset: Dataset, source: RawData, train: Array) -> Array:
+    """The first ``train_samples`` training rows, class by class in proportion."""
+    most = dataset.train_samples
+    if most is None:
+        return train
+    if most > len(train):
+        what = f"train_samples: {most:,} of {len(train):,} training examples"
+        raise ConfigError(Problem("", f"data.{what}", "set a smaller number"))
+    regression = source.task.kind == "regression"
+    classes = np.zeros(len(train), np.int64) if regression else source.examples.targets[train]
+    return train[first_of_each(classes, most)]
+
+
 def _split(dataset: Dataset, source: RawData, generator: np.random.Generator) -> list[Array]:
-    """The rows of the training, validation and test splits, stratified by class."""
+    """The rows of the training, validation and test splits, by the rule of the data."""
     n = len(source.examples)
     shares = {name: getattr(dataset, name) for name in ("validation_split", "test_split")}
     sizes = [int(n * share + 0.5) for share in shares.values()]
-    if sum(sizes) >= n:
+    given = source.split.is_given
+    if sum(sizes) >= n and not given:
         raise _empty(f"{' and '.join(shares)}: none of {n} examples is left to train on", "smaller")
     regression = source.task.kind == "regression"
     classes = np.zeros(n, np.int64) if regression else source.examples.targets
-    parts = partition(classes, sizes, generator)
+    keys = np.zeros(n) if source.keys is None else source.keys
+    parts = source.split.rows(keys, classes, sizes, generator)
+    if not len(parts[0]):
+        raise ConfigError(Problem("", f"data.split: no row is left to train on, of {n:,}"))
     for (name, share), rows in zip(shares.items(), parts[1:], strict=True):
-        if share and not len(rows):
+        if share and not len(rows) and not given:
             raise _empty(f"{name}: {share:g} of {n} examples is none", "larger")
     return parts
 

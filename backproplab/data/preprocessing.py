@@ -7,8 +7,9 @@ a split is never held in memory as a whole in float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -50,6 +51,16 @@ class Scaler:
             centered = np.subtract(x[part], self.shift, dtype=np.float64)
             np.divide(centered, self.scale, out=scaled, casting="same_kind")
         return result
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Plain JSON with every digit, from which ``read`` makes an equal scaler."""
+        return {"shift": np.asarray(self.shift).tolist(), "scale": np.asarray(self.scale).tolist()}
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Scaler:
+        """The scaler of a record. Raises LookupError, TypeError or ValueError."""
+        return cls(*(np.array(record[key], np.float64) for key in ("shift", "scale")))
 
 
 def _sum(x: Array, rows: Array, mean: Array | None = None) -> Array:
@@ -113,3 +124,16 @@ def partition(classes: Array, sizes: Sequence[int], generator: np.random.Generat
         (places,) = np.nonzero(classes[shuffled] == label)
         part_of[places[: shares.sum()]] = np.repeat(np.arange(1, len(sizes) + 1), shares)
     return [shuffled[part_of == part] for part in range(len(sizes) + 1)]
+
+
+def first_of_each(classes: Array, count: int) -> Array:
+    """``count`` positions, the first of each class in proportion to its size, in ascending order.
+
+    classes: (n,) labels in random order. A smaller count gives a part of what a larger one does.
+    """
+    order = np.argsort(classes, kind="stable")
+    _, starts, counts = np.unique(classes[order], return_index=True, return_counts=True)
+    rank = np.empty(len(classes))
+    place = np.arange(len(classes)) - np.repeat(starts, counts)
+    rank[order] = (place + 0.5) / np.repeat(counts, counts)
+    return np.sort(np.argsort(rank, kind="stable")[:count])

@@ -1,8 +1,9 @@
-"""build(Experiment) -> Parts; run(Experiment, folder) -> Result; resume(folder) -> Result."""
+"""build(Experiment) -> Parts; run(Experiment, folder) -> Result; resume(folder), model(folder)."""
 
 from backproplab.experiment.course import Result
+from backproplab.experiment.model import Model, model
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.resume import resume
 from backproplab.experiment.run import find_learning_rate, run
 
-__all__ = ["Parts", "Result", "build", "find_learning_rate", "resume", "run"]
+__all__ = ["Model", "Parts", "Result", "build", "find_learning_rate", "model", "resume", "run"]

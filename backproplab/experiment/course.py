@@ -100,7 +100,9 @@ class Course:
         self.record |= records.first(self.parts, self.lane.learning, self.initial, self.numerics)
         self.record["configs"] = [_digest(self.config)]
         self.journal.identity = self._identity
-        self.folder.begin(self.config, self.record)
+        preparation = json.dumps(self.parts.splits.preparation.record)
+        self.record["hashes"]["preparation"] = _digest(preparation)
+        self.folder.begin(self.config, self.record, preparation.encode())
         try:
             self.journal.open()
             account.begin(self.journal, self.config, self.record)

@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from backproplab import environment
 from backproplab.config import Experiment, Role, keys
-from backproplab.data import load
 from backproplab.experiment.account import HParams
 from backproplab.experiment.course import Course, Result
+from backproplab.experiment.limits import load
 from backproplab.experiment.parts import Loader, build
 from backproplab.files import Folder
 from backproplab.loop import Loop, Pace

@@ -7,6 +7,7 @@ from typing import Any
 
 from backproplab.config import Experiment, Role, keys, read, tree_of
 from backproplab.config.brief import as_spec, exact
+from backproplab.config.cursor import Cursor, is_family
 from backproplab.experiment.limits import BATCH_SIZE
 
 
@@ -66,7 +67,12 @@ def _item(value: Any) -> str:
 
 
 def _own_defaults(key: str, name: str) -> dict[str, Any]:
-    """The fields of the member of this name at a key of the config, at their defaults."""
-    given = {"data": "circle"} | ({key: name} if key else {})
-    found = as_spec(_default(given).get(key))
-    return found[1] if found and found[0] == name else {}
+    """The fields of the member of this name at a key of the config, at their defaults.
+
+    A field that must be given has none.
+    """
+    family = Cursor((), {}, Experiment).follow([key]).annotation if key else None
+    member = family.members.get(name) if is_family(family) else None
+    if member is None:
+        return {}
+    return member.model_construct().model_dump(mode="json", exclude_none=True)

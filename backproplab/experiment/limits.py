@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from backproplab import environment
+from backproplab import data, environment
 from backproplab.config import Experiment
-from backproplab.data import Splits, batch_length
-from backproplab.errors import ConfigError, Problem
+from backproplab.data import Dataset, Splits, batch_length
+from backproplab.errors import ConfigError, MachineError, Problem
 from backproplab.learners import Learner, Material
 from backproplab.learners.inside import looked_at
 from backproplab.learners.tiles import tile_length
@@ -191,6 +192,16 @@ def check_own_memory(learner: Learner, material: Material) -> None:
             f"examples; {_gib(free)} are free — use fewer of them: a larger data.validation_split, "
             "or data.samples where data have them"
         )
+
+
+def load(dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> Splits:
+    """``data.load``, unless reading takes more memory than is free."""
+    if (needed := dataset.memory) > ANYWHERE:
+        free = environment.free_memory()
+        if free is not None and needed > free:
+            what = f"data: reading it needs up to {_gib(needed)}; {_gib(free)} are free"
+            raise MachineError(f"{what} — use fewer rows, or another machine")
+    return data.load(dataset, seed, dtype)
 
 
 def _gib(size: float) -> str:

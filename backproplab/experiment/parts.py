@@ -20,7 +20,6 @@ from backproplab.data import (
     Order,
     Splits,
     batch_length,
-    load,
     updates_per_epoch,
 )
 from backproplab.environment import decisive_versions
@@ -30,6 +29,7 @@ from backproplab.experiment.limits import (
     check_memory,
     check_own_memory,
     length_problems,
+    load,
     loss_problems,
     monitor_problems,
     network_problems,

@@ -232,8 +232,7 @@ class Journal:
                 for name, array in checkpoint.arrays.items()
                 if name.startswith(prefix)
             }
-            if file := checkpoint.state["files"].get(part.name):
-                arrays = dict(self._read_kept(file, checkpoint.state["sha256"].get(file, "")))
+            arrays = dict(self.kept(checkpoint, part.name)) or arrays
             try:
                 part.restore(arrays, parts[part.name])
             except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -250,6 +249,14 @@ class Journal:
             raise DamageError(f"{self.folder.where(name)}: damaged, or of another checkpoint")
         self._kept[name] = digest
         return decode(content).arrays
+
+    def kept(self, checkpoint: Checkpoint, part: str) -> Mapping[str, Array]:
+        """The arrays that a part of a checkpoint has in a file of its own; empty if it has none.
+
+        Raises DamageError.
+        """
+        file = checkpoint.state["files"].get(part)
+        return self._read_kept(file, checkpoint.state["sha256"].get(file, "")) if file else {}
 
     def reopen(self, lengths: Mapping[str, int], append: bool, name: str = LAST) -> None:
         """Cut each log to its length in the checkpoint, delete younger ones, and continue.

@@ -171,6 +171,9 @@ class SigmoidCrossEntropy(CrossEntropy, name="sigmoid_cross_entropy"):
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
 
+    def probabilities(self, outputs: Array) -> Array:
+        return ops.sigmoid(Tensor(outputs)).value
+
     def slope(self, outputs: Array, targets: Array) -> Array:
         return self.sigmoid_slope(outputs, targets)
 

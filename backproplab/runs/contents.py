@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from backproplab.files import parse_object, read_regular
 from backproplab.files.atomic import TEMPORARY
 from backproplab.runs.folders import MARKER, read_json, read_marker
-from backproplab.runs.run_folder import CONFIG, READS, RECORD, TRACEBACK
+from backproplab.runs.run_folder import CONFIG, PREPARATION, READS, RECORD, TRACEBACK
 from backproplab.runs.safety import names_in, opened
 from backproplab.runs.sweep_file import LIMIT, NAME
 
@@ -27,6 +27,7 @@ OF_RUN = (
     re.escape(CONFIG),
     re.escape(RECORD),
     re.escape(TRACEBACK),
+    re.escape(PREPARATION),
     r"metrics\.csv",
     r"checkpoints/(last|previous|best|best-\d+)\.safetensors",
     rf"(train|validation)/({EVENTS}|{PROJECTOR})",

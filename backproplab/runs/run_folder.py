@@ -1,6 +1,7 @@
 """RunFolder: one run's folder; the names in it, its record, and how it begins.
 
 config.yaml     the resolved config; training it again repeats the run
+preparation.json    what was fitted on the training rows, so that other data are prepared alike
 traceback.txt   of a run that failed
 run.json        the record: status, seeds, versions, hashes; written as strict JSON, and read as
                 something that may be damaged
@@ -9,6 +10,7 @@ metrics.csv, checkpoints/, train/, validation/      see ``journal``
 
 from __future__ import annotations
 
+import hashlib
 import json
 import traceback
 from collections.abc import Mapping
@@ -21,6 +23,8 @@ from backproplab.files.reading import MIB
 from backproplab.status import Status
 
 CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
+PREPARATION = "preparation.json"
+LARGEST = 256 * MIB  # of preparation.json
 FORMAT = 2
 NEEDED: dict[str, type] = {"id": str, "status": str, "configs": list, "hashes": dict}
 OPTIONAL: dict[str, type] = {
@@ -47,12 +51,13 @@ class RunFolder:
     def __str__(self) -> str:
         return self.files.where()
 
-    def begin(self, config: str, record: Mapping[str, Any]) -> None:
-        """Create the folder with config and record in it, both at once.
+    def begin(self, config: str, record: Mapping[str, Any], preparation: bytes = b"") -> None:
+        """Create the folder with config, record and, unless it is empty, preparation, all at once.
 
         Raises RunError if there is anything in it: a run is never written over.
         """
-        self.files.create({CONFIG: config.encode(), RECORD: _encoded(record)})
+        files = {CONFIG: config.encode(), RECORD: _encoded(record), PREPARATION: preparation}
+        self.files.create({name: content for name, content in files.items() if content})
 
     @property
     def record(self) -> dict[str, Any]:
@@ -69,6 +74,16 @@ class RunFolder:
         if Status.read(found.get("status")) is Status.UNREADABLE:
             raise DamageError(f"{where}: damaged: no known 'status'")
         return found
+
+    def preparation(self, digest: str) -> dict[str, Any]:
+        """preparation.json, whose SHA-256 the record has. Raises DamageError for another one."""
+        try:
+            content = self.files.read(PREPARATION, LARGEST)
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise ValueError("it is not the one that the run was trained with")
+            return parse_object(content)
+        except (OSError, ValueError) as error:
+            raise DamageError(f"{self.files.where(PREPARATION)}: {unusable(error)}") from error
 
     def check(self, record: Mapping[str, Any]) -> None:
         """Raise DamageError unless the run can be continued from this record."""

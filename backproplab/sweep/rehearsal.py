@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from backproplab.config import located
-from backproplab.data import Dataset, Splits, load
+from backproplab.data import Dataset, Splits
 from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.experiment.cautions import cautions
-from backproplab.experiment.limits import measured, undefined_measures
+from backproplab.experiment.limits import load, measured, undefined_measures
 from backproplab.experiment.parts import Loader, Parts, build
 from backproplab.measures import named
 from backproplab.sweep.trials import Draft, label

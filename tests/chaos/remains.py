@@ -98,7 +98,7 @@ def check_tidy(folder):
     for split in splits(folder):
         for tag, seen in steps(folder / split).items():
             assert seen == sorted(set(seen)), tag
-    expected = {"config.yaml", "run.json", "metrics.csv"}
+    expected = {"config.yaml", "run.json", "preparation.json", "metrics.csv"}
     others = set(names) - below - expected
     assert all(STAMP.fullmatch(name.rpartition("/")[2]) for name in others), others
     rows = [line.split(",")[::2] for line in (folder / "metrics.csv").read_text().splitlines()]

@@ -21,6 +21,9 @@ COMMANDS = {
     "train": "train c.yaml --progress line",
     "resume": "resume latest",  # which is finished
     "sweep": "sweep c.yaml learning_rate=0.1,0.2 -j 1 --dry-run",
+    "evaluate": "evaluate latest",
+    "predict": "predict latest points.csv --proba",
+    "data": "data show points.csv",
     "tensorboard": "tensorboard --stop",
     "runs": "runs",
     "show": "show latest",
@@ -31,6 +34,7 @@ COMMANDS = {
     "report": "report --out r.html",
     "config": "config show c.yaml",
     "explain": "explain 'sqrt(x)*y' x=1 y=2",
+    "descend": "descend 'x**2' x=1",
     "check": "check c.yaml",
     "find-lr": "find-lr c.yaml",
     "clean": "clean --dry-run",
@@ -50,6 +54,7 @@ def folder(tmp_path_factory):
     """A log directory with two runs; commands may add to it."""
     place = tmp_path_factory.mktemp("streams")
     (place / "c.yaml").write_text(CONFIG)
+    (place / "points.csv").write_text("x,y\n0.5,0.25\n-1,2\n")
     for seed in (1, 2):
         call(place, f"train c.yaml seed={seed} --progress none", "", 0)
     return place

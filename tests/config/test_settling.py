@@ -97,6 +97,9 @@ def switches():
         "exponential": "rate: 0.5",
         "inverse_time": "rate: 0.5",
         "cosine_restarts": "first_decay_steps: 3",
+        "csv": "path: f.csv",
+        "npz": "path: f.npz",
+        "idx": "path: folder",
         "piecewise": "boundaries: [3], factors: [1, 1]",
     }
     for family, key in keys.items():

@@ -20,12 +20,35 @@ def image_folder(
 
 
 @pytest.fixture(scope="session")
-def make(image_folder: Path) -> Callable[..., Dataset]:
-    """``make("circle", samples=10)``; image sets read a folder of small files."""
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 60 rows: two measurements, a color, and one of two kinds."""
+    random = np.random.default_rng(0)
+    rows = [
+        f"{random.normal():.4f},{random.normal():.4f},{random.choice(['red', 'blue'])},{kind}"
+        for kind in ["rose", "tulip"] * 30
+    ]
+    path = tmp_path_factory.mktemp("tables") / "flowers.csv"
+    path.write_text("\n".join(["length,width,color,kind", *rows]))
+    return path
+
+
+@pytest.fixture(scope="session")
+def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 examples of 3 features, of two classes, in NumPy's file."""
+    path = tmp_path_factory.mktemp("arrays") / "arrays.npz"
+    inputs = np.random.default_rng(0).normal(size=(60, 3))
+    np.savez(path, x=inputs, y=np.arange(60) % 2)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make(image_folder: Path, flowers: Path, arrays: Path) -> Callable[..., Dataset]:
+    """``make("circle", samples=10)``; image sets and tables read small files."""
 
     def describe(name: str, **fields: Any) -> Dataset:
         member = Dataset.members[name]
-        here = {"path": str(image_folder)} if "path" in member.model_fields else {}
+        own = {"csv": flowers, "npz": arrays}.get(name, image_folder)
+        here = {"path": str(own)} if "path" in member.model_fields else {}
         return member(**(here | fields))
 
     return describe

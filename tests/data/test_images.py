@@ -218,3 +218,26 @@ def test_what_is_no_folder_of_them_is_said(tmp_path, monkeypatch):
         f"{tmp_path / 'empty' / 'mnist'} does not exist; {tmp_path / 'empty'} has no files"
         in refusal("")
     )
+
+
+@pytest.mark.parametrize("labels", [range(1, 27), (3, 8), (0, 1, 200)])
+def test_any_classes_and_a_prefix(labels, tmp_path, write_images) -> None:
+    """EMNIST's letters count from 1; a subset of MNIST has other gaps."""
+    labels = np.array(labels)
+    train, test = labels[np.arange(50) % len(labels)], labels[np.arange(20) % len(labels)]
+    write_images(tmp_path, train_labels=train, t10k_labels=test)
+    for path in list(tmp_path.iterdir()):
+        path.rename(path.with_name("emnist-letters-" + path.name.replace("t10k", "test")))
+    data = Dataset.parse({"name": "idx", "path": str(tmp_path), "prefix": "emnist-letters-"})
+    splits = load(data, 0)
+    assert splits.task.labels == tuple(map(str, labels))
+    assert np.array_equal(labels[splits.test.targets], test)
+    with pytest.raises(DataError, match="but emnist-letters-train-images-idx3-ubyte"):
+        load(data.model_copy(update={"prefix": ""}), 0)
+
+
+def test_a_test_label_that_training_does_not_have(tmp_path, write_images) -> None:
+    write_images(tmp_path, train_labels=np.arange(50) % 2 * 4)
+    data = Dataset.parse({"name": "idx", "path": str(tmp_path)})
+    with pytest.raises(DataError, match=r"label 9 of example 9 is not in \[0, 4\]"):
+        load(data, 0)

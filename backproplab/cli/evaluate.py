@@ -1,0 +1,92 @@
+"""backproplab evaluate: how good a trained run is on other data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backproplab.cli.options import RUNS, LogDir, Weights
+
+if TYPE_CHECKING:
+    from backproplab.experiment import Model
+    from backproplab.measures import Row
+
+SHOWN = 12  # classes of a confusion matrix
+
+
+def command(
+    run: Annotated[
+        str,
+        typer.Argument(help="latest, a number of the list (1 = newest), session/name, or a path."),
+    ] = "latest",
+    data: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A table with targets; by default the run's own."),
+    ] = None,
+    weights: Weights = "best",
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    log_dir: LogDir = RUNS,
+) -> None:
+    """Measure a trained run on a table with targets, or on each split of its own data.
+
+    Metrics are in the units of the target; the loss is the one that was trained with.
+    """
+    import json
+
+    from backproplab.experiment import model
+    from backproplab.runs import find_run
+
+    used = model(find_run(log_dir, run).folder, weights)
+    table = None if data is None else used.opened(data)
+    found = used.evaluate(table)
+    if as_json:
+        rows = {name: {"rows": count, **row} for name, (count, row) in found.items()}
+        typer.echo(json.dumps({"weights": used.weights, **rows}, indent=2))
+        return
+    _show(found)
+    if table is not None:
+        for remark in used.remarks(table):
+            typer.echo(f"{'note':<8}{remark}", err=True)
+        if used.classes:
+            _confusion(used, table)
+
+
+def _show(found: dict[str, tuple[int, Row]]) -> None:
+    from backproplab.cli.printing import table
+    from backproplab.layout import Column
+
+    names = list(next(iter(found.values()))[1])
+    counts = [f"{count:,}" for count, _ in found.values()]
+    cells = {name: [f"{row[name]:.4g}" for _, row in found.values()] for name in names}
+    table([
+        Column("split" if len(found) > 1 else "", list(found), is_name=True),
+        Column("rows", counts, right=True),
+        *(Column(name, texts, right=True) for name, texts in cells.items()),
+    ])  # fmt: skip
+
+
+def _confusion(used: Model, data: object) -> None:
+    """How many rows of each class were taken for which."""
+    import numpy as np
+
+    from backproplab.cli.printing import lines, printable, table
+    from backproplab.layout import Column
+
+    labels = used.labels(data)
+    decided = used.loss.decide(used.outputs(used.inputs(data)))
+    counts = np.zeros((len(used.classes),) * 2, np.int64)
+    np.add.at(counts, (labels, decided), 1)
+    right, of = np.diag(counts), counts.sum(axis=1)
+    shares = [f"{r / n:.1%}" if n else "-" for r, n in zip(right, of, strict=True)]
+    names = [printable(name) for name in used.classes]
+    lines([""])
+    matrix = [Column(f"as {n}", [f"{x:,}" for x in counts[:, i]], right=True, rank=1)
+              for i, n in enumerate(names)]  # fmt: skip
+    table([
+        Column("class", names, is_name=True),
+        Column("rows", [f"{n:,}" for n in of], right=True),
+        Column("right", shares, right=True),
+        *(matrix if len(names) <= SHOWN else ()),
+    ])  # fmt: skip

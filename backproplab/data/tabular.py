@@ -1,0 +1,182 @@
+"""Data sets that are a table in the user's own file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from backproplab.data.dataset import Examples, RawData, RegressionDataset
+from backproplab.data.encoding import Columns
+from backproplab.data.splitting import Random, SplitBy, Stratified
+from backproplab.errors import did_you_mean
+from backproplab.spec import PathText
+from backproplab.tables import (
+    Feature,
+    Form,
+    Omitted,
+    Role,
+    Table,
+    Target,
+    infer,
+    infer_target,
+    listed,
+    no_feature,
+    read_table,
+)
+from backproplab.task import Task
+
+NO_HEADER = "no header found (data.header=true takes the first row for one)"
+KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
+MIB = 2**20
+CLASSES, OMITTED = 4, 6  # shown
+
+
+@dataclass(frozen=True)
+class ColumnKind:
+    """Marks what a column is: one of KINDS, or ``{date: FORMAT}``, whose value is the format."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._checked)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        date = {"type": "object", "properties": {"date": {"type": "string"}}, "required": ["date"]}
+        return {"anyOf": [{"enum": list(KINDS)}, {"type": "string", "pattern": "%"}, date]}
+
+    def _checked(self, value: Any) -> str:
+        if isinstance(value, dict) and list(value) == ["date"]:
+            value = value["date"]
+        if isinstance(value, str) and (value in KINDS or "%" in value):
+            return value
+        valid = f"must be {', '.join(KINDS)}, or {{date: '%d.%m.%Y'}}"
+        hint = did_you_mean(value, KINDS) if isinstance(value, str) else ""
+        raise PydanticCustomError("column_kind", valid, {"hint": hint})
+
+
+def _one_letter(value: str) -> str:
+    """The letter between two cells. Raises an error for more than one."""
+    known = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " "}
+    value = known.get(value, value)
+    if len(value) > 1:
+        raise PydanticCustomError("delimiter", "must be one letter, or tab")
+    return value
+
+
+class Csv(RegressionDataset, name="csv"):
+    """A table in a text file: a row for each example, a column for each feature and the target.
+
+    path: the file.  target: the column to predict; by default one called target, label, class or y,
+    else the last one.  task: classification, regression, or auto, by the target's values.
+    columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore, or
+    ``{date: '%d.%m.%Y'}``.  missing: texts that mean a missing value, beside empty cells.
+    id: a column that names the rows: no feature, written with predictions.
+    delimiter, decimal, header, encoding: how the file is written; found where they are left out.
+    split: random, stratified (the default with classes), ``{group: COLUMN}``, ``{time: COLUMN}``,
+    or ``{column: COLUMN}`` with the words train, validation and test.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".tab", ".txt", ".data")
+
+    path: PathText
+    target: str = ""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    columns: Annotated[dict[str, Annotated[str, ColumnKind()]], Field(default_factory=dict)]
+    missing: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    id: str = ""
+    delimiter: Annotated[str, AfterValidator(_one_letter)] = ""
+    decimal: Literal["", ".", ","] = ""
+    header: bool | None = None
+    encoding: str = "utf-8"
+    split: SplitBy | None = None
+    standardize_targets: bool = True
+
+    @model_validator(mode="after")
+    def _column_is_named(self) -> Self:
+        split = self.split
+        if split and not split.column and not isinstance(split, Random | Stratified):
+            fault = f"needs a column: split: {{{split.name}: COLUMN}}"
+            raise PydanticCustomError("split_column", "{fault}", {"fault": fault, "path": "split"})
+        return self
+
+    def __hash__(self) -> int:
+        return hash(repr(self))  # a mapping has none
+
+    @property
+    def memory(self) -> int:
+        try:
+            return 150 * MIB + 4 * Path(self.path).stat().st_size
+        except (OSError, ValueError):
+            return 0
+
+    @property
+    def form(self) -> Form:
+        """How the file is written, as far as the config says."""
+        return Form(self.delimiter, self.decimal, self.header, self.encoding, self.missing)
+
+    @property
+    def formats(self) -> dict[str, str]:
+        """The formats of dates that the config gives."""
+        return {name: kind for name, kind in self.columns.items() if "%" in kind}
+
+    def read(self, generator: np.random.Generator) -> RawData:
+        table = self.other(Path(self.path))
+        target, roles = self.roles(table)
+        features = [role for role in roles if isinstance(role, Feature)]
+        if not features:
+            raise no_feature(table, roles)
+        classes = target.kind == "classification"
+        outputs = len(target.classes) if classes else 1
+        split = self.split or Stratified()
+        return RawData(
+            Examples(np.empty((len(table), 0)), target.read(table)),
+            Task(target.kind, outputs, target.classes, target.name),
+            columns=Columns.of(table, features),
+            keys=split.read(table, self.formats),
+            split=split,
+            remarks=(*remarks(roles, target), *([] if table.header else [NO_HEADER])),
+        )
+
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table:
+        kept = [name for name, kind in self.columns.items() if kind not in ("numeric", "ignore")]
+        return read_table(path, self.form, {*kept, self.id, *texts} - {""})
+
+    def roles(self, table: Table) -> tuple[Target, list[Role]]:
+        """The target, and what each column is. Raises DataError for what cannot be decided."""
+        target = infer_target(table, self.target, self.task)
+        skipped = {target.name: "the target"}
+        if self.id:
+            table.column(self.id, "data.id")
+            skipped[self.id] = "the id"
+        if self.split and self.split.column and self.split.name in ("group", "column"):
+            table.column(self.split.column, f"data.split.{self.split.name}")
+            skipped[self.split.column] = f"the {self.split.name} of the split"
+        return target, infer(table, self.columns, skipped)
+
+
+def remarks(roles: list[Role], target: Target) -> Iterator[str]:
+    """What is predicted, what is learned from and what is left out, a phrase each."""
+    classes = f": {listed(list(target.classes), CLASSES)}" if target.classes else ""
+    yield f"target {target.name}{classes}" + (f" ({target.why})" if target.why else "")
+    kinds = Counter(role.kind for role in roles if isinstance(role, Feature))
+    yield ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    left = [role for role in roles if isinstance(role, Omitted) and role.name != target.name]
+    for role in left[:OMITTED]:
+        yield f"without {role.name} ({role.why})"
+    if len(left) > OMITTED:
+        yield f"without {len(left) - OMITTED:,} more"

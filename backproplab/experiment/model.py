@@ -1,0 +1,267 @@
+"""model(folder) -> Model: a run's network, with all that it takes to predict from other data.
+
+It needs the run's folder alone: config, preparation, checkpoint. Nothing is trained or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from backproplab.arrays import Array
+from backproplab.autograd import Tensor
+from backproplab.config import Experiment, load
+from backproplab.data import Examples, Preparation
+from backproplab.data.encoding import Columns, Encoder
+from backproplab.errors import DamageError, DataError, Problem, RunError
+from backproplab.experiment.limits import load as load_splits
+from backproplab.files import DiskFolder
+from backproplab.journal import Journal
+from backproplab.learners import Evaluation, NoBrake
+from backproplab.learners.evaluation import tile_length, tiles
+from backproplab.measures import SPLITS, Row
+from backproplab.nn import Loss, Network, ParameterVector, metrics_of
+from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
+from backproplab.tables import Table, Target, table_of
+from backproplab.text import counted, typed
+
+Which = Literal["best", "last"]
+Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
+WEIGHTS = "learner/weights/"  # of the checkpoint's arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network.
+
+    preparation: of its inputs and targets, as fitted when it was trained.
+    weights: whether they are those of the best epoch, or the last.
+    """
+
+    folder: Path
+    experiment: Experiment
+    preparation: Preparation
+    network: Network
+    parameters: ParameterVector
+    loss: Loss
+    weights: Which
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of ``probabilities``; empty for a regression."""
+        task = self.preparation.task
+        numbered = tuple(map(str, range(task.outputs)))
+        return (task.labels or numbered) if task.kind == "classification" else ()
+
+    @property
+    def named(self) -> list[str] | list[int]:
+        """The classes as they are predicted: whole numbers, where all are written as such."""
+        names = self.classes
+        whole = all(name.lstrip("-").isdecimal() and str(int(name)) == name for name in names)
+        return [int(name) for name in names] if whole else list(names)
+
+    @property
+    def row_name(self) -> str:
+        """The column that names the rows of the run's data; empty if there is none."""
+        return str(getattr(self.experiment.data, "id", ""))
+
+    def predict(self, data: Data) -> Array:
+        """The predicted class of each row, or the number in the units of the target.
+
+        Classes are texts (n,), or whole numbers if all of them are. Numbers are (n,), or
+        (n, targets) if there are several. Raises DataError for data that it cannot take.
+        """
+        return self.decided(self.outputs(self.inputs(data)))
+
+    def probabilities(self, data: Data) -> Array:
+        """How sure it is of each class, (n, classes). Raises DataError."""
+        if not self.classes:
+            raise DataError(f"{self.folder}: it predicts a number, which has no probabilities")
+        return self.loss.probabilities(self.outputs(self.inputs(data)))
+
+    def inputs(self, data: Data) -> Array:
+        """What the network takes, (n, *shape), prepared as in training. Raises DataError."""
+        raw = self.raw(data)
+        return self.preparation.prepare(raw, np.arange(len(raw)), self.parameters.flat.dtype)
+
+    def raw(self, data: Data) -> Array | Columns:
+        """The rows as the run's data set would read them. Raises DataError."""
+        preparation, given = self.preparation, self.opened(data)
+        if isinstance(preparation.inputs, Encoder):
+            if not isinstance(given, Table):
+                what = "it takes a table with named columns"
+                names = ", ".join(feature.name for feature in preparation.inputs.features[:8])
+                raise DataError(str(Problem(str(self.folder), what, f"such as {names}")))
+            return Columns.of(given, preparation.inputs.features)
+        return self._array(_matrix(given, preparation) if isinstance(given, Table) else given)
+
+    def _array(self, raw: Array) -> Array:
+        shape = self.preparation.shape
+        if raw.shape[1:] != shape:
+            expected, found = (
+                " × ".join(map(str, ("n", *each))) for each in (shape, raw.shape[1:])
+            )
+            raise DataError(f"{self.folder}: it takes {expected} numbers, these are {found}")
+        if not np.isfinite(raw).all():
+            raise DataError(
+                f"{self.folder}: {np.sum(~np.isfinite(raw)):,} inputs are NaN or infinite"
+            )
+        return raw
+
+    def opened(self, data: Data) -> Table | Array:
+        """The table or the array that the data are. Raises DataError."""
+        if isinstance(data, Table | np.ndarray):
+            return data
+        if isinstance(data, str | Path):
+            inputs = self.preparation.inputs
+            features = inputs.features if isinstance(inputs, Encoder) else ()
+            texts = [feature.name for feature in features if feature.kind != "numeric"]
+            return self.experiment.data.other(Path(data), texts)
+        return table_of(data) if hasattr(data, "columns") else np.asarray(data)
+
+    def outputs(self, inputs: Array) -> Array:
+        """The network's outputs (n, units) of inputs that are prepared, without dropout."""
+        tensors, length = self.parameters.tensors(), tile_length(self.network)
+        with self._threads, np.errstate(all="ignore"):
+            found = [
+                self.network(tensors, Tensor(inputs[tile])).value
+                for tile in tiles(len(inputs), length, NoBrake())
+                if tile is not None
+            ]
+        return np.concatenate(found)
+
+    def decided(self, outputs: Array) -> Array:
+        """What outputs say: classes, or numbers in the units of the target."""
+        if not self.classes:
+            real = self.preparation.real(outputs)
+            return real[:, 0] if real.shape[-1] == 1 else real
+        return np.array(self.named)[self.loss.decide(outputs)]
+
+    def evaluate(self, data: Data = None) -> dict[str, tuple[int, Row]]:
+        """By name (rows, loss and metrics): of data with targets, or of the run's own splits.
+
+        The loss is the one that was trained with; metrics are in the units of the target.
+        """
+        if data is not None:
+            return {"data": self._measured(Examples(self.inputs(data), self.labels(data)))}
+        e = self.experiment
+        splits = load_splits(e.data, e.seed, np.dtype(e.dtype))
+        found = {name: getattr(splits, name) for name in SPLITS}
+        return {name: self._measured(part) for name, part in found.items() if part}
+
+    def labels(self, data: Data) -> Array:
+        """The targets of data, as training holds them. Raises DataError if it has none."""
+        table, task = self.opened(data), self.preparation.task
+        if not isinstance(table, Table):
+            raise DataError(f"{self.folder}: an array has no targets; give a table")
+        name = task.target or _last(table, self.preparation)
+        targets = Target(name, task.kind, self.classes).read(table)
+        return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
+
+    def _measured(self, examples: Examples) -> tuple[int, Row]:
+        task, dtype = self.preparation.task, self.parameters.flat.dtype
+        encoded = self.loss.encode(examples.targets, task, dtype)
+        evaluation = Evaluation(self.network, self.parameters, self.loss, ())
+        with self._threads, np.errstate(all="ignore"):
+            row = evaluation(examples.inputs, examples.targets, encoded)
+        assert row is not None
+        outputs, targets = self.outputs(examples.inputs), examples.targets
+        if task.kind == "regression":
+            outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
+        row |= {m.name: m.function(self.loss, outputs, targets) for m in metrics_of(task)}
+        return len(examples), {name: float(value) for name, value in row.items()}
+
+    def remarks(self, data: Data) -> Iterator[str]:
+        """What is to be known of data: values that training has not seen, columns not used."""
+        table, raw = self.opened(data), self.raw(data)
+        inputs = self.preparation.inputs
+        if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
+            yield from inputs.remarks(raw)
+            own = {self.preparation.task.target, self.row_name}
+            used = {feature.name for feature in raw.features} | own
+            spare = [name for name in table.columns if name not in used]
+            if spare:
+                yield f"not used: {', '.join(spare[:8])}{', …' if len(spare) > 8 else ''}"
+
+    @property
+    def _threads(self) -> Any:
+        threads = self.experiment.threads
+        return threadpool_limits(1 if threads == "auto" else threads)
+
+
+def model(folder: Path | str, weights: Which = "best") -> Model:
+    """The model of a run.
+
+    weights: of the best epoch, or the last; the last where there are no best ones.
+    Raises RunError for a run that has no model to use, DamageError for a damaged one.
+    """
+    path = Path(folder)
+    files = RunFolder(DiskFolder(path))
+    record = files.record
+    if not record:
+        raise RunError(f"{path / RECORD}: no such file: there is no run")
+    digest = record.get("hashes", {}).get("preparation")
+    if not isinstance(digest, str):
+        hint = typed("backproplab", "train", path / CONFIG)
+        raise RunError(f"{path} did not keep how its data were prepared — train it again: {hint}")
+    experiment = load(path / CONFIG)
+    if not {"model", "loss"} <= experiment.learner.uses:
+        name = experiment.learner.name
+        raise RunError(f"{path}: the learner {name} keeps no network to predict with")
+    try:
+        preparation = Preparation.read(files.preparation(digest))
+    except (LookupError, TypeError, ValueError) as error:
+        raise DamageError(f"{path}: preparation.json: damaged: {error}") from error
+    loss = experiment.loss.resolve(preparation.task)
+    network = experiment.model.network(preparation.shape, loss.units(preparation.task))
+    parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
+    return Model(path, experiment, preparation, network, parameters, loss, which)
+
+
+def _weights(
+    path: Path, network: Network, dtype: np.dtype[Any], wanted: Which
+) -> tuple[ParameterVector, Which]:
+    """The weights of a checkpoint, and which they are."""
+    journal = Journal(DiskFolder(path), (), (), {})
+    checkpoint = journal.read()
+    if checkpoint is None:
+        raise RunError(f"{path} has no checkpoint: it was stopped before its first one")
+    best = journal.kept(checkpoint, "best") if wanted == "best" else {}
+    start, last = len(WEIGHTS), checkpoint.arrays.items()
+    arrays = best or {name[start:]: x for name, x in last if name.startswith(WEIGHTS)}
+    parameters = network.parameters(dtype)
+    for name, view in parameters.views.items():
+        if name not in arrays or arrays[name].shape != view.shape:
+            raise DamageError(
+                f"{path}: the checkpoint's weights are not those of its config: {name}"
+            )
+        np.copyto(view, arrays[name])
+    return parameters, "best" if best else "last"
+
+
+def _matrix(table: Table, preparation: Preparation) -> Array:
+    """The numbers of a table, column by column, of data without names; the target may follow."""
+    from backproplab.tables import Feature, measured
+
+    width = int(np.prod(preparation.shape))
+    names = list(table.columns)
+    if len(names) not in (width, width + 1):
+        raise DataError(
+            f"{table.name}: {counted(len(names), 'column')}, expected {width:,} numbers"
+        )
+    columns = [measured(table, Feature(name, "numeric")) for name in names[:width]]
+    return np.hstack([np.asarray(c) for c in columns]).reshape(len(table), *preparation.shape)
+
+
+def _last(table: Table, preparation: Preparation) -> str:
+    """The column after the inputs, of data whose target has no name."""
+    width = int(np.prod(preparation.shape))
+    if len(table.columns) != width + 1:
+        what = f"{counted(len(table.columns), 'column')}, expected {width:,} inputs and the target"
+        raise DataError(f"{table.name}: {what}")
+    return list(table.columns)[-1]

@@ -1,0 +1,33 @@
+"""Tables in text files: how a file is written, its columns, and what each column means.
+
+This room must not know data sets, splits or networks. pandas is imported when a table is read.
+"""
+
+from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
+from backproplab.tables.content import Form
+from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
+from backproplab.tables.profile import Profile, profiles
+from backproplab.tables.reading import read_table, table_of
+from backproplab.tables.targets import Target, infer_target
+
+__all__ = [
+    "Column",
+    "Feature",
+    "Form",
+    "Numbers",
+    "Omitted",
+    "Profile",
+    "Role",
+    "Table",
+    "Target",
+    "Texts",
+    "infer",
+    "infer_target",
+    "listed",
+    "measured",
+    "moments",
+    "no_feature",
+    "profiles",
+    "read_table",
+    "table_of",
+]
