@@ -2,8 +2,8 @@
 
 import shutil
 import struct
-import sys
 import subprocess
+import sys
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
