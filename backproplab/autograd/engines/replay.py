@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd.engines.plan import Plan
+from backproplab.autograd.engines.plan import Plan, Player, by_python
 from backproplab.autograd.engines.program import Program, difference
 from backproplab.autograd.engines.recorder import record
 from backproplab.autograd.tensor import Tensor
@@ -31,12 +31,19 @@ class RecordingError(GraphError):
 class Replay:
     """``step(*inputs)``, whose results are written ``into`` the arrays given.
 
-    step, externals, into: as for ``Engine.bind``.
+    step, externals, into: as for ``Engine.bind``.  player: makes a plan's calls.
     plans: by the shapes and types of the inputs.
     """
 
-    def __init__(self, step: Step, externals: Sequence[Array], into: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        step: Step,
+        externals: Sequence[Array],
+        into: Sequence[Array],
+        player: Player = by_python,
+    ) -> None:
         self.step = step
+        self.player = player
         self.externals = externals
         self.into = into
         self.plans: dict[Key, Plan] = {}
@@ -69,7 +76,7 @@ class Replay:
         self, key: Key, plan: Plan | None, inputs: Sequence[Array], stay: bool = False
     ) -> None:
         if plan is None:
-            self.plans[key] = Plan(self._record(inputs), len(inputs), self.into)
+            self.plans[key] = Plan(self._record(inputs), len(inputs), self.into, self.player)
             return
         plan.runs += 1
         if not _is_checked(plan.runs):

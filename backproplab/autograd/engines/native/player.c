@@ -1,0 +1,176 @@
+// The player: a flat list of array calls, made without Python.
+//
+// A record is one call of an inner loop on addresses, lengths and strides. The loops are NumPy's
+// own (their addresses come from its door for compilers), those of this file, which copy and
+// check, or a call back into Python. All have one signature; a result other than 0 ends the
+// playing. No Python.h, no NumPy headers: ctypes calls it with the GIL released.
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+typedef intptr_t I;
+typedef int (*Loop)(void *context, char *const *data, const I *lengths, const I *strides, void *aux);
+
+#define OPERANDS 4
+#define AXES 32
+
+typedef struct {
+    Loop loop;
+    void *context, *aux;
+    char *data[OPERANDS];
+    const I *lengths, *strides;  // of the loop
+    I axes;                      // around the loop
+    const I *shape;              // (axes,)
+    const I *outer;              // (axes, OPERANDS): bytes from one to the next
+} Record;
+
+typedef struct {  // an operand that moves from one round to the next
+    char **address;
+    I bytes;
+} Mover;
+
+typedef struct {
+    I rounds;  // whole ones
+    I record;  // that ended the playing, or -1
+} Ending;
+
+const char *source(void) { return SOURCE; }  // digest of this file, checked when it is loaded
+
+static int around(const Record *r) {
+    char *data[OPERANDS];
+    I at[AXES] = {0};
+    memcpy(data, r->data, sizeof data);
+    for (;;) {
+        int end = r->loop(r->context, data, r->lengths, r->strides, r->aux);
+        if (end) return end;
+        I axis = r->axes - 1;
+        for (; axis >= 0; axis--) {
+            const I *step = r->outer + axis * OPERANDS;
+            if (++at[axis] < r->shape[axis]) {
+                for (int k = 0; k < OPERANDS; k++) data[k] += step[k];
+                break;
+            }
+            for (int k = 0; k < OPERANDS; k++) data[k] -= (r->shape[axis] - 1) * step[k];
+            at[axis] = 0;
+        }
+        if (axis < 0) return 0;
+    }
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
+// Play the records `rounds` times, or fewer: until a record ends it, or `seconds` are over.
+// After each whole round the movers move, so that the next call continues.
+void play(const Record *records, I count, I rounds, const Mover *movers, I moving, double seconds,
+          Ending *ending) {
+    double end = rounds > 1 ? now() + seconds : 0;
+    ending->record = -1;
+    for (ending->rounds = 0; ending->rounds < rounds;) {
+        for (const Record *r = records; r < records + count; r++) {
+            int stop = r->axes ? around(r) : r->loop(r->context, r->data, r->lengths, r->strides, r->aux);
+            if (stop) {
+                ending->record = r - records;
+                return;
+            }
+        }
+        for (I k = 0; k < moving; k++) *movers[k].address += movers[k].bytes;
+        if (++ending->rounds < rounds && now() >= end) return;
+    }
+}
+
+// Copies. data: from, to, and of a masked one the mask.
+
+#define COPY(name, from, to)                                                                       \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        char *x = data[0], *y = data[1];                                                           \
+        (void)context, (void)aux;                                                                  \
+        if (strides[0] == sizeof(from) && strides[1] == sizeof(to))                                \
+            for (I i = 0; i < lengths[0]; i++) ((to *)y)[i] = (to)((const from *)x)[i];            \
+        else                                                                                       \
+            for (I i = 0; i < lengths[0]; i++, x += strides[0], y += strides[1])                   \
+                *(to *)y = (to) * (const from *)x;                                                 \
+        return 0;                                                                                  \
+    }
+#define COPY_MASKED(name, type)                                                                    \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        char *x = data[0], *y = data[1], *mask = data[2];                                          \
+        (void)context, (void)aux;                                                                  \
+        for (I i = 0; i < lengths[0]; i++, x += strides[0], y += strides[1], mask += strides[2])   \
+            if (*mask) *(type *)y = *(const type *)x;                                              \
+        return 0;                                                                                  \
+    }
+
+COPY(copy_1, uint8_t, uint8_t)
+COPY(copy_4, uint32_t, uint32_t)
+COPY(copy_8, uint64_t, uint64_t)
+COPY(copy_bool_float32, uint8_t, float)
+COPY(copy_bool_float64, uint8_t, double)
+COPY(copy_float32_float64, float, double)
+COPY(copy_float64_float32, double, float)
+COPY(copy_int64_float32, int64_t, float)
+COPY(copy_int64_float64, int64_t, double)
+COPY_MASKED(copy_masked_1, uint8_t)
+COPY_MASKED(copy_masked_4, uint32_t)
+COPY_MASKED(copy_masked_8, uint64_t)
+
+// Rows by index. data: indices, to; the context says from where. An index outside wraps around.
+typedef struct {
+    char *rows;
+    I count, bytes;
+} Rows;
+
+#define TAKE(name, move)                                                                           \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        const Rows *from = context;                                                                \
+        char *at = data[0], *y = data[1];                                                          \
+        (void)aux;                                                                                 \
+        for (I i = 0; i < lengths[0]; i++, at += strides[0], y += strides[1]) {                    \
+            I row = *(const I *)at;                                                                \
+            if (row < 0 || row >= from->count) {                                                   \
+                row %= from->count;                                                                \
+                if (row < 0) row += from->count;                                                   \
+            }                                                                                      \
+            const char *x = from->rows + row * from->bytes;                                        \
+            move;                                                                                  \
+        }                                                                                          \
+        return 0;                                                                                  \
+    }
+TAKE(take_4, *(uint32_t *)y = *(const uint32_t *)x)
+TAKE(take_8, *(uint64_t *)y = *(const uint64_t *)x)
+TAKE(take_rows, memcpy(y, x, from->bytes))
+
+// Checks: 1 if it fails.
+
+// data: labels (int64); the context is the number of classes.
+int check_range(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
+    int64_t classes = (I)context;
+    char *x = data[0];
+    (void)aux;
+    for (I i = 0; i < lengths[0]; i++, x += strides[0])
+        if (*(int64_t *)x < 0 || *(int64_t *)x >= classes) return 1;
+    return 0;
+}
+
+// data: bools; the context is how many of them are to be true.
+int check_count(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
+    const uint8_t *x = (const uint8_t *)data[0];
+    I found = 0;
+    (void)strides, (void)aux;
+    for (I i = 0; i < lengths[0]; i++) found += x[i];
+    return found != (I)context;
+}
+
+#define FINITE(name, bits, exponent)                                                               \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        const bits *x = (const bits *)data[0];                                                     \
+        bits bad = 0;                                                                              \
+        (void)context, (void)strides, (void)aux;                                                   \
+        for (I i = 0; i < lengths[0]; i++) bad |= (x[i] & exponent) == exponent;                   \
+        return (int)bad;                                                                           \
+    }
+FINITE(check_finite_4, uint32_t, UINT32_C(0x7f800000))
+FINITE(check_finite_8, uint64_t, UINT64_C(0x7ff0000000000000))

@@ -1,0 +1,74 @@
+"""Whether the player gives NumPy's bits for one call: tried with other numbers, on this machine.
+
+Elementwise loops are NumPy's own, walked as NumPy walks them. In a product and in a sum the order
+of the additions matters, which BLAS and NumPy choose by shape and layout: each shape and layout is
+tried once in a process before it is played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from backproplab.arrays import Array
+from backproplab.autograd.engines.native.door import Unplayable
+
+LINE = 64  # bytes of a cache line: loops may differ with the place in it
+TRIED: dict[Any, bool] = {}
+
+
+def require_equal(call: partial[Any], play: Callable[[partial[Any]], None]) -> None:
+    """Raise Unplayable if what ``play`` makes of the call has other bits than the call itself."""
+    key = _key(call)
+    if key not in TRIED:
+        TRIED[key] = _equal(call, play)
+    if not TRIED[key]:
+        raise Unplayable("NumPy's own call has other bits")
+
+
+def _equal(call: partial[Any], play: Callable[[partial[Any]], None]) -> bool:
+    arrays = list({id(x): x for x in _arrays(call)}.values())
+    results = []
+    for run in (lambda own: own(), play):
+        chance = np.random.default_rng(len(arrays))
+        twins = {id(x): twin(x, chance) for x in arrays}
+        with np.errstate(all="ignore"):
+            run(_on(call, twins))
+        results.append([x.tobytes() for x in twins.values()])
+    return results[0] == results[1]
+
+
+def twin(x: Array, chance: np.random.Generator) -> Array:
+    """An array of the same layout, at the same place in a cache line, with normal numbers."""
+    low, high = byte_bounds(x)
+    memory = np.empty(high - low + 2 * LINE, np.uint8)
+    start = (low - memory.ctypes.data) % LINE
+    block = memory[start : start + high - low]
+    inside = x.__array_interface__["data"][0] - low
+    made: Array = np.ndarray(x.shape, x.dtype, block.data, inside, x.strides)
+    made[...] = chance.standard_normal(x.shape)
+    return made
+
+
+def _on(call: partial[Any], twins: dict[int, Array]) -> partial[Any]:
+    arguments = [twins.get(id(x), x) for x in call.args]
+    settings = {name: twins.get(id(x), x) for name, x in call.keywords.items()}
+    return partial(call.func, *arguments, **settings)
+
+
+def _arrays(call: partial[Any]) -> list[Array]:
+    return [x for x in (*call.args, *call.keywords.values()) if isinstance(x, np.ndarray)]
+
+
+def _key(call: partial[Any]) -> Any:
+    def form(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            return x
+        return x.shape, x.strides, x.dtype, x.__array_interface__["data"][0] % LINE
+
+    settings = tuple((name, form(x)) for name, x in call.keywords.items())
+    return call.func, tuple(map(form, call.args)), settings

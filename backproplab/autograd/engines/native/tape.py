@@ -1,0 +1,177 @@
+"""Tape: a list of calls, translated for the player, which makes them without Python.
+
+What the player cannot make itself is a call back into Python, at its place in the list.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd.engines.native.door import Loop, Unplayable
+from backproplab.autograd.engines.native.proof import require_equal
+from backproplab.autograd.engines.native.records import (
+    OPERANDS,
+    Callback,
+    Ending,
+    Mover,
+    Record,
+    library,
+)
+from backproplab.autograd.engines.native.translate import Part, address_of, translate
+
+Call = Callable[[], Any]
+WORTH = 16  # runs after which a list is translated: as many cost about as much as a translation
+SUMS = (np.matmul, np.dot)  # and reductions: calls in which the order of additions matters
+
+
+class Played:
+    """The calls, made by Python until it is worth while to translate them.
+
+    tape: once they are translated.
+    """
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls = calls
+        self.runs = 0
+        self.tape: Tape | None = None
+
+    def __call__(self) -> None:
+        """Make all calls once."""
+        if self.tape:
+            self.tape()
+            return
+        self.runs += 1
+        if self.runs > WORTH:
+            self.tape = Tape(self.calls)
+        for call in self.calls:
+            call()
+
+
+class Tape:
+    """The calls, which arrays they work on being fixed.
+
+    moving: array -> bytes by which its address moves after each round.
+    refusals: why calls are made in Python, one for each of them.
+    """
+
+    def __init__(self, calls: Sequence[Call], moving: Iterable[tuple[Array, int]] = ()) -> None:
+        self.calls = calls
+        self.refusals: list[str] = []
+        self.errors: list[BaseException] = []
+        self.origin: list[int] = []  # of each record: the number of its call
+        self._kept = parts = self._parts()
+        self._callback = Callback(_python(calls, self.errors))  # made of no method: no cycle
+        self._records, self._pool = _packed(parts, self._callback)
+        self._movers = (Mover * 0)()
+        self._ending = Ending()
+        self._bind(moving)
+
+    def __call__(self) -> None:
+        """Make all calls once. Raises what one of them raises."""
+        self.play(1)
+
+    def play(self, rounds: int, seconds: float = 0.0) -> int:
+        """Make all calls ``rounds`` times, or fewer if ``seconds`` are over; the rounds made.
+
+        A check that fails is made again in Python, where it raises.
+        """
+        ending = self._ending
+        library().play(
+            self._records, len(self._records), rounds,
+            self._movers, len(self._movers), seconds, ctypes.byref(ending),
+        )  # fmt: skip
+        if ending.record >= 0:
+            if self.errors:
+                raise self.errors.pop()
+            self.calls[self.origin[ending.record]]()
+        return ending.rounds
+
+    def _parts(self) -> list[Part]:
+        whole: list[Part] = []
+        for number, call in enumerate(self.calls):
+            try:
+                parts = proven(call)
+            except Unplayable as error:
+                self.refusals.append(str(error))
+                parts = [Part(Loop(0, number), [])]
+            whole += parts
+            self.origin += [number] * len(parts)
+        return whole
+
+    def _bind(self, moving: Iterable[tuple[Array, int]]) -> None:
+        """A mover for each operand that is one of the moving arrays."""
+        found = []
+        for x, size in moving:
+            for record in self._records:
+                for k, address in enumerate(record.data):
+                    if address == address_of(x):
+                        offset = Record.data.offset + k * ctypes.sizeof(ctypes.c_void_p)
+                        found.append(Mover(ctypes.addressof(record) + offset, size))
+        self._movers = (Mover * len(found))(*found)
+
+
+def proven(call: Call) -> list[Part]:
+    """The parts of a call, after a trial of one whose bits depend on more than its loop."""
+    parts = translate(call)
+    assert isinstance(call, partial)
+    if call.func in SUMS or isinstance(getattr(call.func, "__self__", None), np.ufunc):
+        require_equal(call, _play_alone)
+    return parts
+
+
+def _play_alone(call: partial[Any]) -> None:
+    parts = translate(call)
+    records, pool = _packed(parts, None)
+    library().play(records, len(records), 1, None, 0, 0.0, ctypes.byref(Ending()))
+    del pool, parts
+
+
+def _python(calls: Sequence[Call], errors: list[BaseException]) -> Callable[..., int]:
+    def call(number: int | None, *unused: Any) -> int:
+        try:
+            calls[number or 0]()
+        except BaseException as error:  # it is raised where the playing began
+            errors.append(error)
+            return 1
+        return 0
+
+    return call
+
+
+def _packed(parts: Sequence[Part], callback: Any) -> tuple[Any, Array]:
+    """Records of these parts, and the memory of their lengths and strides."""
+    records = (Record * len(parts))()
+    numbers = [_numbers(part) for part in parts]
+    pool = np.array([n for lists in numbers for own in lists for n in own] or [0], np.intp)
+    at = pool.ctypes.data
+    for record, part, lists in zip(records, parts, numbers, strict=True):
+        record.loop = part.loop.address or ctypes.cast(callback, ctypes.c_void_p).value
+        record.context, record.aux = part.loop.context, part.loop.aux
+        record.data[: len(part.views)] = [address_of(x) for x in part.views]
+        record.axes = len(lists[2])
+        for name, own in zip(("lengths", "strides", "shape", "outer"), lists, strict=True):
+            setattr(record, name, at)
+            at += len(own) * pool.itemsize
+    return records, pool
+
+
+def _numbers(part: Part) -> tuple[Sequence[int], ...]:
+    """Lengths and strides of the loop; shape and steps of the axes around it."""
+    if not part.views:
+        return (), (), (), ()
+    shape = part.views[0].shape
+    strides = [x.strides for x in part.views]
+    if part.lengths:
+        lengths, inner = part.lengths, part.strides
+    else:
+        lengths, inner = shape[-1:] or (1,), tuple(s[-1] if s else 0 for s in strides)
+        shape = shape[:-1]
+    padded = [*strides, *[(0,) * len(shape)] * (OPERANDS - len(strides))]
+    outer = [own[axis] for axis in range(len(shape)) for own in padded]
+    return lengths, inner, shape, outer

@@ -1,0 +1,288 @@
+"""The player gives the bits of replay: every op, number and layout; and what it refuses."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from backproplab.autograd import OPS, Tensor, apply, backward, ops
+from backproplab.autograd.engines import Bound, engine, native
+from backproplab.autograd.engines.native import building, door, proof, records, selftest, tape
+from backproplab.autograd.engines.replay import Replay
+
+SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
+CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
+IDS = [f"{op.name}-{k}" for op, k in CASES]
+
+pytestmark = pytest.mark.skipif(
+    bool(native.missing() and not building.compiler()), reason="no compiler to build it with"
+)
+
+
+def test_the_player_is_built_where_there_is_a_compiler():
+    assert native.missing() == "", "python -m backproplab.autograd.engines.native builds it"
+
+
+def played_as_replayed(step, arrays, externals=()):
+    """Replay the step, play it; both must leave the same bits, or raise the same error."""
+    into = [np.full_like(y.value, 7) for y in step(*[Tensor(x) for x in arrays])]
+    replay = Replay(step, externals, into)
+    replay(*arrays)
+    (plan,) = replay.plans.values()
+    found = []
+    for run in (plan.play, tape.Tape(plan.calls)):
+        for own, given in zip(plan.inputs, arrays, strict=True):
+            np.copyto(own, given)
+        for y in into:
+            y[...] = 7
+        try:
+            run()
+        except Exception as error:
+            found.append(repr(error))
+        else:
+            found.append([y.tobytes() for y in into])
+    assert found[0] == found[1]
+
+
+def with_special(x):
+    if x.dtype.kind == "f":
+        places = np.random.default_rng(1).permutation(x.size)[: len(SPECIAL)]
+        x.reshape(-1)[places] = SPECIAL[: len(places)]
+    return x
+
+
+@pytest.mark.parametrize("special", [False, True], ids=["plain", "nan inf -0 denormal"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("op", "k"), CASES, ids=IDS)
+@np.errstate(all="ignore")
+def test_every_op_and_its_gradient_play_bit_for_bit(op, k, dtype, special):
+    arrays = [np.array(x) for x in op.samples[k].draw(np.random.default_rng(0))]
+    arrays = [x.astype(dtype) if x.dtype.kind == "f" else x for x in arrays]
+    settings = op.samples[k].settings
+    settings = {key: dtype if key == "dtype" else value for key, value in settings.items()}
+
+    def step(*inputs):
+        leaves = [Tensor(x.value, None, x.dtype.kind == "f") for x in inputs]
+        y = op(*leaves, **settings)
+        moved = [x for i, x in enumerate(leaves) if x.tracked and op.rule(i) is not None]
+        if not y.tracked or not moved:
+            return [y]
+        return [y, *backward(y, ops.ones_like(Tensor(y.value)) * 0.5, moved)]
+
+    try:
+        played_as_replayed(step, [with_special(x) for x in arrays] if special else arrays)
+    except np.linalg.LinAlgError:
+        assert special  # NumPy has no factors of a matrix with NaN, in any engine
+
+
+def turned(x):
+    return np.asfortranarray(x)
+
+
+def strided(x):
+    """Every other entry of a larger array, in its last axis."""
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]) if x.ndim else (), x.dtype)
+    view = wide[..., ::2] if x.ndim else wide
+    view[...] = x
+    return view
+
+
+@pytest.mark.parametrize("layout", [turned, strided])
+@pytest.mark.parametrize(("op", "k"), CASES, ids=IDS)
+@np.errstate(all="ignore")
+def test_every_op_plays_from_any_layout(op, k, layout):
+    arrays = [np.asarray(x) for x in op.samples[k].draw(np.random.default_rng(0))]
+    settings = op.canonical(*arrays, **op.samples[k].settings)
+    memory = [layout(x) for x in arrays]
+    try:
+        played_as_replayed(lambda: [apply(op, *map(Tensor, memory), **settings)], [], memory)
+    except np.linalg.LinAlgError:
+        return  # equal rows make no regular matrix
+
+
+def test_what_networks_are_made_of_needs_no_python():
+    """Of a convolutional network with pooling, no call is left to Python."""
+    draw = np.random.default_rng(0).standard_normal
+    x, kernel, w = (draw(s).astype("f4") for s in ((4, 8, 8, 2), (3, 3, 2, 3), (48, 5)))
+    labels = np.array([0, 4, 2, 1])
+
+    def step(x, labels):
+        a, b = Tensor(kernel, None, True), Tensor(w, None, True)
+        y = ops.max_pool(ops.relu(ops.conv2d(x, a, padding="same")))
+        y = ops.sigmoid(ops.reshape(y, shape=(4, 48)) @ b)
+        loss = ops.mean(ops.softmax_cross_entropy(y, labels))
+        return backward(loss, ops.ones_like(Tensor(loss.value)), [a, b])
+
+    replay = Replay(step, [kernel, w], [np.empty_like(kernel), np.empty_like(w)])
+    replay(x, labels)
+    (plan,) = replay.plans.values()
+    assert tape.Tape(plan.calls).refusals == []
+
+
+PRODUCTS = [(m, k, n) for m in (1, 2, 7, 32) for k in (1, 3, 64) for n in (1, 2, 10, 33)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_any_shape_and_order(dtype):
+    """A product whose bits NumPy computes in another way is made by Python."""
+    draw = lambda shape: np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    for m, k, n in PRODUCTS:
+        for a in (draw((m, k)), draw((k, m)).T, draw((m, 2 * k))[:, ::2]):
+            for b in (draw((k, n)), draw((n, k)).T):
+                played_alike(np.dot, (a, b), np.empty((m, n), dtype))
+                played_alike(np.matmul, (a, b), np.empty((m, n), dtype))
+                crew = np.stack([a, a + 1]), np.stack([b, b - 1])
+                played_alike(np.matmul, crew, np.empty((2, m, n), dtype))
+        played_alike(np.dot, (draw(k), draw((k, n))), np.empty(n, dtype))
+
+
+def played_alike(function, arrays, out, **settings):
+    want = out.copy()
+    function(*arrays, out=want, **settings)
+    tape.Tape([partial(function, *arrays, out=out, **settings)])()
+    assert out.tobytes() == want.tobytes(), [x.shape for x in arrays]
+
+
+AXES = [(-1,), (0,), (1,), (0, 1), (1, 2), (0, 2), (0, 1, 2)]
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.maximum, np.minimum])
+@pytest.mark.parametrize("axis", AXES, ids=str)
+@np.errstate(all="ignore")
+def test_reductions_over_any_axes(ufunc, axis):
+    draw = lambda shape: np.random.default_rng(0).standard_normal(shape).astype("f4")
+    for shape in ((3, 4, 5), (2, 1, 9000), (17, 130, 3), (1, 1, 1), (33, 1, 2)):
+        for x in (
+            draw(shape),
+            with_special(draw(shape)),
+            draw(shape[::-1]).T,
+            0 * -(draw(shape) ** 2),
+        ):
+            out = np.empty(ufunc.reduce(x, axis=axis, keepdims=True).shape, x.dtype)
+            played_alike(ufunc.reduce, (x,), out, axis=axis, keepdims=True)
+
+
+def test_an_output_that_overlaps_an_input_is_left_to_numpy():
+    x = np.arange(8.0)
+    mine = tape.Tape([partial(np.add, x[:-1], 1.0, x[1:]), partial(np.add, x, x[::-1], x)])
+    assert mine.refusals == 2 * ["the output overlaps an input"]
+
+
+def test_a_check_that_fails_raises_what_python_raises():
+    table = np.zeros((3, 4), "f4")
+    step = lambda labels: [ops.softmax_cross_entropy(Tensor(table), labels)]
+    bound = engine("native").bind(step, [table], [np.empty(3, "f4")])
+    for _ in range(tape.WORTH + 4):
+        bound(np.array([0, 1, 3]))
+    with pytest.raises(Exception, match="labels from 0 to 4, with 4 classes"):
+        bound(np.array([0, 1, 4]))
+
+
+def test_an_error_in_python_is_raised_where_the_playing_began():
+    def fail():
+        raise KeyboardInterrupt
+
+    x = np.zeros(3)
+    mine = tape.Tape([partial(np.add, x, 1, x), fail, partial(np.add, x, 1, x)])
+    with pytest.raises(KeyboardInterrupt):
+        mine()
+    np.testing.assert_array_equal(x, 1)
+
+
+def test_rounds_move_what_is_moving():
+    """The sums of the rows of a table, each added to a total."""
+    table, total = np.arange(12.0).reshape(4, 3), np.zeros(3)
+    first = table[0]
+    mine = tape.Tape([partial(np.add, total, first, total)], moving=[(first, first.nbytes)])
+    assert mine.play(3, seconds=10) == 3
+    np.testing.assert_array_equal(total, table[:3].sum(axis=0))
+    assert mine.play(1) == 1  # continues where it was
+    np.testing.assert_array_equal(total, table.sum(axis=0))
+    assert tape.Tape([partial(np.add, total, 1, total)]).play(10**9, seconds=0.01) < 10**9
+
+
+# --- no player: replay, the same numbers, and the reason
+
+
+def refused(monkeypatch):
+    """What ``missing`` finds now, without what it has found before."""
+    for found in (records.library, selftest.missing):
+        found.cache_clear()
+    return selftest.missing()
+
+
+@pytest.fixture
+def _fresh():
+    yield
+    for found in (records.library, selftest.missing):
+        found.cache_clear()
+    proof.TRIED.clear()
+    door.loop_of.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_without_a_library(monkeypatch, tmp_path):
+    monkeypatch.setattr(records, "LIBRARY", tmp_path / "none.so")
+    assert "not built" in refused(monkeypatch)
+    assert engine("auto").described.startswith("replay (the player is not built")
+    into = np.empty(3)
+    bound = engine("native").bind(lambda x: [ops.tanh(x)], [], [into])
+    for k in range(40):
+        bound(np.full(3, float(k)))
+        np.testing.assert_array_equal(into, np.tanh(float(k)))
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_library_of_another_source_is_not_loaded(monkeypatch):
+    monkeypatch.setattr(records, "digest", lambda: "another")
+    assert "another version" in refused(monkeypatch)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_damaged_library_is_not_loaded(monkeypatch, tmp_path):
+    (tmp_path / "player.so").write_bytes(b"\x7fELF nonsense")
+    monkeypatch.setattr(records, "LIBRARY", tmp_path / "player.so")
+    assert "player.so" in refused(monkeypatch)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_numpy_without_the_door(monkeypatch):
+    door.loop_of.cache_clear()
+    monkeypatch.setattr(door, "CAPSULE", b"another_layout")
+    assert "incorrect name" in refused(monkeypatch)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_trial_with_other_bits(monkeypatch):
+    monkeypatch.setattr(selftest, "_equal", lambda dtype: False)
+    assert "other bits in float32" in refused(monkeypatch)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_product_that_fails_its_proof_is_made_by_numpy(monkeypatch):
+    proof.TRIED.clear()
+    monkeypatch.setattr(proof, "_equal", lambda call, play: False)
+    x, out = np.eye(3), np.empty((3, 3))
+    mine = tape.Tape([partial(np.dot, x, x, out)])
+    assert mine.refusals == ["NumPy's own call has other bits"]
+    mine()
+    np.testing.assert_array_equal(out, x)
+
+
+def test_engines_by_name():
+    assert engine("eager").described == "eager"
+    assert engine("replay").described == "replay"
+    assert engine("native").described == engine("auto").described == "native"
+    assert isinstance(engine("native").bind(lambda x: [x], [], [np.empty(1)]), Bound)
+
+
+def test_it_is_built_anew_from_its_source(tmp_path):
+    where = tmp_path / "player.so"
+    assert building.build(library=where) == ""
+    assert records.Library(where).loop("copy_4")
+
+
+def test_no_compiler_is_a_reason(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    assert "no C compiler" in building.build(library=tmp_path / "player.so")
