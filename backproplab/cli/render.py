@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backproplab import text
+from backproplab.autograd.engines import engine
 from backproplab.cli.ended import INDENT, ended
 from backproplab.cli.printing import command, facts, lines, printable, sentence, table
 from backproplab.layout import Column, joined, paragraph
@@ -40,7 +41,8 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
         "data": [e.data.name, str(splits.task),
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
         "train": [_method(e), *_steps(parts), f"seed {e.seed}",
-                  f"{e.threads} threads" if e.threads != 1 else ""],
+                  f"{e.threads} threads" if e.threads != 1 else "",
+                  engine(e.engine).described if network else ""],
         **({"cost": [cost]} if (cost := e.learner.cost(parts.material)) else {}),
     }  # fmt: skip
     out = Console(stderr=True, highlight=False, soft_wrap=True)

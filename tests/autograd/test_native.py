@@ -189,16 +189,20 @@ def test_an_error_in_python_is_raised_where_the_playing_began():
     np.testing.assert_array_equal(x, 1)
 
 
-def test_rounds_move_what_is_moving():
-    """The sums of the rows of a table, each added to a total."""
+def test_each_round_reads_the_next_entry_of_a_table():
     table, total = np.arange(12.0).reshape(4, 3), np.zeros(3)
-    first = table[0]
-    mine = tape.Tape([partial(np.add, total, first, total)], moving=[(first, first.nbytes)])
-    assert mine.play(3, seconds=10) == 3
+    mine = tape.Tape([partial(np.add, total, table[0], total)], tables=[table])
+    mine.play(3, seconds=10)
+    assert mine.rounds == 3
     np.testing.assert_array_equal(total, table[:3].sum(axis=0))
-    assert mine.play(1) == 1  # continues where it was
-    np.testing.assert_array_equal(total, table.sum(axis=0))
-    assert tape.Tape([partial(np.add, total, 1, total)]).play(10**9, seconds=0.01) < 10**9
+    mine.play(1)  # begins with the first again
+    np.testing.assert_array_equal(total, table[:3].sum(axis=0) + table[0])
+
+
+def test_playing_ends_when_its_time_is_over():
+    mine = tape.Tape([partial(np.add, total := np.zeros(1), 1, total)])
+    mine.play(10**9, seconds=0.01)
+    assert 0 < mine.rounds == total[0] < 10**9
 
 
 # --- no player: replay, the same numbers, and the reason

@@ -15,7 +15,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines import native
-from backproplab.autograd.engines.plan import by_python
+from backproplab.autograd.engines.plan import Plan, by_python
 from backproplab.autograd.engines.replay import RecordingError, Replay, Step
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError, did_you_mean
@@ -106,6 +106,13 @@ class Bound:
             self.replay.of_rows(rows, *arrays)
         except RecordingError as error:
             self._refuse(error)
+
+    def ahead(self, rows: tuple[int, ...], *arrays: Array) -> tuple[Plan, int] | None:
+        """The plan for so shaped rows of each array, and how many of its next runs may be played
+        together with other calls; None if it has none, or is not to be played."""
+        if self.replay is None or not self.engine.is_native:
+            return None
+        return self.replay.ahead(rows, *arrays)
 
     def _compute(self, inputs: Sequence[Array]) -> None:
         results = self.step(*[Tensor(x) for x in inputs])

@@ -65,12 +65,17 @@ class Replay:
         if isinstance(rows, slice):
             self(*[x[rows] for x in arrays], stay=True)
             return
-        key = tuple([((*rows.shape, *x.shape[1:]), x.dtype) for x in arrays])
+        key = _key(rows.shape, arrays)
         plan = self.plans.get(key)
         inputs = plan.inputs if plan else [np.empty(*form) for form in key]
         for x, own in zip(arrays, inputs, strict=True):
             x.take(rows, 0, own, "wrap")  # with "raise" NumPy makes a copy
         self._compute(key, plan, inputs)
+
+    def ahead(self, rows: tuple[int, ...], *arrays: Array) -> tuple[Plan, int] | None:
+        """The plan for so shaped rows of each array, and for how many runs nothing is recorded."""
+        plan = self.plans.get(_key(rows, arrays))
+        return (plan, _next_check(plan.runs) - plan.runs - 1) if plan else None
 
     def _compute(
         self, key: Key, plan: Plan | None, inputs: Sequence[Array], stay: bool = False
@@ -98,6 +103,15 @@ class Replay:
         if isinstance(program, str):
             raise RecordingError(f"the step cannot be replayed: {program}")
         return program
+
+
+def _key(rows: tuple[int, ...], arrays: Sequence[Array]) -> Key:
+    return tuple([((*rows, *x.shape[1:]), x.dtype) for x in arrays])
+
+
+def _next_check(run: int) -> int:
+    """The first run after this one that is checked."""
+    return int(2 * 4 ** ((run // 2).bit_length() + 1 >> 1))
 
 
 def _is_checked(run: int) -> bool:

@@ -4,7 +4,10 @@
 what would break it: docs/decisions/0011.
 """
 
+from backproplab.autograd.engines.native.checks import NotFinite, require_finite
+from backproplab.autograd.engines.native.door import Unplayable
 from backproplab.autograd.engines.native.selftest import missing
 from backproplab.autograd.engines.native.tape import Played, Tape
+from backproplab.autograd.engines.native.tracing import Trace
 
-__all__ = ["Played", "Tape", "missing"]
+__all__ = ["NotFinite", "Played", "Tape", "Trace", "Unplayable", "missing", "require_finite"]

@@ -63,8 +63,12 @@ static double now(void) {
     return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
+static void move(const Mover *movers, I moving, I rounds) {
+    for (I k = 0; k < moving; k++) *movers[k].address += movers[k].bytes * rounds;
+}
+
 // Play the records `rounds` times, or fewer: until a record ends it, or `seconds` are over.
-// After each whole round the movers move, so that the next call continues.
+// After each whole round the movers move; at the end they are back.
 void play(const Record *records, I count, I rounds, const Mover *movers, I moving, double seconds,
           Ending *ending) {
     double end = rounds > 1 ? now() + seconds : 0;
@@ -74,12 +78,14 @@ void play(const Record *records, I count, I rounds, const Mover *movers, I movin
             int stop = r->axes ? around(r) : r->loop(r->context, r->data, r->lengths, r->strides, r->aux);
             if (stop) {
                 ending->record = r - records;
+                move(movers, moving, -ending->rounds);
                 return;
             }
         }
-        for (I k = 0; k < moving; k++) *movers[k].address += movers[k].bytes;
-        if (++ending->rounds < rounds && now() >= end) return;
+        move(movers, moving, 1);
+        if (++ending->rounds < rounds && now() >= end) break;
     }
+    move(movers, moving, -ending->rounds);
 }
 
 // Copies. data: from, to, and of a masked one the mask.

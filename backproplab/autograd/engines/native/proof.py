@@ -31,7 +31,7 @@ def require_equal(call: partial[Any], play: Callable[[partial[Any]], None]) -> N
 
 
 def _equal(call: partial[Any], play: Callable[[partial[Any]], None]) -> bool:
-    arrays = list({id(x): x for x in _arrays(call)}.values())
+    arrays = list({id(x): x for x in arrays_of(call)}.values())
     results = []
     for run in (lambda own: own(), play):
         chance = np.random.default_rng(len(arrays))
@@ -60,7 +60,10 @@ def _on(call: partial[Any], twins: dict[int, Array]) -> partial[Any]:
     return partial(call.func, *arguments, **settings)
 
 
-def _arrays(call: partial[Any]) -> list[Array]:
+def arrays_of(call: Callable[[], Any]) -> list[Array]:
+    """The arrays that a call is given."""
+    if not isinstance(call, partial):
+        return []
     return [x for x in (*call.args, *call.keywords.values()) if isinstance(x, np.ndarray)]
 
 

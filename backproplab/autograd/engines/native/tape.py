@@ -6,7 +6,7 @@ What the player cannot make itself is a call back into Python, at its place in t
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
-from backproplab.autograd.engines.native.proof import require_equal
+from backproplab.autograd.engines.native.proof import arrays_of, require_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
     Callback,
@@ -56,30 +56,37 @@ class Played:
 class Tape:
     """The calls, which arrays they work on being fixed.
 
-    moving: array -> bytes by which its address moves after each round.
+    tables: arrays (rounds, …) of which the calls read the first entry, and in each later round
+        the next one.
     refusals: why calls are made in Python, one for each of them.
+    rounds: made by the last playing.
+    Raises Unplayable if a call that reads a table cannot be played.
     """
 
-    def __init__(self, calls: Sequence[Call], moving: Iterable[tuple[Array, int]] = ()) -> None:
+    def __init__(self, calls: Sequence[Call], tables: Iterable[Array] = ()) -> None:
         self.calls = calls
         self.refusals: list[str] = []
         self.errors: list[BaseException] = []
         self.origin: list[int] = []  # of each record: the number of its call
-        self._kept = parts = self._parts()
+        strides = {address_of(x): x.strides[0] for x in tables}
+        self._kept = parts = self._parts(strides)
         self._callback = Callback(_python(calls, self.errors))  # made of no method: no cycle
         self._records, self._pool = _packed(parts, self._callback)
-        self._movers = (Mover * 0)()
+        self._movers = self._moving(strides)
         self._ending = Ending()
-        self._bind(moving)
 
     def __call__(self) -> None:
         """Make all calls once. Raises what one of them raises."""
         self.play(1)
 
-    def play(self, rounds: int, seconds: float = 0.0) -> int:
-        """Make all calls ``rounds`` times, or fewer if ``seconds`` are over; the rounds made.
+    @property
+    def rounds(self) -> int:
+        return int(self._ending.rounds)
 
-        A check that fails is made again in Python, where it raises.
+    def play(self, rounds: int, seconds: float = 0.0) -> None:
+        """Make all calls ``rounds`` times, or fewer if ``seconds`` are over.
+
+        Raises what a call raises. A check that fails is made again in Python, where it raises.
         """
         ending = self._ending
         library().play(
@@ -90,30 +97,34 @@ class Tape:
             if self.errors:
                 raise self.errors.pop()
             self.calls[self.origin[ending.record]]()
-        return ending.rounds
 
-    def _parts(self) -> list[Part]:
+    def _parts(self, tables: Container[int]) -> list[Part]:
         whole: list[Part] = []
         for number, call in enumerate(self.calls):
             try:
                 parts = proven(call)
             except Unplayable as error:
+                if any(address_of(x) in tables for x in arrays_of(call)):
+                    raise  # Python would read the first entry in each round
                 self.refusals.append(str(error))
                 parts = [Part(Loop(0, number), [])]
             whole += parts
             self.origin += [number] * len(parts)
         return whole
 
-    def _bind(self, moving: Iterable[tuple[Array, int]]) -> None:
-        """A mover for each operand that is one of the moving arrays."""
-        found = []
-        for x, size in moving:
-            for record in self._records:
-                for k, address in enumerate(record.data):
-                    if address == address_of(x):
-                        offset = Record.data.offset + k * ctypes.sizeof(ctypes.c_void_p)
-                        found.append(Mover(ctypes.addressof(record) + offset, size))
-        self._movers = (Mover * len(found))(*found)
+    def _moving(self, strides: dict[int, int]) -> Any:
+        """A mover for each operand that is at one of these addresses."""
+        size, offset = ctypes.sizeof(ctypes.c_void_p), Record.data.offset
+        found = [
+            (ctypes.addressof(record) + offset + k * size, address)
+            for record in (self._records if strides else ())
+            for k, address in enumerate(record.data)
+            if address in strides
+        ]
+        if {address for _, address in found} != strides.keys():
+            raise Unplayable("a table that no call reads")
+        movers = [Mover(place, strides[address]) for place, address in found]
+        return (Mover * len(movers))(*movers)
 
 
 def proven(call: Call) -> list[Part]:

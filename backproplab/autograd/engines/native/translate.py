@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
@@ -176,12 +177,19 @@ def check_range(labels: Array, classes: int) -> list[Part]:
     return [Part(Loop(library().loop("check_range"), classes), _walk([labels]))]
 
 
+def require_finite(x: Array) -> list[Part]:
+    if not x.flags.c_contiguous or x.dtype.char not in "fd":
+        raise Unplayable("numbers that do not lie side by side")
+    return [Part(Loop(library().loop(f"check_finite_{x.itemsize}")), [x.reshape(-1)])]
+
+
 PLAYED: dict[Any, Callable[..., list[Part]]] = {
     np.copyto: copy,
     np.matmul: product,
     np.dot: product,
     logits.check_each: check_each,
     logits.check_range: check_range,
+    checks.require_finite: require_finite,
 }
 
 
