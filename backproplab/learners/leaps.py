@@ -30,7 +30,7 @@ ROUNDS = 512  # most updates of a leap
 SECONDS = 0.02  # after which it ends: signals wait for that long
 WORTH = 16  # updates by one plan, from which on its translation is worth while
 ENTRIES = 2**20  # most row numbers of a leap
-BLOCK = 8_192  # entries updated at a time: a call costs a few ns, so they stay in the L1 cache
+BLOCK = 4_096  # entries updated at a time: a call costs a few ns, so they stay in the L1 cache
 
 
 Call = Callable[[], Any]

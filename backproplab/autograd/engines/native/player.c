@@ -149,6 +149,22 @@ TAKE(take_4, *(uint32_t *)y = *(const uint32_t *)x)
 TAKE(take_8, *(uint64_t *)y = *(const uint64_t *)x)
 TAKE(take_rows, memcpy(y, x, from->bytes))
 
+// A column times a row, for which BLAS takes ten times as long; it adds to a zero. As np.matmul's
+// loop: lengths are 1, rows, 1, columns. data: column, row, to; the last two lie side by side.
+#define OUTER(name, type)                                                                          \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        const type *restrict b = (const type *)data[1];                                            \
+        (void)context, (void)aux;                                                                  \
+        for (I i = 0; i < lengths[1]; i++) {                                                       \
+            type a = *(const type *)(data[0] + i * strides[3]);                                    \
+            type *restrict y = (type *)(data[2] + i * strides[7]);                                 \
+            for (I j = 0; j < lengths[3]; j++) y[j] = a * b[j] + 0;                                \
+        }                                                                                          \
+        return 0;                                                                                  \
+    }
+OUTER(outer_4, float)
+OUTER(outer_8, double)
+
 // Checks: 1 if it fails.
 
 // data: labels (int64); the context is the number of classes.

@@ -14,7 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
-from backproplab.autograd.engines.native.proof import arrays_of, require_equal
+from backproplab.autograd.engines.native.proof import arrays_of, is_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
     Callback,
@@ -23,11 +23,10 @@ from backproplab.autograd.engines.native.records import (
     Record,
     library,
 )
-from backproplab.autograd.engines.native.translate import Part, address_of, translate
+from backproplab.autograd.engines.native.translate import PRODUCTS, Part, address_of, translate
 
 Call = Callable[[], Any]
 WORTH = 16  # runs after which a list is translated: as many cost about as much as a translation
-SUMS = (np.matmul, np.dot)  # and reductions: calls in which the order of additions matters
 
 
 class Played:
@@ -128,16 +127,20 @@ class Tape:
 
 
 def proven(call: Call) -> list[Part]:
-    """The parts of a call, after a trial of one whose bits depend on more than its loop."""
+    """The parts of a call, after a trial of one in which the order of additions matters."""
     parts = translate(call)
     assert isinstance(call, partial)
-    if call.func in SUMS or isinstance(getattr(call.func, "__self__", None), np.ufunc):
-        require_equal(call, _play_alone)
-    return parts
+    reduces = isinstance(getattr(call.func, "__self__", None), np.ufunc)
+    if not reduces and call.func not in PRODUCTS:
+        return parts
+    for kernels in (True, False):
+        if is_equal(call, _play_alone, kernels):
+            return translate(call, kernels)
+    raise Unplayable("NumPy's own call has other bits")
 
 
-def _play_alone(call: partial[Any]) -> None:
-    parts = translate(call)
+def _play_alone(call: partial[Any], kernels: bool) -> None:
+    parts = translate(call, kernels)
     records, pool = _packed(parts, None)
     library().play(records, len(records), 1, None, 0, 0.0, ctypes.byref(Ending()))
     del pool, parts

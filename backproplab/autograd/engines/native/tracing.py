@@ -103,25 +103,22 @@ class Traced(np.ndarray[Any, Any]):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (), **settings: Any
     ) -> Any:
-        if method != "__call__" or len(out) != 1 or any(settings.values()):
+        others = settings and any(x is not None for x in settings.values())
+        if method != "__call__" or len(out) != 1 or others or self.noted_by is None:
             raise Unplayable(f"{ufunc.__name__} makes a new array")
-        _trace_of(self, *inputs).notes.append((ufunc, inputs, out[0]))
+        self.noted_by.notes.append((ufunc, inputs, out[0]))
         return out[0]
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is not np.copyto:
             return super().__array_function__(func, types, args, kwargs)
-        if kwargs:
+        if kwargs or self.noted_by is None:
             raise Unplayable("a masked copy")
-        _trace_of(*args).notes.append((func, args[1:], args[0]))
+        self.noted_by.notes.append((func, args[1:], args[0]))
         return None
 
     def __bool__(self) -> bool:
         raise Unplayable("code that asks for the numbers in an array")
-
-
-def _trace_of(*operands: Any) -> Trace:
-    return next(x.noted_by for x in operands if isinstance(x, Traced) and x.noted_by)
 
 
 class Time:

@@ -20,6 +20,7 @@ from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, li
 from backproplab.autograd.lowering import logits
 
 IDENTITIES = {np.add: 0, np.multiply: 1}
+PRODUCTS = (np.dot, np.matmul)
 WITHOUT_IDENTITY = (np.maximum, np.minimum)
 CASTS = {
     ("?", "f"): "copy_bool_float32",
@@ -45,12 +46,17 @@ class Part(NamedTuple):
     kept: Any = None
 
 
-def translate(call: Callable[[], Any]) -> list[Part]:
-    """The parts of a call. Raises Unplayable."""
+def translate(call: Callable[[], Any], kernels: bool = True) -> list[Part]:
+    """The parts of a call. Raises Unplayable.
+
+    kernels: products may be computed by loops of our own.
+    """
     if not isinstance(call, partial):
         raise Unplayable("not a call of a function on arrays")
     function, arguments, settings = call.func, call.args, call.keywords
     owner = getattr(function, "__self__", None)
+    if function in PRODUCTS:
+        return product(*arguments, **settings | {"kernels": kernels})
     if function in PLAYED:
         return PLAYED[function](*arguments, **settings)
     if isinstance(function, np.ufunc) and function.signature is None:
@@ -107,7 +113,7 @@ def reduction(
     return parts
 
 
-def product(a: Array, b: Array, out: Array) -> list[Part]:
+def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
     """``np.matmul(a, b, out)``, and np.dot where it means the same."""
     a, b = np.asarray(a), np.asarray(b)
     if not a.ndim or not b.ndim or a.dtype != b.dtype or a.dtype != out.dtype or not out.size:
@@ -122,7 +128,11 @@ def product(a: Array, b: Array, out: Array) -> list[Part]:
     views = [x[..., 0, 0] for x in (a, b, out)]
     sides = tuple(stride for x in (a, b, out) for stride in x.strides[-2:])
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
-    loop = loop_of(np.matmul, (a.dtype,) * 3, None)
+    beside = b.strides[-1] == out.strides[-1] == out.itemsize
+    if kernels and a.shape[-1] == 1 and beside and a.dtype.char in "fd":
+        loop = Loop(library().loop(f"outer_{out.itemsize}"))
+    else:
+        loop = loop_of(np.matmul, (a.dtype,) * 3, None)
     return [Part(loop, views, sizes, (0, 0, 0, *sides))]
 
 
@@ -185,8 +195,6 @@ def require_finite(x: Array) -> list[Part]:
 
 PLAYED: dict[Any, Callable[..., list[Part]]] = {
     np.copyto: copy,
-    np.matmul: product,
-    np.dot: product,
     logits.check_each: check_each,
     logits.check_range: check_range,
     checks.require_finite: require_finite,
