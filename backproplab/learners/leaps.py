@@ -30,7 +30,8 @@ ROUNDS = 512  # most updates of a leap
 SECONDS = 0.02  # after which it ends: signals wait for that long
 WORTH = 16  # updates by one plan, from which on its translation is worth while
 ENTRIES = 2**20  # most row numbers of a leap
-BLOCK = 4_096  # entries updated at a time: a call costs a few ns, so they stay in the L1 cache
+BLOCK, BLOCKS = 4_096, 32  # entries updated at a time: a call costs a few ns, so that they can
+# stay in the L1 cache; but a vector is taken in so many parts at most, which are all translated
 
 
 Call = Callable[[], Any]
@@ -64,7 +65,8 @@ class Leaps:
         self.refusal = ""
         flat = {name: vector.flat for name, vector in slots.items()}
         self.vectors = [parameters.flat, gradient.flat, *flat.values()]
-        bound = optimizer, parameters.trainable, gradient.flat, flat, None, BLOCK
+        block = max(BLOCK, -(-gradient.flat.size // BLOCKS))
+        bound = optimizer, parameters.trainable, gradient.flat, flat, None, block
         self.updater = Updater(*bound)
         self.trace = Trace(gradient.flat.dtype, ROUNDS)
         self.numbers: Callable[[Any, Any], None] | None = None  # notes those of a round
@@ -152,7 +154,7 @@ class Leaps:
                 self.trace.record(part, rate, 1)
             if self._bytes() != before:
                 raise Unplayable("an update that goes around its arrays")
-            self.numbers = parts[0]
+            self.numbers = self.updater.parts(lambda x: self.trace.ear)[0]
         return self.trace.calls
 
     def _bytes(self) -> list[bytes]:

@@ -82,11 +82,11 @@ class Updater:
             blocks.append(Block(theta[part], grad[part], work[-1], rule, views))
         return blocks
 
-    def parts(self, view: Callable[[Array], Array]) -> list[Updater]:
+    def parts(self, view: Callable[[Array], Any]) -> list[Updater]:
         """An updater for each block, which sees its arrays through ``view``."""
         return [self._part(block, view) for block in self.blocks]
 
-    def _part(self, block: Block, view: Callable[[Array], Array]) -> Updater:
+    def _part(self, block: Block, view: Callable[[Array], Any]) -> Updater:
         part = copy(self)
         theta, grad, regularized = map(view, block[:3])
         slots = {name: view(slot) for name, slot in block.slots.items()}

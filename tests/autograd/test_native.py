@@ -1,6 +1,10 @@
 """The player gives the bits of replay: every op, number and layout; and what it refuses."""
 
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from backproplab.autograd.engines import Bound, engine, native
 from backproplab.autograd.engines.native import building, door, proof, records, selftest, tape
 from backproplab.autograd.engines.replay import Replay
 
+LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
 IDS = [f"{op.name}-{k}" for op, k in CASES]
@@ -168,6 +173,28 @@ def test_an_output_that_overlaps_an_input_is_left_to_numpy():
     assert mine.refusals == 2 * ["the output overlaps an input"]
 
 
+X, ROWS = np.arange(12.0).reshape(3, 4), np.array([2, 0])
+HOSTILE = [
+    partial(np.dot, X, X, np.empty((3, 4))),
+    partial(np.matmul, X, X.T, np.empty((3, 4))),
+    partial(np.add, X, np.ones(3), np.empty((3, 4))),
+    partial(np.add, X, X, np.empty(4)),
+    partial(np.add, X, 1.0, np.broadcast_to(np.empty(4), (3, 4))),
+    partial(np.copyto, np.empty(4), X),
+    partial(np.copyto, np.empty((3, 4)), X, where=np.ones(3, bool)),
+    partial(np.add.reduce, X, axis=(0,), out=np.empty(3)),
+    partial(X.take, ROWS, 0, np.empty((2, 3)), "wrap"),
+    partial(X.take, ROWS, 0, np.empty((1, 4)), "wrap"),
+]
+
+
+@pytest.mark.parametrize("call", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_call_does_not_reach_the_player(call):
+    """It is left to NumPy, which raises."""
+    with pytest.raises((door.Unplayable, ValueError)):
+        tape.proven(call)
+
+
 def test_a_check_that_fails_raises_what_python_raises():
     table = np.zeros((3, 4), "f4")
     step = lambda labels: [ops.softmax_cross_entropy(Tensor(table), labels)]
@@ -290,3 +317,36 @@ def test_no_compiler_is_a_reason(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     assert "no C compiler" in building.build(library=tmp_path / "player.so")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizer", ["address", "undefined"])
+def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
+    """The player reads and writes what it is given, and nothing beside it."""
+    library = tmp_path / "player.so"
+    flags = ("-g", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all")
+    assert building.build(flags, library) == ""
+    name = {"address": "libasan.so", "undefined": "libubsan.so"}[sanitizer]
+    found = subprocess.run(
+        [*building.compiler(), f"-print-file-name={name}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code = (
+        "import sys, pathlib, pytest\n"
+        "from backproplab.autograd.engines.native import records, selftest\n"
+        "records.library.cache_clear(); selftest.missing.cache_clear()\n"
+        f"records.LIBRARY = pathlib.Path({str(library)!r})\n"
+        "assert selftest.missing() == ''\n"
+        "own = ['-q', '-p', 'no:cacheprovider', '-m', 'not slow', '-k', 'not building and not built']\n"
+        f"sys.exit(pytest.main([{__file__!r}, {str(LEAPS)!r}, *own]))"
+    )
+    environment = os.environ | {
+        "LD_PRELOAD": found.stdout.strip(),
+        "ASAN_OPTIONS": "detect_leaks=0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -26,6 +26,7 @@ class Trace:
 
     tables: of each number in the calls its values, (rounds,) or (rounds, P, 1).
     reads_time: whether the numbers depend on ``Time``.
+    ear: takes the place of each array where only the numbers are wanted.
     """
 
     def __init__(self, dtype: np.dtype[Any], rounds: int) -> None:
@@ -35,6 +36,7 @@ class Trace:
         self.tables: list[Array] = []
         self.reads_time = False
         self.notes: list[tuple[Any, tuple[Operand, ...], Array]] = []
+        self.ear = Ear()
 
     def view(self, x: Array) -> Array:
         """The same memory as an array that notes calls. Code must use it for all that it writes."""
@@ -62,15 +64,20 @@ class Trace:
         self.notes = []
 
     def fill(self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int) -> None:
-        """The numbers of the rounds that begin with update ``t``, a rate for each or for all."""
+        """The numbers of the rounds that begin with update ``t``, a rate for each or for all.
+
+        code: as recorded, but on an Ear instead of arrays. Raises Unplayable if it has others.
+        """
         found = []
         for round_, rate in enumerate(rates):
-            self.notes = []
+            self.ear.numbers = []
             code(rate, t + round_)
-            found.append(self._numbers())
-        self.notes = []
+            found.append(self.ear.numbers)
+        if len(found[0]) != len(self.tables):
+            raise Unplayable("its numbers depend on its arrays")
         for table, values in zip(self.tables, zip(*found, strict=True), strict=True):
-            table[: len(values) if len(values) > 1 else None] = np.array(values, self.dtype)
+            own = [getattr(x, "values", x) for x in values]
+            table[: len(own) if len(own) > 1 else None] = np.array(own, self.dtype)
 
     def _numbers(self) -> list[Array]:
         return [
@@ -119,6 +126,28 @@ class Traced(np.ndarray[Any, Any]):
 
     def __bool__(self) -> bool:
         raise Unplayable("code that asks for the numbers in an array")
+
+
+class Ear:
+    """Hears the numbers that are combined with it, in the order in which a Traced notes them."""
+
+    def __init__(self) -> None:
+        self.numbers: list[Any] = []
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Ear:
+        self.numbers += [x for x in inputs if x is not self]
+        return self
+
+    def __array_function__(self, function: Any, types: Any, given: Any, settings: Any) -> Ear:
+        self.numbers += [x for x in given if x is not self]
+        return self
+
+    def _combine(self, other: Any) -> Ear:
+        if other is not self:
+            self.numbers.append(other)
+        return self
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = _combine
 
 
 class Time:

@@ -124,6 +124,8 @@ def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
     if a.ndim == 1:
         a, out = a[None], out[..., None, :]
     lead = out.shape[:-2]
+    if (*a.shape[-2:], b.shape[-1]) != (out.shape[-2], b.shape[-2], out.shape[-1]):
+        raise Unplayable("a product of other shapes")
     a, b = (np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (a, b))
     views = [x[..., 0, 0] for x in (a, b, out)]
     sides = tuple(stride for x in (a, b, out) for stride in x.strides[-2:])
@@ -165,8 +167,8 @@ def take(x: Array, rows: Array, axis: int | None, out: Array, mode: str) -> list
     along = axis == 0 or (axis is None and x.ndim == 1)
     if mode != "wrap" or not (plain and along) or rows.dtype != np.intp or x.dtype != out.dtype:
         raise Unplayable("what is taken does not lie in rows")
-    if not len(x) or not out.size:
-        raise Unplayable("nothing is taken")
+    if not len(x) or not out.size or out.shape != (*rows.shape, *x.shape[1:]):
+        raise Unplayable("nothing is taken, or into another shape")
     _check_overlap(out, [x, rows], alike=False)
     bytes_ = x.nbytes // len(x)
     name = f"take_{bytes_}" if bytes_ in (4, 8) else "take_rows"
@@ -250,10 +252,12 @@ def _without_first(total: Array, entries: Array) -> tuple[Array, Array]:
 
 
 def _check_overlap(out: Array, operands: Sequence[Array], alike: bool = True) -> None:
-    """Raise Unplayable where NumPy would compute from a copy of an operand.
+    """Raise Unplayable where NumPy would compute from a copy of an operand, or refuse to write.
 
     alike: an operand may be the output itself.
     """
+    if not out.flags.writeable:
+        raise Unplayable("the output is read-only")
     for x in operands:
         if not np.may_share_memory(out, x):
             continue
