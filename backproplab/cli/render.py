@@ -42,7 +42,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
         "train": [_method(e), *_steps(parts), f"seed {e.seed}",
                   f"{e.threads} threads" if e.threads != 1 else "",
-                  engine(e.engine).described if network else ""],
+                  f"engine {engine(e.engine).described}" if network else ""],
         **({"cost": [cost]} if (cost := e.learner.cost(parts.material)) else {}),
     }  # fmt: skip
     out = Console(stderr=True, highlight=False, soft_wrap=True)
