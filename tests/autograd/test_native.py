@@ -11,7 +11,15 @@ import pytest
 
 from backproplab.autograd import OPS, Tensor, apply, backward, ops
 from backproplab.autograd.engines import Bound, engine, native
-from backproplab.autograd.engines.native import building, door, proof, records, selftest, tape
+from backproplab.autograd.engines.native import (
+    building,
+    door,
+    fused,
+    proof,
+    records,
+    selftest,
+    tape,
+)
 from backproplab.autograd.engines.replay import Replay
 
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
@@ -230,6 +238,52 @@ def test_playing_ends_when_its_time_is_over():
     mine = tape.Tape([partial(np.add, total := np.zeros(1), 1, total)])
     mine.play(10**9, seconds=0.01)
     assert 0 < mine.rounds == total[0] < 10**9
+
+
+# --- fused chains
+
+
+def chain_calls(chain, shape, dtype, rates=()):
+    """The calls of a chain on arrays with odd numbers; and the arrays that it writes."""
+    arrays = {name: proof.twin(np.empty(shape, dtype), k, True) for k, name in enumerate("θmsgw")}
+    arrays |= {name: np.full((), 0.3 + 0.1 * k, dtype) for k, name in enumerate("aber")}
+    arrays["r"] = np.full(rates, 0.01, dtype)
+    calls = [partial(ufunc, *[arrays[n] for n in names]) for ufunc, names in chain.calls]
+    return calls, [arrays[name] for name in chain.operands]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("shape", "rates"), [((1000,), ()), ((3, 37), (3, 1)), ((2,), ())])
+@pytest.mark.parametrize("chain", fused.CHAINS, ids=lambda chain: chain.loop)
+@np.errstate(all="ignore")
+def test_a_fused_chain_has_the_bits_of_its_calls(chain, shape, rates, dtype):
+    calls, arrays = chain_calls(chain, shape, dtype, rates)
+    own, own_arrays = chain_calls(chain, shape, dtype, rates)
+    mine = tape.Tape(own)
+    assert len(mine._records) == 1
+    for _ in range(3):
+        mine()
+        for call in calls:
+            call()
+    assert [x.tobytes() for x in own_arrays] == [x.tobytes() for x in arrays]
+
+
+@pytest.mark.parametrize("chain", fused.CHAINS, ids=lambda chain: chain.loop)
+def test_a_chain_whose_scratch_is_read_is_not_fused(chain):
+    calls, _ = chain_calls(chain, (9,), np.float64)
+    scratch = next(x for c, (_, n) in zip(calls, chain.calls, strict=True) for x, k in zip(c.args, n, strict=True) if k == "w")  # fmt: skip
+    read = partial(np.add, scratch, 1.0, np.empty(9))
+    assert len(tape.Tape([*calls, read])._records) == len(calls) + 1
+    fresh = partial(np.negative, np.ones(9), scratch)
+    assert len(tape.Tape([*calls, fresh, read])._records) == 3
+
+
+def test_a_chain_on_arrays_that_overlap_is_not_fused():
+    calls, _ = chain_calls(fused.SGD, (9,), np.float64)
+    _, r, w = calls[0].args
+    whole = np.zeros(10)
+    calls = [partial(np.multiply, whole[1:], r, w), partial(np.subtract, whole[:-1], w, whole[:-1])]
+    assert len(tape.Tape(calls)._records) == 2
 
 
 # --- no player: replay, the same numbers, and the reason

@@ -4,14 +4,21 @@
 // own (their addresses come from its door for compilers), those of this file, which copy and
 // check, or a call back into Python. All have one signature; a result other than 0 ends the
 // playing. No Python.h, no NumPy headers: ctypes calls it with the GIL released.
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
 
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define WIDE
+#endif
+
 typedef intptr_t I;
 typedef int (*Loop)(void *context, char *const *data, const I *lengths, const I *strides, void *aux);
 
-#define OPERANDS 4
+#define OPERANDS 8
 #define AXES 32
 
 typedef struct {
@@ -152,7 +159,7 @@ TAKE(take_rows, memcpy(y, x, from->bytes))
 // A column times a row, for which BLAS takes ten times as long; it adds to a zero. As np.matmul's
 // loop: lengths are 1, rows, 1, columns. data: column, row, to; the last two lie side by side.
 #define OUTER(name, type)                                                                          \
-    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+    WIDE int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
         const type *restrict b = (const type *)data[1];                                            \
         (void)context, (void)aux;                                                                  \
         for (I i = 0; i < lengths[1]; i++) {                                                       \
@@ -164,6 +171,61 @@ TAKE(take_rows, memcpy(y, x, from->bytes))
     }
 OUTER(outer_4, float)
 OUTER(outer_8, double)
+
+// Fused chains; fused.py has the NumPy calls that each of them replaces.
+
+// data: weights, mean, squares, gradient, side by side; beta_1, beta_2, epsilon, rate.
+#define ADAM(name, type, root)                                                                     \
+    WIDE static void name##_row(type *restrict w, type *restrict m, type *restrict s,              \
+                                const type *restrict g, type b1, type b2, type e, type r, I n) {   \
+        for (I i = 0; i < n; i++) {                                                                \
+            type mean = m[i] * b1 + g[i], square = s[i] * b2 + g[i] * g[i];                        \
+            m[i] = mean;                                                                           \
+            s[i] = square;                                                                         \
+            w[i] -= mean / (root(square) + e) * r;                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        (void)context, (void)strides, (void)aux;                                                   \
+        name##_row((type *)data[0], (type *)data[1], (type *)data[2], (const type *)data[3],       \
+                   *(type *)data[4], *(type *)data[5], *(type *)data[6], *(type *)data[7],         \
+                   lengths[0]);                                                                    \
+        return 0;                                                                                  \
+    }
+ADAM(adam_4, float, sqrtf)
+ADAM(adam_8, double, sqrt)
+
+// data: weights, velocity, gradient, side by side; momentum, rate.
+#define MOMENTUM(name, type)                                                                       \
+    WIDE static void name##_row(type *restrict w, type *restrict v, const type *restrict g,        \
+                                type b, type r, I n) {                                             \
+        for (I i = 0; i < n; i++) {                                                                \
+            type velocity = v[i] * b - g[i] * r;                                                   \
+            v[i] = velocity;                                                                       \
+            w[i] += velocity;                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        (void)context, (void)strides, (void)aux;                                                   \
+        name##_row((type *)data[0], (type *)data[1], (const type *)data[2], *(type *)data[3],      \
+                   *(type *)data[4], lengths[0]);                                                  \
+        return 0;                                                                                  \
+    }
+MOMENTUM(momentum_4, float)
+MOMENTUM(momentum_8, double)
+
+// data: weights, gradient, side by side; rate.
+#define SGD(name, type)                                                                            \
+    WIDE static void name##_row(type *restrict w, const type *restrict g, type r, I n) {           \
+        for (I i = 0; i < n; i++) w[i] -= g[i] * r;                                                \
+    }                                                                                              \
+    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+        (void)context, (void)strides, (void)aux;                                                   \
+        name##_row((type *)data[0], (const type *)data[1], *(type *)data[2], lengths[0]);          \
+        return 0;                                                                                  \
+    }
+SGD(sgd_4, float)
+SGD(sgd_8, double)
 
 // Checks: 1 if it fails.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backproplab.autograd.engines.native.building import LIBRARY, digest
 
-OPERANDS = 4
+OPERANDS = 8
 AXES = 32
 
 Callback = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)

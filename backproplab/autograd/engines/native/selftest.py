@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.autograd.engines.native.fused import CHAINS, SCRATCH, Chain
 from backproplab.autograd.engines.native.records import library
 from backproplab.autograd.engines.native.tape import Tape
 
@@ -58,4 +59,17 @@ def _calls(
         partial(np.subtract, y, total, y),
         partial(y.take, rows, 0, some, "wrap"),
         partial(some[:, :2].fill, -0.0),
+        *[
+            call
+            for chain in CHAINS
+            for call in _chain(chain, dict(zip("θmsg", x[1:], strict=True)))
+        ],
     ]
+
+
+def _chain(chain: Chain, arrays: dict[str, Array]) -> list[Callable[[], Any]]:
+    """The calls of a fused chain."""
+    dtype = arrays["g"].dtype
+    numbers = {name: np.full((), 0.5, dtype) for name in "aber"}
+    own = arrays | numbers | {SCRATCH: np.empty_like(arrays["g"])}
+    return [partial(ufunc, *[own[name] for name in names]) for ufunc, names in chain.calls]

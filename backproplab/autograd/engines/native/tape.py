@@ -14,6 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
+from backproplab.autograd.engines.native.fused import fused
 from backproplab.autograd.engines.native.proof import arrays_of, is_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
@@ -99,17 +100,24 @@ class Tape:
 
     def _parts(self, tables: Container[int]) -> list[Part]:
         whole: list[Part] = []
-        for number, call in enumerate(self.calls):
-            try:
-                parts = proven(call)
-            except Unplayable as error:
-                if any(address_of(x) in tables for x in arrays_of(call)):
-                    raise  # Python would read the first entry in each round
-                self.refusals.append(str(error))
-                parts = [Part(Loop(0, number), [])]
+        number = 0
+        while number < len(self.calls):
+            part, count = fused(self.calls, number) or (None, 1)
+            parts = [part] if part else self._of_call(number, tables)
             whole += parts
             self.origin += [number] * len(parts)
+            number += count
         return whole
+
+    def _of_call(self, number: int, tables: Container[int]) -> list[Part]:
+        call = self.calls[number]
+        try:
+            return proven(call)
+        except Unplayable as error:
+            if any(address_of(x) in tables for x in arrays_of(call)):
+                raise  # Python would read the first entry in each round
+            self.refusals.append(str(error))
+            return [Part(Loop(0, number), [])]
 
     def _moving(self, strides: dict[int, int]) -> Any:
         """A mover for each operand that is at one of these addresses."""

@@ -83,7 +83,7 @@ def elementwise(
     operands = [_of_type(x, kind, parts) for x, kind in zip(inputs, types, strict=False)]
     _check_overlap(wanted, operands)
     made = wanted if wanted.dtype == types[-1] else np.empty(wanted.shape, types[-1])
-    views = _walk([*operands, made])
+    views = walk([*operands, made])
     parts.append(Part(loop_of(ufunc, types, _inner(views)), views))
     return parts if made is wanted else [*parts, *copy(wanted, made)]
 
@@ -104,7 +104,7 @@ def reduction(
         parts = copy(kept, x[tuple(slice(1) if a in axes else slice(None) for a in range(x.ndim))])
     else:
         raise Unplayable(f"{ufunc.__name__} is not reduced")
-    entries, total = _walk([x, kept], reduces=True)
+    entries, total = walk([x, kept], reduces=True)
     if ufunc in WITHOUT_IDENTITY:
         total, entries = _without_first(total, entries)
     views = [total, entries, total]
@@ -151,10 +151,10 @@ def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -
     if to.itemsize not in (1, 4, 8) or not name:
         raise Unplayable(f"a copy of {given.dtype} to {to.dtype}")
     if where is None:
-        views = _walk([given, to])
+        views = walk([given, to])
     elif where.dtype == bool and given.dtype == to.dtype:
         name = f"copy_masked_{to.itemsize}"
-        given_view, mask, to_view = _walk([given, where, to])
+        given_view, mask, to_view = walk([given, where, to])
         views = [given_view, to_view, mask]
     else:
         raise Unplayable("a masked copy to another type")
@@ -186,7 +186,7 @@ def check_each(labels: Array, hit: Array) -> list[Part]:
 def check_range(labels: Array, classes: int) -> list[Part]:
     if labels.dtype != np.int64:
         raise Unplayable("labels of another type")
-    return [Part(Loop(library().loop("check_range"), classes), _walk([labels]))]
+    return [Part(Loop(library().loop("check_range"), classes), walk([labels]))]
 
 
 def require_finite(x: Array) -> list[Part]:
@@ -208,7 +208,7 @@ def address_of(x: Array) -> int:
     return address
 
 
-def _walk(operands: Sequence[Array], reduces: bool = False) -> list[Array]:
+def walk(operands: Sequence[Array], reduces: bool = False) -> list[Array]:
     """The operands broadcast, with axes in the order in which NumPy walks them and merged as it
     merges them; the last operand is written."""
     if not all(x.flags.aligned and x.dtype.isnative for x in operands):
