@@ -33,6 +33,8 @@ def command(
     """
     from backproplab.cli import render
     from backproplab.cli.endings import conclude
+    from backproplab.diagnosis import finish
+    from backproplab.errors import FinishedError
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.resume import locked, stopped_run
     from backproplab.journal import LAST, PREVIOUS
@@ -41,7 +43,11 @@ def command(
 
     folder = find_run(log_dir, run).folder
     with locked(folder):
-        stopped = stopped_run(folder, epochs)
+        try:
+            stopped = stopped_run(folder, epochs)
+        except FinishedError:
+            finish(folder)
+            raise
         render.header(stopped.parts, cautions(stopped.parts))
         displays = [shown(progress, folder.name)]
         checkpoint = PREVIOUS if previous else LAST

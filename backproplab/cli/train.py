@@ -111,6 +111,7 @@ def _read_all(
     from backproplab.errors import ConfigError, Problem
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.reading import Findings, read_parts
+    from backproplab.runs.run_folder import is_of_run
     from backproplab.text import typed
 
     if not files:
@@ -124,7 +125,8 @@ def _read_all(
         parts, document = read
         experiment = parts.experiment
         render.header(parts, located(ConfigError(*cautions(parts)), document).problems)
-        excess = [] if force else experiment.learner.excess(parts.material)
+        forced = force or is_of_run(file)  # which was forced when it began
+        excess = [] if forced else experiment.learner.excess(parts.material)
         findings.problems += located(ConfigError(*excess), document).problems
         if experiment.name in found:
             what = f"two experiments are named '{experiment.name}'"

@@ -203,7 +203,16 @@ def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None
     if found:
         files = RunFolder(DiskFolder(folder))
         record = files.record
-        files.write_record(record | {"verdict": found.word})
         if Status.read(record.get("status")).has_ended:
             account.diagnosed(DiskFolder(folder), markdown(found))
+        files.write_record(record | {"verdict": found.word})
     return found
+
+
+def finish(folder: Path) -> None:
+    """What a run that is over still lacks if it was killed after its last record: its verdict, and
+    the end of what it was writing."""
+    files = DiskFolder(folder)
+    files.remove_temporaries()
+    if "verdict" not in RunFolder(files).record:
+        keep(folder)

@@ -111,13 +111,13 @@ class Parts:
         if e.learner.batches:
             return Length(e.epochs, each, e.steps)
         most = self.most_steps
-        return Length(-(-most // each), each, most, unit=e.learner.unit)
+        is_open = not e.steps and e.learner.pace is not None
+        return Length(-(-most // each), each, most, unit=e.learner.unit, open=is_open)
 
     @property
     def updates(self) -> int:
         """Steps of the whole run, if nothing ends it early."""
-        planned = self.length.epochs * self.updates_per_epoch
-        return min(planned, self.length.steps or planned)
+        return self.length.total
 
     @cached_property
     def material(self) -> Material:

@@ -7,7 +7,7 @@ from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.evolution_strategy import EvolutionStrategy
 from backproplab.learners.genetic import Genetic
 from backproplab.learners.glimpses import Glimpse
-from backproplab.learners.gradient import Gradient
+from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.gradient_flow import GradientFlow
 from backproplab.learners.inside import Inside
 from backproplab.learners.learner import (
@@ -30,6 +30,7 @@ __all__ = [
     "COUNTERS",
     "Advance",
     "Arrays",
+    "Backprop",
     "Brake",
     "CmaEs",
     "ContrastiveDivergence",

@@ -197,6 +197,10 @@ class Flowing(Networked):
     def passes(self, steps: int, examples: int) -> Passes:
         return Passes.of(self.used, self.used * len(self.material.train), forward=1, backward=1)
 
+    @property
+    def share(self) -> float:
+        return self.time / self.settings.until
+
     def scalars(self, step: int) -> Row:
         return {"flow_time": self.time}
 

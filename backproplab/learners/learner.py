@@ -203,6 +203,11 @@ class Learning:
         """What it reports of an epoch that ends after ``step`` steps, beside its measures."""
         return {}
 
+    @property
+    def share(self) -> float:
+        """How much of the run is done, from 0 to 1, where steps do not say it; else 0."""
+        return 0.0
+
     def evaluated(self, row: Row) -> None:
         """An epoch's values have been measured; a schedule may want to know."""
 
