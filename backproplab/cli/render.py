@@ -36,13 +36,13 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     network, loss = parts.network, parts.loss
     size = [f"{network.size:,} parameters"] if network else []
+    engines = [f"engine {engine(e.engine).described}"] if network else []
     rows = {
         "model": [str(network or ""), loss.name if loss else "", *size, e.dtype],
         "data": [e.data.name, str(splits.task),
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
-        "train": [_method(e), *_steps(parts), f"seed {e.seed}",
-                  f"{e.threads} threads" if e.threads != 1 else "",
-                  f"engine {engine(e.engine).described}" if network else ""],
+        "train": [_method(e), *_steps(parts), *engines, f"seed {e.seed}",
+                  f"{e.threads} threads" if e.threads != 1 else ""],
         **({"cost": [cost]} if (cost := e.learner.cost(parts.material)) else {}),
     }  # fmt: skip
     out = Console(stderr=True, highlight=False, soft_wrap=True)
