@@ -14,6 +14,7 @@ from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.nn.activations import Activation
 from backproplab.nn.layer import Layer
 from backproplab.nn.layers import Dense, Dropout
+from backproplab.nn.parametrization import Ntk
 from backproplab.nn.structure import Residual
 
 Fix = Callable[[Case, Facts], list[str]]
@@ -48,6 +49,8 @@ def weights(case: Case, facts: Facts) -> list[str]:
 
 
 def _initialized(case: Case, name: str) -> list[str]:
+    if isinstance(case.experiment.model.parametrization, Ntk):
+        return []  # it has first weights of its own
     layers = case.experiment.model.layers or ()
     own = [f"{at}.initializer={name}" for at, x in _each(layers) if getattr(x, "initializer", None)]
     return [f"model.initializer={name}", *own]

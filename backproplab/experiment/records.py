@@ -44,6 +44,7 @@ def first(
         "model": str(learning),
         "engine": engine(parts.experiment.engine).described,
         "parameters": learning.size,
+        "ranks": parts.ranks.size,
         "monitor": parts.monitor,
         "hashes": {"data": parts.splits.fingerprint, "init": initial},
         "numerics": numerics,

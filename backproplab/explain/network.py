@@ -51,8 +51,15 @@ def _forward(update: Update, limit: int) -> list[str]:
 def _made(place: Place, before: Value) -> str:
     """``dense_1 = x kernel + bias``, ``tanh(dense_1)``, ``dropout_1(x)``."""
     if isinstance(place.layer, Dense):
-        return f"{place.name} = {before.name} kernel{' + bias' if place.layer.bias else ''}"
+        bias = f" + {_factor(place, 'bias')}bias" if place.layer.bias else ""
+        return f"{place.name} = {_factor(place, 'kernel')}{before.name} kernel{bias}"
     return place.name if place.name.endswith(")") else f"{place.name}({before.name})"
+
+
+def _factor(place: Place, name: str) -> str:
+    """``0.5 `` before an array of the layer that is multiplied by it; empty for others."""
+    factors = place.layer.factors(place.input_shape)
+    return f"{factors[name]:.6g} " if name in factors else ""
 
 
 def _backward(update: Update, limit: int) -> list[str]:
@@ -64,6 +71,7 @@ def _backward(update: Update, limit: int) -> list[str]:
         rules = {"kernel": f" = {before.name}^T {flow}", "bias": f" = {flow}"}
         for name, parameter in update.own(place).items():
             rule = rules[name] if isinstance(place.layer, Dense) else ""
+            rule = rule.replace("= ", f"= {_factor(place, name)}", 1)
             gradient = shown(parameter.gradient, limit)
             lines.append(f"dL/d({place.name}/{name}){rule} = {gradient}")
         chain = _chain(place, after, limit)
@@ -77,7 +85,9 @@ def _chain(place: Place, after: Value, limit: int) -> str:
     if isinstance(place.layer, Activation) and after.slope is not None:
         numbers = f"{shown(after.gradient, limit)} * {shown(after.slope, limit)}"
         return f"{flow} * {place.layer.name}' = {numbers}"
-    return f"{flow} kernel^T" if isinstance(place.layer, Dense) else f"{flow} through {place.name}"
+    if isinstance(place.layer, Dense):
+        return f"{_factor(place, 'kernel')}{flow} kernel^T"
+    return f"{flow} through {place.name}"
 
 
 def _moved(update: Update) -> ReportTable:

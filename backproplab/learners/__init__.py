@@ -10,6 +10,8 @@ from backproplab.learners.glimpses import Glimpse
 from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.gradient_flow import GradientFlow
 from backproplab.learners.inside import Inside
+from backproplab.learners.kernel_regression import KernelRegression
+from backproplab.learners.kernels import Kernel
 from backproplab.learners.learner import (
     Advance,
     Arrays,
@@ -45,6 +47,8 @@ __all__ = [
     "GradientFlow",
     "Inside",
     "Json",
+    "Kernel",
+    "KernelRegression",
     "Learner",
     "Learning",
     "Material",

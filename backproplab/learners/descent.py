@@ -59,12 +59,14 @@ class GradientDescent(Learner, name="gradient_descent"):
 
     unit = "update"
     batches = True
+    shares = True
     uses: ClassVar[frozenset[str]] = frozenset(
         ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
     )
 
     def problems(self, material: Material) -> list[Problem]:
         problems, network = list(self.gradient.problems(material)), material.network
+        problems += _not_shared(self.gradient, material) if material.ranks.size > 1 else []
         if self.tolerance and material.batch < len(material.train):
             what = "learner.tolerance: a batch's gradient says nothing of the end"
             problems.append(Problem("", what, "set batch_mode=batch, or tolerance=off"))
@@ -261,3 +263,19 @@ class Descent(Learning):
 
     def __str__(self) -> str:
         return str(self.network)
+
+
+def _not_shared(gradient: Gradient, material: Material) -> list[Problem]:
+    """What several ranks cannot share: it needs the whole batch in one process."""
+    alone, optimizer = "start it once, without mpiexec", material.keys["optimizer"]
+    what, problems = f"{material.ranks.size} ranks cannot share", []
+    if not gradient.shares:
+        problems.append(Problem("", f"learner.gradient: {what} {gradient.name} gradients", alone))
+    if optimizer.second_order or not optimizer.blockwise:
+        problems.append(Problem("", f"optimizer: {what} the steps of {optimizer.name}", alone))
+    for at, place in enumerate(material.network.places if material.network else ()):
+        if place.layer.mixes_examples:
+            why = f"{what} a batch through {place.layer.name}, which looks at all of it"
+            hint = f"use layer_norm, or {alone}"
+            problems.append(Problem("", f"model.layers.{at}: {why}", hint))
+    return problems

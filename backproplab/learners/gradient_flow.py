@@ -47,6 +47,7 @@ class GradientFlow(Learner, name="gradient_flow"):
     step: Positive | None = None
 
     unit = "solver step"
+    timed = True
     uses: ClassVar[frozenset[str]] = frozenset({"model", "loss"})
     declares = (measure("flow_time", None, "time of the flow"),)
 

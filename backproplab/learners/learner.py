@@ -17,7 +17,7 @@ from backproplab.arrays import Array
 from backproplab.errors import Problem
 from backproplab.learners.material import Material
 from backproplab.measures import LOSS, MEASURES, Measure, Row
-from backproplab.nn import metrics_of
+from backproplab.nn import Loss, metrics_of
 from backproplab.passes import Passes
 from backproplab.spec import Family
 from backproplab.task import Task
@@ -229,20 +229,29 @@ class Learner(Family):
     """How weights are found; the fields are YAML keys under ``learner:``.
 
     unit: the word for a step.  uses: the keys of a config that it reads besides those that every
-    run has.  batches: it walks through the examples in batches.
+    run has; a property where they depend on its fields.
+    batches: it walks through the examples in batches.
+    shares: several ranks can train with it, each with its share of every batch.
     declares: measures that ``Learning.scalars`` gives every epoch, each a column of metrics.csv.
     default_learning_rate: of one that uses the key without an optimizer.
+    timed: its fields say where it ends, and more steps lead no further.
     """
 
     unit: ClassVar[str] = "step"
     uses: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
     declares: ClassVar[tuple[Measure, ...]] = ()
     default_learning_rate: ClassVar[float] = 0.01
+    timed: ClassVar[bool] = False
 
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """What is measured of every split; the first is monitored unless a config says else."""
         return (LOSS, *(MEASURES[metric.name] for metric in metrics_of(task)))
+
+    def loss(self, chosen: Loss, task: Task) -> Loss | None:
+        """What outputs are measured by; None if it gives none. chosen: by the key ``loss``."""
+        return chosen.resolve(task) if "loss" in self.uses else None
 
     def problems(self, material: Material) -> list[Problem]:
         """What cannot work, reported before anything is written."""
@@ -261,6 +270,11 @@ class Learner(Family):
         raise NotImplementedError
 
     @property
+    def subject(self) -> str:
+        """What it fits, in short, where that is not the config's model as it is."""
+        return ""
+
+    @property
     def stretch(self) -> str:
         """The word for the steps that end with an evaluation."""
         return "epoch" if self.batches else "evaluation"
@@ -277,6 +291,10 @@ class Learner(Family):
 
     def numbers(self, size: int) -> int:
         """How many numbers a step needs at once for ``size`` weights, beside a gradient's."""
+        return 0
+
+    def memory(self, material: Material) -> int:
+        """Bytes that it allocates beside the data and what every network needs, by sizes alone."""
         return 0
 
     @property

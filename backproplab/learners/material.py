@@ -12,6 +12,7 @@ from backproplab.arrays import Array
 from backproplab.autograd.engines import EngineName
 from backproplab.data import Pixels
 from backproplab.nn import Loss, Metric, Network
+from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 from backproplab.task import Task
 
@@ -33,11 +34,13 @@ class Material:
     """What a learner is given.
 
     splits: ``train``, and ``validation`` and ``test`` where there are any.
-    network, loss: None for a learner that does not use the keys ``model`` or ``loss``.
+    network: None for a learner that does not use the key ``model``.  loss: None for one that gives
+    no outputs.
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.
     batch: examples a step, of a learner that walks in batches.
+    ranks: the processes that share each batch.
     """
 
     task: Task
@@ -52,6 +55,7 @@ class Material:
     engine: EngineName = "auto"
     pixels: Pixels | None = None
     batch: int = 0
+    ranks: Ranks = ONE
 
     @property
     def train(self) -> Split:

@@ -21,7 +21,7 @@ from backproplab.signals import StopNow
 from backproplab.status import Status
 
 TRAIN = "train"
-UNMEASURED = ("", "signal", "slice", "non_finite")  # stop reasons that leave an epoch open
+UNMEASURED = ("", "signal", "slice", "rank", "non_finite")  # stop reasons that leave an epoch open
 Arriving = Mapping[str, tuple[Sequence[int], Sequence[Any]]]  # scalars: (steps, values) by name
 
 

@@ -87,6 +87,10 @@ class Layer(Family):
         """The layer's arrays by name, for inputs of ``shape``."""
         return {}
 
+    def factors(self, shape: Shape) -> Mapping[str, float]:
+        """What it multiplies its arrays by before it uses them, by name; others by nothing."""
+        return {}
+
     def footprint(self, shape: Shape) -> int:
         """The approximate number of values that a forward pass keeps for one example."""
         return prod(self.output_shape(shape))

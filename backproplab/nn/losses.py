@@ -189,6 +189,25 @@ class HalfMeanSquaredError(Loss, name="half_mse"):
         return 0.5 * ops.mean(ops.square(outputs - targets), axis=-1)
 
 
+class CenteredHalfMeanSquaredError(Loss, name="centered_half_mse"):
+    """Mean over the outputs of (y - t)² / 2, with t = 1 - 1/n for the right one of n classes, else
+    -1/n: neural-tangents' targets, whose mean is 0."""
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        encoded = super().encode(targets, task, np.float64)
+        shift = 1 / task.outputs if task.kind == "classification" else 0.0
+        return (encoded - shift).astype(dtype)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return super().probabilities(outputs + 1 / outputs.shape[-1])
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return (outputs - targets) / outputs.shape[-1]
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return 0.5 * ops.mean(ops.square(outputs - targets), axis=-1)
+
+
 class MeanAbsoluteError(Loss, name="mae"):
     """Mean over the outputs of |y - t|."""
 

@@ -26,6 +26,7 @@ NEEDED: dict[str, type] = {"id": str, "status": str, "configs": list, "hashes": 
 OPTIONAL: dict[str, type] = {
     "epochs": int,
     "steps": int,
+    "ranks": int,
     "unit": str,
     "stop_reason": str,
     "resumed": list,

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 import backproplab as bpl
+from backproplab.measures import LOSS
+from backproplab.task import Task
 from tests.learners.test_family import LEARNERS, experiment_of, tree
 from tests.sweep.test_cluster import MPI
 
-WITH_LOSS = [name for name, learner in LEARNERS.items() if "loss" in learner.uses]
+CLASSES = Task("classification", 2)
+WITH_LOSS = [name for name, learner in LEARNERS.items() if LOSS in learner.measures(CLASSES)]
 OTHERS = [name for name in LEARNERS if name not in WITH_LOSS]
 SHARED = {"data", "threads", "tensorboard"}
 

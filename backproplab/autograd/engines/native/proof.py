@@ -7,7 +7,7 @@ tried once in a process before it is played.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -22,55 +22,54 @@ COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
 ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
 TRIED: dict[Any, bool] = {}
+Player = Callable[[partial[Any], bool], Callable[[], None]]
 
 
-def is_equal(call: partial[Any], play: Callable[[partial[Any], bool], None], kernels: bool) -> bool:
-    """Whether ``play(call, kernels)`` gives the bits of the call itself."""
+def is_equal(call: partial[Any], player: Player, kernels: bool) -> bool:
+    """Whether what ``player(call, kernels)`` returns gives the bits of the call itself."""
     key = kernels, *_key(call)
     if key not in TRIED:
-        own = lambda call: play(call, kernels)
-        arrays = list({id(x): x for x in arrays_of(call)}.values())
-        tried = [False] * trials(arrays)
-        if max(x.size for x in arrays) < SMALL:
-            tried.append(True)
-        TRIED[key] = all(_equal(call, arrays, own, n, odd) for n, odd in enumerate(tried))
+        TRIED[key] = _equal(call, player, kernels)
     return TRIED[key]
 
 
-def trials(arrays: Sequence[Array]) -> int:
-    """How often to try, with other numbers: one sum in another order may be the same by chance."""
-    return min(COMPARED // arrays[-1].size + 1, MOST)
-
-
-def _equal(
-    call: partial[Any],
-    arrays: Sequence[Array],
-    play: Callable[[partial[Any]], None],
-    trial: int,
-    odd: bool,
-) -> bool:
-    results = []
-    for run in (lambda own: own(), play):
-        twins = {id(x): twin(x, 8 * trial + number, odd) for number, x in enumerate(arrays)}
+def _equal(call: partial[Any], player: Player, kernels: bool) -> bool:
+    """One sum in another order may be the same by chance: few results are tried more often."""
+    arrays = list({id(x): x for x in arrays_of(call)}.values())
+    tried = [False] * min(COMPARED // arrays[-1].size + 1, MOST)
+    if max(x.size for x in arrays) < SMALL:
+        tried.append(True)
+    sets = [{id(x): twin(x) for x in arrays} for _ in range(2)]
+    first, second = (_on(call, twins) for twins in sets)
+    play = None
+    for trial, odd in enumerate(tried):
+        for twins in sets:
+            for number, x in enumerate(twins.values()):
+                _fill(x, 8 * trial + number, odd)
         with np.errstate(all="ignore"):
-            run(_on(call, twins))
-        results.append([x.tobytes() for x in twins.values()])
-    return results[0] == results[1]
+            first()  # raises what is wrong with the call
+            play = play or player(second, kernels)
+            play()
+        one, other = ([x.tobytes() for x in twins.values()] for twins in sets)
+        if one != other:
+            return False
+    return True
 
 
-def twin(x: Array, number: int, odd: bool) -> Array:
-    """An array of the same layout, at the same place in a cache line, with other numbers.
-
-    number: of the array; each has numbers of its own.
-    """
+def twin(x: Array) -> Array:
+    """An array of the same layout, at the same place in a cache line."""
     low, high = byte_bounds(x)
     memory = np.empty(high - low + 2 * LINE, np.uint8)
     start = (low - memory.ctypes.data) % LINE
     block = memory[start : start + high - low]
     inside = x.__array_interface__["data"][0] - low
-    made: Array = np.ndarray(x.shape, x.dtype, block.data, inside, x.strides)
-    made[...] = np.resize(np.roll(_numbers(x.dtype, odd), 97 * number), x.shape)
-    return made
+    return np.ndarray(x.shape, x.dtype, block.data, inside, x.strides)
+
+
+def _fill(x: Array, number: int, odd: bool) -> None:
+    """Other numbers for each ``number``; odd: one in eight of them is no ordinary one."""
+    start = 97 * number % COUNT
+    x[...] = np.resize(_numbers(x.dtype, odd)[start : start + COUNT], x.shape)
 
 
 @cache
@@ -82,7 +81,7 @@ def _numbers(dtype: np.dtype[Any], odd: bool) -> Array:
         others = np.array([*ODD, np.finfo(dtype).smallest_subnormal], dtype)
         where = chance.permutation(COUNT)[: COUNT // 8]
         numbers[where] = chance.choice(others, len(where))
-    return numbers
+    return np.tile(numbers, 2)
 
 
 def _on(call: partial[Any], twins: dict[int, Array]) -> partial[Any]:

@@ -142,16 +142,22 @@ def proven(call: Call) -> list[Part]:
     if not reduces and call.func not in PRODUCTS:
         return parts
     for kernels in (True, False):
-        if is_equal(call, _play_alone, kernels):
+        if is_equal(call, _alone, kernels):
             return translate(call, kernels)
     raise Unplayable("NumPy's own call has other bits")
 
 
-def _play_alone(call: partial[Any], kernels: bool) -> None:
+def _alone(call: partial[Any], kernels: bool) -> Callable[[], None]:
+    """What plays this call."""
     parts = translate(call, kernels)
     records, pool = _packed(parts, None)
-    library().play(records, len(records), 1, None, 0, 0.0, ctypes.byref(Ending()))
-    del pool, parts
+    kept = parts, pool, call
+    ending = Ending()
+
+    def play(kept: Any = kept) -> None:
+        library().play(records, len(records), 1, None, 0, 0.0, ctypes.byref(ending))
+
+    return play
 
 
 def _python(calls: Sequence[Call], errors: list[BaseException]) -> Callable[..., int]:

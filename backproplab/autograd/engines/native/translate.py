@@ -119,6 +119,8 @@ def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
     if not a.ndim or not b.ndim or a.dtype != b.dtype or a.dtype != out.dtype or not out.size:
         raise Unplayable("a product of two types, or with a number")
     _check_overlap(out, [a, b], alike=False)
+    if np.may_share_memory(a, b):
+        raise Unplayable("a product of an array with itself, for which BLAS has another way")
     if b.ndim == 1:
         b, out = b[:, None], out[..., None]
     if a.ndim == 1:
