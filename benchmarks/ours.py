@@ -41,16 +41,10 @@ def network_of(work: Workload) -> Network:
     return model.network((work.inputs,), CLASSES)
 
 
-<<<<<<< HEAD
-def prepare(work: Workload, engine: EngineName = "auto") -> Side:
-    x, y = examples(work.inputs)
-    descent = GradientDescent().begin(replace(material(work, x, y), engine=engine))
-=======
-def prepare(work: Workload, ranks: Ranks = ONE) -> Side:
+def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> Side:
     """The step of one process, or of one of several ranks that share each batch."""
     x, y = examples(work.inputs)
-    descent = GradientDescent().begin(material(work, x, y, ranks))
->>>>>>> main
+    descent = GradientDescent().begin(replace(material(work, x, y, ranks), engine=engine))
     for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
         view[...] = first
     order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)

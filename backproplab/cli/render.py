@@ -42,12 +42,8 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
         "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
         "data": [e.data.name, str(splits.task),
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
-<<<<<<< HEAD
         "train": [_method(e), *_steps(parts), *engines, f"seed {e.seed}",
-=======
-        "train": [_method(e), *_steps(parts), f"seed {e.seed}",
                   f"{parts.ranks.size} ranks" if parts.ranks.size > 1 else "",
->>>>>>> main
                   f"{e.threads} threads" if e.threads != 1 else ""],
         **({"cost": [cost]} if (cost := e.learner.cost(parts.material)) else {}),
     }  # fmt: skip

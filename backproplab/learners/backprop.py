@@ -57,9 +57,10 @@ class BackpropSource(TiledSource):
         self, inputs: Array, targets: Array, rows: tuple[int, ...]
     ) -> tuple[Plan, int] | None:
         """What computes the gradient of so shaped rows, as ``Bound.ahead``; None also for several
-        tiles."""
+        tiles, and for several ranks, whose gradients have to be added."""
         batch = rows[-1]
-        if len(self._tiles(batch)) > 1 or (batch, 0) not in self._bound:
+        parts = max(len(self._tiles(batch)), self.ranks.size)
+        if parts > 1 or (batch, 0) not in self._bound:
             return None
         return self._bound[batch, 0].ahead(rows, inputs, targets)
 

@@ -73,13 +73,9 @@ class Updates:
             {name: vector.flat for name, vector in slots.items()},
             self.curvature.solve if self.curvature else None,
         )
-<<<<<<< HEAD
         self.leaps = Leaps(optimizer, parameters, gradient, slots, self.clipping)
-        self.evaluation = Evaluation(network, parameters, loss, material.metrics, material.engine)
-=======
         of = network, parameters, loss, material.metrics, material.engine, material.ranks
         self.evaluation = Evaluation(*of)
->>>>>>> main
 
     def leap(
         self,

@@ -7,6 +7,7 @@ from backproplab.learners import GradientDescent, Material, Span, Split
 from backproplab.learners.learner import NoBrake
 from backproplab.nn import Loss, Model
 from backproplab.optim import Clipping, Optimizer, Schedule
+from backproplab.ranks import ONE, Ranks
 from backproplab.registry import families
 from backproplab.task import Task
 
@@ -19,7 +20,7 @@ MODES = ["stochastic", "minibatch", "batch"]
 
 def learning(
     engine, optimizer="adam", clipping=None, schedule="constant", dtype=np.float32, seed=3,
-    rate=None, bad=None, steps=1000,
+    rate=None, bad=None, steps=1000, ranks=ONE,
 ):  # fmt: skip
     """Gradient descent at its beginning, on a small network with chance and statistics.
 
@@ -41,7 +42,7 @@ def learning(
     network = Model(layers=layers).network((5,), 3)
     splits = {"train": Split(x, y, loss.encode(y, THREE, np.dtype(dtype)))}
     of = THREE, splits, network, loss, (), keys, seed, np.dtype(dtype), steps, engine
-    return GradientDescent().begin(Material(*of))
+    return GradientDescent().begin(Material(*of, ranks=ranks))
 
 
 LATE = np.random.default_rng(0).permutation(ROWS)[40]  # the row that ``advance`` takes there
@@ -188,3 +189,24 @@ def test_code_that_makes_arrays_is_not_played():
     with np.errstate(all="ignore"):
         advance([whole], 40, mode="stochastic")
     assert "new array" in whole.updates.leaps.refusal
+
+
+class Half(Ranks):
+    """The first of two ranks; what the other one would add is missing."""
+
+    size = 2
+
+    def __init__(self):
+        self.sums = 0
+
+    def add(self, *arrays, unless=False):
+        self.sums += 1
+        return not unless
+
+
+def test_ranks_add_the_gradients_of_every_update():
+    run = learning("native", ranks=(half := Half()))
+    with np.errstate(all="ignore"):
+        advance([run], 90)
+    assert half.sums == 90
+    assert not run.updates.leaps.tapes
