@@ -43,6 +43,13 @@ class Streams:
             generator.random(dtype=dtype, out=part)
         return drawn
 
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Standard normal numbers of shape (P, …)."""
+        drawn = np.empty(size, dtype) if out is None else out
+        for generator, part in zip(self.generators, drawn, strict=True):
+            generator.standard_normal(dtype=dtype, out=part)
+        return drawn
+
 
 class Shared:
     """One generator for copies of one network: each of them gets the same numbers."""

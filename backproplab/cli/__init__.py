@@ -31,6 +31,7 @@ CONTENTS = {
     "report": "Write what runs have shown as one HTML file.",
     "config": "Write, show and describe configs.",
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
+    "descend": "Show gradient descent on a function: its path, how it ended, and why.",
     "check": "Check a config: its layers, its gradients against central differences.",
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop the TensorBoards that show them.",

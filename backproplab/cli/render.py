@@ -62,7 +62,7 @@ def _method(e: Experiment) -> str:
     """``adam, learning rate 0.1 (warm-up of 9 updates, cosine)``; another learner by its name."""
     if "optimizer" not in e.learner.uses:
         return e.learner.name
-    by = "" if e.learner.batches else f"{e.learner.name}, "
+    by = "" if e.learner.name == "gradient_descent" else f"{e.learner.name}, "
     warmup, name = e.schedule.warmup_steps, e.schedule.name
     words = [f"warm-up of {counted(warmup, e.learner.unit)}"] if warmup else []
     words += [name] if name != "constant" else []

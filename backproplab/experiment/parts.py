@@ -151,7 +151,7 @@ class Parts:
         """Gradient descent at its beginning. Raises ConfigError for another learner."""
         learning = self.experiment.learner.begin(self.material)
         if not isinstance(learning, Descent):
-            what = f"learner: {self.experiment.learner.name} has no gradient"
+            what = f"learner: this is for gradient_descent, not for {self.experiment.learner.name}"
             raise ConfigError(Problem("", what, "use learner=gradient_descent"))
         return learning
 
@@ -205,7 +205,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     network = None
     try:
         if "model" in learner.uses:
-            units = loss.units(splits.task) if loss else splits.task.outputs
+            units = learner.units(splits.task, splits.input_shape, loss)
             network = experiment.model.network(splits.input_shape, units)
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))

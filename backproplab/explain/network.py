@@ -8,8 +8,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.graph import number
-from backproplab.explain.drawing import Arrow, Box, Drawing, Kind, short
+from backproplab.explain import unit_report
+from backproplab.explain.drawing import Arrow, Box, Drawing, Kind
+from backproplab.explain.lines import Line, line, short
 from backproplab.explain.report import Report, ReportTable, Section
+from backproplab.explain.units import unit_net
 from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
@@ -22,19 +25,26 @@ def report_of(update: Update) -> Report:
     """The report: forward layer by layer, backward by the chain rule, the optimizer's step."""
     parts = update.parts
     e, count = parts.experiment, update.network.size
+    title = f"{e.name}: one update by the first example, {update.network}, {count:,} parameters"
+    if net := unit_net(update):
+        return Report(title, unit_report.sections(net))
     limit = EVERY_NUMBER if count <= EVERY_NUMBER else FEW
     step = f"Update: {e.optimizer.name}, learning rate {e.learning_rate:g}, its first step"
     return Report(
-        f"{e.name}: one update by the first example, {update.network}, {count:,} parameters",
+        title,
         [
-            Section("Forward", _forward(update, limit)),
+            Section("Forward", _lines(_forward(update, limit))),
             Section(
-                "Backward: dL/d(each) by the chain rule, from the loss down",
-                _backward(update, limit),
+                "Backward: by the chain rule, from the loss down",
+                _lines(_backward(update, limit)),
             ),
             Section(step, _moved(update) if count <= EVERY_NUMBER else _norms(update)),
         ],
     )
+
+
+def _lines(texts: list[str]) -> list[Line]:
+    return [line(text) for text in texts]
 
 
 def _forward(update: Update, limit: int) -> list[str]:

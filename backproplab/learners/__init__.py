@@ -26,6 +26,7 @@ from backproplab.learners.learner import (
 )
 from backproplab.learners.material import Material, Split
 from backproplab.learners.random_guess import RandomGuess
+from backproplab.learners.score_matching import ScoreMatching
 from backproplab.passes import COUNTERS, Passes
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "NoBrake",
     "Passes",
     "RandomGuess",
+    "ScoreMatching",
     "Span",
     "Split",
     "fingerprint",

@@ -203,11 +203,10 @@ class Descent(Learning):
         batch = train.inputs[rows], train.encoded[rows]
         own = self.network, self.loss, self.parameters, self.gradient, self.chance
         found = first_nonfinite(*own, *batch)
-        return Divergence(
-            step,
-            f"{found or 'the loss'} stopped being finite — "
-            f"try a smaller learning_rate (now {self.rate(step):g})",
-        )
+        advice = f"try a smaller learning_rate (now {self.rate(step):g})"
+        if (form := getattr(self.loss, "form", "fused")) != "fused":
+            advice = f"try loss.form=fused (now {form})"
+        return Divergence(step, f"{found or 'the loss'} stopped being finite — {advice}")
 
     def broken(self, row: Row, step: int) -> str:
         return "" if math.isfinite(row["loss"]) else self.divergence(step, slice(None)).message
@@ -276,6 +275,7 @@ def _not_shared(gradient: Gradient, material: Material) -> list[Problem]:
     for at, place in enumerate(material.network.places if material.network else ()):
         if place.layer.mixes_examples:
             why = f"{what} a batch through {place.layer.name}, which looks at all of it"
-            hint = f"use layer_norm, or {alone}"
+            other = "layer_norm" if place.layer.differs_in_training else "equal steps"
+            hint = f"use {other}, or {alone}"
             problems.append(Problem("", f"model.layers.{at}: {why}", hint))
     return problems

@@ -12,7 +12,7 @@ from backproplab.errors import Problem
 from backproplab.learners.analytic import AnalyticSource, analytic_problems
 from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Brake
-from backproplab.learners.material import Material
+from backproplab.learners.material import Material, coupled_members
 from backproplab.learners.numeric import NumericSource, Scheme, seconds_each
 from backproplab.nn import Network, ParameterVector
 from backproplab.ranks import ONE, Ranks
@@ -121,6 +121,10 @@ class Numeric(Gradient, name="numeric"):
         moved = any(not weight.trainable for weight in network.weights.values())
         copies = 2 * network.size if self.scheme == "central" else network.size + 1
         return copies + moved, 0
+
+    def problems(self, material: Material) -> list[Problem]:
+        assert material.network is not None
+        return coupled_members(self.name, material.network)
 
     def cost(self, material: Material) -> str:
         """``2,000 forward passes an update, 200,000 in all: about 9 s``: one of them is timed."""

@@ -249,6 +249,10 @@ class Learner(Family):
         """What is measured of every split; the first is monitored unless a config says else."""
         return (LOSS, *(MEASURES[metric.name] for metric in metrics_of(task)))
 
+    def units(self, task: Task, inputs: tuple[int, ...], loss: Loss | None) -> int:
+        """The outputs of its network, if it has one. inputs: the shape of an example's."""
+        return loss.units(task) if loss else task.outputs
+
     def loss(self, chosen: Loss, task: Task) -> Loss | None:
         """What outputs are measured by; None if it gives none. chosen: by the key ``loss``."""
         return chosen.resolve(task) if "loss" in self.uses else None

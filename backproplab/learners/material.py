@@ -11,6 +11,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.engines import EngineName
 from backproplab.data import Pixels
+from backproplab.errors import Problem
 from backproplab.nn import Loss, Metric, Network
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
@@ -64,3 +65,14 @@ class Material:
     def stream(self, name: str) -> np.random.Generator:
         """The random stream of this name, at its beginning; ``learner`` is free for any use."""
         return stream(self.seed, name)
+
+
+def coupled_members(who: str, network: Network) -> list[Problem]:
+    """Layers whose results depend on what is computed with them, for what computes many at once."""
+    what = "model.layers: {}'s results depend on what is computed with them, and {} computes many "
+    what += "weights at once"
+    return [
+        Problem("", what.format(place.name, who), "use equal steps, such as solver: rk4")
+        for place in network.places
+        if place.layer.mixes_members
+    ]

@@ -3,6 +3,7 @@
 from backproplab.nn import (  # noqa: F401  # imported to register their layers
     convolution,
     normalization,
+    ode,
     pooling,
     structure,
 )

@@ -75,6 +75,11 @@ class Layer(Family):
         return False
 
     @property
+    def mixes_members(self) -> bool:
+        """True if a result depends on the other members of a population: it computes no crew."""
+        return False
+
+    @property
     def differs_in_training(self) -> bool:
         """True if a training pass computes something else than an evaluation."""
         return self.mixes_examples

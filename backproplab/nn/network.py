@@ -79,6 +79,11 @@ class Network:
         return any(place.layer.mixes_examples for place in self.places)
 
     @property
+    def mixes_members(self) -> bool:
+        """True if a result depends on the other members of a population: it computes no crew."""
+        return any(place.layer.mixes_members for place in self.places)
+
+    @property
     def differs_in_training(self) -> bool:
         """True if a training pass computes something else than an evaluation, as dropout does."""
         return any(place.layer.differs_in_training for place in self.places)

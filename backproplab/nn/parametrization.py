@@ -12,7 +12,7 @@ from backproplab.nn.convolution import Conv1d, Conv2d
 from backproplab.nn.initializers import Normal, Zeros, fans
 from backproplab.nn.layer import Layer, Pass, Shape, Weight, Weights
 from backproplab.nn.layers import Dense
-from backproplab.nn.structure import Residual
+from backproplab.nn.structure import Block
 from backproplab.spec import Family, NonNegative, Positive
 
 UNIT = Normal(stddev=1.0)
@@ -48,7 +48,7 @@ class Ntk(Parametrization, name="ntk"):
     sigma_b2: NonNegative = 0.05
 
     def layer(self, layer: Layer) -> Layer:
-        if isinstance(layer, Residual):
+        if isinstance(layer, Block):
             return layer.model_copy(update={"layers": tuple(map(self.layer, layer.layers))})
         form = FORMS.get(type(layer))
         return form(**dict(layer), **self.model_dump()) if form else layer
@@ -56,7 +56,7 @@ class Ntk(Parametrization, name="ntk"):
     def problems(self, layers: Sequence[Layer], at: str = "model.layers") -> Iterator[Problem]:
         for number, layer in enumerate(layers):
             path = f"{at}.{number}"
-            if isinstance(layer, Residual):
+            if isinstance(layer, Block):
                 yield from self.problems(layer.layers, f"{path}.layers")
             elif type(layer) not in FORMS and type(layer).weights is not Layer.weights:
                 what = f"{path}: {layer.name} has no form in the {self.name} parametrization"

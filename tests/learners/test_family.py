@@ -51,7 +51,7 @@ LEAST_PASSES = {"kernel_regression": 0, "kernel_regression_empirical": 1}
 # examples of such a run, for one that takes no circle
 LARGER = {"contrastive_divergence": {"name": "bars_and_stripes", "side": 9}}
 # steps of a run that lasts a few seconds
-LONG = {"random_guess": 100_000, "gradient_descent": 40_000}
+LONG = {"random_guess": 100_000, "gradient_descent": 40_000, "score_matching": 40_000}
 # a value of each key that only some learners use, in YAML
 LINES = {
     "model": "{hidden: [3]}", "loss": "mse", "optimizer": "sgd", "learning_rate": "0.1",

@@ -24,6 +24,7 @@ LAYERS = {
     "conv2d": {"conv2d": {"filters": 3, "activation": "tanh"}},
     "conv1d": {"conv1d": {"filters": 3}},
     "reshape": {"reshape": [4, 16]},
+    "ode": {"ode": [{"dense": 64}]},
     "residual": {"residual": ["batch_norm", {"dense": 64}, "relu"]},
 }
 SHAPES = {
