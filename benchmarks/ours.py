@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from backproplab.autograd import Tensor, ops
+from backproplab.autograd.engines import EngineName
 from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
 from backproplab.loop import Pace
 from backproplab.nn import Model, Network
@@ -39,10 +41,10 @@ def network_of(work: Workload) -> Network:
     return model.network((work.inputs,), CLASSES)
 
 
-def prepare(work: Workload, ranks: Ranks = ONE) -> Side:
+def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> Side:
     """The step of one process, or of one of several ranks that share each batch."""
     x, y = examples(work.inputs)
-    descent = GradientDescent().begin(material(work, x, y, ranks))
+    descent = GradientDescent().begin(replace(material(work, x, y, ranks), engine=engine))
     for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
         view[...] = first
     order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -66,10 +67,15 @@ def timed(row: str, rounds: int, peers: list[str], threads: int) -> dict[str, An
 
 
 def sides_of(work: Workload, peers: list[str]) -> Iterator[tuple[str, Side]]:
-    """(name, Side): ours, the hand-written loop, then the sides of each peer for this row."""
+    """(name, Side): ours, ours without the player, the hand-written loop, then the sides of each
+    peer for this row."""
     from benchmarks import hand, ours
 
-    makers: dict[str, Callable[[Workload], Side]] = {"ours": ours.prepare, "hand": hand.prepare}
+    makers: dict[str, Callable[[Workload], Side]] = {
+        "ours": ours.prepare,
+        "replay": partial(ours.prepare, engine="replay"),
+        "hand": hand.prepare,
+    }
     for peer in peers:
         makers |= import_module(f"benchmarks.{MODULES[peer]}").SIDES
     return ((name, make(work)) for name, make in makers.items() if work.name not in LACKS[name])

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from backproplab import text
+from backproplab.autograd.engines import engine
 from backproplab.cli.ended import INDENT, ended
 from backproplab.cli.printing import command, facts, lines, printable, sentence, table
 from backproplab.environment import launched_processes
@@ -36,12 +37,13 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     network, loss = parts.network, parts.loss
     size = [f"{network.size:,} parameters"] if network else []
+    engines = [f"engine {engine(e.engine).described}"] if network else []
     rows = {
         "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
         "data": [e.data.name, str(splits.task),
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
         **({"columns": [*splits.remarks]} if splits.remarks else {}),
-        "train": [_method(e), *_steps(parts), f"seed {e.seed}",
+        "train": [_method(e), *_steps(parts), *engines, f"seed {e.seed}",
                   f"{parts.ranks.size} ranks" if parts.ranks.size > 1 else "",
                   f"{e.threads} threads" if e.threads != 1 else ""],
         **({"cost": [cost]} if (cost := e.learner.cost(parts.material)) else {}),

@@ -96,8 +96,9 @@ class Experiment(Spec):
         ``log``: 0, 1, 2, 3, 4, 6, 8, 11, 16, …; it is written for TensorBoard, by updates and by
         examples, and decides nothing. For a learner without batches: steps an epoch, by default a
         tenth of ``steps``.
-    engine: ``replay`` records a step once and replays it, ``eager`` builds its graph each time,
-        ``auto`` replays what can be replayed; the numbers are the same.
+    engine: ``replay`` records a step once and makes its NumPy calls again, ``native`` makes them
+        without Python, ``eager`` builds its graph each time, ``auto`` is native where it can be;
+        the numbers are the same.
     threads: of BLAS; ``auto`` chooses by the size of the largest product.
     """
 

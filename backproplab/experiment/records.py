@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from backproplab import environment
+from backproplab.autograd.engines import engine
 from backproplab.config import Experiment, to_yaml
 from backproplab.errors import described
 from backproplab.experiment import account
@@ -41,6 +42,7 @@ def first(
         "learner": parts.experiment.learner.name,
         "unit": parts.length.unit,
         "model": str(learning),
+        "engine": engine(parts.experiment.engine).described,
         "parameters": learning.size,
         "ranks": parts.ranks.size,
         "monitor": parts.monitor,

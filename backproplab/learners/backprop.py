@@ -14,6 +14,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
 from backproplab.autograd.engines import Bound
+from backproplab.autograd.engines.plan import Plan
 from backproplab.learners.tiles import TiledSource
 from backproplab.nn import Loss, Network, ParameterVector
 from backproplab.streams import Chance
@@ -51,6 +52,17 @@ class BackpropSource(TiledSource):
         if outputs is not None:
             np.copyto(outputs, bound.into[-1])
         self.refusal = self.refusal or bound.refusal
+
+    def ahead(
+        self, inputs: Array, targets: Array, rows: tuple[int, ...]
+    ) -> tuple[Plan, int] | None:
+        """What computes the gradient of so shaped rows, as ``Bound.ahead``; None also for several
+        tiles, and for several ranks, whose gradients have to be added."""
+        batch = rows[-1]
+        parts = max(len(self._tiles(batch)), self.ranks.size)
+        if parts > 1 or (batch, 0) not in self._bound:
+            return None
+        return self._bound[batch, 0].ahead(rows, inputs, targets)
 
     def _bind(self, key: tuple[int, int], into: ParameterVector, outputs: Array | None) -> Bound:
         memory, wanted = list(self.parameters.views.values()), list(into.views.values())

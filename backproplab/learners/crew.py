@@ -17,6 +17,7 @@ from backproplab.columns import merged
 from backproplab.learners.batches import BatchMeasures
 from backproplab.learners.descent import CONVERGED, SCALARS, Descent
 from backproplab.learners.inside import Inside
+from backproplab.learners.leaps import Leapt
 from backproplab.learners.learner import Advance, Arrays, Brake, Learning, Span
 from backproplab.learners.material import Split
 from backproplab.learners.updates import Updates, loss_of
@@ -71,12 +72,20 @@ class DescentCrew(Learning):
         made, train, updates = Advance(), self._split("train"), self.updates
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]
-        for rows in span.batches():
-            step = span.start + made.done
+        single = bool(asked or batches.every)  # each update is looked at
+        while made.done < span.steps:
             if made.done and brake.between_steps():
                 break
+            leapt = Leapt(0) if single else self._leap(span, made.done)
+            made.done += leapt.done
+            if leapt.done and not leapt.filled:
+                continue
+            step, rows = span.start + made.done, span.batch(made.done)
             taken = rows + train.offsets
-            if not updates.fill(train.inputs, train.encoded, taken, brake, batches.room(taken)):
+            filled = leapt.filled or updates.fill(
+                train.inputs, train.encoded, taken, brake, batches.room(taken)
+            )
+            if not filled:
                 break
             if not updates.is_finite and not self._part_with_broken(made, step, rows):
                 break
@@ -97,6 +106,17 @@ class DescentCrew(Learning):
         for member in self.live.values():
             member.refusal = updates.source.refusal
         return made
+
+    def _leap(self, span: Span, number: int) -> Leapt:
+        """The updates of the span from this number on, as far as they are made in one call."""
+        train = self._split("train")
+        rows = np.moveaxis(span.stretch(number), 1, 0) + train.offsets
+        first, live = span.start + number, list(self.live)
+        rates = self._rates if self.moves else lambda step: self.rates
+        leapt = self.updates.leap(train, rows, rates, self.moves, first, live)
+        if leapt.done and self.moves:
+            self.rates = self._rates(first + leapt.done - 1)
+        return leapt
 
     def _converged(self) -> list[int]:
         """The members whose gradient is small enough; all have the same tolerance."""

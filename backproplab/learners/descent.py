@@ -19,6 +19,7 @@ from backproplab.learners.batches import BatchMeasures
 from backproplab.learners.curvature import LIMIT
 from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.inside import Inside
+from backproplab.learners.leaps import Leapt
 from backproplab.learners.learner import (
     Advance,
     Arrays,
@@ -159,12 +160,18 @@ class Descent(Learning):
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
         asked = [name for name in SCALARS if name in wanted]
         rate = self.rate(span.start)
-        for rows in span.batches():
-            step = span.start + made.done
+        single = bool(asked or batches.every)  # each update is looked at
+        while made.done < span.steps:
             if made.done and brake.between_steps():
                 break
-            taken = None if span.whole else rows
-            if not updates.fill(train.inputs, train.encoded, taken, brake, batches.room(rows)):
+            leapt = Leapt(0) if single else self._leap(span, made.done)
+            made.done += leapt.done
+            if leapt.done and not leapt.filled:
+                continue
+            step, rows = span.start + made.done, span.batch(made.done)
+            taken, room = None if span.whole else rows, batches.room(rows)
+            filled = leapt.filled or updates.fill(train.inputs, train.encoded, taken, brake, room)
+            if not filled:
                 break
             if not updates.is_finite:
                 made.diverged[0] = self.divergence(step, rows)
@@ -184,6 +191,11 @@ class Descent(Learning):
         batches.measure()
         self.refusal = updates.source.refusal
         return made
+
+    def _leap(self, span: Span, number: int) -> Leapt:
+        """The updates of the span from this number on, as far as they are made in one call."""
+        rows, rate = span.stretch(number), self.rate
+        return self.updates.leap(self.material.train, rows, rate, rate.moves, span.start + number)
 
     def divergence(self, step: int, rows: Array | slice) -> Divergence:
         """What is wrong with the step on these rows, whose numbers are not finite."""

@@ -32,10 +32,11 @@ Series = tuple[list[int], list[Any]]  # steps, and at each a number, or (P,) of 
 
 
 class Brake(Protocol):
-    """Asked whether to come back early: once between any two steps, and within long ones."""
+    """Asked whether to come back early: between steps, and within long ones."""
 
     def between_steps(self) -> bool:
-        """After a whole step: the loop has something to do."""
+        """After a whole step, or after as many as take a few hundredths of a second: the loop has
+        something to do."""
 
     def within_step(self) -> bool:
         """Within a long step or an evaluation: a signal asks for the end, the step is undone."""
@@ -71,8 +72,23 @@ class Span:
     def batches(self) -> Iterator[Array]:
         """The rows of each step: (batch,), or (P, batch)."""
         if self.rows is not None:
-            for first in range(0, self.steps * self.length, self.length):
-                yield self.rows[..., first : first + self.length]
+            for number in range(self.steps):
+                yield self.batch(number)
+
+    def batch(self, number: int) -> Array:
+        """The rows of a step of the span, counted from 0."""
+        assert self.rows is not None
+        return self.rows[..., number * self.length : (number + 1) * self.length]
+
+    def stretch(self, first: int) -> Array:
+        """The rows of steps from number ``first`` on that have the same number of examples:
+        (steps, batch), or (P, steps, batch)."""
+        assert self.rows is not None
+        batch = self.batch(first).shape[-1]
+        steps = max((self.rows.shape[-1] - first * self.length) // batch, 1) if batch else 0
+        steps = min(steps, self.steps - first)
+        rows = self.rows[..., first * self.length :][..., : steps * batch]
+        return rows.reshape(*rows.shape[:-1], steps, batch)
 
 
 @dataclass(frozen=True)

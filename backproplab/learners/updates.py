@@ -6,8 +6,8 @@ This file must not know who asks for how many, nor what is reported of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,11 +15,22 @@ from backproplab.arrays import Array
 from backproplab.learners.curvature import Curvature
 from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.gradient import Gradient
+from backproplab.learners.leaps import Leaps, Leapt
 from backproplab.learners.learner import Brake
 from backproplab.learners.material import Material
 from backproplab.nn import Loss, Network, ParameterVector
 from backproplab.optim import Newton, Optimizer, Updater
 from backproplab.streams import Chance, restore_state, state_of
+
+
+class Examples(Protocol):
+    """What batches are rows of: inputs, and targets as the loss takes them."""
+
+    @property
+    def inputs(self) -> Array: ...
+
+    @property
+    def encoded(self) -> Array: ...
 
 
 class Updates:
@@ -62,8 +73,31 @@ class Updates:
             {name: vector.flat for name, vector in slots.items()},
             self.curvature.solve if self.curvature else None,
         )
+        self.leaps = Leaps(optimizer, parameters, gradient, slots, self.clipping)
         of = network, parameters, loss, material.metrics, material.engine, material.ranks
         self.evaluation = Evaluation(*of)
+
+    def leap(
+        self,
+        train: Examples,
+        rows: Array,
+        rates: Callable[[int], Any],
+        moves: bool,
+        first: int,
+        watched: Sequence[int] | None = None,
+    ) -> Leapt:
+        """As many of the updates on these rows as the player makes in one call; often none.
+
+        rows: (steps, …, batch).  The other arguments are those of ``Leaps.make``.
+        """
+        ahead = getattr(self.source, "ahead", None)
+        if self.undoes or ahead is None or self.leaps.refusal:
+            return Leapt(0)
+        plan, runs = ahead(train.inputs, train.encoded, rows.shape[1:]) or (None, 0)
+        if plan is None:
+            return Leapt(0)
+        examples = train.inputs, train.encoded
+        return self.leaps.make(plan, examples, rows[:runs], rates, moves, first, watched)
 
     def fill(
         self,

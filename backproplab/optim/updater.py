@@ -7,6 +7,7 @@ passes of a rule over them. Regularization is done here too, so that rules need 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from math import prod
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ class Updater:
     """An optimizer bound to theta (n,), or (P, n) for a population of P members.
 
     grad: read at each update, never written.  slots: the optimizer's, of theta's length.
+    block: entries updated at a time; the numbers are the same.
     solve: what a rule of second order gets in place of the gradient, from the gradient, and from
         what regularization adds to the Hessian's diagonal.
     ``updater(lr, t)`` makes update number t, from 1, in place and without allocating arrays; lr is
@@ -49,6 +51,7 @@ class Updater:
         grad: Array,
         slots: Mapping[str, Array],
         solve: Solve | None = None,
+        block: int = BLOCK,
     ) -> None:
         self.optimizer = optimizer
         self.solve = solve
@@ -58,11 +61,13 @@ class Updater:
         self.l1: Any = optimizer.l1
         self.pull: Any = 2 * optimizer.l2 + coupled
         self.regularizes = bool(self.l1 or self.pull)
-        self.blocks = self._blocks(theta, grad, slots)
+        self.blocks = self._blocks(theta, grad, slots, block)
 
-    def _blocks(self, theta: Array, grad: Array, slots: Mapping[str, Array]) -> list[Block]:
+    def _blocks(
+        self, theta: Array, grad: Array, slots: Mapping[str, Array], block: int
+    ) -> list[Block]:
         *population, n = theta.shape
-        length = max(BLOCK // prod(population), SHORTEST) if self.optimizer.blockwise else n
+        length = max(block // prod(population), SHORTEST) if self.optimizer.blockwise else n
         length = max(-(-n // max(-(-n // length), 1)), 1)  # equal parts
         space = [
             np.empty((*population, length), theta.dtype)
@@ -76,6 +81,17 @@ class Updater:
             views = {name: slots[name][part] for name in self.optimizer.slots}
             blocks.append(Block(theta[part], grad[part], work[-1], rule, views))
         return blocks
+
+    def parts(self, view: Callable[[Array], Any]) -> list[Updater]:
+        """An updater for each block, which sees its arrays through ``view``."""
+        return [self._part(block, view) for block in self.blocks]
+
+    def _part(self, block: Block, view: Callable[[Array], Any]) -> Updater:
+        part = copy(self)
+        theta, grad, regularized = map(view, block[:3])
+        slots = {name: view(slot) for name, slot in block.slots.items()}
+        part.blocks = [Block(theta, grad, regularized, tuple(map(view, block.work)), slots)]
+        return part
 
     def __call__(self, lr: Any, t: int) -> None:
         lr = np.asarray(lr, self.dtype)[()]  # so that a per-member rate rounds like a single rate

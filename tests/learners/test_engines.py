@@ -1,6 +1,6 @@
-"""Eager and replay are one engine in two speeds: the same bits, for all that a config can name.
+"""Eager, replay and native are one engine in three speeds: the same bits, for all configs.
 
-Whatever joins a family is trained here with both engines; what needs a recipe (a layer that fits
+Whatever joins a family is trained here with all three; what needs a recipe (a layer that fits
 no network by itself, a schedule with a field to fill in) and has none fails by its name.
 """
 
@@ -99,11 +99,13 @@ def parted(one, other):
 
 
 def assert_one_engine(**case):
-    eager, replayed = trained("eager", **case), trained("replay", **case)
+    eager, replayed, native = (trained(e, **case) for e in ("eager", "replay", "native"))
     assert eager.progress.step == STEPS
     assert not parted(eager, replayed)
+    assert not parted(eager, native)
     assert np.isfinite(eager.learning.parameters.flat).all()
     assert eager.learning.parameters.trainable.any()
+    return native
 
 
 def recipes(family, own):
@@ -133,7 +135,8 @@ def test_every_optimizer(name, fields, flavor):
     optimizer, dtype = filled_in(name, fields) | {"flavor": flavor}, DTYPES[flavor == "torch"]
     whole = not families()["optimizer"][name].blockwise  # it compares whole batches
     mode = {"mode": "batch", "rate": 0.1} if whole else {}
-    assert_one_engine(optimizer=optimizer, dtype=dtype, **mode)
+    native = assert_one_engine(optimizer=optimizer, dtype=dtype, **mode)
+    assert native.learning.updates.leaps.tapes.keys() or whole
 
 
 # --- every layer, put where it fits
@@ -250,20 +253,22 @@ WIDE = ((100,), [{"dense": {"units": 300, "activation": "relu"}}, {"dense": 257}
 def test_products_that_blas_takes_apart(mode, threads):
     """Packed, split among threads, or of a vector alone: other ways through BLAS."""
     with threadpool_limits(threads):
-        eager, replayed = (
-            trained(e, network=WIDE, mode=mode, size=16, steps=9) for e in ("eager", "replay")
+        eager, *others = (
+            trained(e, network=WIDE, mode=mode, size=16, steps=20)
+            for e in ("eager", "replay", "native")
         )
-    assert not parted(eager, replayed)
+    assert not any(parted(eager, other) for other in others)
 
 
 def test_divergence_comes_at_the_same_step_in_the_same_words():
     ended = [
         trained(engine, task="regression", optimizer="sgd", rate=100.0)
-        for engine in ("eager", "replay")
+        for engine in ("eager", "replay", "native")
     ]
     assert {lane.progress.status for lane in ended} == {"diverged"}
-    assert ended[0].message == ended[1].message
-    assert not parted(*ended)
+    assert len({lane.message for lane in ended}) == 1
+    assert not parted(*ended[:2])
+    assert not parted(*ended[1:])
 
 
 # --- every schedule, every clipping
@@ -299,15 +304,15 @@ def test_every_clipping(name, fields):
 
 def test_a_run_leaves_the_same_behind(tmp_path):
     layers = [{"dense": 8}, "batch_norm", "relu", {"dropout": 0.2}, {"dense": 1}]
-    for engine in ("eager", "replay", "auto"):
+    for engine in ("eager", "replay", "native", "auto"):
         e = Experiment.model_validate({
             "data": {"name": "circle", "samples": 150}, "model": {"layers": layers}, "epochs": 4,
             "batch_size": 8, "accumulate": 4, "clipping": {"global_norm": 0.5}, "schedule": "cosine",
             "early_stopping": {"patience": 3, "restore_best_weights": True}, "engine": engine,
         })  # fmt: skip
         run(e, tmp_path / engine)
-    eager, replay, auto = (outcome(tmp_path / engine) for engine in ("eager", "replay", "auto"))
-    assert eager == replay == auto
+    eager, *others = (outcome(tmp_path / e) for e in ("eager", "replay", "native", "auto"))
+    assert all(other == eager for other in others)
 
 
 def outcome(folder):

@@ -1,4 +1,4 @@
-"""Engine and Bound: choose between eager and replayed, and fall back, in one place.
+"""Engine and Bound: choose between eager, replayed and native, and fall back, in one place.
 
 An engine has no state: recordings belong to the Bound, and a new Bound records again at other
 steps with the same bits. A Bound closes no reference cycle, so it is freed with its owner, unless
@@ -14,19 +14,34 @@ from typing import Literal, get_args
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.autograd.engines import native
+from backproplab.autograd.engines.plan import Plan, by_python
 from backproplab.autograd.engines.replay import RecordingError, Replay, Step
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError, did_you_mean
 
-EngineName = Literal["auto", "eager", "replay"]
+EngineName = Literal["auto", "eager", "replay", "native"]
 
 
 @dataclass(frozen=True)
 class Engine:
     """``eager`` builds a graph for each run of a step, ``replay`` records the step once and
-    replays it, ``auto`` replays if the step can be replayed."""
+    makes its NumPy calls again, ``native`` lets the player make them, if there is one. ``auto`` is
+    native if the step can be replayed, else eager."""
 
     name: EngineName
+
+    @property
+    def is_native(self) -> bool:
+        """Whether recorded steps are played; else they are replayed by Python, or not recorded."""
+        return self.name in ("auto", "native") and not native.missing()
+
+    @property
+    def described(self) -> str:
+        """``native``, ``replay`` or ``eager``, and why it is not native where that was wanted."""
+        if self.name in ("eager", "replay"):
+            return self.name
+        return "native" if self.is_native else f"replay ({native.missing()})"
 
     def bind(self, step: Step, externals: Sequence[Array], into: Sequence[Array]) -> Bound:
         """The step as a callable that fills ``into``.
@@ -59,7 +74,8 @@ class Bound:
         self.step = step
         self.into = into
         self.refusal = ""
-        self.replay = None if engine.name == "eager" else Replay(step, externals, into)
+        player = native.Played if engine.is_native else by_python
+        self.replay = None if engine.name == "eager" else Replay(step, externals, into, player)
 
     def __call__(self, *inputs: Array, stay: bool = False) -> None:
         """Compute the step on these inputs.
@@ -67,7 +83,7 @@ class Bound:
         stay: the caller will pass the same memory again, so that a replay may read contiguous
             inputs there instead of copying them.
 
-        Raises RecordingError if the engine is ``replay`` and the step cannot be replayed.
+        Raises RecordingError if the engine is not ``auto`` and the step cannot be replayed.
         """
         if self.replay is None:
             self._compute(inputs)
@@ -91,6 +107,13 @@ class Bound:
         except RecordingError as error:
             self._refuse(error)
 
+    def ahead(self, rows: tuple[int, ...], *arrays: Array) -> tuple[Plan, int] | None:
+        """The plan for so shaped rows of each array, and how many of its next runs may be played
+        together with other calls; None if it has none, or is not to be played."""
+        if self.replay is None or not self.engine.is_native:
+            return None
+        return self.replay.ahead(rows, *arrays)
+
     def _compute(self, inputs: Sequence[Array]) -> None:
         results = self.step(*[Tensor(x) for x in inputs])
         for wanted, result in zip(self.into, results, strict=True):
@@ -98,7 +121,7 @@ class Bound:
 
     def _refuse(self, error: RecordingError) -> None:
         """Compute eagerly from now on. This call's results are right: the recorder computed it."""
-        if self.engine.name == "replay":
+        if self.engine.name != "auto":
             raise RecordingError(f"{error}; engine=auto computes such a step eagerly") from None
         self.refusal, self.replay = str(error), None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,18 @@ from backproplab.autograd.lowering import Call, lower
 
 MOST_BOUND = 4096  # input addresses for which calls are kept
 Key = tuple[int, ...]  # the addresses of the movable inputs
+Run = Callable[[], None]
+Player = Callable[[Sequence[Call]], Run]  # makes a function of calls: it makes them in turn
+
+
+def by_python(calls: Sequence[Call]) -> Run:
+    """The function that makes these calls, one after the other."""
+
+    def run() -> None:
+        for call in calls:
+            call()
+
+    return run
 
 
 class Plan:
@@ -23,10 +35,18 @@ class Plan:
     recorded: the program as it was recorded.  program: the same after the peepholes.
     inputs: the plan's own arrays for its inputs.  nbytes: size of the memory that it allocated.
     runs: number of runs of the step, the recording included.
+    play: makes all calls, on the plan's own arrays.
     movable: positions of the inputs that can be read in the caller's memory.
     """
 
-    def __init__(self, recorded: Program, inputs: int, into: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        recorded: Program,
+        inputs: int,
+        into: Sequence[Array],
+        player: Player = by_python,
+    ) -> None:
+        self.player = player
         self.recorded = recorded
         self.program = simplified(recorded)
         memory = Memory(self.program, into)
@@ -36,7 +56,8 @@ class Plan:
         self.arrays = memory.arrays | dict(enumerate(self.inputs))
         self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
         self.calls = self._flat(self.steps, self.arrays)
-        self.elsewhere: dict[Key, tuple[Sequence[Array], list[Call]]] = {}
+        self.play = player(self.calls)
+        self.elsewhere: dict[Key, tuple[Sequence[Array], Run]] = {}
         self.runs = 1
         self.movable = [n for n in range(inputs) if self._is_movable(n)]
         self.moving = {m for n in self.movable for m in self._views(n)}
@@ -46,8 +67,7 @@ class Plan:
         for own, given in zip(self.inputs, inputs, strict=True):
             if own is not given:
                 np.copyto(own, given)
-        for call in self.calls:
-            call()
+        self.play()
 
     def run_on(self, inputs: Sequence[Array]) -> None:
         """Compute the step on inputs whose memory will be passed again.
@@ -60,12 +80,12 @@ class Plan:
             if not self.movable or len(self.elsewhere) >= MOST_BOUND:
                 self.run(inputs)
                 return
-            self.elsewhere[key] = [inputs[n] for n in self.movable], self._calls_on(inputs)
+            play = self.player(self._calls_on(inputs))
+            self.elsewhere[key] = [inputs[n] for n in self.movable], play
         for n, given in enumerate(inputs):
             if n not in self.movable:
                 np.copyto(self.inputs[n], given)
-        for call in self.elsewhere[key][1]:
-            call()
+        self.elsewhere[key][1]()
 
     def _calls_on(self, inputs: Sequence[Array]) -> list[Call]:
         """The calls with the movable inputs read from these arrays."""

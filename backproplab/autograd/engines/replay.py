@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd.engines.plan import Plan
+from backproplab.autograd.engines.plan import Plan, Player, by_python
 from backproplab.autograd.engines.program import Program, difference
 from backproplab.autograd.engines.recorder import record
 from backproplab.autograd.tensor import Tensor
@@ -31,12 +31,19 @@ class RecordingError(GraphError):
 class Replay:
     """``step(*inputs)``, whose results are written ``into`` the arrays given.
 
-    step, externals, into: as for ``Engine.bind``.
+    step, externals, into: as for ``Engine.bind``.  player: makes a plan's calls.
     plans: by the shapes and types of the inputs.
     """
 
-    def __init__(self, step: Step, externals: Sequence[Array], into: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        step: Step,
+        externals: Sequence[Array],
+        into: Sequence[Array],
+        player: Player = by_python,
+    ) -> None:
         self.step = step
+        self.player = player
         self.externals = externals
         self.into = into
         self.plans: dict[Key, Plan] = {}
@@ -58,18 +65,23 @@ class Replay:
         if isinstance(rows, slice):
             self(*[x[rows] for x in arrays], stay=True)
             return
-        key = tuple([((*rows.shape, *x.shape[1:]), x.dtype) for x in arrays])
+        key = _key(rows.shape, arrays)
         plan = self.plans.get(key)
         inputs = plan.inputs if plan else [np.empty(*form) for form in key]
         for x, own in zip(arrays, inputs, strict=True):
             x.take(rows, 0, own, "wrap")  # with "raise" NumPy makes a copy
         self._compute(key, plan, inputs)
 
+    def ahead(self, rows: tuple[int, ...], *arrays: Array) -> tuple[Plan, int] | None:
+        """The plan for so shaped rows of each array, and for how many runs nothing is recorded."""
+        plan = self.plans.get(_key(rows, arrays))
+        return (plan, _next_check(plan.runs) - plan.runs - 1) if plan else None
+
     def _compute(
         self, key: Key, plan: Plan | None, inputs: Sequence[Array], stay: bool = False
     ) -> None:
         if plan is None:
-            self.plans[key] = Plan(self._record(inputs), len(inputs), self.into)
+            self.plans[key] = Plan(self._record(inputs), len(inputs), self.into, self.player)
             return
         plan.runs += 1
         if not _is_checked(plan.runs):
@@ -91,6 +103,15 @@ class Replay:
         if isinstance(program, str):
             raise RecordingError(f"the step cannot be replayed: {program}")
         return program
+
+
+def _key(rows: tuple[int, ...], arrays: Sequence[Array]) -> Key:
+    return tuple([((*rows, *x.shape[1:]), x.dtype) for x in arrays])
+
+
+def _next_check(run: int) -> int:
+    """The first run after this one that is checked."""
+    return int(2 * 4 ** ((run // 2).bit_length() + 1 >> 1))
 
 
 def _is_checked(run: int) -> bool:

@@ -43,7 +43,7 @@ def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call
     classes, whole = logits.shape[-1], logits
     total, chosen = np.empty((*out.shape, 1), out.dtype), np.empty(out.shape, logits.dtype)
     top = np.empty(total.shape, logits.dtype)
-    calls: list[Call] = [partial(_check_range, labels, classes)]
+    calls: list[Call] = [partial(check_range, labels, classes)]
     if logits.shape[:-1] != out.shape or not logits.flags.c_contiguous:
         whole = np.empty((*out.shape, classes), logits.dtype)
         calls.append(partial(np.copyto, whole, logits))
@@ -63,7 +63,7 @@ def one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Call]:
     hit, each = np.empty(out.shape, bool), np.broadcast_to(np.arange(classes), out.shape)
     return [
         *_across(np.equal, each, labels[..., None], (-1,), hit),
-        partial(_check_each, labels, hit),
+        partial(check_each, labels, hit),
         partial(np.copyto, out, hit),
     ]
 
@@ -130,13 +130,13 @@ def _log_of_sum(x: Array, axis: Axes, top: Array, e: Array, out: Array) -> list[
     ]
 
 
-def _check_each(labels: Array, hit: Array) -> None:
+def check_each(labels: Array, hit: Array) -> None:
     """Each label is one of the classes: cheaper than the smallest and the largest label."""
     if np.count_nonzero(hit) != labels.size:
         raise _outside(labels, hit.shape[-1])
 
 
-def _check_range(labels: Array, classes: int) -> None:
+def check_range(labels: Array, classes: int) -> None:
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise _outside(labels, classes)
 

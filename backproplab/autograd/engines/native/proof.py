@@ -1,0 +1,107 @@
+"""Whether the player gives NumPy's bits for one call: tried with other numbers, on this machine.
+
+Elementwise loops are NumPy's own, walked as NumPy walks them. In a product and in a sum the order
+of the additions matters, which BLAS and NumPy choose by shape and layout: each shape and layout is
+tried once in a process before it is played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from backproplab.arrays import Array
+
+LINE = 64  # bytes of a cache line: loops may differ with the place in it
+SMALL = 2**16  # entries; larger products are BLAS' only way, and denormals would take long
+COMPARED, MOST = 256, 32  # results to compare, and trials at most
+COUNT = 4099  # a prime: rows of an array begin at different numbers
+ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
+TRIED: dict[Any, bool] = {}
+Player = Callable[[partial[Any], bool], Callable[[], None]]
+
+
+def is_equal(call: partial[Any], player: Player, kernels: bool) -> bool:
+    """Whether what ``player(call, kernels)`` returns gives the bits of the call itself."""
+    key = kernels, *_key(call)
+    if key not in TRIED:
+        TRIED[key] = _equal(call, player, kernels)
+    return TRIED[key]
+
+
+def _equal(call: partial[Any], player: Player, kernels: bool) -> bool:
+    """One sum in another order may be the same by chance: few results are tried more often."""
+    arrays = list({id(x): x for x in arrays_of(call)}.values())
+    tried = [False] * min(COMPARED // arrays[-1].size + 1, MOST)
+    if max(x.size for x in arrays) < SMALL:
+        tried.append(True)
+    sets = [{id(x): twin(x) for x in arrays} for _ in range(2)]
+    first, second = (_on(call, twins) for twins in sets)
+    play = None
+    for trial, odd in enumerate(tried):
+        for twins in sets:
+            for number, x in enumerate(twins.values()):
+                _fill(x, 8 * trial + number, odd)
+        with np.errstate(all="ignore"):
+            first()  # raises what is wrong with the call
+            play = play or player(second, kernels)
+            play()
+        one, other = ([x.tobytes() for x in twins.values()] for twins in sets)
+        if one != other:
+            return False
+    return True
+
+
+def twin(x: Array) -> Array:
+    """An array of the same layout, at the same place in a cache line."""
+    low, high = byte_bounds(x)
+    memory = np.empty(high - low + 2 * LINE, np.uint8)
+    start = (low - memory.ctypes.data) % LINE
+    block = memory[start : start + high - low]
+    inside = x.__array_interface__["data"][0] - low
+    return np.ndarray(x.shape, x.dtype, block.data, inside, x.strides)
+
+
+def _fill(x: Array, number: int, odd: bool) -> None:
+    """Other numbers for each ``number``; odd: one in eight of them is no ordinary one."""
+    start = 97 * number % COUNT
+    x[...] = np.resize(_numbers(x.dtype, odd)[start : start + COUNT], x.shape)
+
+
+@cache
+def _numbers(dtype: np.dtype[Any], odd: bool) -> Array:
+    """Normal numbers; odd: one in eight of them is ±0, ±infinity, NaN or denormal."""
+    chance = np.random.default_rng(0)
+    numbers = chance.standard_normal(COUNT).astype(dtype)
+    if odd:
+        others = np.array([*ODD, np.finfo(dtype).smallest_subnormal], dtype)
+        where = chance.permutation(COUNT)[: COUNT // 8]
+        numbers[where] = chance.choice(others, len(where))
+    return np.tile(numbers, 2)
+
+
+def _on(call: partial[Any], twins: dict[int, Array]) -> partial[Any]:
+    arguments = [twins.get(id(x), x) for x in call.args]
+    settings = {name: twins.get(id(x), x) for name, x in call.keywords.items()}
+    return partial(call.func, *arguments, **settings)
+
+
+def arrays_of(call: Callable[[], Any]) -> list[Array]:
+    """The arrays that a call is given."""
+    if not isinstance(call, partial):
+        return []
+    return [x for x in (*call.args, *call.keywords.values()) if isinstance(x, np.ndarray)]
+
+
+def _key(call: partial[Any]) -> Any:
+    def form(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            return x
+        return x.shape, x.strides, x.dtype, x.__array_interface__["data"][0] % LINE
+
+    settings = tuple((name, form(x)) for name, x in call.keywords.items())
+    return call.func, tuple(map(form, call.args)), settings

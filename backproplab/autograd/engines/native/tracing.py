@@ -1,0 +1,179 @@
+"""Trace: plain NumPy code on fixed arrays, such as an optimizer's update, as calls to play.
+
+The code runs on arrays that note each call instead of making it. Its numbers, such as a learning
+rate, may be others in each round: code that only notes its numbers runs once a round, so they are
+Python's own. This file must not know what is computed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd.engines.native.door import Unplayable
+
+Call = Callable[[], Any]
+Operand = Any  # a Traced, or a number
+
+
+class Trace:
+    """The calls of some code, for up to ``rounds`` rounds.
+
+    tables: of each number in the calls its values, (rounds,) or (rounds, P, 1).
+    reads_time: whether the numbers depend on ``Time``.
+    ear: takes the place of each array where only the numbers are wanted.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], rounds: int) -> None:
+        self.dtype = dtype
+        self.rounds = rounds
+        self.calls: list[Call] = []
+        self.tables: list[Array] = []
+        self.reads_time = False
+        self.notes: list[tuple[Any, tuple[Operand, ...], Array]] = []
+        self.ear = Ear()
+
+    def view(self, x: Array) -> Array:
+        """The same memory as an array that notes calls. Code must use it for all that it writes."""
+        traced: Any = x.view(Traced)
+        traced.noted_by = self
+        return traced
+
+    def record(self, code: Callable[[Any, Any], None], rate: Any, t: int) -> None:
+        """Note the calls of ``code(rate, t)``; codes recorded later have the same numbers.
+
+        Raises Unplayable for code that does anything but ufuncs with ``out``.
+        """
+        self.notes = []
+        try:
+            code(rate, Time(t, self))
+        except Exception as error:  # arrays that only note calls may lead it anywhere
+            raise Unplayable(str(error)) from None
+        numbers = iter(self._numbered(self._numbers()))
+        for function, inputs, out in self.notes:
+            own = [
+                np.asarray(x) if isinstance(x, Traced) else next(numbers)[0, ...] for x in inputs
+            ]
+            end = (np.asarray(out), own[0]) if function is np.copyto else (*own, np.asarray(out))
+            self.calls.append(partial(function, *end))
+        self.notes = []
+
+    def fill(self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int) -> None:
+        """The numbers of the rounds that begin with update ``t``, a rate for each or for all.
+
+        code: as recorded, but on an Ear instead of arrays. Raises Unplayable if it has others.
+        """
+        found = []
+        for round_, rate in enumerate(rates):
+            self.ear.numbers = []
+            code(rate, t + round_)
+            found.append(self.ear.numbers)
+        if len(found[0]) != len(self.tables):
+            raise Unplayable("its numbers depend on its arrays")
+        for table, values in zip(self.tables, zip(*found, strict=True), strict=True):
+            own = [getattr(x, "values", x) for x in values]
+            table[: len(own) if len(own) > 1 else None] = np.array(own, self.dtype)
+
+    def _numbers(self) -> list[Array]:
+        return [
+            self._number(x) for _, inputs, _ in self.notes for x in inputs if type(x) is not Traced
+        ]
+
+    def _number(self, x: Any) -> Array:
+        """As NumPy would convert it; an array of another type would change the result's."""
+        if isinstance(x, np.ndarray | np.generic) and x.dtype != self.dtype:
+            raise Unplayable(f"a number of type {x.dtype}")
+        return np.asarray(getattr(x, "values", x), self.dtype)  # a Column has values
+
+    def _numbered(self, values: Sequence[Array]) -> list[Array]:
+        """The tables, made by the first record."""
+        if not self.tables:
+            self.tables = [np.empty((self.rounds, *x.shape), self.dtype) for x in values]
+        if [x.shape for x in values] != [table.shape[1:] for table in self.tables]:
+            raise Unplayable("not the numbers of the code before")
+        return self.tables
+
+
+class Traced(np.ndarray[Any, Any]):
+    """An array whose ufuncs are noted, not made."""
+
+    noted_by: Trace | None
+
+    def __array_finalize__(self, obj: Any) -> None:
+        self.noted_by = getattr(obj, "noted_by", None)
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (), **settings: Any
+    ) -> Any:
+        others = settings and any(x is not None for x in settings.values())
+        if method != "__call__" or len(out) != 1 or others or self.noted_by is None:
+            raise Unplayable(f"{ufunc.__name__} makes a new array")
+        self.noted_by.notes.append((ufunc, inputs, out[0]))
+        return out[0]
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is not np.copyto:
+            return super().__array_function__(func, types, args, kwargs)
+        if kwargs or self.noted_by is None:
+            raise Unplayable("a masked copy")
+        self.noted_by.notes.append((func, args[1:], args[0]))
+        return None
+
+    def __bool__(self) -> bool:
+        raise Unplayable("code that asks for the numbers in an array")
+
+
+class Ear:
+    """Hears the numbers that are combined with it, in the order in which a Traced notes them."""
+
+    def __init__(self) -> None:
+        self.numbers: list[Any] = []
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Ear:
+        self.numbers += [x for x in inputs if x is not self]
+        return self
+
+    def __array_function__(self, function: Any, types: Any, given: Any, settings: Any) -> Ear:
+        self.numbers += [x for x in given if x is not self]
+        return self
+
+    def _combine(self, other: Any) -> Ear:
+        if other is not self:
+            self.numbers.append(other)
+        return self
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = _combine
+
+
+class Time:
+    """The number of an update, which notes that it is read."""
+
+    def __init__(self, t: int, trace: Trace) -> None:
+        self.t = t
+        self.trace = trace
+
+    def read(self) -> int:
+        self.trace.reads_time = True
+        return self.t
+
+
+def _reading(name: str) -> Callable[..., Any]:
+    return lambda self, *others: getattr(operator, name)(self.read(), *others)
+
+
+def _reading_reflected(name: str) -> Callable[..., Any]:
+    return lambda self, other: getattr(operator, name)(other, self.read())
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Time, f"__{_name}__", _reading(_name))
+    setattr(Time, f"__r{_name}__", _reading_reflected(_name))
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Time, f"__{_name}__", _reading(_name))
+for _name, _kind in (("hash", hash), ("float", float), ("int", int), ("index", int)):
+    setattr(Time, f"__{_name}__", lambda self, kind=_kind: kind(self.read()))

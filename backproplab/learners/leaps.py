@@ -1,0 +1,161 @@
+"""Leaps: many updates in one call of the player, with the bits of one after the other.
+
+A round of it takes a batch's rows, computes the gradient, looks for NaN, clips, and updates. This
+file must not know who asks, nor what is reported: whoever wants to look at each update makes them
+one by one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.autograd.engines.native import (
+    NotFinite,
+    Tape,
+    Trace,
+    Unplayable,
+    require_finite,
+)
+from backproplab.autograd.engines.plan import Plan
+from backproplab.nn import ParameterVector
+from backproplab.optim import Clipping, Optimizer, Updater
+
+ROUNDS = 512  # most updates of a leap
+SECONDS = 0.02  # after which it ends: signals wait for that long
+WORTH = 16  # updates by one plan, from which on its translation is worth while
+ENTRIES = 2**20  # most row numbers of a leap
+BLOCK, BLOCKS = 4_096, 32  # entries updated at a time: a call costs a few ns, so that they can
+# stay in the L1 cache; but a vector is taken in so many parts at most, which are all translated
+
+
+Call = Callable[[], Any]
+
+
+class Leapt(NamedTuple):
+    """done: updates made.  filled: the next one's gradient is there, and is not finite."""
+
+    done: int
+    filled: bool = False
+
+
+class Leaps:
+    """The updates of these vectors, as far as they can be played.
+
+    refusal: why none can; empty if they can.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        parameters: ParameterVector,
+        gradient: ParameterVector,
+        slots: Mapping[str, ParameterVector],
+        clipping: Clipping | None,
+    ) -> None:
+        self.gradient = gradient
+        self.clipping = clipping
+        self.tapes: dict[Any, tuple[Tape, Array]] = {}
+        self.most = 32
+        self.refusal = ""
+        flat = {name: vector.flat for name, vector in slots.items()}
+        self.vectors = [parameters.flat, gradient.flat, *flat.values()]
+        block = max(BLOCK, -(-gradient.flat.size // BLOCKS))
+        bound = optimizer, parameters.trainable, gradient.flat, flat, None, block
+        self.updater = Updater(*bound)
+        self.trace = Trace(gradient.flat.dtype, ROUNDS)
+        self.numbers: Callable[[Any, Any], None] | None = None  # notes those of a round
+
+    def make(
+        self,
+        plan: Plan,
+        examples: Sequence[Array],
+        rows: Array,
+        rates: Callable[[int], Any],
+        moves: bool,
+        first: int,
+        watched: Sequence[int] | None = None,
+    ) -> Leapt:
+        """Updates on these rows of the examples, in order, as long as there is time.
+
+        rows: (steps, …).  rates: of the update after so many others, constant unless it moves.
+        first: updates made before.  watched: the members of a crew whose numbers are to be finite.
+        """
+        if plan.runs + len(rows) < WORTH or not len(rows):
+            return Leapt(0)
+        count = min(len(rows), self.most)
+        try:
+            changes = moves or self.trace.reads_time or not self.tapes
+            own = [rates(first + k) for k in range(count if changes else 1)]
+            tape, table = self._tape(plan, examples, rows, own[0], watched)
+            count = min(count, len(table))
+            table[:count] = rows[:count]
+            self.trace.fill(self.numbers, own, first + 1)  # type: ignore[arg-type]
+        except Unplayable as error:
+            self.refusal = str(error)
+            return Leapt(0)
+        began = time.monotonic()
+        try:
+            tape.play(count, SECONDS)
+        except NotFinite:
+            return Leapt(tape.rounds, filled=True)
+        finally:
+            plan.runs += tape.rounds
+        quick = tape.rounds == count and time.monotonic() - began < SECONDS / 2
+        self.most = min(max(2 * count, self.most) if quick else max(tape.rounds, 1), ROUNDS)
+        return Leapt(tape.rounds)
+
+    def _tape(
+        self,
+        plan: Plan,
+        examples: Sequence[Array],
+        rows: Array,
+        rate: Any,
+        watched: Sequence[int] | None,
+    ) -> tuple[Tape, Array]:
+        """The tape for so shaped batches, and the table of their rows."""
+        key = rows.shape[1:], None if watched is None else tuple(watched)
+        if key not in self.tapes:
+            rounds = max(min(ENTRIES // rows[0].size, ROUNDS), 1)
+            table = np.empty((rounds, *rows.shape[1:]), np.intp)
+            calls: list[Call] = [
+                *[
+                    partial(x.take, table[0], 0, own, "wrap")
+                    for x, own in zip(examples, plan.inputs, strict=True)
+                ],
+                *plan.calls,
+                *self._looks(watched),
+                *self._clips(),
+                *self._updates(rate),
+            ]
+            self.tapes[key] = Tape(calls, [table, *self.trace.tables]), table
+        return self.tapes[key]
+
+    def _looks(self, watched: Sequence[int] | None) -> list[Call]:
+        flat = self.gradient.flat
+        vectors = [flat] if watched is None else [flat[member] for member in watched]
+        return [partial(require_finite, vector) for vector in vectors]
+
+    def _clips(self) -> list[Call]:
+        if self.clipping is None:
+            return []
+        return [partial(self.clipping.clip, self.gradient.flat, self.gradient.views)]
+
+    def _updates(self, rate: Any) -> list[Call]:
+        """The optimizer's calls, which are the same for every shape of a batch."""
+        if self.numbers is None:
+            parts, before = self.updater.parts(self.trace.view), self._bytes()
+            for part in parts:
+                self.trace.record(part, rate, 1)
+            if self._bytes() != before:
+                raise Unplayable("an update that goes around its arrays")
+            self.numbers = self.updater.parts(lambda x: self.trace.ear)[0]
+        return self.trace.calls
+
+    def _bytes(self) -> list[bytes]:
+        return [x.tobytes() for x in self.vectors]
