@@ -96,6 +96,20 @@ class Tensor:
         """The number of a tensor with one entry, as a Python scalar. GraphError if tracked."""
         return self.constant("item()").item()
 
+    def tolist(self) -> Any:
+        """The numbers as nested lists. GraphError if tracked."""
+        return self.constant("tolist()").tolist()
+
+    def sort(self, axis: int = -1, kind: Any = None, order: Any = None) -> None:
+        """Puts the entries in ascending order in place, as an array's method. GraphError if
+        tracked: ``np.sort(x)`` is a sorted copy with its graph."""
+        if self.tracked:
+            raise GraphError(
+                "x.sort() sorts in place, and the graph of a tracked tensor keeps its value: "
+                "np.sort(x) returns a sorted copy"
+            )
+        self.value = np.sort(self.value, axis=axis, kind=kind, order=order)
+
     def __len__(self) -> int:
         return len(self.value)
 
@@ -120,7 +134,8 @@ class Tensor:
         return index(self.constant("an index").item())
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(self.constant("round()").item(), digits)
+        value = self.constant("round()")
+        return np.round(value, digits or 0) if value.ndim else round(value.item(), digits)
 
     def __bool__(self) -> bool:
         return bool(self.value)  # a comparison with 0: its derivative is 0
@@ -138,7 +153,9 @@ class Tensor:
         return Tensor, (self.constant("pickle"),)
 
     def __format__(self, form: str) -> str:
-        return format(self.value, form) if form else repr(self)
+        if not form:
+            return repr(self)
+        return np.array2string(self.value, formatter={"all": lambda entry: format(entry, form)})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GraphError(
