@@ -131,9 +131,13 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Tensor:
     n, m = a.size, v.size
     if m > n:
         a, v, n, m = v, a, m, n
-    places = np.arange(n + m - 1)[:, None] - np.arange(m)
-    around = ops.pad(a, pad_width=m - 1)
-    whole = ops.matmul(ops.take(around, index=(places + m - 1,)), v)
+    if np.isfinite(v.value).all():
+        places = np.arange(n + m - 1)[:, None] - np.arange(m)
+        around = ops.pad(a, pad_width=m - 1)
+        whole = ops.matmul(ops.take(around, index=(places + m - 1,)), v)
+    else:  # without its products with the zeros around a
+        at = (Ellipsis, np.arange(n)[:, None] + np.arange(m))
+        whole = ops.scatter(ops.outer(a, v), index=at, shape=(n + m - 1,), trailing=2)
     cuts = {"full": (0, n + m - 1), "valid": (m - 1, n), "same": ((m - 1) // 2, (m - 1) // 2 + n)}
     if mode not in cuts:
         raise ValueError(f"mode must be one of {list(cuts)}, got {mode!r}")
@@ -208,6 +212,10 @@ def _geomspace(
         raise NoRuleError("np.geomspace has a rule for ends of one sign")
     logs = _linspace(ops.log(ops.absolute(start)), ops.log(ops.absolute(stop)), num, endpoint)
     y = ops.sign(start) * ops.exp(logs)
+    ends = [ops.broadcast_to(x, shape=(1, *logs.shape[1:])) for x in (start, stop)]
+    inner = y[1:-1] if endpoint else y[1:]
+    parts = [ends[0], inner, *(ends[1:] if endpoint and num > 1 else [])]
+    y = ops.concatenate(parts) if num > 0 else y
     y = y if axis == 0 else ops.moveaxis(y, source=0, destination=axis)
     return y if dtype is None else ops.cast(y, dtype=dtype)
 

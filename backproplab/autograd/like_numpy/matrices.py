@@ -214,6 +214,8 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 @rule(la.pinv)
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Tensor:
     (x,) = lift(a)
+    if rtol is not np._NoValue and rcond is not None:
+        raise ValueError("rtol and rcond are two names of one argument")
     if rtol is np._NoValue:
         cut = 1e-15 if rcond is None else rcond
     else:

@@ -117,6 +117,8 @@ def _average(
 ) -> Any:
     kept = keepdims is not np._NoValue and bool(keepdims)
     (x,) = lift(a)
+    if not x.size:
+        raise NoRuleError("np.average of no entries has no rule")
     if weights is None:
         y = ops.mean(x, axis=axis, keepdims=kept)
         total: Any = ops.full_like(y, fill_value=x.size / max(y.size, 1))
@@ -150,6 +152,8 @@ def _cov(
 ) -> Tensor:  # fmt: skip
     without("cov", fweights=fweights, aweights=aweights, dtype=dtype)
     rows = _variables(m, rowvar)
+    if not rows.size:
+        raise NoRuleError("np.cov of no entries has no rule")
     if y is not None:
         rows = ops.concatenate([rows, _variables(y, rowvar)], axis=0)
     free = rows.shape[1] - ((0 if bias else 1) if ddof is None else ddof)

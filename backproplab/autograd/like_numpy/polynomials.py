@@ -36,7 +36,7 @@ def _polysub(a1: Any, a2: Any) -> Tensor:
 
 def _aligned(*polynomials: Any) -> list[Tensor]:
     """The coefficients with zeros in front, so that equal powers stand together."""
-    rows = [ops.reshape(p, shape=-1) for p in polynomials]
+    rows = [_row(p) for p in polynomials]
     n = max(row.size for row in rows)
     return [ops.pad(row, pad_width=((n - row.size, 0),)) for row in rows]
 
@@ -48,6 +48,8 @@ def _polymul(a1: Any, a2: Any) -> Tensor:
 
 
 def _row(p: Any) -> Tensor:
+    if len(shape_of(p)) > 1:
+        raise NoRuleError(f"a polynomial of shape {shape_of(p)} has no rule: one axis has")
     return ops.reshape(p, shape=-1)
 
 

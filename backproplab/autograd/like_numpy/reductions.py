@@ -18,7 +18,7 @@ from backproplab.autograd.like_numpy.table import (
     used,
     without,
 )
-from backproplab.autograd.primitive import FUNCTIONS, lift
+from backproplab.autograd.primitive import FUNCTIONS, lift, shape_of
 from backproplab.autograd.tensor import Tensor
 
 NOT = np._NoValue
@@ -44,6 +44,7 @@ def summary(function: Function, op: Function, nothing: Any = None, join: Any = N
         start = given.pop("initial", NOT)
         x = a if kind is None else ops.cast(a, dtype=kind)
         if hit is not NOT and hit is not True:
+            _fits(hit, x)
             if nothing is None and start is NOT:
                 raise ValueError(f"{function.__name__} with where= needs initial=")
             x = ops.where(hit, x, start if nothing is None else nothing)
@@ -53,13 +54,15 @@ def summary(function: Function, op: Function, nothing: Any = None, join: Any = N
     return call
 
 
+def _fits(where: Any, x: Any) -> None:
+    """ValueError unless ``where`` broadcasts to the shape of x."""
+    if np.broadcast_shapes(shape_of(plain(where)), shape_of(x)) != shape_of(x):
+        raise ValueError(f"where= of shape {shape_of(where)} does not fit {shape_of(x)}")
+
+
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
     said = used(given)
     return {key: value for key, value in said.items() if key != "keepdims" or value}
-
-
-def _or(a: Any, b: Any) -> Any:
-    return ops.logical_or(a, b)
 
 
 of_op(np.count_nonzero, np.ptp)
@@ -105,6 +108,7 @@ def _mean(
     if dtype is None and (where is NOT or where is True):
         return ops.mean(a, axis=axis, keepdims=_yes(keepdims))
     x = _floats(a, dtype)
+    _fits(True if where is NOT else where, x)
     kept = x if where is NOT else ops.where(where, x, 0)
     total = ops.sum(kept, axis=axis, keepdims=_yes(keepdims))
     return total / _counted(x, where, axis, _yes(keepdims))
@@ -120,6 +124,7 @@ def _var(
         raise ValueError("ddof and correction are two names of one argument")
     ddof, x, kept = ddof if correction is NOT else correction, _floats(a, dtype), _yes(keepdims)
     where = NOT if where is True else where
+    _fits(True if where is NOT else where, x)
     if where is NOT and mean is NOT:
         return ops.var(x, axis=axis, ddof=ddof, keepdims=kept)
     center = _mean(x, axis, keepdims=True, where=where) if mean is NOT else mean
@@ -228,6 +233,8 @@ def _nanvar(
     keepdims: Any = NOT, *, where: Any = NOT, mean: Any = NOT, correction: Any = NOT,
 ) -> Tensor:  # fmt: skip
     without("nanvar", mean=None if mean is NOT else mean)
+    if correction is not NOT and ddof:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
     hit, ddof = _numbers(a, where), ddof if correction is NOT else correction
     (x,) = lift(a)
     free = _counted(x, hit, axis, _yes(keepdims)) - ddof

@@ -8,6 +8,7 @@ that; the others are declared in the files of this folder with ``@rule(np.roll)`
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -24,7 +25,8 @@ RULES: dict[Function, Function] = {}
 REFUSED: dict[Function, str] = {}  # with the reason, and what to write instead
 OWN_NAME = {"amax": "max", "amin": "min", "around": "round", "true_divide": "divide",
             "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute",
-            "radians": "deg2rad", "degrees": "rad2deg", "expit": "sigmoid", "psi": "digamma"}  # fmt: skip
+            "radians": "deg2rad", "degrees": "rad2deg", "expit": "sigmoid", "psi": "digamma",
+            "jn": "jv"}  # fmt: skip
 
 
 class NoRuleError(GraphError):
@@ -60,14 +62,20 @@ def rule_of(function: Function, public: str) -> Function:
     if function in RULES:
         return RULES[function]
     made = getattr(np, function.__name__, None)  # np.ones(3, like=x) calls another function
-    if function.__module__ == "numpy" and made in RULES:
+    if getattr(function, "__module__", "") == "numpy" and made in RULES:
         return RULES[made]
     name = OWN_NAME.get(function.__name__, function.__name__)
-    if isinstance(function, np.ufunc) and name in FUNCTIONS:
+    if isinstance(function, np.ufunc) and name in FUNCTIONS and _is_public(function):
         RULES[function] = _of_ufunc(FUNCTIONS[name])
         return RULES[function]
     hint = REFUSED.get(function) or did_you_mean(name, FUNCTIONS) or "write it with backproplab.ops"
     raise NoRuleError(f"{public} has no rule for tensors — {hint}")
+
+
+def _is_public(ufunc: np.ufunc) -> bool:
+    """Whether it is NumPy's or SciPy's of its name, and not one that somebody made."""
+    homes = (np, np._core.umath, sys.modules.get("scipy.special"))  # type: ignore[attr-defined]
+    return any(getattr(home, ufunc.__name__, None) is ufunc for home in homes)
 
 
 def bound(function: Function, op: Function) -> Function:

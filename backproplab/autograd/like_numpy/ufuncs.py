@@ -19,6 +19,9 @@ from backproplab.autograd.primitive import lift, shape_of
 from backproplab.autograd.tensor import Tensor
 
 
+NOT = np._NoValue
+
+
 @rule(np.divmod)
 def _divmod(a: Any, b: Any, /) -> tuple[Tensor, Tensor]:
     return ops.floor_divide(a, b), ops.remainder(a, b)
@@ -56,12 +59,15 @@ def _matmul(a: Any, b: Any, /, **settings: Any) -> Tensor:
 
 @rule(np.clip)
 def _clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *,
-    min: Any = None, max: Any = None, **settings: Any,
+    a: Any, a_min: Any = NOT, a_max: Any = NOT, out: Any = None, *,
+    min: Any = NOT, max: Any = NOT, **settings: Any,
 ) -> Tensor:  # fmt: skip
     without("clip", out=out)
     used(settings)
-    return ops.clip(a, a_min, a_max, min=min, max=max)
+    if not (a_min is NOT and a_max is NOT) and not (min is NOT and max is NOT):
+        raise ValueError("clip: a_min and a_max are other names of min and max")
+    low, high = (min if a_min is NOT else a_min), (max if a_max is NOT else a_max)
+    return ops.clip(a, *[None if bound is NOT else bound for bound in (low, high)])
 
 
 @rule(np.nan_to_num)
@@ -73,7 +79,7 @@ def _nan_to_num(
     return ops.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-@rule(np.round)
+@rule(np.round, np.around)
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Tensor:
     without("round", out=out)
     return ops.round(a, decimals=decimals)
@@ -107,12 +113,16 @@ def _vecdot(a: Any, b: Any, /, *, axis: int = -1, **settings: Any) -> Tensor:
 @rule(np.matvec)
 def _matvec(a: Any, b: Any, /, **settings: Any) -> Tensor:
     used(settings)
+    if len(shape_of(a)) < 2 or shape_of(a)[-1:] != shape_of(b)[-1:]:
+        raise ValueError(f"matvec: {shape_of(a)} and {shape_of(b)} are no matrix and vector")
     return ops.matmul(a, ops.expand_dims(b, axis=-1))[..., 0]
 
 
 @rule(np.vecmat)
 def _vecmat(a: Any, b: Any, /, **settings: Any) -> Tensor:
     used(settings)
+    if len(shape_of(b)) < 2 or shape_of(a)[-1:] != shape_of(b)[-2:-1]:
+        raise ValueError(f"vecmat: {shape_of(a)} and {shape_of(b)} are no vector and matrix")
     return ops.matmul(ops.expand_dims(a, axis=-2), b)[..., 0, :]
 
 
@@ -125,6 +135,8 @@ def _same_length(a: Any, b: Any, axis: int) -> None:
 
 REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
               np.logical_and: np.all, np.logical_or: np.any}  # fmt: skip
+FOLDED = (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin,
+          np.logaddexp, np.logaddexp2, np.hypot)  # fmt: skip
 SCANS = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
@@ -148,6 +160,9 @@ def _accumulate(ufunc: np.ufunc, array: Any, axis: int = 0, *args: Any, **settin
 
 
 def _accumulated(ufunc: np.ufunc, array: Any, axis: int) -> list[Tensor]:
+    if ufunc not in FOLDED:
+        names = ", ".join(f.__name__ for f in FOLDED)
+        raise NoRuleError(f"np.{ufunc.__name__} has no rule over an axis; these have: {names}")
     (x,), function = lift(array), rule_of(ufunc, f"np.{ufunc.__name__}")
     if not shape_of(x)[axis]:
         raise NoRuleError(f"np.{ufunc.__name__}: no entries along axis {axis}")

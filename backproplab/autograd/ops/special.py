@@ -6,6 +6,7 @@ an elementary expression of functions of this file. SciPy is imported when a fun
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import log as ln
 from math import pi, sqrt as root
@@ -21,6 +22,7 @@ from backproplab.autograd.ops.trigonometric import cos
 from backproplab.autograd.primitive import Op, Rule, composition, primitive
 from backproplab.autograd.samples import Sample, positives, reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
+from backproplab.errors import GraphError
 
 
 def _called(name: str, *arrays: Array) -> Array:
@@ -131,6 +133,11 @@ ndtri: Op = _special(
     lambda g, y, x: g * (root(2 * pi) * exp(0.5 * square(y))),
 )  # fmt: skip
 
+stdtr: Op = _special(
+    "stdtr", "The distribution function of Student's t with n degrees of freedom.", PARTS,
+    None, lambda g, y, n, x: g * exp(_log_t_density(x, n)),
+)  # fmt: skip
+
 j0: Op = _special("j0", "Bessel's J₀.", ABOVE, lambda g, y, x: -g * j1(x))
 j1: Op = _special("j1", "Bessel's J₁.", ABOVE, lambda g, y, x: g * (0.5 * (j0(x) - jv(2, x))))
 y0: Op = _special("y0", "Bessel's Y₀.", ABOVE, lambda g, y, x: -g * y1(x))
@@ -202,5 +209,29 @@ def _rgamma_slope(y: Tensor, x: Tensor) -> Tensor:
     return where(left, mirrored, -y * digamma(high))
 
 
+def _log_t_density(x: Tensor, n: Tensor) -> Tensor:
+    normal = gammaln((n + 1) / 2) - gammaln(n / 2) - 0.5 * log(n * pi)
+    return normal - (n + 1) / 2 * log1p(square(x) / n)
+
+
 def _log_gamma_density(a: Any, x: Tensor) -> Tensor:
     return xlogy(a - 1, x) - x - gammaln(a)
+
+
+def _by_last(op: Op) -> Callable[..., Tensor]:
+    """The op, which refuses a tracked parameter: only its last argument has a derivative."""
+
+    def call(*arrays: Any) -> Tensor:
+        for x in arrays[:-1]:
+            if isinstance(x, Tensor) and x.tracked:
+                raise GraphError(
+                    f"{op.name} has a derivative by its last argument only: "
+                    "write ops.stop_gradient(x) for a parameter that is a constant"
+                )
+        return op(*arrays)
+
+    call.__name__, call.__doc__ = op.name, op.doc
+    return composition(call)
+
+
+PARAMETRIC = [_by_last(op) for op in (polygamma, gammainc, gammaincc, betainc, stdtr, jv, yn, iv, ive, kv)]  # fmt: skip

@@ -1,0 +1,59 @@
+"""NumPy's namespace for programs of tensors: ``import backproplab.numpy as np``.
+
+NumPy passes its functions on tensors to our ops by itself. What it cannot pass on, arrays made of
+tensors, is here; every other name is NumPy's.
+
+>>> import backproplab.numpy as np
+>>> from backproplab import grad
+>>> grad(lambda x: np.sum(np.array([x, 2 * x])))(3.0)
+Tensor(3., dtype=float64)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from backproplab.autograd import Tensor, ops
+from backproplab.autograd.like_numpy import array
+from backproplab.autograd.like_numpy.moves import Places
+
+__all__ = ["array", "asarray", "c_", "full", "r_"]
+
+
+def asarray(a: Any, dtype: Any = None, **words: Any) -> Any:
+    """NumPy's asarray, also of nested lists of tensors."""
+    made = array(a, dtype)
+    return made if isinstance(made, Tensor) else numpy.asarray(a, dtype, **words)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, **words: Any) -> Any:
+    """NumPy's full, also of a tensor, which keeps its gradient."""
+    if not isinstance(fill_value, Tensor):
+        return numpy.full(shape, fill_value, dtype, **words)
+    filler = fill_value if dtype is None else ops.cast(fill_value, dtype=dtype)
+    return ops.broadcast_to(filler, shape=shape)
+
+
+class _Joined:
+    """``r_`` and ``c_``: the entries at the places that NumPy's object gives."""
+
+    def __init__(self, numpys: Any) -> None:
+        self.numpys = numpys
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        places = Places()
+        numbered = [item if isinstance(item, str) else places.of(self._array(item)) for item in items]
+        return places.entries(self.numpys[tuple(numbered)])
+
+    def _array(self, item: Any) -> Any:
+        return numpy.r_[item] if isinstance(item, slice) else array(item)
+
+
+r_, c_ = _Joined(numpy.r_), _Joined(numpy.c_)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(numpy, name)
