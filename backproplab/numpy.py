@@ -11,15 +11,18 @@ Tensor(3., dtype=float64)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, wraps
+from inspect import signature
 from typing import Any
 
 import numpy
 
 from backproplab.autograd import Tensor, ops
-from backproplab.autograd.like_numpy import array
+from backproplab.autograd.like_numpy import RULES, array, tracked_in
 from backproplab.autograd.like_numpy.moves import Places
 
-__all__ = ["array", "asarray", "c_", "full", "r_"]
+__all__ = ["array", "asarray", "c_", "full", "linalg", "r_"]
 
 
 def asarray(a: Any, dtype: Any = None, **words: Any) -> Any:
@@ -55,5 +58,36 @@ class _Joined:
 r_, c_ = _Joined(numpy.r_), _Joined(numpy.c_)
 
 
+LISTS = ("arrays", "tup", "arys", "args", "operands", "condlist", "xi", "choices")
+
+
+@cache
+def _of_lists(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which takes lists of tensors as arrays too: NumPy passes on tensors only."""
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        made = [array(x) if isinstance(x, list | tuple) and tracked_in(x) else x for x in args]
+        return function(*made, **kwargs)
+
+    return called
+
+
+class _Linalg:
+    """``numpy.linalg``, whose functions take lists of tensors as arrays too."""
+
+    def __getattr__(self, name: str) -> Any:
+        return _of(getattr(numpy.linalg, name))
+
+
+linalg = _Linalg()
+
+
 def __getattr__(name: str) -> Any:
-    return getattr(numpy, name)
+    return _of(getattr(numpy, name))
+
+
+def _of(found: Any) -> Any:
+    if not callable(found) or found not in RULES or next(iter(signature(found).parameters)) in LISTS:
+        return found
+    return _of_lists(found)

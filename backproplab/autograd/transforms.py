@@ -209,6 +209,8 @@ def _as_tensors(y: Any) -> Any:
 
 def _one_number(y: Any) -> Tensor:
     parts = tensors(_as_tensors(y))
+    if len(parts) == 1 and parts[0].dtype == bool:
+        raise GraphError("a gradient needs a number as result, got a truth value")
     if len(parts) == 1 and parts[0].size == 1:
         return parts[0]
     got = f"shape {parts[0].shape}" if len(parts) == 1 else f"{len(parts)} arrays"

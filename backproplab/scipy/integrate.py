@@ -11,6 +11,7 @@ from backproplab.autograd import Tensor, ops, vjp
 from backproplab.autograd.lowering import into
 from backproplab.autograd.primitive import Op, lift
 from backproplab.autograd.trees import leaves, mapped, rebuild
+from backproplab.scipy.others import scipys
 
 Function = Callable[..., Any]
 
@@ -75,3 +76,7 @@ def _back(
         start, by_packed = last[2 * units : 2 * units + 1], last[2 * units + 1 :]
     own = ops.concatenate([a, start, *reversed(by_times)])
     return by_packed + ops.concatenate([own, ops.zeros_like(packed[units + count :])])
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("integrate", name)

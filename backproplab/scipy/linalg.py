@@ -11,6 +11,7 @@ from backproplab.autograd.lowering import into
 from backproplab.autograd.primitive import primitive, shape_of
 from backproplab.autograd.samples import sample
 from backproplab.errors import GraphError
+from backproplab.scipy.others import scipys
 
 
 def solve_triangular(a: Any, b: Any, trans: Any = 0, lower: bool = False, **words: Any) -> Tensor:
@@ -87,3 +88,7 @@ _root = primitive(
     samples=sample(lambda rng: (rng.standard_normal((3, 3)) + 4 * np.eye(3),)),
     doc="The principal square root of a matrix.",
 )
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("linalg", name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.primitive import shape_of
+from backproplab.scipy.others import scipys
 
 
 def convolve(
@@ -18,10 +19,11 @@ def convolve(
     axes: (of A, of B) to convolve over (None: all that are not summed).
     dot_axes: (of A, of B) to multiply and sum over; the other axes of both stand side by side,
         first those of A.
-    mode: "full", or "valid" for the places where the smaller one is within the larger.
+    mode: "full", "valid" for the places where the smaller one is within the larger, or "same" for
+        the middle of "full", as large as A.
     """
-    if mode not in ("full", "valid"):
-        raise ValueError(f"convolve: mode must be 'full' or 'valid', got {mode!r}")
+    if mode not in ("full", "valid", "same"):
+        raise ValueError(f"convolve: mode must be 'full', 'valid' or 'same', got {mode!r}")
     ranks = len(shape_of(A)), len(shape_of(B))
     dots = [[a % rank for a in axis] for axis, rank in zip(dot_axes, ranks, strict=True)]
     if axes is None:
@@ -39,6 +41,12 @@ def convolve(
     spatial = len(over[0])
     if mode == "valid" and spatial and a.shape[-spatial:] < b.shape[-spatial:]:
         return _swapped(_windowed(b, a, spatial, free[::-1], "valid"), free)
+    if mode == "same":
+        whole, index = _windowed(a, b, spatial, free, "full"), [Ellipsis]
+        for length, wanted in zip(whole.shape[whole.ndim - spatial :], a.shape[a.ndim - spatial :], strict=True):
+            start = (length - wanted) // 2
+            index.append(slice(start, start + wanted))
+        return whole[tuple(index)]
     return _windowed(a, b, spatial, free, mode)
 
 
@@ -72,3 +80,7 @@ def _swapped(y: Tensor, free: list[list[int]]) -> Tensor:
     first, second = len(free[1]), len(free[0])
     order = (*range(first, first + second), *range(first), *range(first + second, y.ndim))
     return ops.transpose(y, axes=order)
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("signal", name)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd import Tensor, ops
+from backproplab.scipy.others import scipys
 
 OF_OPS = (
     "beta", "betainc", "betaln", "dawsn", "digamma", "entr", "erf", "erfc", "erfcinv", "erfcx",
@@ -23,7 +24,7 @@ __all__ = [*OF_OPS, *OTHER_NAMES, "log_softmax", "logsumexp", "multigammaln", "s
 def __getattr__(name: str) -> Any:
     if name in OTHER_NAMES or name in OF_OPS:
         return getattr(ops, OTHER_NAMES.get(name, name))
-    raise AttributeError(f"backproplab.scipy.special has no {name!r}; it has {', '.join(__all__)}")
+    return scipys("special", name)
 
 
 def logsumexp(

@@ -55,7 +55,9 @@ refuse(
     "its result is complex, and a tensor is real: compute the real and the imaginary part",
     np.roots, np.sort_complex, np.emath.sqrt, np.emath.log, np.emath.log2,
     np.emath.log10, np.emath.logn, np.emath.power, np.emath.arccos, np.emath.arcsin,
-    np.emath.arctanh,
+    np.emath.arctanh, np.fft.fft, np.fft.fft2, np.fft.fftn, np.fft.hfft, np.fft.ifft, np.fft.ifft2,
+    np.fft.ifftn, np.fft.ihfft, np.fft.irfft, np.fft.irfft2, np.fft.irfftn, np.fft.rfft,
+    np.fft.rfft2, np.fft.rfftn,
 )  # fmt: skip
 refuse(
     "its counts are steps, but its edges are not: call it with ops.stop_gradient(x)",

@@ -148,7 +148,10 @@ def _solve(a: Any, b: Any) -> Tensor:
 
 @rule(la.cholesky)
 def _cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
-    y = ops.cholesky(triangle(a, "U" if upper else "L"))
+    (x,) = lift(a)
+    if x.ndim > 1 and not np.array_equal(x.value, x.value.swapaxes(-1, -2), equal_nan=True):
+        x = triangle(x, "U" if upper else "L")  # else the gradient is symmetric, too
+    y = ops.cholesky(x)
     return ops.swapaxes(y, axis1=-1, axis2=-2) if upper else y
 
 
@@ -259,6 +262,8 @@ def _tensorinv(a: Any, ind: int = 2) -> Tensor:
 @rule(la.tensorsolve)
 def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Tensor:
     (a,), (b,) = lift(a), lift(b)
+    if not a.size or not b.size:
+        raise NoRuleError("np.linalg.tensorsolve of no entries has no rule")
     if axes is not None:
         places = [i for i in range(a.ndim) if i not in axes]
         a = ops.transpose(a, axes=(*places, *axes))

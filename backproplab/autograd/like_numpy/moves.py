@@ -84,7 +84,7 @@ RULES |= {
         (np.lib.stride_tricks.sliding_window_view, "x"), (np.resize, "a"), (np.rollaxis, "a"),
         (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.unstack, "x"), (np.vsplit, "ary"),
         (np.repeat, "a"), (np.hstack, "tup"), (np.vstack, "tup"), (np.trim_zeros, "filt"),
-        (np.split, "ary"), (np.array_split, "ary"), (np.tile, "A"),
+        (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"), (np.split, "ary"), (np.array_split, "ary"), (np.tile, "A"),
     )
 }  # fmt: skip
 of_op(np.ravel, np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze,
@@ -153,6 +153,8 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw:
     flags = plain(condlist)
     several = not (np.isscalar(flags) or (not isinstance(flags[0], list | np.ndarray) and x.ndim))
     conditions = np.asarray(flags if several else [flags], bool)
+    if conditions.shape[1:] != x.shape:
+        raise NoRuleError(f"np.piecewise: conditions have the shape of x, {x.shape}")
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise ValueError(f"piecewise: {len(funclist)} functions for {len(conditions)} conditions")
     pieces = [*funclist, *[0.0] * (len(conditions) + 1 - len(funclist))]
@@ -261,7 +263,8 @@ def _imag(val: Any) -> Tensor:
 
 @rule(np.astype)
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
-    return ops.cast(x, dtype=dtype)
+    y = ops.cast(x, dtype=dtype)
+    return y if y.dtype.kind == "f" else ops.stop_gradient(y)
 
 
 @rule(np.unique)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def _front(a: Any, axis: Any) -> tuple[Tensor, list[int]]:
     rest = [i for i in range(x.ndim) if i not in axes]
     moved = ops.transpose(x, axes=(*axes, *rest))
     kept = [1 if i in axes else n for i, n in enumerate(x.shape)]
-    return ops.reshape(moved, shape=(-1, *[x.shape[i] for i in rest])), kept
+    count = prod(x.shape[i] for i in axes)
+    return ops.reshape(moved, shape=(count, *[x.shape[i] for i in rest])), kept
 
 
 def _at(ordered: Tensor, q: Any, method: str) -> Tensor:
@@ -60,7 +62,7 @@ def _quantile(
 
 def _without_nan(flat: Tensor, q: Any, method: str) -> Tensor:
     """Each column by itself, of its numbers."""
-    columns = ops.reshape(flat, shape=(flat.shape[0], -1))
+    columns = ops.reshape(flat, shape=(flat.shape[0], prod(flat.shape[1:])))
     results = []
     for i in range(columns.shape[1]):
         numbers = np.flatnonzero(~np.isnan(columns.value[:, i]))
@@ -169,7 +171,7 @@ def _variables(m: Any, rowvar: bool) -> Tensor:
         raise ValueError("m has more than 2 dimensions")
     if x.ndim < 2:
         return ops.reshape(x, shape=(1, -1))
-    return x if rowvar or x.shape[0] == 1 else ops.transpose(x)
+    return x if rowvar else ops.transpose(x)
 
 
 @rule(np.corrcoef)

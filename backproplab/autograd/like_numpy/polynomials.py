@@ -137,9 +137,10 @@ def _apply_along_axis(
 @rule(np.apply_over_axes)
 def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Tensor:
     (x,) = lift(a)
-    for axis in np.atleast_1d(axes):
-        y = func(x, int(axis))
-        x = y if y.ndim == x.ndim else ops.expand_dims(y, axis=int(axis) % x.ndim)
+    for given in np.atleast_1d(axes):
+        axis = int(given) + (x.ndim if given < 0 else 0)
+        y = func(x, axis)
+        x = y if y.ndim == x.ndim else ops.expand_dims(y, axis=axis)
     return x
 
 

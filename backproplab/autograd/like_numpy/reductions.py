@@ -48,6 +48,8 @@ def summary(function: Function, op: Function, nothing: Any = None, join: Any = N
             if nothing is None and start is NOT:
                 raise ValueError(f"{function.__name__} with where= needs initial=")
             x = ops.where(hit, x, start if nothing is None else nothing)
+        if start is not NOT and nothing is None and not np.size(plain(x)):
+            raise NoRuleError(f"np.{function.__name__}: initial= of no entries has no rule")
         y = op(x, **_settings(given))
         return y if start is NOT or start is None else join(y, start)
 

@@ -7,7 +7,7 @@ distinct; else it is NaN, except where the gradient by them is 0.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -60,12 +60,12 @@ def _symmetric(x: Any) -> Any:
     return (x + x.swapaxes(-1, -2)) / 2
 
 
-def _eigh(x: Array) -> Array:
-    values, vectors = np.linalg.eigh(_symmetric(x))
+def _eigh(x: Array, uplo: Literal["L", "U"]) -> Array:
+    values, vectors = np.linalg.eigh(_symmetric(x), uplo)  # it decides the vectors' signs
     return np.concatenate([values[..., None, :], vectors], axis=-2)
 
 
-def _eigh_rule(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+def _eigh_rule(g: Tensor, y: Tensor, x: Tensor, uplo: str) -> Tensor:
     """V (diag g_λ + (Vᵀ g_V) / (λⱼ - λᵢ)) Vᵀ, made symmetric. Giles 2008, section 3.1."""
     vectors = _rows(y, 1, None)
     inside = _over_gaps(flipped(vectors) @ _rows(g, 1, None), _row(y, 0))
@@ -78,6 +78,7 @@ symmetric_eigen = primitive(
     into(_eigh),
     vjp=[_eigh_rule],
     samples=well_conditioned(symmetric=True),
+    settings=lambda x, uplo="L": {"uplo": uplo},
     doc="The eigenvalues, ascending, in a row over the eigenvectors in columns, of the symmetric "
     "part of x.",
 )
@@ -197,14 +198,12 @@ pinv: Op = primitive(
 
 
 def triangle(x: Any, uplo: str) -> Tensor:
-    """The symmetric matrix that NumPy reads from one triangle of x; x itself if it is symmetric."""
+    """The symmetric matrix that NumPy reads from one triangle of x."""
     (x,) = lift(x)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise np.linalg.LinAlgError(f"takes square matrices, got shape {x.shape}")
     if uplo.upper() not in ("L", "U"):
         raise ValueError(f"UPLO must be 'L' or 'U', got {uplo!r}")
-    if np.array_equal(x.value, x.value.swapaxes(-1, -2), equal_nan=True):
-        return x
     lower = x if uplo.upper() == "L" else flipped(x)
     return tril(lower) + flipped(tril(lower, k=-1))
 
@@ -212,7 +211,7 @@ def triangle(x: Any, uplo: str) -> Tensor:
 @composition
 def eigh(x: Any, *, uplo: str = "L") -> tuple[Tensor, Tensor]:
     """(eigenvalues, ascending, eigenvectors in columns) of symmetric matrices."""
-    y = symmetric_eigen(triangle(x, uplo))
+    y = symmetric_eigen(triangle(x, uplo), uplo=uplo.upper())
     return _row(y, 0), _rows(y, 1, None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backproplab.autograd import Tensor, ops
+from backproplab.scipy.others import scipys
 
 
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
@@ -25,3 +26,7 @@ def pdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
     """The probability of at most x; no derivative by a and b."""
     return ops.betainc(a, b, ops.clip(ops.subtract(x, loc) / scale, 0.0, 1.0))
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="beta")

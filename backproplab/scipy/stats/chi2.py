@@ -6,6 +6,7 @@ from typing import Any
 
 from backproplab.autograd import Tensor, ops
 from backproplab.scipy.stats import gamma
+from backproplab.scipy.others import scipys
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
@@ -21,3 +22,7 @@ def pdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
 def cdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
     """The probability of at most x; no derivative by df."""
     return gamma.cdf(x, ops.divide(df, 2.0), loc, ops.multiply(scale, 2.0))
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="chi2")

@@ -6,6 +6,7 @@ from typing import Any
 
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.primitive import shape_of
+from backproplab.scipy.others import scipys
 
 
 def logpdf(x: Any, alpha: Any) -> Tensor:
@@ -21,3 +22,7 @@ def logpdf(x: Any, alpha: Any) -> Tensor:
 def pdf(x: Any, alpha: Any) -> Tensor:
     """The density."""
     return ops.exp(logpdf(x, alpha))
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="dirichlet")

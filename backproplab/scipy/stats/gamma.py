@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backproplab.autograd import Tensor, ops
+from backproplab.scipy.others import scipys
 
 
 def logpdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
@@ -24,3 +25,7 @@ def pdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
 def cdf(x: Any, a: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
     """The probability of at most x; no derivative by a."""
     return ops.gammainc(a, ops.maximum(ops.subtract(x, loc) / scale, 0.0))
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="gamma")

@@ -10,6 +10,7 @@ import numpy as np
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.primitive import lift, shape_of
 from backproplab.errors import GraphError
+from backproplab.scipy.others import scipys
 
 LIMIT = 1e6 * np.finfo(np.float64).eps  # SciPy's, of the largest eigenvalue
 
@@ -64,3 +65,7 @@ def _rank(values: Any, allow_singular: bool) -> Any:
     if len(kept) < len(values) and not allow_singular:
         raise np.linalg.LinAlgError("the covariance matrix is singular: allow_singular=True")
     return kept
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="multivariate_normal")

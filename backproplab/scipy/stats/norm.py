@@ -6,6 +6,7 @@ from math import log, pi
 from typing import Any
 
 from backproplab.autograd import Tensor, ops
+from backproplab.scipy.others import scipys
 
 
 def logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
@@ -42,3 +43,7 @@ def logsf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
 def ppf(q: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
     """The number that a fraction q is below."""
     return ops.ndtri(q) * scale + loc
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="norm")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd import Tensor, ops
+from backproplab.scipy.others import scipys
 
 
 def logpmf(k: Any, mu: Any, loc: Any = 0.0) -> Tensor:
@@ -30,3 +31,7 @@ def cdf(k: Any, mu: Any, loc: Any = 0.0) -> Tensor:
 
 
 logpdf, pdf = logpmf, pmf
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="poisson")

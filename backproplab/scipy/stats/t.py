@@ -6,6 +6,7 @@ from math import log, pi
 from typing import Any
 
 from backproplab.autograd import Tensor, ops
+from backproplab.scipy.others import scipys
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
@@ -33,3 +34,7 @@ def logcdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
 def sf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
     """The probability of more than x; no derivative by df."""
     return ops.stdtr(df, ops.subtract(loc, x) / scale)
+
+
+def __getattr__(name: str) -> Any:
+    return scipys("stats", name, of="t")
