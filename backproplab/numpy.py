@@ -48,7 +48,9 @@ class _Joined:
     def __getitem__(self, key: Any) -> Any:
         items = key if isinstance(key, tuple) else (key,)
         places = Places()
-        numbered = [item if isinstance(item, str) else places.of(self._array(item)) for item in items]
+        numbered = [
+            item if isinstance(item, str) else places.of(self._array(item)) for item in items
+        ]
         return places.entries(self.numpys[tuple(numbered)])
 
     def _array(self, item: Any) -> Any:
@@ -88,6 +90,10 @@ def __getattr__(name: str) -> Any:
 
 
 def _of(found: Any) -> Any:
-    if not callable(found) or found not in RULES or next(iter(signature(found).parameters)) in LISTS:
+    if (
+        not callable(found)
+        or found not in RULES
+        or next(iter(signature(found).parameters)) in LISTS
+    ):
         return found
     return _of_lists(found)

@@ -54,7 +54,12 @@ WALLS = {
     "typer": {"cli"},
     "yaml": {"config"},
     "sklearn": {"data/bundled.py"},
-    "scipy": {"autograd/ops/activations.py", "autograd/implicit.py", "autograd/ops/special.py", "scipy"},
+    "scipy": {
+        "autograd/ops/activations.py",
+        "autograd/implicit.py",
+        "autograd/ops/special.py",
+        "scipy",
+    },
     "safetensors": {"journal/checkpoint.py"},
     "threadpoolctl": {"experiment"},
     "google_crc32c": {"journal/events.py"},

@@ -7,6 +7,7 @@ printer and the recorder read the same record. This file must not know the ops.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
     from backproplab.autograd.primitive import Op
 
 
+NUMBERS = count()
 REAL = "fiub"  # kinds of dtype: floats, whole numbers, booleans
 
 
 class Node:
     """How a tensor was computed: ``op(*inputs, **settings)``."""
 
-    __slots__ = ("inputs", "op", "settings")
+    __slots__ = ("inputs", "number", "op", "settings")
+
+    number: int  # in the order of creation: the numbers of the inputs' nodes are smaller
 
     def __init__(self, op: Op, inputs: tuple[Tensor, ...], settings: dict[str, Any]) -> None:
         self.op = op
         self.inputs = inputs
         self.settings = settings
+        self.number = next(NUMBERS)
 
     def __repr__(self) -> str:
         words = [f"{x.dtype}{list(x.shape)}" for x in self.inputs]
@@ -55,10 +60,12 @@ class Tensor:
     tracked: bool
 
     def __init__(self, value: Any, node: Node | None = None, tracked: bool = False) -> None:
-        self.value = value if isinstance(value, np.ndarray) else np.asarray(value)
-        if self.value.dtype.kind not in REAL:
+        if type(value) is not np.ndarray:
+            value = value if isinstance(value, np.ndarray) else np.asarray(value)
+        self.value = value
+        if value.dtype.kind not in REAL:
             raise GraphError(
-                f"a tensor has real numbers, not {self.value.dtype}: for complex numbers compute "
+                f"a tensor has real numbers, not {value.dtype}: for complex numbers compute "
                 "with the real and the imaginary part, two arrays"
             )
         self.node = node

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from backproplab.autograd.tensor import Tensor
 
 NUMBERS = (bool, int, float, complex)
+ARRAYS = (Tensor, np.ndarray, float)
 
 
 def is_container(x: Any) -> bool:
     """Whether x is a container, not an array."""
+    if type(x) in ARRAYS:
+        return False
     if isinstance(x, dict):
         return True
     return isinstance(x, list | tuple) and _lengths(x) is None
@@ -68,6 +73,8 @@ def rebuild(tree: Any, new: Iterator[Any]) -> Any:
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """The tree with ``function`` applied to each leaf."""
+    if type(tree) in ARRAYS:
+        return function(tree)
     return rebuild(tree, iter([function(leaf) for leaf in leaves(tree)]))
 
 

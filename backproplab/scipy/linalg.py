@@ -33,7 +33,9 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, **words: Any) -> Ten
     row, column = np.indices((n, n))
     at = above + row - column
     within = (at >= 0) & (at <= below + above)
-    return ops.solve(ops.where(within, ops.take(ab, index=(np.where(within, at, 0), column)), 0.0), b)
+    return ops.solve(
+        ops.where(within, ops.take(ab, index=(np.where(within, at, 0), column)), 0.0), b
+    )
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Tensor:

@@ -27,7 +27,9 @@ def convolve(
     ranks = len(shape_of(A)), len(shape_of(B))
     dots = [[a % rank for a in axis] for axis, rank in zip(dot_axes, ranks, strict=True)]
     if axes is None:
-        over = [[a for a in range(rank) if a not in dot] for rank, dot in zip(ranks, dots, strict=True)]
+        over = [
+            [a for a in range(rank) if a not in dot] for rank, dot in zip(ranks, dots, strict=True)
+        ]
     else:
         over = [[a % rank for a in axis] for axis, rank in zip(axes, ranks, strict=True)]
     if len(over[0]) != len(over[1]):
@@ -43,7 +45,9 @@ def convolve(
         return _swapped(_windowed(b, a, spatial, free[::-1], "valid"), free)
     if mode == "same":
         whole, index = _windowed(a, b, spatial, free, "full"), [Ellipsis]
-        for length, wanted in zip(whole.shape[whole.ndim - spatial :], a.shape[a.ndim - spatial :], strict=True):
+        for length, wanted in zip(
+            whole.shape[whole.ndim - spatial :], a.shape[a.ndim - spatial :], strict=True
+        ):
             start = (length - wanted) // 2
             index.append(slice(start, start + wanted))
         return whole[tuple(index)]

@@ -63,7 +63,14 @@ STEPS = {  # constants to a gradient, whose value need not be NaN
     "less", "less_equal", "equal", "not_equal", "argsort", "argmax_along", "argmin_along", "first_extreme", "full_like",
     "dropout_mask", "place_at_first", "pick_at_first", "sign_of_det", "one_hot",
 }  # fmt: skip
-WITHOUT_NAN = {("fmax", 0), ("fmax", 1), ("fmin", 0), ("fmin", 1), ("copysign", 1), ("heaviside", 1)}
+WITHOUT_NAN = {
+    ("fmax", 0),
+    ("fmax", 1),
+    ("fmin", 0),
+    ("fmin", 1),
+    ("copysign", 1),
+    ("heaviside", 1),
+}
 FACTORS = {"symmetric_eigen", "real_eigen", "singular", "pinv"}  # LAPACK's iterations need numbers
 PLACES = [
     (op, k, i)

@@ -132,7 +132,11 @@ def drawn(function, data):
     positional, keywords = [], {}
     only_names = False
     for p, strategy, needed in parameters(function):
-        if strategy is None or not needed and data.draw(st.integers(0, 2), label=f"leave {p.name}?"):
+        if (
+            strategy is None
+            or (not needed
+            and data.draw(st.integers(0, 2), label=f"leave {p.name}?"))
+        ):
             only_names = True
             continue
         value = data.draw(strategy, label=p.name)
@@ -173,7 +177,9 @@ def leaves(y):
 def check(function, args, kwargs):
     copies = [np.copy(x) if isinstance(x, np.ndarray) else x for x in args]
     expected = answer(function, copies, kwargs)
-    found = answer(function, [as_tensors(x) for x in args], {k: as_tensors(v) for k, v in kwargs.items()})
+    found = answer(
+        function, [as_tensors(x) for x in args], {k: as_tensors(v) for k, v in kwargs.items()}
+    )
     if isinstance(found, Exception):
         if not isinstance(found, GraphError) and not isinstance(expected, Exception):
             raise AssertionError(f"NumPy has {expected!r}") from found
@@ -191,7 +197,12 @@ def check(function, args, kwargs):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-10 if rtol < 1e-6 else 1e-6)
 
 
-SIGNS = {"eigh", "eig", "svd", "qr"}  # of vectors; products of the factors are in test_factorizations
+SIGNS = {
+    "eigh",
+    "eig",
+    "svd",
+    "qr",
+}  # of vectors; products of the factors are in test_factorizations
 RANDOM = {"empty", "empty_like", "partition", "argpartition"}  # unspecified numbers, or order
 CALLED = {
     name: f
@@ -227,7 +238,10 @@ def test_a_function_with_many_random_arguments(name, data):
 def test_a_partition_has_its_place_sorted(axis):
     x = np.random.default_rng(0).permutation(20).reshape(4, 5) / 4
     y = np.partition(Tensor(x, None, True), 2, axis)
-    parts, whole = np.moveaxis(np.atleast_2d(y.value), -1 if axis is None else axis, -1), np.sort(x, axis)
+    parts, whole = (
+        np.moveaxis(np.atleast_2d(y.value), -1 if axis is None else axis, -1),
+        np.sort(x, axis),
+    )
     whole = np.moveaxis(np.atleast_2d(whole), -1 if axis is None else axis, -1)
     np.testing.assert_array_equal(parts[:, 2], whole[:, 2])
     np.testing.assert_array_equal(np.sort(parts[:, :2]), whole[:, :2])

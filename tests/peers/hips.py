@@ -26,7 +26,9 @@ from backproplab.autograd.trees import leaves, mapped, rebuild
 
 
 def value_of(x):
-    return mapped(lambda part: part.value if isinstance(part, Tensor) and not part.tracked else part, x)
+    return mapped(
+        lambda part: part.value if isinstance(part, Tensor) and not part.tracked else part, x
+    )
 
 
 def nary(operator):
@@ -146,12 +148,14 @@ def multigrad_dict(fun):
             new = inspect.BoundArguments(signature, arguments)
             return fun(*new.args, **new.kwargs)
 
-        return bpl.grad(lambda named: of({**bound.arguments, **named}))(builtins.dict(bound.arguments))
+        return bpl.grad(lambda named: of({**bound.arguments, **named}))(
+            builtins.dict(bound.arguments)
+        )
 
     return called
 
 
-class primitive:  # noqa: N801  # HIPS' name
+class primitive:  # HIPS' name
     """A function with rules ``defvjp(f, lambda y, *xs: lambda g: …)``."""
 
     def __init__(self, fun):
@@ -242,7 +246,9 @@ def entries(x):
 
 def inner(x, y):
     pairs = zip(entries(x), entries(y), strict=True)
-    return builtins.sum(float(onp.sum(onp.asarray(plain(a)) * onp.asarray(plain(b)))) for a, b in pairs)
+    return builtins.sum(
+        float(onp.sum(onp.asarray(plain(a)) * onp.asarray(plain(b)))) for a, b in pairs
+    )
 
 
 def check_equivalent(x, y):
@@ -265,10 +271,14 @@ def check_unary(f, x, order, modes):
     up, down = f(added(x, v, EPS / 2)), f(added(x, v, -EPS / 2))
     numeric = (inner(u, up) - inner(u, down)) / EPS
     name = getattr(f, "__name__", "")
-    assert close(inner(g, v), numeric), f"(VJP) check of {name} failed: {inner(g, v)}, numeric {numeric}"
+    assert close(inner(g, v), numeric), (
+        f"(VJP) check of {name} failed: {inner(g, v)}, numeric {numeric}"
+    )
     if "fwd" in modes:
         forward = inner(u, bpl.jvp(f, [x], [v])[1])
-        assert close(forward, numeric), f"(JVP) check of {name} failed: {forward}, numeric {numeric}"
+        assert close(forward, numeric), (
+            f"(JVP) check of {name} failed: {forward}, numeric {numeric}"
+        )
     if order > 1:
         pulled = lambda pair: bpl.vjp(f, pair[0])[1](pair[1])[0]
         pulled.__name__ = f"vjp_{name}"
@@ -300,10 +310,28 @@ def flatten(value):
 
     def unflatten(vector):
         ends = onp.cumsum([0, *[int(onp.prod(shape)) for shape in shapes]])
-        parts = [ops.reshape(vector[i:j], shape=s) for i, j, s in zip(ends[:-1], ends[1:], shapes, strict=True)]
+        parts = [
+            ops.reshape(vector[i:j], shape=s)
+            for i, j, s in zip(ends[:-1], ends[1:], shapes, strict=True)
+        ]
         return value_of(_rebuilt(value, iter(parts)))
 
     return value_of(flat), unflatten
+
+
+def flatten_func(func, example):
+    flat, unflatten = flatten(example)
+    return lambda x, *words: flatten(func(unflatten(x), *words))[0], unflatten, flat
+
+
+class Space:
+    """The zeros of a value, of which HIPS' fixed_points asks."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def zeros(self):
+        return mapped(lambda part: onp.zeros(onp.shape(plain(part))), self.value)
 
 
 def _sorted(value):
@@ -351,9 +379,21 @@ def install(sdist):
     folder = Path(sdist) / "autograd"
     operators = {
         f.__name__: nary(f)
-        for f in (grad, value_and_grad, elementwise_grad, deriv, make_hvp, grad_and_aux, hessian, make_vjp, make_jvp)
+        for f in (
+            grad,
+            value_and_grad,
+            elementwise_grad,
+            deriv,
+            make_hvp,
+            grad_and_aux,
+            hessian,
+            make_vjp,
+            make_jvp,
+        )
     }
-    built = {name: getattr(builtins, name) for name in ("dict", "list", "tuple", "isinstance", "type")}
+    built = {
+        name: getattr(builtins, name) for name in ("dict", "list", "tuple", "isinstance", "type")
+    }
     root = module(
         "autograd", **operators, **built, jacobian=jacobian, make_ggnvp=make_ggnvp, primitive=primitive,
         hessian_tensor_product=tensor_product("hessian"), hessian_vector_product=tensor_product("hessian"),
@@ -364,14 +404,36 @@ def install(sdist):
     alias("autograd.numpy", bnp)
     for name in ("random", "linalg", "fft"):
         sys.modules[f"autograd.numpy.{name}"] = getattr(onp, name)
-    names = {"primitive": primitive, "make_vjp": make_vjp, "make_jvp": make_jvp, "defvjp": defvjp, "defvjp_argnum": defvjp_argnum}
+    names = {
+        "primitive": primitive,
+        "make_vjp": make_vjp,
+        "make_jvp": make_jvp,
+        "defvjp": defvjp,
+        "defvjp_argnum": defvjp_argnum,
+    }
     module("autograd.core", **names, primitive_vjps=Internal(), vspace=internal)
-    module("autograd.extend", **names, notrace_primitive=lambda f: lambda *xs: f(*[plain(x) for x in xs]))
+    module(
+        "autograd.extend",
+        **names,
+        vspace=Space,
+        notrace_primitive=lambda f: lambda *xs: f(*[plain(x) for x in xs]),
+    )
     module("autograd.builtins", **built)
-    module("autograd.tracer", primitive=primitive, isbox=lambda x: isinstance(x, Tensor) and x.tracked, getval=lambda x: plain(x))
-    module("autograd.test_util", check_grads=check_grads, combo_check=combo_check, check_equivalent=check_equivalent, scalar_close=close)
+    module(
+        "autograd.tracer",
+        primitive=primitive,
+        isbox=lambda x: isinstance(x, Tensor) and x.tracked,
+        getval=lambda x: plain(x),
+    )
+    module(
+        "autograd.test_util",
+        check_grads=check_grads,
+        combo_check=combo_check,
+        check_equivalent=check_equivalent,
+        scalar_close=close,
+    )
     module("autograd.misc", flatten=flatten, const_graph=internal, __path__=[str(folder / "misc")])
-    module("autograd.misc.flatten", flatten=flatten, flatten_func=None)
+    module("autograd.misc.flatten", flatten=flatten, flatten_func=flatten_func)
     sys.modules["autograd.misc"].flatten = flatten
     alias("autograd.scipy", importlib.import_module("backproplab.scipy"))
     for name in ("special", "linalg", "signal", "integrate", "stats"):

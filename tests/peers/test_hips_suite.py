@@ -45,7 +45,10 @@ EXCEPTIONS = {
     "test_wrappers.py::test_custom_where_dtypes[float-False-1-2.0]": NATIVE,
     "test_wrappers.py::test_custom_where_dtypes[list-True-x3-y3]": NATIVE,
 }
-FILES = {"test_fft.py": COMPLEX, "test_vspaces.py": OWN}  # left out; fftshift is in test_numpy_whole
+FILES = {
+    "test_fft.py": COMPLEX,
+    "test_vspaces.py": OWN,
+}  # left out; fftshift is in test_numpy_whole
 
 
 def fetched(folder):
@@ -75,7 +78,10 @@ def test_the_suite_passes_but_for_what_is_listed(sdist):
         capture_output=True, text=True, check=False, cwd=sdist / "tests",
         env={**os.environ, "HIPS_SDIST": str(sdist), "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
-    failed = {line.split(" - ")[0].split(maxsplit=1)[1] for line in re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.MULTILINE)}
+    failed = {
+        line.split(" - ")[0].split(maxsplit=1)[1]
+        for line in re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.MULTILINE)
+    }
     assert failed == EXCEPTIONS.keys(), done.stdout[-6000:]
     skipped = re.findall(r"^SKIPPED \[\d+\] \S+ (.*)", done.stdout, re.MULTILINE)
     assert set(skipped) <= {"complex numbers", OWN, "xarray is required for this test"}

@@ -228,7 +228,9 @@ def _full_like(
     x = plain(a)
     wanted = np.shape(x) if shape is None else shape
     (filler,) = lift(fill_value)
-    return ops.broadcast_to(ops.cast(filler, dtype=np.asarray(x).dtype if dtype is None else dtype), shape=wanted)
+    return ops.broadcast_to(
+        ops.cast(filler, dtype=np.asarray(x).dtype if dtype is None else dtype), shape=wanted
+    )
 
 
 @rule(np.full)

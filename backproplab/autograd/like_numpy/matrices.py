@@ -77,9 +77,7 @@ def _cross(
 ) -> Tensor:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = (
-        ops.moveaxis(x, source=at, destination=-1) for x, at in ((a, axisa), (b, axisb))
-    )
+    a, b = (ops.moveaxis(x, source=at, destination=-1) for x, at in ((a, axisa), (b, axisb)))
     if a.shape[-1] == b.shape[-1] == 3:
         y = ops.cross(a, b)
         return ops.moveaxis(y, source=-1, destination=axisc) if axisc != -1 else y
@@ -101,9 +99,13 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **words: Any
     if not isinstance(operands[0], str):
         operands = _named(operands)
     subscripts, *arrays = operands
-    for term, array in zip(subscripts.replace(" ", "").partition("->")[0].split(","), arrays, strict=False):
+    for term, array in zip(
+        subscripts.replace(" ", "").partition("->")[0].split(","), arrays, strict=False
+    ):
         if "..." not in term and len(term) != len(shape_of(array)):
-            raise GraphError(f"einsum {subscripts!r}: {term!r} does not name each axis of its array")
+            raise GraphError(
+                f"einsum {subscripts!r}: {term!r} does not name each axis of its array"
+            )
     subscripts, arrays = _of_diagonals(subscripts.replace(" ", ""), arrays)
     return ops.einsum(*arrays, subscripts=subscripts)
 
@@ -137,7 +139,9 @@ def _of_diagonals(subscripts: str, arrays: list[Any]) -> tuple[str, list[Any]]:
         terms.append(term)
         taken.append(array)
     if len(arrays) != len(left.split(",")):
-        raise GraphError(f"einsum {subscripts!r} names {len(left.split(','))} arrays, got {len(arrays)}")
+        raise GraphError(
+            f"einsum {subscripts!r} names {len(left.split(','))} arrays, got {len(arrays)}"
+        )
     return ",".join(terms) + "->" + result, taken
 
 

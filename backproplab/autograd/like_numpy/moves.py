@@ -159,7 +159,9 @@ def _piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw:
         raise ValueError(f"piecewise: {len(funclist)} functions for {len(conditions)} conditions")
     pieces = [*funclist, *[0.0] * (len(conditions) + 1 - len(funclist))]
     result: Any = ops.zeros_like(x)
-    for hit, piece in zip([~conditions.any(axis=0), *conditions], [pieces[-1], *pieces], strict=False):
+    for hit, piece in zip(
+        [~conditions.any(axis=0), *conditions], [pieces[-1], *pieces], strict=False
+    ):
         places = np.nonzero(np.broadcast_to(hit, x.shape))
         if not callable(piece):
             result = ops.where(hit, piece, result)
@@ -187,7 +189,9 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **words: Any) -> Te
         return ops.pad(array, pad_width=pad_width, constant_values=filler)
     if mode in ("edge", "reflect", "symmetric", "wrap") and words.get("reflect_type") != "odd":
         return _PAD(array, pad_width, mode, **words)
-    raise NoRuleError(f"np.pad: mode {mode!r} {words or ''} has no rule; those that move entries do")
+    raise NoRuleError(
+        f"np.pad: mode {mode!r} {words or ''} has no rule; those that move entries do"
+    )
 
 
 _PAD = moving(np.pad, "array")
@@ -223,6 +227,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
 
 def _of_each(function: Function) -> Function:
     """The rule of a function that gives several arrays more axes, each by itself."""
+
     def call(*arys: Any) -> Any:
         _as_array(arys)
         new = [ops.reshape(x, shape=function(np.empty(np.shape(plain(x)))).shape) for x in arys]
@@ -231,7 +236,9 @@ def _of_each(function: Function) -> Function:
     return call
 
 
-RULES |= {function: _of_each(function) for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d)}
+RULES |= {
+    function: _of_each(function) for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d)
+}
 
 
 @rule(np.matrix_transpose, np.linalg.matrix_transpose)

@@ -9,7 +9,7 @@ import numpy as np
 
 from backproplab.autograd import ops
 from backproplab.autograd.like_numpy.matrices import _lstsq
-from backproplab.autograd.like_numpy.table import NoRuleError, RULES, rule, without
+from backproplab.autograd.like_numpy.table import RULES, NoRuleError, rule, without
 from backproplab.autograd.primitive import lift, shape_of
 from backproplab.autograd.tensor import Tensor
 
@@ -73,7 +73,9 @@ def _polyint(p: Any, m: int = 1, k: Any = None) -> Tensor:
     if len(constants) < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
     for i in range(m):
-        row = ops.concatenate([row / np.arange(row.size, 0, -1), ops.reshape(constants[i], shape=1)])
+        row = ops.concatenate(
+            [row / np.arange(row.size, 0, -1), ops.reshape(constants[i], shape=1)]
+        )
     return row
 
 
@@ -99,7 +101,9 @@ def _polyfit(
         powers = powers * ops.expand_dims(w, axis=1)
         y = y * (w if y.ndim == 1 else ops.expand_dims(w, axis=1))
     scale = ops.sqrt(ops.sum(powers * powers, axis=0))
-    cut = len(shape_of(x)) and shape_of(x)[0] * np.finfo(powers.dtype).eps if rcond is None else rcond
+    cut = (
+        len(shape_of(x)) and shape_of(x)[0] * np.finfo(powers.dtype).eps if rcond is None else rcond
+    )
     c = _lstsq(powers / scale, y, cut)[0]
     return c / (scale if y.ndim == 1 else ops.expand_dims(scale, axis=1))
 

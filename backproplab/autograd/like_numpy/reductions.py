@@ -179,6 +179,7 @@ RULES |= {
 
 # --- without the NaNs
 
+
 def _filled(a: Any, value: float) -> tuple[Tensor, Any]:
     (x,) = lift(a)
     hole = np.isnan(x.value)

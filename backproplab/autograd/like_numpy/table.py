@@ -51,7 +51,9 @@ def refuse(reason: str, *functions: Function) -> None:
 def of_op(*functions: Function) -> None:
     """Declares that the rule of these functions is the op or composition of their name."""
     for function in functions:
-        RULES[function] = bound(function, FUNCTIONS[OWN_NAME.get(function.__name__, function.__name__)])
+        RULES[function] = bound(
+            function, FUNCTIONS[OWN_NAME.get(function.__name__, function.__name__)]
+        )
 
 
 def rule_of(function: Function, public: str) -> Function:

@@ -18,7 +18,6 @@ from backproplab.autograd.like_numpy.table import (
 from backproplab.autograd.primitive import lift, shape_of
 from backproplab.autograd.tensor import Tensor
 
-
 NOT = np._NoValue
 
 
@@ -30,7 +29,9 @@ def _divmod(a: Any, b: Any, /) -> tuple[Tensor, Tensor]:
 @rule(np.modf)
 def _modf(x: Any, /) -> tuple[Tensor, Tensor]:
     whole = ops.trunc(x)
-    return ops.where(ops.isinf(x), ops.copysign(0.0, x), x - ops.where(ops.isinf(x), 0.0, whole)), whole
+    return ops.where(
+        ops.isinf(x), ops.copysign(0.0, x), x - ops.where(ops.isinf(x), 0.0, whole)
+    ), whole
 
 
 @rule(np.frexp)

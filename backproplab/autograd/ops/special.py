@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from math import log as ln
-from math import pi, sqrt as root
+from math import pi
+from math import sqrt as root
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from backproplab.autograd.ops.elementwise import equal, less, nan_where, sign, w
 from backproplab.autograd.ops.exponential import exp, log, log1p, square
 from backproplab.autograd.ops.trigonometric import cos
 from backproplab.autograd.primitive import Op, Rule, composition, primitive
-from backproplab.autograd.samples import Sample, positives, reals, sample, uniform
+from backproplab.autograd.samples import Sample, reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
@@ -32,9 +33,7 @@ def _called(name: str, *arrays: Array) -> Array:
     return result
 
 
-def _special(
-    name: str, doc: str, samples: Sample | list[Sample], *vjp: Rule | None
-) -> Op:
+def _special(name: str, doc: str, samples: Sample | list[Sample], *vjp: Rule | None) -> Op:
     return primitive(name, into(partial(_called, name)), vjp=vjp, samples=samples, doc=doc)
 
 
@@ -47,7 +46,6 @@ def _bessel(name: str, doc: str, rule: Rule, scipys: str = "") -> Op:
 ABOVE = uniform((3, 4), low=0.4, high=4.0)
 ORDER = sample(lambda rng: (rng.integers(0, 3, (3, 4)), rng.uniform(0.4, 4.0, (3, 4))))
 PARTS = uniform((3, 4), (3, 4), low=0.4, high=4.0)
-
 
 
 def _polygamma(n: Array, x: Array) -> Array:
@@ -162,7 +160,9 @@ kv: Op = _bessel(
     "kv", "The modified Bessel function K of order n.",
     lambda g, y, n, x: -g * (0.5 * (kv(n - 1, x) + kv(n + 1, x))),
 )  # fmt: skip
-i0: Op = _special("i0", "The modified Bessel function I₀.", reals((3, 4)), lambda g, y, x: g * i1(x))
+i0: Op = _special(
+    "i0", "The modified Bessel function I₀.", reals((3, 4)), lambda g, y, x: g * i1(x)
+)
 i1: Op = _special(
     "i1", "The modified Bessel function I₁.", reals((3, 4)),
     lambda g, y, x: g * (0.5 * (i0(x) + iv(2, x))),

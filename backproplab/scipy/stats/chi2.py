@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from backproplab.autograd import Tensor, ops
-from backproplab.scipy.stats import gamma
 from backproplab.scipy.others import scipys
+from backproplab.scipy.stats import gamma
 
 
 def logpdf(x: Any, df: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
