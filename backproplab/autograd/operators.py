@@ -42,7 +42,13 @@ BINARY: dict[str, Callable[..., Any]] = {
     "lshift": np.left_shift,
     "rshift": np.right_shift,
 }
-COMPARISONS = {
+UNARY: dict[str, Callable[..., Any]] = {
+    "neg": ops.negative,
+    "pos": ops.positive,
+    "abs": ops.absolute,
+    "invert": np.invert,
+}
+COMPARISONS: dict[str, Callable[..., Any]] = {
     "gt": ops.greater,
     "ge": ops.greater_equal,
     "lt": ops.less,
@@ -56,8 +62,7 @@ for _name, _function in BINARY.items():
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
 for _name, _function in COMPARISONS.items():
     setattr(Tensor, f"__{_name}__", lambda a, b, f=_function: f(a, b))
-for _name, _function in {"neg": ops.negative, "pos": ops.positive, "abs": ops.absolute,
-                          "invert": np.invert}.items():  # fmt: skip
+for _name, _function in UNARY.items():
     setattr(Tensor, f"__{_name}__", lambda x, f=_function: f(x))
 
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]

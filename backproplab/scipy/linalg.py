@@ -8,7 +8,7 @@ import numpy as np
 
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.lowering import into
-from backproplab.autograd.primitive import primitive, shape_of
+from backproplab.autograd.primitive import Op, primitive, shape_of
 from backproplab.autograd.samples import sample
 from backproplab.errors import GraphError
 from backproplab.scipy.others import scipys
@@ -72,7 +72,7 @@ def _system(rng: np.random.Generator) -> tuple[Any, ...]:
     return a, b, rng.standard_normal((3, 2))
 
 
-_sylvester = primitive(
+_sylvester: Op = primitive(
     "sylvester",
     into(_solved),
     vjp=[  # with z of aᵀ z + z bᵀ = g

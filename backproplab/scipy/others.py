@@ -8,7 +8,8 @@ from typing import Any
 
 
 def scipys(module: str, name: str, of: str = "") -> Any:
-    """``scipy.module.name``, or that of the distribution ``of``. AttributeError if SciPy has none."""
+    """``scipy.module.name``, or ``scipy.module.of.name`` of a distribution. AttributeError if SciPy
+    has none."""
     if name.startswith("__"):
         raise AttributeError(name)
     home = import_module(f"scipy.{module}")

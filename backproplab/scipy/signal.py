@@ -44,13 +44,14 @@ def convolve(
     if mode == "valid" and spatial and a.shape[-spatial:] < b.shape[-spatial:]:
         return _swapped(_windowed(b, a, spatial, free[::-1], "valid"), free)
     if mode == "same":
-        whole, index = _windowed(a, b, spatial, free, "full"), [Ellipsis]
+        whole = _windowed(a, b, spatial, free, "full")
+        places: list[Any] = [Ellipsis]
         for length, wanted in zip(
             whole.shape[whole.ndim - spatial :], a.shape[a.ndim - spatial :], strict=True
         ):
             start = (length - wanted) // 2
-            index.append(slice(start, start + wanted))
-        return whole[tuple(index)]
+            places.append(slice(start, start + wanted))
+        return whole[tuple(places)]
     return _windowed(a, b, spatial, free, mode)
 
 

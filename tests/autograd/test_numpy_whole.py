@@ -132,10 +132,8 @@ def drawn(function, data):
     positional, keywords = [], {}
     only_names = False
     for p, strategy, needed in parameters(function):
-        if (
-            strategy is None
-            or (not needed
-            and data.draw(st.integers(0, 2), label=f"leave {p.name}?"))
+        if strategy is None or (
+            not needed and data.draw(st.integers(0, 2), label=f"leave {p.name}?")
         ):
             only_names = True
             continue

@@ -49,7 +49,7 @@ USES = {
     "tolist": (lambda g: g.tolist(), [27, 3, 12]), "histogram": (lambda g: np.histogram(g, 2)[0], [2, 1]), "save": (lambda g: np.save("/dev/null", g), None),
     "sorted": (sorted, [3, 12, 27]), "nonzero": (lambda g: g.nonzero()[0], [0, 1, 2]), "unique": (np.unique, [3, 12, 27]), "percentile": (lambda g: np.percentile(g, 50), 12),
     "ufunc at": (lambda g: np.add.at(np.zeros(3), [0, 1, 1], g), None), "where=": (lambda g: np.add(g, 1, out=np.zeros(3), where=g > 5), [28, 0, 13]),
-    "assigned": (lambda g: [*np.empty((1, 3))][0].__setitem__(slice(None), g), None), "linspace": (lambda g: np.linspace(0, g, 2), [[0, 0, 0], [27, 3, 12]]),
+    "assigned": (lambda g: np.empty(3).__setitem__(slice(None), g), None), "linspace": (lambda g: np.linspace(0, g, 2), [[0, 0, 0], [27, 3, 12]]),
 }  # fmt: skip
 
 

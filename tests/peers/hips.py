@@ -319,19 +319,13 @@ def flatten(value):
     return value_of(flat), unflatten
 
 
+def fixed_point(f, a, x0, distance, tol):
+    return bpl.fixed_point(lambda x, a: f(a)(x), x0, a)
+
+
 def flatten_func(func, example):
     flat, unflatten = flatten(example)
     return lambda x, *words: flatten(func(unflatten(x), *words))[0], unflatten, flat
-
-
-class Space:
-    """The zeros of a value, of which HIPS' fixed_points asks."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def zeros(self):
-        return mapped(lambda part: onp.zeros(onp.shape(plain(part))), self.value)
 
 
 def _sorted(value):
@@ -415,7 +409,6 @@ def install(sdist):
     module(
         "autograd.extend",
         **names,
-        vspace=Space,
         notrace_primitive=lambda f: lambda *xs: f(*[plain(x) for x in xs]),
     )
     module("autograd.builtins", **built)
@@ -423,7 +416,7 @@ def install(sdist):
         "autograd.tracer",
         primitive=primitive,
         isbox=lambda x: isinstance(x, Tensor) and x.tracked,
-        getval=lambda x: plain(x),
+        getval=plain,
     )
     module(
         "autograd.test_util",
@@ -435,6 +428,7 @@ def install(sdist):
     module("autograd.misc", flatten=flatten, const_graph=internal, __path__=[str(folder / "misc")])
     module("autograd.misc.flatten", flatten=flatten, flatten_func=flatten_func)
     sys.modules["autograd.misc"].flatten = flatten
+    module("autograd.misc.fixed_points", fixed_point=fixed_point)
     alias("autograd.scipy", importlib.import_module("backproplab.scipy"))
     for name in ("special", "linalg", "signal", "integrate", "stats"):
         alias(f"autograd.scipy.{name}", importlib.import_module(f"backproplab.scipy.{name}"))

@@ -6,8 +6,6 @@ values, also of a tracked tensor.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.linalg as la
 
@@ -31,13 +29,8 @@ RULES |= {f: constant(f) for f in (*PLACES, *TRUTHS, *TYPES, *SIZES, *TEXTS, *WH
 of_op(np.argsort, np.argmax, np.argmin, np.zeros_like, np.ones_like)
 
 
-def _made(function: Any) -> Any:
-    """``like=`` asks for an array that is made of no tensor: NumPy's own is right."""
-    return lambda *args, **settings: function(*args, **settings)
-
-
-RULES |= {
-    f: _made(f)
+RULES |= {  # ``like=`` asks for an array that is made of no tensor: NumPy's own is right
+    f: f
     for f in (np.arange, np.empty, np.eye, np.frombuffer, np.fromfile, np.fromfunction,
               np.fromiter, np.fromstring, np.genfromtxt, np.identity, np.loadtxt, np.ones, np.tri,
               np.zeros)

@@ -26,13 +26,13 @@ from backproplab.autograd.primitive import lift, shape_of
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
-EIGH, SVD, QR, SLOGDET, EIG = (
-    type(f(np.eye(1))) for f in (la.eigh, la.svd, la.qr, la.slogdet, la.eig)
-)  # the named tuples
+NAMED: dict[str, Any] = {
+    f.__name__: type(f(np.eye(1))) for f in (la.eigh, la.svd, la.qr, la.slogdet, la.eig)
+}  # the named tuples of their results
 of_op(la.det, np.inner, np.kron, np.vdot, np.trace, la.inv)
 RULES |= {
     np.dot: bound(np.dot, ops.dot),
-    np.outer: lambda a, b, out=None: (without("outer", out=out), ops.outer(a, b))[1],
+    np.outer: bound(np.outer, ops.outer),
     la.matmul: lambda x1, x2, /: ops.matmul(x1, x2),
 }
 
@@ -97,8 +97,8 @@ def _la_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
 def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **words: Any) -> Tensor:
     without("einsum", out=out, dtype=words.get("dtype"))
     if not isinstance(operands[0], str):
-        operands = _named(operands)
-    subscripts, *arrays = operands
+        operands = tuple(_named(operands))
+    subscripts, arrays = operands[0], list(operands[1:])
     for term, array in zip(
         subscripts.replace(" ", "").partition("->")[0].split(","), arrays, strict=False
     ):
@@ -116,7 +116,10 @@ def _named(operands: Any) -> list[Any]:
     letter = {number: chr(97 + number) if number < 26 else chr(39 + number)
               for term in (*axes, operands[-1] if len(operands) % 2 else []) for number in term
               if number is not Ellipsis}  # fmt: skip
-    spelled = lambda term: "".join("..." if i is Ellipsis else letter[i] for i in term)
+
+    def spelled(term: Any) -> str:
+        return "".join("..." if i is Ellipsis else letter[i] for i in term)
+
     left = ",".join(map(spelled, axes))
     return [left + ("->" + spelled(operands[-1]) if len(operands) % 2 else ""), *arrays]
 
@@ -128,21 +131,22 @@ def _of_diagonals(subscripts: str, arrays: list[Any]) -> tuple[str, list[Any]]:
     if not arrow:
         once = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
         result = ("..." if "..." in left else "") + once
-    terms, taken = [], []
-    for term, array in zip(left.split(","), arrays, strict=False):
-        while "..." not in term and (twice := next((c for c in term if term.count(c) > 1), "")):
-            i, j = term.index(twice), term.rindex(twice)
-            if shape_of(array)[i] != shape_of(array)[j]:
-                raise ValueError(f"einsum: the axes {twice!r} differ in length")
-            array = ops.diagonal(array, axis1=i, axis2=j)
-            term = term[:i] + term[i + 1 : j] + term[j + 1 :] + twice
-        terms.append(term)
-        taken.append(array)
+    pairs = [_diagonals(*pair) for pair in zip(left.split(","), arrays, strict=False)]
     if len(arrays) != len(left.split(",")):
         raise GraphError(
             f"einsum {subscripts!r} names {len(left.split(','))} arrays, got {len(arrays)}"
         )
-    return ",".join(terms) + "->" + result, taken
+    return ",".join(term for term, _ in pairs) + "->" + result, [array for _, array in pairs]
+
+
+def _diagonals(term: str, array: Any) -> tuple[str, Any]:
+    while "..." not in term and (twice := next((c for c in term if term.count(c) > 1), "")):
+        i, j = term.index(twice), term.rindex(twice)
+        if shape_of(array)[i] != shape_of(array)[j]:
+            raise ValueError(f"einsum: the axes {twice!r} differ in length")
+        array = ops.diagonal(array, axis1=i, axis2=j)
+        term = term[:i] + term[i + 1 : j] + term[j + 1 :] + twice
+    return term, array
 
 
 @rule(la.solve)
@@ -161,12 +165,12 @@ def _cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
 
 @rule(la.slogdet)
 def _slogdet(a: Any) -> Any:
-    return SLOGDET(*ops.slogdet(a))
+    return NAMED["slogdet"](*ops.slogdet(a))
 
 
 @rule(la.eigh)
 def _eigh(a: Any, UPLO: str = "L") -> Any:
-    return EIGH(*ops.eigh(a, uplo=UPLO))
+    return NAMED["eigh"](*ops.eigh(a, uplo=UPLO))
 
 
 @rule(la.eigvalsh)
@@ -176,7 +180,7 @@ def _eigvalsh(a: Any, UPLO: str = "L") -> Tensor:
 
 @rule(la.eig)
 def _eig(a: Any) -> Any:
-    return EIG(*ops.eig(a))
+    return NAMED["eig"](*ops.eig(a))
 
 
 @rule(la.eigvals)
@@ -200,7 +204,7 @@ def _svd(
             "np.linalg.svd: the additional vectors of full_matrices=True are not unique and have "
             "no derivative: write full_matrices=False"
         )
-    return SVD(*ops.svd(x))
+    return NAMED["svd"](*ops.svd(x))
 
 
 @rule(la.svdvals)
@@ -215,7 +219,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "r", "complete") or (mode == "complete" and tall) or not x.size:
         raise NoRuleError(f"np.linalg.qr: mode {mode!r} has no rule for the shape {x.shape}")
     q, r = ops.qr(x)
-    return r if mode == "r" else QR(q, r)
+    return r if mode == "r" else NAMED["qr"](q, r)
 
 
 @rule(la.pinv)
@@ -233,7 +237,7 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np.
 @rule(la.lstsq)
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     (a,), (b,) = lift(a), lift(b)
-    _, residuals, rank, s = la.lstsq(a.value, b.value, rcond)
+    _, residuals, rank, _ = la.lstsq(a.value, b.value, rcond)
     cut = max(a.shape) * np.finfo(a.dtype).eps if rcond is None else rcond
     x = ops.matmul(ops.pinv(a, rcond=cut), b)
     squares = ops.sum(ops.square(b - ops.matmul(a, x)), axis=0)

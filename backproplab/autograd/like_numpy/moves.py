@@ -84,7 +84,8 @@ RULES |= {
         (np.lib.stride_tricks.sliding_window_view, "x"), (np.resize, "a"), (np.rollaxis, "a"),
         (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.unstack, "x"), (np.vsplit, "ary"),
         (np.repeat, "a"), (np.hstack, "tup"), (np.vstack, "tup"), (np.trim_zeros, "filt"),
-        (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"), (np.split, "ary"), (np.array_split, "ary"), (np.tile, "A"),
+        (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"), (np.split, "ary"),
+        (np.array_split, "ary"), (np.tile, "A"),
     )
 }  # fmt: skip
 of_op(np.ravel, np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze,
@@ -210,7 +211,7 @@ def _sort(a: Any, axis: int | None = -1, **words: Any) -> Tensor:
 
 
 @rule(np.broadcast_arrays)
-def _broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Tensor, ...]:
+def _broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     shape = np.broadcast_shapes(*[np.shape(plain(x)) for x in args])
     return tuple(
         ops.broadcast_to(x, shape=shape) if isinstance(x, Tensor) else np.broadcast_to(x, shape)
@@ -279,7 +280,7 @@ def _unique(ar: Any, *args: Any, **words: Any) -> Any:
     """The entries at the first places of each number; the other results are constants."""
     names = ("return_index", "return_inverse", "return_counts", "axis")
     given = dict(zip(names, args, strict=False)) | words
-    found = np.unique(plain(ar), **given | {"return_index": True})  # type: ignore[call-overload]
+    found = np.unique(plain(ar), **given | {"return_index": True})
     axis = given.get("axis")
     source, at = (ops.ravel(ar), 0) if axis is None else (lift(ar)[0], axis % np.ndim(plain(ar)))
     values = ops.take(source, index=(*[slice(None)] * at, found[1]))

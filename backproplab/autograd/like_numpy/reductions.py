@@ -83,7 +83,7 @@ RULES |= {np.amax: RULES[np.max], np.amin: RULES[np.min]}
 
 def _counted(x: Tensor, hit: Any, axis: Any, keepdims: bool) -> Any:
     whole = np.broadcast_to(True if hit is NOT else plain(hit), x.shape)
-    return np.add.reduce(whole, axis=_axes(axis, x.ndim), keepdims=keepdims, dtype=x.dtype)
+    return np.sum(whole, axis=_axes(axis, x.ndim), keepdims=keepdims, dtype=x.dtype)
 
 
 def _axes(axis: Any, ndim: int) -> Any:
@@ -210,7 +210,7 @@ def _extreme_without_nan(function: Function, value: float) -> Function:
         if initial is not NOT or where is not NOT:
             raise NoRuleError(f"np.nan{function.__name__}: initial= and where= have no rule")
         x, hole = _filled(a, value)
-        nothing = np.logical_and.reduce(hole, axis=_axes(axis, x.ndim), keepdims=_yes(keepdims))
+        nothing = np.all(hole, axis=_axes(axis, x.ndim), keepdims=_yes(keepdims))
         return ops.where(nothing, np.nan, found(x, axis=axis, keepdims=_yes(keepdims)))
 
     return call

@@ -8,6 +8,7 @@ import numpy as np
 
 from backproplab.autograd import ops
 from backproplab.autograd.like_numpy.table import (
+    Function,
     NoRuleError,
     plain,
     rule,
@@ -134,11 +135,13 @@ def _same_length(a: Any, b: Any, axis: int) -> None:
 
 # --- methods of a ufunc of two arrays
 
-REDUCTIONS = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
-              np.logical_and: np.all, np.logical_or: np.any}  # fmt: skip
+REDUCTIONS: dict[Function, Function] = {
+    np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+    np.logical_and: np.all, np.logical_or: np.any,
+}  # fmt: skip
 FOLDED = (np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin,
           np.logaddexp, np.logaddexp2, np.hypot)  # fmt: skip
-SCANS = {np.add: np.cumsum, np.multiply: np.cumprod}
+SCANS: dict[Function, Function] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
 def _reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, *args: Any, **settings: Any) -> Any:
@@ -199,5 +202,7 @@ def _at(ufunc: np.ufunc, *args: Any) -> Any:
     )
 
 
-METHODS = {"reduce": _reduce, "accumulate": _accumulate, "outer": _outer, "reduceat": _reduceat,
-           "at": _at}  # fmt: skip
+METHODS: dict[str, Function] = {
+    "reduce": _reduce, "accumulate": _accumulate, "outer": _outer, "reduceat": _reduceat,
+    "at": _at,
+}  # fmt: skip

@@ -143,7 +143,10 @@ def _outside(u: Tensor, g: Tensor, s: Tensor) -> Tensor:
 
 
 def _matrices(*shapes: tuple[int, ...]) -> list[Sample]:
-    return [sample(lambda rng, shape=s: (rng.standard_normal(shape),)) for s in shapes]
+    def draw(shape: tuple[int, ...]) -> Sample:
+        return sample(lambda rng: (rng.standard_normal(shape),))
+
+    return [draw(shape) for shape in shapes]
 
 
 singular = primitive(

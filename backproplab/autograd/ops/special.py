@@ -234,4 +234,5 @@ def _by_last(op: Op) -> Callable[..., Tensor]:
     return composition(call)
 
 
-PARAMETRIC = [_by_last(op) for op in (polygamma, gammainc, gammaincc, betainc, stdtr, jv, yn, iv, ive, kv)]  # fmt: skip
+for _op in (polygamma, gammainc, gammaincc, betainc, stdtr, jv, yn, iv, ive, kv):
+    _by_last(_op)
