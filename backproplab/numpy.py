@@ -12,7 +12,7 @@ Tensor(3., dtype=float64)
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from inspect import signature
 from typing import Any
 
@@ -63,14 +63,16 @@ r_, c_ = _Joined(numpy.r_), _Joined(numpy.c_)
 LISTS = ("arrays", "tup", "arys", "args", "operands", "condlist", "xi", "choices")
 
 
-@cache
 def _of_lists(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which takes lists of tensors as arrays too: NumPy passes on tensors only."""
 
     @wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
-        made = [array(x) if isinstance(x, list | tuple) and tracked_in(x) else x for x in args]
-        return function(*made, **kwargs)
+        for x in args:
+            if type(x) in (list, tuple) and tracked_in(x):
+                args = tuple(array(x) if type(x) in (list, tuple) else x for x in args)
+                break
+        return function(*args, **kwargs)
 
     return called
 
@@ -79,14 +81,16 @@ class _Linalg:
     """``numpy.linalg``, whose functions take lists of tensors as arrays too."""
 
     def __getattr__(self, name: str) -> Any:
-        return _of(getattr(numpy.linalg, name))
+        found = self.__dict__[name] = _of(getattr(numpy.linalg, name))
+        return found
 
 
 linalg = _Linalg()
 
 
 def __getattr__(name: str) -> Any:
-    return _of(getattr(numpy, name))
+    found = globals()[name] = _of(getattr(numpy, name))  # the next look-up finds it there
+    return found
 
 
 def _of(found: Any) -> Any:

@@ -7,6 +7,7 @@ from backproplab.autograd.like_numpy import (  # noqa: F401  # imported to be de
     differences,
     matrices,
     moves,
+    norms,
     order_statistics,
     polynomials,
     reductions,

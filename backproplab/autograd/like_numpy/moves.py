@@ -78,25 +78,51 @@ def moving(function: Function, *data: str) -> Function:
 RULES |= {
     function: moving(function, *data)
     for function, *data in (
-        (np.append, "arr", "values"), (np.block, "arrays"), (np.choose, "choices"),
+        (np.block, "arrays"), (np.choose, "choices"),
         (np.column_stack, "tup"), (np.compress, "a"), (np.delete, "arr"), (np.diagflat, "v"),
         (np.dsplit, "ary"), (np.dstack, "tup"), (np.extract, "arr"), (np.hsplit, "ary"),
         (np.lib.stride_tricks.sliding_window_view, "x"), (np.resize, "a"), (np.rollaxis, "a"),
         (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.unstack, "x"), (np.vsplit, "ary"),
-        (np.repeat, "a"), (np.hstack, "tup"), (np.vstack, "tup"), (np.trim_zeros, "filt"),
-        (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"), (np.split, "ary"),
-        (np.array_split, "ary"), (np.tile, "A"),
+        (np.trim_zeros, "filt"),
+        (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"),
     )
 }  # fmt: skip
 of_op(np.ravel, np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze,
       np.broadcast_to, np.flip, np.roll, np.tril, np.triu, np.diagonal, np.diag,
-      np.take_along_axis)  # fmt: skip
+      np.take_along_axis, np.split, np.array_split, np.tile)  # fmt: skip
 
 
 @rule(np.concatenate)
 def _concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **words: Any) -> Tensor:
     without("concatenate", out=out, dtype=words.get("dtype"))
     return ops.concatenate(arrays, axis=axis)
+
+
+@rule(np.hstack)
+def _hstack(tup: Any, **words: Any) -> Tensor:
+    without("hstack", dtype=words.get("dtype"))
+    return ops.hstack(tup)
+
+
+@rule(np.vstack)
+def _vstack(tup: Any, **words: Any) -> Tensor:
+    without("vstack", dtype=words.get("dtype"))
+    return ops.vstack(tup)
+
+
+@rule(np.append)
+def _append(arr: Any, values: Any, axis: int | None = None) -> Tensor:
+    return ops.concatenate([arr, values], axis=axis)
+
+
+@rule(np.repeat)
+def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Tensor:
+    if np.ndim(plain(repeats)):
+        return _REPEAT(a, repeats, axis)
+    return ops.repeat(a, repeats=plain(repeats), axis=axis)
+
+
+_REPEAT = moving(np.repeat, "a")
 
 
 @rule(np.stack)
