@@ -26,8 +26,9 @@ def public(function):
 
 
 def of_numbers(function):
-    """Not of texts (np.char) or of records."""
-    return "recfunctions" not in function.__module__
+    """Not of texts (np.strings), of records, or of the classes of np.polynomial."""
+    room = function.__module__.split(".")[1:]
+    return "recfunctions" not in room and (not room or room[0] in ("linalg", "fft", "lib"))
 
 
 FUNCTIONS = {public(f): f for f in get_overridable_numpy_array_functions() if of_numbers(f)}
@@ -218,7 +219,7 @@ def fuzzed(examples):
 
 
 @pytest.mark.parametrize("name", CALLED)
-@fuzzed(12)
+@fuzzed(4)
 @given(data=st.data())
 def test_a_function_with_random_arguments(name, data):
     check(CALLED[name], *drawn(CALLED[name], data))
@@ -226,7 +227,7 @@ def test_a_function_with_random_arguments(name, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CALLED)
-@fuzzed(150)
+@fuzzed(40)
 @given(data=st.data())
 def test_a_function_with_many_random_arguments(name, data):
     check(CALLED[name], *drawn(CALLED[name], data))
@@ -247,7 +248,7 @@ def test_a_partition_has_its_place_sorted(axis):
 
 
 @pytest.mark.parametrize("name", UFUNCS)
-@fuzzed(12)
+@fuzzed(4)
 @given(data=st.data())
 def test_a_ufunc_and_its_methods(name, data):
     ufunc = UFUNCS[name]

@@ -26,7 +26,7 @@ WHOLE = (np.packbits, np.unpackbits, np.bitwise_and, np.bitwise_or, np.bitwise_x
 STEPS = (np.floor_divide, np.spacing, np.isnat)
 
 RULES |= {f: constant(f) for f in (*PLACES, *TRUTHS, *TYPES, *SIZES, *TEXTS, *WHOLE, *STEPS)}
-of_op(np.argsort, np.argmax, np.argmin, np.zeros_like, np.ones_like)
+of_op(np.argsort, np.zeros_like, np.ones_like)
 
 
 RULES |= {  # ``like=`` asks for an array that is made of no tensor: NumPy's own is right

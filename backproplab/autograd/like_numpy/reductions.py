@@ -101,6 +101,23 @@ def _floats(a: Any, dtype: Any) -> Tensor:
     return x if x.dtype.kind == "f" else ops.cast(x, dtype=np.float64)
 
 
+def _place(name: str) -> Function:
+    """The rule of argmax and argmin."""
+
+    def call(a: Any, axis: int | None = None, out: Any = None, *, keepdims: Any = NOT) -> Tensor:
+        without(name, out=out)
+        (x,) = lift(a)
+        y = FUNCTIONS[name](x, axis=axis)
+        if not _yes(keepdims):
+            return y
+        return ops.reshape(y, shape=[1] * x.ndim) if axis is None else ops.expand_dims(y, axis=axis)
+
+    return call
+
+
+RULES |= {np.argmax: _place("argmax"), np.argmin: _place("argmin")}
+
+
 @rule(np.mean)
 def _mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = NOT, *,

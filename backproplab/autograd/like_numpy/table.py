@@ -26,7 +26,7 @@ REFUSED: dict[Function, str] = {}  # with the reason, and what to write instead
 OWN_NAME = {"amax": "max", "amin": "min", "around": "round", "true_divide": "divide",
             "permute_dims": "transpose", "concat": "concatenate", "fabs": "absolute",
             "radians": "deg2rad", "degrees": "rad2deg", "expit": "sigmoid", "psi": "digamma",
-            "jn": "jv"}  # fmt: skip
+            "jn": "jv", "log_expit": "log_sigmoid"}  # fmt: skip
 
 
 class NoRuleError(GraphError):
