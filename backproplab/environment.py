@@ -7,19 +7,19 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 SAMPLES = 5
-LAUNCHERS = (  # where each says how many processes it has started
-    "OMPI_COMM_WORLD_SIZE",  # Open MPI
-    "PMI_SIZE",  # MPICH's hydra, Intel MPI, Cray
-    "MV2_COMM_WORLD_SIZE",  # MVAPICH
-    "SLURM_STEP_NUM_TASKS",  # srun; SLURM_NTASKS also stands in a batch script, which runs once
-)
+LAUNCHERS = {  # where each says how many processes it has started, and which one this is
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",  # Open MPI
+    "PMI_SIZE": "PMI_RANK",  # MPICH's hydra, Intel MPI, Cray
+    "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",  # MVAPICH
+    "SLURM_STEP_NUM_TASKS": "SLURM_PROCID",  # srun; SLURM_NTASKS is in batch scripts, too
+}
 DECISIVE = ("backproplab", "numpy")  # packages whose versions decide the bits of a run
 PACKAGES = ("backproplab", "numpy", "scipy", "scikit-learn", "tensorboardX")
 
@@ -53,8 +53,18 @@ def free_cores() -> int:
 
 def launched_processes() -> int:
     """The number of processes that an MPI launcher started this command as; 1 without one."""
-    found = (os.environ.get(variable, "") for variable in LAUNCHERS)
-    return max([int(text) for text in found if text.isdecimal()], default=1)
+    return max(_whole(LAUNCHERS), default=1)
+
+
+def launched_rank() -> int:
+    """The number of this process among those of an MPI launcher, from 0; 0 without one."""
+    return max(_whole(LAUNCHERS.values()), default=0)
+
+
+def _whole(variables: Iterable[str]) -> list[int]:
+    """The whole numbers that these variables of the environment hold."""
+    found = (os.environ.get(variable, "") for variable in variables)
+    return [int(text) for text in found if text.isdecimal()]
 
 
 def cache_bytes() -> int:

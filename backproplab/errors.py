@@ -10,6 +10,7 @@ BackpropLabError            1   failed: a check, a trial, a bug
 ├── MachineError            6   the machine's limit: disk, permission, memory
 ├── RefusedError            7   refused for safety
 ├── FinishedError           0   there is nothing left to do
+├── RankError               1   another process of the same training has failed (or its exit code)
 └── StoppedError          130   stopped by a signal (143 for SIGTERM, 129 for SIGHUP)
 
 This file imports nothing of the house.
@@ -107,6 +108,18 @@ class FinishedError(BackpropLabError):
     """What was asked for is there already: no failure."""
 
     exit_code = 0
+
+
+class RankError(BackpropLabError):
+    """Another process that trains the same network has failed, or all of them disagree."""
+
+    @classmethod
+    def of(cls, rank: int, text: str, exit_code: int, trace: str) -> RankError:
+        """The error of this rank, with its exit code, and its traceback as a note."""
+        error = cls(f"rank {rank}: {text}")
+        error.exit_code = exit_code  # type: ignore[misc]  # per error, not per class
+        error.add_note(trace)
+        return error
 
 
 class StoppedError(BackpropLabError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from backproplab.data import Dataset
-from backproplab.learners import Gradient, Learner
-from backproplab.nn import Activation, Initializer, Layer, Loss
+from backproplab.learners import Gradient, Kernel, Learner
+from backproplab.nn import Activation, Initializer, Layer, Loss, Parametrization
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.spec import Family
 
@@ -12,9 +12,11 @@ FAMILIES: dict[str, type[Family]] = {
     "data": Dataset,
     "learner": Learner,
     "gradient": Gradient,
+    "kernel": Kernel,
     "layer": Layer,
     "activation": Activation,
     "initializer": Initializer,
+    "parametrization": Parametrization,
     "loss": Loss,
     "optimizer": Optimizer,
     "schedule": Schedule,

@@ -43,6 +43,13 @@ class Streams:
             generator.random(dtype=dtype, out=part)
         return drawn
 
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Standard normal numbers of shape (P, …)."""
+        drawn = np.empty(size, dtype) if out is None else out
+        for generator, part in zip(self.generators, drawn, strict=True):
+            generator.standard_normal(dtype=dtype, out=part)
+        return drawn
+
 
 class Shared:
     """One generator for copies of one network: each of them gets the same numbers."""
@@ -58,21 +65,46 @@ class Shared:
         return drawn
 
 
-Chance = np.random.Generator | Streams | Shared  # of one network, or of a population
+class Rows:
+    """One generator for some rows of a batch: it draws for all of them.
+
+    So what a row gets does not depend on who computes it.
+    """
+
+    def __init__(self, chance: Chance) -> None:
+        self.chance = chance
+        self.batch = 0
+        self.own = slice(0)
+
+    def of(self, batch: int, own: slice) -> None:
+        """From now on, the rows ``own`` of a batch."""
+        self.batch, self.own = batch, own
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Uniform numbers from [0, 1), of shape (own rows, …)."""
+        shape = size if out is None else out.shape
+        drawn = self.chance.random((self.batch, *shape[1:]), dtype)[self.own]
+        if out is None:
+            return drawn
+        np.copyto(out, drawn)
+        return out
+
+
+Chance = np.random.Generator | Streams | Shared | Rows  # of one network, or of a population
 
 
 def state_of(chance: Chance) -> Any:
     """Where a generator stands, or each generator of a population."""
     if isinstance(chance, Streams):
         return [generator.bit_generator.state for generator in chance.generators]
-    if isinstance(chance, Shared):
+    if isinstance(chance, Shared | Rows):
         return state_of(chance.chance)
     return chance.bit_generator.state
 
 
 def restore_state(chance: Chance, state: Any) -> None:
     """Put a generator, or those of a population, back to what ``state_of`` gave."""
-    if isinstance(chance, Shared):
+    if isinstance(chance, Shared | Rows):
         restore_state(chance.chance, state)
         return
     if not isinstance(chance, Streams):

@@ -93,6 +93,11 @@ def counted(amount: int, word: str) -> str:
     return f"{amount:,} {word}{'' if amount == 1 else plural}"
 
 
+def launcher(ranks: int) -> list[str]:
+    """The words before a command that start it as several ranks; none for one."""
+    return ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
+
+
 def typed(*words: str | Path) -> str:
     """A command to type in any folder: paths are absolute, and words are quoted where needed."""
     return join([str(word.absolute()) if isinstance(word, Path) else word for word in words])

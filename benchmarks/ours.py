@@ -9,10 +9,12 @@ import numpy as np
 
 from backproplab.autograd import Tensor, ops
 from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
+from backproplab.loop import Pace
 from backproplab.nn import Model, Network
 from backproplab.nn.losses import SoftmaxCrossEntropy
 from backproplab.optim import Optimizer
 from backproplab.optim.schedules import Constant
+from backproplab.ranks import ONE, Ranks
 from backproplab.task import Task
 from benchmarks.workloads import (
     CLASSES,
@@ -37,25 +39,30 @@ def network_of(work: Workload) -> Network:
     return model.network((work.inputs,), CLASSES)
 
 
-def prepare(work: Workload) -> Side:
+def prepare(work: Workload, ranks: Ranks = ONE) -> Side:
+    """The step of one process, or of one of several ranks that share each batch."""
     x, y = examples(work.inputs)
-    descent = GradientDescent().begin(material(work, x, y))
+    descent = GradientDescent().begin(material(work, x, y, ranks))
     for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
         view[...] = first
     order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)
-    done = 0
+    done, pace = 0, Pace(saves=False, ranks=ranks)
+    pace.ask()  # from now on it has nothing to say, but ranks agree on that at each step
+    brake = pace if ranks.size > 1 else NoBrake()
 
     def step(k: int) -> None:
         nonlocal done
         for rows in stretches(islice(batches, k)):
             steps = (rows.stop - rows.start) // work.batch
             span = Span(done, steps, order[rows], work.batch, whole)
-            done += descent.advance(span, {}, NoBrake()).done
+            made = descent.advance(span, {}, brake)
+            assert made.done == steps
+            done += made.done
 
     return Side(step, lambda: list(descent.weights.values()))
 
 
-def material(work: Workload, x: Array, y: Array) -> Material:
+def material(work: Workload, x: Array, y: Array, ranks: Ranks = ONE) -> Material:
     """What gradient descent is given to train ``work`` on these examples."""
     return Material(
         task=Task("classification", CLASSES),
@@ -74,6 +81,7 @@ def material(work: Workload, x: Array, y: Array) -> Material:
         seed=0,
         dtype=np.dtype(np.float32),
         steps=1,
+        ranks=ranks,
     )
 
 

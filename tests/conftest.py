@@ -1,12 +1,15 @@
 """What every test relies on: no deadline in Hypothesis (a busy machine is no bug), same cases; nobody's cache; signals
 that are not ignored, as nohup and background jobs of a script would have it: the processes that tests start inherit that."""
 
+import gzip
 import hashlib
 import signal
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -51,3 +54,33 @@ def saved() -> Any:
         return state["position"], state["files"], arrays_of(content), best
 
     return saved
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The IDX file of a uint8 array, as https://yann.lecun.com/exdb/mnist describes it."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+def _write_images(folder: Path, suffix: str = "", **replaced: np.ndarray) -> dict[str, np.ndarray]:
+    """Four files of 2 × 3 images, 50 to train and 20 to test; ``t10k_labels=…`` replaces a part."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "train-images-idx3-ubyte": random.integers(0, 256, (50, 2, 3)),
+        "train-labels-idx1-ubyte": np.arange(50) % 10,
+        "t10k-images-idx3-ubyte": random.integers(0, 256, (20, 2, 3)),
+        "t10k-labels-idx1-ubyte": np.arange(20) % 10,
+    }
+    for part, array in replaced.items():
+        (name,) = (name for name in arrays if name.startswith(part.replace("_", "-")))
+        arrays[name] = array
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        content = gzip.compress(idx(array), 1) if suffix else idx(array)
+        (folder / f"{name}{suffix}").write_bytes(content)
+    return arrays
+
+
+@pytest.fixture(scope="session")
+def write_images() -> Callable[..., dict[str, np.ndarray]]:
+    return _write_images

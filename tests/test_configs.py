@@ -6,6 +6,7 @@ import pytest
 
 from backproplab.config import load
 from backproplab.experiment import run
+from backproplab.experiment.defaults import differing
 
 ROOT = Path(__file__).parent.parent / "configs"
 SWEEPS = sorted(path for path in ROOT.rglob("*.yaml") if "\nbase:" in path.read_text())
@@ -31,3 +32,9 @@ def test_it_is_valid_and_takes_a_step(path, tmp_path):
     if experiment.data.name == "fashion_mnist" and not IDX.is_dir():
         pytest.skip("Debian's dataset-fashion-mnist is not installed")
     assert run(experiment, tmp_path).progress.step >= 1
+
+
+def test_what_differs_is_shown_in_short_in_blocks_too():
+    shown = dict(differing(ROOT / "learners" / "neural_ode.yaml"))
+    layers = "layers [ode [power 3, dense 50, dense 2]]"
+    assert shown["model"] == f"{layers}, initializer normal, stddev 0.1"

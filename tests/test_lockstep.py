@@ -114,6 +114,8 @@ LAYERS = {
     "conv2d": [{"reshape": [2, 3, 1]}, {"conv2d": {"filters": 2, "kernel": 2}}, "flatten"],
     "pools": [{"reshape": [2, 3, 1]}, "max_pool", "flatten"],
     "residual": [{"residual": [{"dense": {"units": 6, "activation": "relu"}}]}],
+    "ode": [{"ode": {"layers": [{"dense": 6}, "tanh"], "steps": 2}}],
+    "ode_adjoint": [{"ode": {"layers": [{"dense": 6}, "tanh"], "steps": 2, "gradient": "adjoint"}}],
 }
 
 
@@ -147,6 +149,13 @@ def test_members_that_end_by_their_gradient_at_other_steps(assert_as_alone):
     assert assert_as_alone(group) == ["completed"] * 3
     ends = {end.progress.stop_reason for end in in_lockstep(group, [MemoryFolder() for _ in group])}
     assert ends == {"converged", "max_epochs"}
+
+
+@pytest.mark.parametrize("output", ["score", "energy"])
+def test_score_matching(assert_as_alone, output):
+    """Each member has noise of its own."""
+    own = {"learner": {"score_matching": {"output": output}}}
+    assert_as_alone(members(BASE | own, seed=[1, 2, 3], learning_rate=[0.1, 0.01, 0.05]))
 
 
 @pytest.mark.parametrize("data", ["spiral", "plane", "iris", "sine"])

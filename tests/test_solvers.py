@@ -7,7 +7,15 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from backproplab.autograd import Tensor
-from backproplab.solvers import METHODS, first_step, rms
+from backproplab.solvers import (
+    METHODS,
+    Tolerance,
+    controlled_step,
+    first_step,
+    rms,
+    solved,
+    solved_within,
+)
 
 A = np.array([[-0.1, 2.0], [-2.0, -0.1]])
 START = np.array([2.0, 0.0])
@@ -23,13 +31,6 @@ def solution(t):
     return math.exp(-0.1 * t) * turn @ START
 
 
-def fixed(method, steps, until=1.5):
-    y, h = START, until / steps
-    for k in range(steps):
-        y, _ = method.step(spiral, k * h, y, spiral(k * h, y), h)
-    return y
-
-
 def test_the_anchor_of_the_linear_field():
     """y(1.5), from anchors/learners.md 5a."""
     assert solution(1.5) == pytest.approx([-1.704188876849917, -0.24292623314059011], rel=1e-12)
@@ -39,7 +40,7 @@ def test_the_anchor_of_the_linear_field():
 def test_its_order(name):
     """Halving the steps divides the error by 2 to the order."""
     method = METHODS[name]
-    coarse, fine = (rms(fixed(method, n) - solution(1.5)) for n in (80, 160))
+    coarse, fine = (rms(solved(method, spiral, START, 1.5, n) - solution(1.5)) for n in (80, 160))
     assert math.log2(coarse / fine) == pytest.approx(method.order, abs=0.05)
 
 
@@ -66,20 +67,21 @@ def test_dopri5_makes_the_steps_of_scipy(rtol):
     atol, until = rtol * 1e-2, 5.0
     theirs = solve_ivp(spiral, (0, until), START, method="RK45", rtol=rtol, atol=atol)
     method, t, y, times = METHODS["dopri5"], 0.0, START, [0.0]
-    slope = spiral(t, y)
-    h = first_step(method, spiral, t, y, slope, atol + rtol * np.abs(y))
-    growth = True
+    slope, ratio = spiral(t, y), Tolerance(rtol, atol).ratio
+    h = first_step(method, spiral, t, y, slope, ratio)
     while t < until:
-        taken = min(h, until - t)
-        end, slopes = method.step(spiral, t, y, slope, taken)
-        ratio = method.ratio(taken, slopes, atol + rtol * np.maximum(np.abs(y), np.abs(end)))
-        factor = method.factor(ratio)
-        if ratio > 1:
-            h, growth = taken * factor, False
-            continue
-        t, y, slope = t + taken, end, slopes[-1]
-        h, growth = taken * (factor if growth else min(factor, 1.0)), True
+        taken = controlled_step(method, spiral, t, y, slope, min(h, until - t), 0.0, ratio)
+        t, y, slope, h = t + taken.length, taken.y, taken.slope, taken.following
         times.append(t)
     assert times == pytest.approx(theirs.t.tolist(), rel=1e-4)  # errors are rounded
     assert y == pytest.approx(theirs.y[:, -1], rel=1e-8)
     assert rms(y - solution(until)) <= 10 * rtol
+    assert np.array_equal(solved_within(method, spiral, START, until, ratio), y)
+
+
+def test_a_solution_that_runs_away_is_none():
+    """y' = y², y(0) = 1 is infinite at t = 1."""
+    with np.errstate(all="ignore"):
+        ratio = Tolerance(1e-6, 1e-9).ratio
+        end = solved_within(METHODS["dopri5"], lambda t, y: y * y, np.ones(1), 2.0, ratio)
+    assert end is None

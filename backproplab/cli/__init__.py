@@ -31,12 +31,14 @@ CONTENTS = {
     "report": "Write what runs have shown as one HTML file.",
     "config": "Write, show and describe configs.",
     "explain": "Show the chain rule on a formula, or on one update of a config's network.",
+    "descend": "Show gradient descent on a function: its path, how it ended, and why.",
     "check": "Check a config: its layers, its gradients against central differences.",
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
 USAGE = 2  # the exit code of a command line with unknown words
-ALONE = ("train", "resume", "sweep", "find-lr")  # what several ranks would do several times
+TOGETHER = ("train", "resume")  # what several ranks do together
+ALONE = ("sweep", "find-lr")  # what each of several ranks would do for itself
 RANKS = "mpiexec -n 3 python -m mpi4py.futures -m backproplab sweep … --executor mpi"
 EPILOG = "A run: backproplab train configs/quickstart.yaml learning_rate=0.01"
 
@@ -49,7 +51,7 @@ def main() -> None:
         os.environ["BACKPROPLAB_LOG_DIR"] = _at_home(directory)
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
     try:
-        _refuse_ranks(words)
+        _look_for_ranks(words)
         _run(words)
     except SystemExit as end:
         code = end.code
@@ -110,11 +112,16 @@ def build(words: list[str]) -> typer.Typer:
     return app
 
 
-def _refuse_ranks(words: list[str]) -> None:
-    """Raise ConfigError for a command that each rank of ``mpiexec -n 2`` would do for itself."""
-    from backproplab.environment import launched_processes
+def _look_for_ranks(words: list[str]) -> None:
+    """Silence all ranks but the first of what they do together.
+
+    Raises ConfigError for a command that each rank of ``mpiexec -n 2`` would do for itself.
+    """
+    from backproplab.environment import launched_processes, launched_rank
 
     command = next((word for word in words if not word.startswith("-")), "")
+    if command in TOGETHER and launched_rank():
+        standard_streams.silence()
     if command not in ALONE or "mpi4py.futures" in sys.orig_argv or {"-h", "--help"} & {*words}:
         return
     if (ranks := launched_processes()) > 1:

@@ -14,6 +14,7 @@ from rich.text import Text
 from backproplab import text
 from backproplab.cli.ended import INDENT, ended
 from backproplab.cli.printing import command, facts, lines, printable, sentence, table
+from backproplab.environment import launched_processes
 from backproplab.layout import Column, joined, paragraph
 from backproplab.runs import read_run
 from backproplab.text import counted
@@ -36,10 +37,11 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     network, loss = parts.network, parts.loss
     size = [f"{network.size:,} parameters"] if network else []
     rows = {
-        "model": [str(network or ""), loss.name if loss else "", *size, e.dtype],
+        "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
         "data": [e.data.name, str(splits.task),
                  ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
         "train": [_method(e), *_steps(parts), f"seed {e.seed}",
+                  f"{parts.ranks.size} ranks" if parts.ranks.size > 1 else "",
                   f"{e.threads} threads" if e.threads != 1 else ""],
         **({"cost": [cost]} if (cost := e.learner.cost(parts.material)) else {}),
     }  # fmt: skip
@@ -58,7 +60,7 @@ def _method(e: Experiment) -> str:
     """``adam, learning rate 0.1 (warm-up of 9 updates, cosine)``; another learner by its name."""
     if "optimizer" not in e.learner.uses:
         return e.learner.name
-    by = "" if e.learner.batches else f"{e.learner.name}, "
+    by = "" if e.learner.name == "gradient_descent" else f"{e.learner.name}, "
     warmup, name = e.schedule.warmup_steps, e.schedule.name
     words = [f"warm-up of {counted(warmup, e.learner.unit)}"] if warmup else []
     words += [name] if name != "constant" else []
@@ -98,10 +100,11 @@ def summary(
     lines([""])
     command("logs", str(session), INDENT)
     command("curves", text.typed("backproplab", "tensorboard", session), INDENT)
-    repeat = text.typed("backproplab", "train", last.folder / "config.yaml", "--log-dir", log_dir)
+    ours = [*text.launcher(launched_processes()), "backproplab"]
+    repeat = text.typed(*ours, "train", last.folder / "config.yaml", "--log-dir", log_dir)
     command("repeat", repeat, INDENT)
     if last.signal and last.saved:
-        command("continue", text.typed("backproplab", "resume", last.folder), INDENT + 2)
+        command("continue", text.typed(*ours, "resume", last.folder), INDENT + 2)
     for words in never_begun.values():
         command("not begun", words, INDENT + 3)
 

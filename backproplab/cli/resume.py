@@ -33,17 +33,28 @@ def command(
     """
     from backproplab.cli import render
     from backproplab.cli.endings import conclude
+    from backproplab.cli.launched import launched
+    from backproplab.diagnosis import finish
+    from backproplab.errors import FinishedError
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.resume import locked, stopped_run
     from backproplab.journal import LAST, PREVIOUS
     from backproplab.loop.progress import progress as shown
     from backproplab.runs import find_run
 
-    folder = find_run(log_dir, run).folder
-    with locked(folder):
-        stopped = stopped_run(folder, epochs)
-        render.header(stopped.parts, cautions(stopped.parts))
-        displays = [shown(progress, folder.name)]
-        checkpoint = PREVIOUS if previous else LAST
-        result = stopped.resume((), displays, allow_inexact, checkpoint)
-        conclude([result], folder.parent, log_dir)
+    ranks = launched()
+    with ranks.together():
+        folder = find_run(log_dir, run).folder
+        with locked(folder, ranks):
+            try:
+                stopped = stopped_run(folder, epochs, ranks)
+            except FinishedError:
+                if ranks.rank == 0:
+                    finish(folder)
+                raise
+            render.header(stopped.parts, cautions(stopped.parts))
+            displays = [shown(progress, folder.name)]
+            checkpoint = PREVIOUS if previous else LAST
+            result = stopped.resume((), displays, allow_inexact, checkpoint)
+            if ranks.rank == 0:
+                conclude([result], folder.parent, log_dir)

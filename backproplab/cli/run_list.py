@@ -79,12 +79,13 @@ class Entry:
         return self.best.verdict if self.best.status.has_ended else ""
 
     @property
-    def epochs(self) -> str:
+    def length(self) -> str:
+        """``10 epochs``, ``3/10 epochs``, ``200 generations``."""
         run = self.best
         done = run.steps if run.unit else run.epochs
         whole = done if run.status is Status.COMPLETED else run.planned
-        text_of = text.counted(whole, run.unit) if run.unit else f"{whole:,}"
-        return text_of if run.status is Status.COMPLETED else f"{done:,}/{text_of}"
+        counted = text.counted(whole, run.unit or "epoch")
+        return counted if run.status is Status.COMPLETED else f"{done:,}/{counted}"
 
     @property
     def seconds(self) -> float | None:
@@ -167,7 +168,7 @@ def _show(rows: Sequence[Entry], named: Sequence[Column], last: Sequence[Column]
         *named,
         Column("status", [row.status[0] for row in rows], styles=[row.status[1] for row in rows]),
         *([Column("diagnosis", verdicts, rank=1)] if any(verdicts) else []),
-        Column("epochs", [row.epochs for row in rows], right=True, rank=4),
+        _lengths(rows),
         Column(first, aligned([row.value(first) for row in rows]), right=True),
         *([_curves(rows, first)] if is_drawable("▁") else []),
         Column("age", [row.age for row in rows], rank=3),
@@ -177,6 +178,13 @@ def _show(rows: Sequence[Entry], named: Sequence[Column], last: Sequence[Column]
     ])  # fmt: skip
     lines([""])
     sentence(LEGEND.format(first) + (CURVE if is_drawable("▁") else ""))
+
+
+def _lengths(rows: Sequence[Entry]) -> Column:
+    """Plain numbers below ``epochs`` where that is what all of them count."""
+    counted, bare = [row.length for row in rows], not any(row.best.unit for row in rows)
+    cells = [cell.partition(" ")[0] for cell in counted] if bare else counted
+    return Column("epochs" if bare else "length", cells, right=True, rank=4)
 
 
 def _curves(rows: Sequence[Entry], name: str) -> Column:

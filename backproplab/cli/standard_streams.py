@@ -160,6 +160,12 @@ def shown() -> Iterator[None]:
         mute()
 
 
+def silence() -> None:
+    """Print nothing at all: another process prints it."""
+    nowhere = open(os.devnull, "w")  # noqa: SIM115, PTH123  # until the end
+    sys.stdout, sys.stderr = Output(nowhere), Forgiving(nowhere)
+
+
 def mute() -> None:
     """Drop whatever else goes to stdout, and what its buffer still holds."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from backproplab.cli.options import RUNS, Force, LogDir, Style
 if TYPE_CHECKING:
     from backproplab.config import Experiment
     from backproplab.experiment import Parts, Result
+    from backproplab.ranks import Ranks
 
     Planned = tuple[str, Experiment | Parts]  # the command that trains it alone, and itself
 
@@ -43,6 +45,7 @@ def command(
     Overrides hold for every config. A run is named as its config says, or as its file is called.
     """
     from backproplab import config
+    from backproplab.cli.launched import launched
 
     files, overrides = _split(words)
     quoted = None if name is None else "'" + name.replace("'", "''") + "'"
@@ -52,14 +55,16 @@ def command(
         resolved = [config.to_yaml(config.load(file, *overrides)) for file in files]
         typer.echo("---\n".join(resolved), nl=False)
         return
-    experiments = _read_all(files, overrides, log_dir, force)
-    if dry_run:
-        typer.echo("dry run: everything fits; nothing was trained or written")
-    else:
-        _train(experiments, log_dir, progress)
+    ranks = launched()
+    with ranks.together():
+        experiments = _read_all(files, overrides, log_dir, force, ranks)
+        if dry_run:
+            typer.echo("dry run: everything fits; nothing was trained or written")
+        else:
+            _train(experiments, log_dir, progress, ranks)
 
 
-def _train(planned: dict[str, Planned], log_dir: Path, progress: Style) -> None:
+def _train(planned: dict[str, Planned], log_dir: Path, progress: Style, ranks: Ranks) -> None:
     """One after the other, in a new session; then the summary, and how it ended."""
     from backproplab import runs
     from backproplab.cli.endings import conclude
@@ -70,19 +75,19 @@ def _train(planned: dict[str, Planned], log_dir: Path, progress: Style) -> None:
 
     commands = {name: command for name, (command, _) in planned.items()}
     several = {name: x for name, (_, x) in planned.items() if isinstance(x, Experiment)}
-    session = runs.create_session(runs.open_log_root(log_dir), commands)
+    session = ranks.first(lambda: runs.create_session(runs.open_log_root(log_dir), commands))
     typer.echo(f"{'logs':<8}{session}\n", err=True)
     rows = hparams_of(several, session.name)
     results: list[Result] = []
-    with runs.lock_session(session):
+    with nullcontext() if ranks.rank else runs.lock_session(session):
         for name, (_, experiment) in planned.items():
-            folder = runs.experiment_folder(session, name)
-            results.append(
-                run(experiment, folder, displays=[shown(progress, name)], hparams=rows.get(name))
-            )
-            if results[-1].signal:
+            folder, displays = runs.experiment_folder(session, name), [shown(progress, name)]
+            ended = run(experiment, folder, (), displays, rows.get(name), ranks)
+            results.append(ended)
+            if ended.signal:
                 break
-    conclude(results, session, log_dir)
+    if ranks.rank == 0:
+        conclude(results, session, log_dir)
 
 
 def _split(words: list[str]) -> tuple[list[Path], list[str]]:
@@ -99,7 +104,7 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
 
 
 def _read_all(
-    files: list[Path], overrides: list[str], log_dir: Path, force: bool
+    files: list[Path], overrides: list[str], log_dir: Path, force: bool, ranks: Ranks
 ) -> dict[str, Planned]:
     """Every experiment by its name, checked down to its data; all problems are reported together.
 
@@ -111,27 +116,29 @@ def _read_all(
     from backproplab.errors import ConfigError, Problem
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.reading import Findings, read_parts
-    from backproplab.text import typed
+    from backproplab.runs.run_folder import is_of_run
+    from backproplab.text import launcher, typed
 
     if not files:
         raise ConfigError("no config given: backproplab train CONFIG.yaml [KEY=VALUE]...")
     findings = Findings()
     found: dict[str, Planned] = {}
     for file in files:
-        read = read_parts(file, overrides, findings)
+        read = read_parts(file, overrides, findings, ranks=ranks)
         if read is None:
             continue
         parts, document = read
         experiment = parts.experiment
         render.header(parts, located(ConfigError(*cautions(parts)), document).problems)
-        excess = [] if force else experiment.learner.excess(parts.material)
+        forced = force or is_of_run(file)  # which was forced when it began
+        excess = [] if forced else experiment.learner.excess(parts.material)
         findings.problems += located(ConfigError(*excess), document).problems
         if experiment.name in found:
             what = f"two experiments are named '{experiment.name}'"
             hint = "give each config its own 'name'"
             findings.problems.append(Problem(document.name, what, hint))
         words: list[str | Path] = [file, *retyped(document, overrides), "--log-dir", log_dir]
-        command = typed("backproplab", "train", *words)
+        command = typed(*launcher(ranks.size), "backproplab", "train", *words)
         found[experiment.name] = command, parts if len(files) == 1 else experiment
     findings.check()
     return found

@@ -127,7 +127,7 @@ def _note(
 
     before: what was unread before; the faults of values that were replaced are dropped.
     """
-    gone = {id(fault) for path, fault in before.items() if path not in document.unread}
+    gone = {*map(id, before.values())} - {*map(id, document.unread.values())}
     kept = [fault for fault in document.faults if id(fault) not in gone]
 
     def moved(table: dict[TreePath, Any]) -> dict[TreePath, Any]:
@@ -222,11 +222,11 @@ def _lengthen(document: Document, parent: Any, path: TreePath, rest: TreePath) -
     bare = not isinstance(parent[path[-1]][key], dict | None)
     fields = [name for name in form.get(key, form) if name != "name"]
     parent[path[-1]] = form
-    tables: tuple[dict[TreePath, Any], ...] = (document.positions, document.keys, document.words)
-    for table in tables:
-        for old in [known for known in table if known[: len(inside)] == inside]:
+    for table in _tables(document):
+        held = {known: table.pop(known) for known in list(table) if known[: len(inside)] == inside}
+        for old, value in held.items():
             end = old[len(inside) :] or ((fields[0],) if bare else ())
-            table[(*above, *end)] = table[old]
+            table[(*above, *end)] = value
 
 
 def _inherit(document: Document, path: TreePath) -> None:
@@ -239,8 +239,13 @@ def _inherit(document: Document, path: TreePath) -> None:
 
 
 def _forget(document: Document, path: TreePath) -> None:
-    """Drop the positions of the value being replaced."""
-    places: tuple[dict[TreePath, Any], ...] = (document.positions, document.keys, document.words)
-    for table in (*places, document.plain, document.unread):
+    """Drop what is known of the value being replaced."""
+    for table in _tables(document):
         for old in [known for known in table if known[: len(path)] == path]:
             del table[old]
+
+
+def _tables(document: Document) -> tuple[dict[TreePath, Any], ...]:
+    """What is known of values, by their paths."""
+    places = document.positions, document.keys, document.words
+    return *places, document.plain, document.unread

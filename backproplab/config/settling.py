@@ -17,7 +17,7 @@ from backproplab.config.cursor import Cursor
 from backproplab.config.scalars import NULLS, SWITCH
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
-from backproplab.spec import Family, IsPath, Off, absolute
+from backproplab.spec import Family, IsPath, Off, PositiveOr, absolute
 
 OFF = {*NULLS, "none", "off", "no", "n", "false"}
 
@@ -66,6 +66,10 @@ def _meaning(leaf: Cursor, document: Document) -> tuple[Any] | None:
         return None if _is_set(off.unless, leaf.path, document.tree) else (_plain(off.value),)
     if leaf.annotation is str and source is not None and source not in NULLS:
         value = source
+    elif unread and any(
+        isinstance(m, PositiveOr) and m.word == text.lstrip(".") for m in leaf.constraints
+    ):
+        return (text.lstrip("."),)  # inf, .inf
     elif unread and SWITCH.fullmatch(text) and leaf.annotation not in (bool, Any):
         return (text,)
     if isinstance(value, str) and any(isinstance(mark, IsPath) for mark in leaf.constraints):

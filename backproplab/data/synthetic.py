@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
+from backproplab.solvers import DOPRI5, solved
 from backproplab.spec import Fraction, Off
 from backproplab.task import Task
 
@@ -80,6 +82,32 @@ class GaussianMixture(Dataset, name="gaussian_mixture"):
         names = tuple(f"mean {mean:g}" for mean in self.means)
         task = Task("classification", len(names), names)
         return RawData(Examples(points[:, None], labels), task)
+
+
+class CubicSpiral(RegressionDataset, name="cubic_spiral"):
+    """States y(t) of dy/dt = (y1³, y2³) A from y(0) = (2, 0), and as targets y(t + interval).
+
+    A = ((-0.1, 2), (-2, -0.1)); t is evenly spaced from 0 to ``until``, and examples are in its
+    order. The field of torchdiffeq's ``examples/ode_demo.py``, Chen et al. 2018.
+    """
+
+    samples: Samples = 1000
+    until: Annotated[float, Field(gt=0, le=1e3)] = 25.0
+    interval: Annotated[float, Field(gt=0, le=1e3)] = 0.25
+    standardize: bool = False
+
+    def read(self, generator: np.random.Generator) -> RawData:
+        states = [np.array([2.0, 0.0])]
+        for _ in range(self.samples - 1):
+            states.append(_cubic_flow(states[-1], self.until / (self.samples - 1)))
+        y = np.stack(states)
+        return RawData(Examples(y, _cubic_flow(y, self.interval)), Task("regression", 2))
+
+
+def _cubic_flow(y: Array, time: float) -> Array:
+    """The state (…, 2) after ``time``, in steps whose error is below 1e-9."""
+    field = np.array([[-0.1, 2.0], [-2.0, -0.1]])
+    return solved(DOPRI5, lambda t, y: y**3 @ field, y, time, math.ceil(time / 0.005))
 
 
 class Curve(RegressionDataset):

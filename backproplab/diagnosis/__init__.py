@@ -6,6 +6,17 @@ anything is shown.
 
 from backproplab.diagnosis.case import Case
 from backproplab.diagnosis.table import RULES, Level, Rule
-from backproplab.diagnosis.verdict import Diagnosis, Finding, diagnose, keep, verdict
+from backproplab.diagnosis.verdict import Diagnosis, Finding, diagnose, finish, keep, verdict
 
-__all__ = ["RULES", "Case", "Diagnosis", "Finding", "Level", "Rule", "diagnose", "keep", "verdict"]
+__all__ = [
+    "RULES",
+    "Case",
+    "Diagnosis",
+    "Finding",
+    "Level",
+    "Rule",
+    "diagnose",
+    "finish",
+    "keep",
+    "verdict",
+]

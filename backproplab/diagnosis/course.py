@@ -244,7 +244,7 @@ def improving(case: Case, limits: Limits) -> Facts | None:
     """The last epoch was the best one, and far enough below those before it."""
     standing(case, 5)
     validated(case)
-    if case.record.get("stop_reason") == EXHAUSTED:
+    if case.experiment.learner.timed or case.record.get("stop_reason") == EXHAUSTED:
         return None
     loss = case.curves.of("val_loss")
     fall = float(1 - loss[-1] / loss[-1 - case.curves.fifth])

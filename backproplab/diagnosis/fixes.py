@@ -14,7 +14,8 @@ from backproplab.diagnosis.case import Case, Facts, Unknown
 from backproplab.nn.activations import Activation
 from backproplab.nn.layer import Layer
 from backproplab.nn.layers import Dense, Dropout
-from backproplab.nn.structure import Residual
+from backproplab.nn.parametrization import Ntk
+from backproplab.nn.structure import Block
 
 Fix = Callable[[Case, Facts], list[str]]
 USUAL = 0.01  # of the weights' size: what an early update changes
@@ -48,6 +49,8 @@ def weights(case: Case, facts: Facts) -> list[str]:
 
 
 def _initialized(case: Case, name: str) -> list[str]:
+    if isinstance(case.experiment.model.parametrization, Ntk):
+        return []  # it has first weights of its own
     layers = case.experiment.model.layers or ()
     own = [f"{at}.initializer={name}" for at, x in _each(layers) if getattr(x, "initializer", None)]
     return [f"model.initializer={name}", *own]
@@ -57,7 +60,7 @@ def _each(layers: tuple[Layer, ...], at: str = "model.layers") -> Iterator[tuple
     """Every layer with its dotted path, those of blocks included."""
     for number, layer in enumerate(layers):
         yield f"{at}.{number}", layer
-        if isinstance(layer, Residual):
+        if isinstance(layer, Block):
             yield from _each(layer.layers, f"{at}.{number}.layers")
 
 
@@ -103,8 +106,23 @@ def larger_model(case: Case, facts: Facts) -> list[str]:
         hidden = [2 * units for units in model.hidden or ()] or [16, 16]
         bent = [] if model.hidden else ["model.activation=tanh"]
         return [f"model.hidden=[{','.join(map(str, hidden))}]", *bent]
-    dense = [(at, x) for at, x in _each(model.layers) if isinstance(x, Dense)]
-    return [f"{at}.units={2 * x.units}" for at, x in dense if x is not model.layers[-1]]
+    return list(_wider(model.layers, "model.layers", False))
+
+
+def _wider(layers: tuple[Layer, ...], at: str, outer: bool) -> Iterator[str]:
+    """Twice the units of dense layers; a chain begins and ends with the width that is around it.
+
+    outer: whether that width is doubled.
+    """
+    last = max((n for n, x in enumerate(layers) if isinstance(x, Dense)), default=None)
+    doubled = outer
+    for number, layer in enumerate(layers):
+        if isinstance(layer, Dense):
+            doubled = outer or number != last
+            if doubled:
+                yield f"{at}.{number}.units={2 * layer.units}"
+        elif isinstance(layer, Block):
+            yield from _wider(layer.layers, f"{at}.{number}.layers", doubled)
 
 
 def early_stopping(case: Case, facts: Facts) -> list[str]:

@@ -21,7 +21,7 @@ from backproplab.files import DiskFolder
 from backproplab.measures import MEASURES, parsed
 from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
-from backproplab.text import typed
+from backproplab.text import launcher, typed
 
 TRAINED = {"accuracy": "{value:p1}", "r2": "R² is {value:n}", "loss": "the loss is {value:l}"}
 CHANCE = {"accuracy": "chance", "r2": "the mean"}  # what a run must beat that has learned
@@ -149,7 +149,8 @@ def _plain(case: Case) -> Finding:
         return Finding("", Level.ALARM, "failed", text, "", facts, {})
     if status not in (Status.COMPLETED, Status.PRUNED) or not curves.epochs:
         text = f"{str(status).capitalize()} after {curves.epochs} epochs: judged as far as it went."
-        command = typed("backproplab", "resume", case.folder) if status.is_under_way else ""
+        ours = [*launcher(int(case.record.get("ranks") or 1)), "backproplab"]
+        command = typed(*ours, "resume", case.folder) if status.is_under_way else ""
         return Finding("", Level.NOTE, str(status), text, command, facts, {})
     return _learned(case, facts)
 
@@ -203,7 +204,16 @@ def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None
     if found:
         files = RunFolder(DiskFolder(folder))
         record = files.record
-        files.write_record(record | {"verdict": found.word})
         if Status.read(record.get("status")).has_ended:
             account.diagnosed(DiskFolder(folder), markdown(found))
+        files.write_record(record | {"verdict": found.word})
     return found
+
+
+def finish(folder: Path) -> None:
+    """What a run that is over still lacks if it was killed after its last record: its verdict, and
+    the end of what it was writing."""
+    files = DiskFolder(folder)
+    files.remove_temporaries()
+    if "verdict" not in RunFolder(files).record:
+        keep(folder)

@@ -28,7 +28,8 @@ from backproplab.runs.run_folder import RunFolder
 from backproplab.status import Status
 from backproplab.telemetry import watchers
 
-CONTINUED = ("signal", "slice", "second_signal", "error")  # reasons that a resumed run forgets
+# reasons that a resumed run forgets
+CONTINUED = ("signal", "slice", "rank", "second_signal", "error")
 SAVED = ("signal", "slice")  # reasons after which there is a checkpoint
 INEXACT = "--allow-inexact continues with numbers that may differ in their last digits"
 
@@ -109,7 +110,7 @@ class Course:
 
     def again(self, record: dict[str, Any]) -> None:
         """Begin once more: the run was killed before its first checkpoint."""
-        self.record = record | {"numerics": self.numerics}
+        self.record = record | {"numerics": self.numerics, "ranks": self.parts.ranks.size}
         self.journal.identity = self._identity
         self.journal.discard()
         self.journal.open()
@@ -133,9 +134,9 @@ class Course:
             self._check_data(record)
             self.again(record)
             return
-        self.record = dict(record)
+        self.record = record | {"ranks": self.parts.ranks.size}
         self._check(checkpoint, inexact)
-        differs = numerics.difference(checkpoint.state["identity"]["numerics"], self.numerics)
+        differs = self._difference(checkpoint.state["identity"])
         self.journal.restore(checkpoint, self.lane.position)
         progress = self.lane.progress
         progress.seconds = float(record.get("seconds", 0.0))
@@ -189,6 +190,28 @@ class Course:
             "config": _digest(json.dumps(tree, sort_keys=True)),
             "data": self.parts.splits.fingerprint,
             "numerics": self.numerics,
+            "ranks": self.parts.ranks.size,
+        }
+
+    def _difference(self, known: dict[str, Any]) -> str:
+        """Why the numbers that follow are not those of the run before; empty if they are."""
+        before, now = known.get("ranks", 1), self.parts.ranks.size
+        ranks = f"ranks: {before}, now {now}" if before != now else ""
+        return "; ".join(
+            filter(None, [numerics.difference(known["numerics"], self.numerics), ranks])
+        )
+
+    def compare(self) -> None:
+        """Raise RunError unless all ranks are at one position and round alike."""
+        if differences := self.parts.ranks.differences(self._standing):
+            raise RunError("\n".join(differences))
+
+    def _standing(self) -> dict[str, str]:
+        """What ranks must have in common to take the next step together."""
+        weights = fingerprint(self.lane.learning.weights)
+        return {
+            "rounding": "\n".join(f"{key} {x}" for key, x in self.numerics.items()),
+            "position": f"step {self.lane.progress.step}, weights {weights}",
         }
 
     def _check(self, checkpoint: Checkpoint, inexact: bool) -> None:
@@ -223,7 +246,7 @@ class Course:
                 self.restored_epoch = int(self.best.row["epoch"])
             self._test(pace)
             self.journal.sync()  # what callbacks wrote at the end
-        return replace(self._end(), signal=pace.stop.number)
+        return replace(self._end(), signal=pace.signal)
 
     def fail(self, error: BaseException) -> None:
         """An error or a second signal has ended the run: its last commit stands.

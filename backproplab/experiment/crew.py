@@ -57,7 +57,7 @@ def crew_size(experiment: Experiment) -> int:
     if not experiment.learner.stacks or experiment.optimizer.second_order:
         return 1
     parts = build(experiment)
-    if parts.network is None:
+    if parts.network is None or parts.network.mixes_members:
         return 1
     itemsize = np.dtype(experiment.dtype).itemsize
     numbers = parts.network.size * (2 + len(experiment.optimizer.slots))

@@ -57,12 +57,12 @@ def _text(key: str, value: Any, default: Any) -> str:
 
 
 def _item(value: Any) -> str:
-    """A layer as its name and its first field."""
+    """A layer as its name and its first field, such as its layers."""
     spec = as_spec(value)
     if spec is None or "name" not in value:
         return exact(value)
     name, fields = spec
-    return " ".join([name, *(exact(field) for field in list(fields.values())[:1])])
+    return " ".join([name, *(_text("", field, None) for field in list(fields.values())[:1])])
 
 
 def _own_defaults(key: str, name: str) -> dict[str, Any]:

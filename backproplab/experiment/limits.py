@@ -11,10 +11,12 @@ from backproplab import environment
 from backproplab.config import Experiment
 from backproplab.data import Splits, batch_length
 from backproplab.errors import ConfigError, Problem
+from backproplab.learners import Learner, Material
 from backproplab.learners.inside import looked_at
 from backproplab.learners.tiles import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
+from backproplab.ranks import Ranks
 from backproplab.text import counted
 
 BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
@@ -96,6 +98,14 @@ def length_problems(experiment: Experiment) -> list[Problem]:
     return problems
 
 
+def rank_problems(experiment: Experiment, ranks: Ranks) -> list[Problem]:
+    """A learner whose steps several ranks cannot share."""
+    if ranks.size == 1 or experiment.learner.shares:
+        return []
+    what = f"learner: {ranks.size} ranks cannot share the steps of {experiment.learner.name}"
+    return [Problem("", what, "start it once, without mpiexec")]
+
+
 def monitor_problems(
     experiment: Experiment,
     measures: Sequence[Measure],
@@ -168,6 +178,18 @@ def check_memory(network: Network, experiment: Experiment, rows: int) -> None:
         raise ConfigError(
             f"model: training it needs {_gib(needed)} for weights, gradients, optimizer and a "
             f"batch; {_gib(free)} are free — make the layers smaller, or the batch"
+        )
+
+
+def check_own_memory(learner: Learner, material: Material) -> None:
+    """Refuse what a learner itself cannot allocate, before anything is."""
+    needed = learner.memory(material)
+    free = environment.free_memory() if needed >= ANYWHERE else None
+    if free is not None and needed > free:
+        raise ConfigError(
+            f"learner: {learner.name} needs {_gib(needed)} for {len(material.train):,} training "
+            f"examples; {_gib(free)} are free — use fewer of them: a larger data.validation_split, "
+            "or data.samples where data have them"
         )
 
 

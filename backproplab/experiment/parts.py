@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from backproplab.config import Experiment
+from backproplab.config import Experiment, to_yaml
 from backproplab.data import (
     BatchMode,
     Dataset,
@@ -23,14 +23,17 @@ from backproplab.data import (
     load,
     updates_per_epoch,
 )
+from backproplab.environment import decisive_versions
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
     check_memory,
+    check_own_memory,
     length_problems,
     loss_problems,
     monitor_problems,
     network_problems,
+    rank_problems,
     size_problems,
     threads_for,
     tile_of,
@@ -40,6 +43,7 @@ from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
 from backproplab.measures import SPLITS, Measure
 from backproplab.nn import Loss, Metric, Network, metrics_of
+from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 
 Loader = Callable[[Dataset, int, np.dtype[Any]], Splits]
@@ -50,7 +54,8 @@ EVALUATIONS = 10  # of a learner without batches, where a config does not say ho
 class Parts:
     """What an experiment is made of, ready to train.
 
-    network, loss: None for a learner that has no use for the keys ``model`` and ``loss``.
+    network: None for a learner that has no use for the key ``model``.  loss: None for one that
+    gives no outputs.  ranks: the processes that train it together.
     """
 
     experiment: Experiment
@@ -58,6 +63,7 @@ class Parts:
     network: Network | None
     loss: Loss | None
     metrics: tuple[Metric, ...]
+    ranks: Ranks = ONE
 
     @property
     def updates_per_epoch(self) -> int:
@@ -111,13 +117,13 @@ class Parts:
         if e.learner.batches:
             return Length(e.epochs, each, e.steps)
         most = self.most_steps
-        return Length(-(-most // each), each, most, unit=e.learner.unit)
+        is_open = not e.steps and e.learner.pace is not None
+        return Length(-(-most // each), each, most, unit=e.learner.unit, open=is_open)
 
     @property
     def updates(self) -> int:
         """Steps of the whole run, if nothing ends it early."""
-        planned = self.length.epochs * self.updates_per_epoch
-        return min(planned, self.length.steps or planned)
+        return self.length.total
 
     @cached_property
     def material(self) -> Material:
@@ -138,13 +144,14 @@ class Parts:
             batch=self.batch_length if e.learner.batches else 0,
             engine=e.engine,
             pixels=self.splits.pixels,
+            ranks=self.ranks,
         )
 
     def descent(self) -> Descent:
         """Gradient descent at its beginning. Raises ConfigError for another learner."""
         learning = self.experiment.learner.begin(self.material)
         if not isinstance(learning, Descent):
-            what = f"learner: {self.experiment.learner.name} has no gradient"
+            what = f"learner: this is for gradient_descent, not for {self.experiment.learner.name}"
             raise ConfigError(Problem("", what, "use learner=gradient_descent"))
         return learning
 
@@ -177,16 +184,18 @@ class Parts:
         return Split(examples.inputs, examples.targets, targets)
 
 
-def build(experiment: Experiment, data: Loader = load) -> Parts:
+def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Parts:
     """Load the data and make the network.
 
-    data: loads them; several runs may share what it gives.
-    Raises ConfigError with every combination that cannot work, and DataError. Writes nothing.
+    data: loads them; several runs may share what it gives.  ranks: each builds its own.
+    Raises ConfigError with every combination that cannot work, or for ranks that have not built the
+    same, and DataError. Writes nothing.
     """
     learner = experiment.learner
     splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
-    loss = experiment.loss.resolve(splits.task) if "loss" in learner.uses else None
+    problems += rank_problems(experiment, ranks)
+    loss = learner.loss(experiment.loss, splits.task)
     if loss:
         problems += loss_problems(loss, splits)
     mini = learner.batches and experiment.batch_mode == "minibatch"
@@ -196,13 +205,13 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
     network = None
     try:
         if "model" in learner.uses:
-            units = loss.units(splits.task) if loss else splits.task.outputs
+            units = learner.units(splits.task, splits.input_shape, loss)
             network = experiment.model.network(splits.input_shape, units)
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))
     except ConfigError as error:
         problems += error.problems
-    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task))
+    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), ranks)
     undefined = undefined_measures(parts.metrics, splits)
     validated = splits.validation is not None
     problems += monitor_problems(experiment, parts.measures, validated, undefined)
@@ -212,7 +221,21 @@ def build(experiment: Experiment, data: Loader = load) -> Parts:
         raise ConfigError(*problems)
     if problems := learner.problems(parts.material):
         raise ConfigError(*problems)
-    return _with_threads(parts)
+    check_own_memory(learner, parts.material)
+    parts = _with_threads(parts)
+    if differences := ranks.differences(partial(_facts, parts)):
+        raise ConfigError(*differences)
+    return parts
+
+
+def _facts(parts: Parts) -> dict[str, str]:
+    """What ranks must have in common to train together."""
+    versions = [f"{name} {version}" for name, version in decisive_versions().items()]
+    return {
+        "config": to_yaml(parts.experiment),
+        "data": parts.splits.fingerprint,
+        "versions": "\n".join(versions),
+    }
 
 
 def _with_threads(parts: Parts) -> Parts:
@@ -220,5 +243,6 @@ def _with_threads(parts: Parts) -> Parts:
     experiment, network = parts.experiment, parts.network
     if experiment.threads != "auto":
         return parts
-    threads = threads_for(network, parts.tile) if network and experiment.learner.batches else 1
+    alone = network and experiment.learner.batches and parts.ranks.size == 1
+    threads = threads_for(network, parts.tile) if network and alone else 1
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

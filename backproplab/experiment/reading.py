@@ -10,6 +10,7 @@ from backproplab.config import Experiment, examine, located
 from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.experiment.parts import Parts, build
+from backproplab.ranks import ONE, Ranks
 
 
 @dataclass
@@ -35,10 +36,11 @@ def read_parts(
     overrides: Sequence[str],
     findings: Findings,
     adapt: Callable[[Experiment], Experiment] = lambda experiment: experiment,
+    ranks: Ranks = ONE,
 ) -> tuple[Parts, Document] | None:
     """What the config trains, built; None if anything is wrong, which is added to the findings.
 
-    adapt: changes the experiment before it is built.
+    adapt: changes the experiment before it is built.  ranks: that are to train it together.
     """
     try:
         experiment, document, problems = examine(path, *overrides)
@@ -47,7 +49,7 @@ def read_parts(
         return None
     parts = None
     try:
-        parts = build(adapt(experiment)) if experiment else None
+        parts = build(adapt(experiment), ranks=ranks) if experiment else None
     except ConfigError as error:
         problems += located(error, document).problems
     except DataError as error:

@@ -42,6 +42,7 @@ def first(
         "unit": parts.length.unit,
         "model": str(learning),
         "parameters": learning.size,
+        "ranks": parts.ranks.size,
         "monitor": parts.monitor,
         "hashes": {"data": parts.splits.fingerprint, "init": initial},
         "numerics": numerics,

@@ -17,10 +17,11 @@ from backproplab.errors import ConfigError, DamageError, FinishedError, Problem,
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
 from backproplab.experiment.records import now
-from backproplab.experiment.run import limits_of, train
-from backproplab.files import DiskFolder
+from backproplab.experiment.run import folder_of, limits_of, train
+from backproplab.files import DiskFolder, Folder
 from backproplab.journal import CHECKPOINTS, LAST, PREVIOUS
 from backproplab.loop import Callback, Display, Pace
+from backproplab.ranks import ONE, Ranks
 from backproplab.runs import lock_session
 from backproplab.runs.folders import MARKER, is_marked, read_marker
 from backproplab.runs.metrics_table import read_metrics
@@ -36,6 +37,7 @@ def resume(
     displays: Sequence[Display] = (),
     allow_inexact: bool = False,
     checkpoint: str = LAST,
+    ranks: Ranks = ONE,
 ) -> Result:
     """Continue the run in ``folder`` from its last checkpoint, whatever ended it.
 
@@ -43,19 +45,25 @@ def resume(
     callbacks: those that the run began with, which continue from where they were.
     allow_inexact: continue although this process rounds differently; the record says so.
     checkpoint: the file to continue from, relative to the folder.
+    ranks: that continue it together; where they are more or fewer than before, the record says so.
     Raises FinishedError if the run is over, RunError for a run that cannot be continued,
     ConfigError for epochs that it cannot have.
     """
-    with locked(Path(folder)):
-        return stopped_run(folder, epochs).resume(callbacks, displays, allow_inexact, checkpoint)
+    with locked(Path(folder), ranks):
+        stopped = stopped_run(folder, epochs, ranks)
+        return stopped.resume(callbacks, displays, allow_inexact, checkpoint)
 
 
-def locked(folder: Path) -> AbstractContextManager[None]:
+def locked(folder: Path, ranks: Ranks = ONE) -> AbstractContextManager[None]:
     """The lock of the run's session, for a ``with``; a run outside of any session has none.
+
+    Of several ranks the one that writes takes it.
 
     Raises DamageError for a session whose marker is damaged.
     """
     session = folder.absolute().parent
+    if ranks.rank:
+        return nullcontext()
     if read_marker(session):
         return lock_session(session)
     if os.path.lexists(session / MARKER) and not is_marked(session):
@@ -80,13 +88,15 @@ class Stopped:
         checkpoint: str = LAST,
     ) -> Result:
         """Train it to its end."""
-        files = DiskFolder(self.path)
+        ranks = self.parts.ranks
+        files = folder_of(self.path, ranks)
         with limits_of(self.parts) as stop:
             alone = not self.record.get("in_sweep")
             course = Course(self.parts, files, callbacks, alone=alone)
             try:
                 course.take_up(self.record, checkpoint, allow_inexact)
-                read_metrics(self.path)
+                if ranks.rank == 0:
+                    read_metrics(self.path)
             except DamageError as error:
                 course.journal.close()
                 raise _with_the_other(error, files, checkpoint) from error
@@ -96,10 +106,10 @@ class Stopped:
             if self.epochs is not None and course.lane.progress.epoch < self.epochs:
                 course.prolong()
             _record_resume(course, ended)
-            return train(course, Pace(stop), displays)
+            return train(course, Pace(stop, ranks=ranks), displays)
 
 
-def stopped_run(folder: Path | str, epochs: int | None = None) -> Stopped:
+def stopped_run(folder: Path | str, epochs: int | None = None, ranks: Ranks = ONE) -> Stopped:
     """The run in ``folder``, checked and built; see ``resume``."""
     path = Path(folder)
     experiment, record = _read(path)
@@ -114,7 +124,7 @@ def stopped_run(folder: Path | str, epochs: int | None = None) -> Stopped:
         if not experiment.learner.batches:
             done = counted(int(record.get("steps") or 0), experiment.learner.unit)
         raise FinishedError(f"{path} is finished, after {done}")
-    return Stopped(path, build(experiment), record, epochs)
+    return Stopped(path, build(experiment, ranks=ranks), record, epochs)
 
 
 def _read(path: Path) -> tuple[Experiment, dict[str, Any]]:
@@ -153,7 +163,7 @@ def _longer(experiment: Experiment, epochs: int, record: dict[str, Any]) -> Expe
     return experiment.model_copy(update={"epochs": epochs})
 
 
-def _with_the_other(error: DamageError, files: DiskFolder, checkpoint: str) -> DamageError:
+def _with_the_other(error: DamageError, files: Folder, checkpoint: str) -> DamageError:
     """The error, with the command that continues from the other checkpoint, if there is one."""
     other, option = (PREVIOUS, " --previous") if checkpoint == LAST else (LAST, "")
     if other not in files.names(CHECKPOINTS):

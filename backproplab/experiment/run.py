@@ -17,9 +17,10 @@ from backproplab.config import Experiment
 from backproplab.experiment.account import HParams
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
-from backproplab.files import DiskFolder
+from backproplab.files import DiskFolder, UnwrittenFolder
 from backproplab.learners.range_test import RangeTest, range_test
 from backproplab.loop import Callback, Display, Loop, Pace
+from backproplab.ranks import ONE, Ranks
 from backproplab.signals import Stop, StopNow, listening
 
 
@@ -29,20 +30,28 @@ def run(
     callbacks: Sequence[Callback] = (),
     displays: Sequence[Display] = (),
     hparams: HParams | None = None,
+    ranks: Ranks = ONE,
 ) -> Result:
     """Train the experiment and write everything about it into ``folder``, made if it is missing.
 
     experiment: or what ``build`` made of it.  callbacks: look at the run, and are part of what is
     saved.  displays: show it.  hparams: its row in TensorBoard's HPARAMS tab; none by default.
+    ranks: that train it together, unless it is built; only rank 0 writes.
     A run that diverged or was stopped by a signal is a result, as its status says; anything else
     that goes wrong is raised, with run.json saying ``failed``. Raises RunError for a folder that
     is not empty.
     """
-    parts = experiment if isinstance(experiment, Parts) else build(experiment)
+    parts = experiment if isinstance(experiment, Parts) else build(experiment, ranks=ranks)
     with limits_of(parts) as stop:
-        course = Course(parts, DiskFolder(Path(folder)), callbacks, hparams=hparams)
+        course = Course(parts, folder_of(Path(folder), parts.ranks), callbacks, hparams=hparams)
         course.begin()
-        return train(course, Pace(stop), displays)
+        return train(course, Pace(stop, ranks=parts.ranks), displays)
+
+
+def folder_of(path: Path, ranks: Ranks) -> DiskFolder | UnwrittenFolder:
+    """Where a run writes: rank 0 on the disk, the others nowhere."""
+    folder = DiskFolder(path)
+    return UnwrittenFolder(folder) if ranks.rank else folder
 
 
 @contextmanager
@@ -54,16 +63,25 @@ def limits_of(parts: Parts) -> Iterator[Stop]:
 
 
 def train(course: Course, pace: Pace, displays: Sequence[Display] = ()) -> Result:
-    """Train the run to its end, or to where it stops."""
+    """Train the run to its end, or to where it stops.
+
+    Raises RankError where another rank has failed; the position before that is saved.
+    """
     learner = course.parts.experiment.learner
     try:
+        course.compare()
         for lane in Loop(learner, [course.lane], pace, displays).run():
             if lane.error:
                 raise lane.error
-            return course.conclude(pace)
+            result = course.conclude(pace)
+            if pace.ranks.failure:
+                raise pace.ranks.failure
+            return result
         raise AssertionError("a lane has an end")
     except StopNow as signal:
         course.fail(signal)
+        if pace.ranks.size > 1:  # the others may be anywhere
+            raise
         return course.result
     except BaseException as error:
         course.fail(error)

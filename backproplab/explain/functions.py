@@ -1,8 +1,8 @@
-"""The functions that an expression may call: differentiable elementwise ones, by their op's name.
+"""The functions that an expression may call, by their op's name.
 
-There is no list. Each function of the registry is tried on a few numbers: it may be called if it
-takes one or two arrays, treats each entry by itself, and keeps the graph. So a new op can be
-called as soon as it is declared.
+Of elementwise functions there is no list. Each function of the registry is tried on a few numbers:
+it may be called if it takes one or two arrays, treats each entry by itself, and keeps the graph. So
+a new op can be called as soon as it is declared. Functions of whole vectors are listed.
 """
 
 from __future__ import annotations
@@ -14,22 +14,44 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd import Tensor
+from backproplab.autograd import Tensor, ops
 from backproplab.autograd.primitive import FUNCTIONS, Op
 
 SPELLINGS = {"abs": "absolute", "ln": "log", "asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 TRIAL = np.array([[-7.5, -2.5, -0.6, 0.3], [0.9, 1.7, 3.2, 7.5]])
 
 
+def cross_entropy(z: Tensor, target: Tensor) -> Tensor:
+    """-ln softmax(z)[target], for the number of a class or a vector of probabilities."""
+    if target.ndim:
+        return ops.negative(ops.sum(ops.multiply(target, ops.log_softmax(z))))
+    return ops.negative(ops.log_softmax(z)[int(target.value)])
+
+
+VECTORS: dict[str, tuple[int, Callable[..., Tensor]]] = {
+    **{name: (1, FUNCTIONS[name]) for name in ("sum", "mean", "max", "min")},
+    **{name: (1, FUNCTIONS[name]) for name in ("softmax", "log_softmax", "logsumexp")},
+    "cross_entropy": (2, cross_entropy),
+}
+
+
 def find(name: str) -> Callable[..., Tensor] | None:
     """The function that an expression calls by ``name``; None if there is none."""
+    if name in VECTORS:
+        return VECTORS[name][1]
     function = FUNCTIONS.get(SPELLINGS.get(name, name))
     return function if function and arity(function) else None
 
 
+def arguments(name: str) -> int:
+    """The number of arguments of a function that ``find`` finds."""
+    function = find(name)
+    return VECTORS[name][0] if name in VECTORS else arity(function) if function else 0
+
+
 def known() -> list[str]:
     """Every name that can be called."""
-    return sorted(name for name in {*FUNCTIONS, *SPELLINGS} if find(name))
+    return sorted(name for name in {*FUNCTIONS, *SPELLINGS, *VECTORS} if find(name))
 
 
 @cache

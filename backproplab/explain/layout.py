@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from backproplab.explain.boxes import set_box, set_label
 from backproplab.explain.columns import Slot, order, settle
 from backproplab.explain.drawing import Drawing
 
-LETTER, LINE = 7.9, 17.0  # width of a letter (monospaced, 13 px), height of a line
-PAD, MARGIN = 10.0, 24.0  # inside a box, around the drawing
-REACH = 26.0  # between columns, where arrows bend
+MARGIN = 30.0  # around the drawing
+REACH = 46.0  # between columns, where arrows bend
+FRAME = 8.0  # around a label
+PORT = 26.0  # between two arrows at one side of a box, at most
 
 Point = tuple[float, float]
 
@@ -56,14 +58,10 @@ class Layout:
 def arrange(drawing: Drawing) -> Layout:
     """The positions of all boxes, labels and arrows."""
     layers = _layers(drawing)
+    sizes = [set_box(box) for box in drawing.boxes]
     boxes = [
-        Slot(
-            2 * layer,
-            max(map(len, box.lines)) * LETTER + 2 * PAD,
-            len(box.lines) * LINE + 2 * PAD,
-            number,
-        )
-        for number, (box, layer) in enumerate(zip(drawing.boxes, layers, strict=True))
+        Slot(2 * layer, size.width, size.height, number)
+        for number, (size, layer) in enumerate(zip(sizes, layers, strict=True))
     ]
     chains = [
         _chain(boxes[arrow.source], boxes[arrow.target], arrow.label) for arrow in drawing.arrows
@@ -89,14 +87,11 @@ def _layers(drawing: Drawing) -> list[int]:
 
 def _chain(source: Slot, target: Slot, label: str) -> list[Slot]:
     """The slots that an arrow passes; the first, right after the source, holds its label."""
-    chain = [
-        Slot(
-            layer,
-            (len(label) + 2) * LETTER if label and layer == source.layer + 1 else 0.0,
-            LINE if label and layer == source.layer + 1 else 0.0,
-        )
-        for layer in range(source.layer + 1, target.layer)
-    ]
+    chain = [Slot(layer, 0.0, 0.0) for layer in range(source.layer + 1, target.layer)]
+    if label:
+        line = set_label(label)
+        chain[0].width = line.width + 2 * FRAME
+        chain[0].height = line.ascent + line.descent + 10
     path = [source, *chain, target]
     for left, right in pairwise(path):
         left.right.append(right)
@@ -125,19 +120,39 @@ def _places(
         x = starts[slot.layer] + widths[slot.layer] / 2
         return Rectangle(x, slot.y - top, slot.width, slot.height)
 
-    def route(source: Slot, chain: Sequence[Slot], target: Slot) -> list[Point]:
-        begin, end = rectangle(source), rectangle(target)
+    leaving, arriving = _ports(chains, 0), _ports(chains, -1)
+
+    def route(number: int, chain: Sequence[Slot]) -> list[Point]:
+        begin, end = rectangle(chain[0].left[0]), rectangle(chain[-1].right[0])
         passed = [
             (x, slot.y - top)
             for slot in chain
             for x in (starts[slot.layer], starts[slot.layer] + widths[slot.layer])
         ]
-        return [(begin.x + begin.width / 2, begin.y), *passed, (end.x - end.width / 2, end.y)]
+        first = begin.x + begin.width / 2, begin.y + leaving[number]
+        return [first, *passed, (end.x - end.width / 2, end.y + arriving[number])]
 
     return Layout(
         [rectangle(slot) for slot in boxes],
         [rectangle(chain[0]) for chain in chains],
-        [route(chain[0].left[0], chain, chain[-1].right[0]) for chain in chains],
+        [route(number, chain) for number, chain in enumerate(chains)],
         starts[-1] - REACH + MARGIN,
         bottom - top,
     )
+
+
+def _ports(chains: Sequence[Sequence[Slot]], end: int) -> dict[int, float]:
+    """How far from its box's middle each arrow begins (end 0) or ends (-1): in the order of their
+    next slots, so that they do not cross."""
+    found: dict[int, float] = {}
+    sides: dict[int, list[int]] = {}
+    box = [chain[0].left[0] if end == 0 else chain[-1].right[0] for chain in chains]
+    for number, slot in enumerate(box):
+        sides.setdefault(id(slot), []).append(number)
+    for numbers in sides.values():
+        numbers.sort(key=lambda number: chains[number][end].y)
+        height = box[numbers[0]].height
+        step = min(PORT, 0.8 * height / len(numbers))
+        for place, number in enumerate(numbers):
+            found[number] = (place - (len(numbers) - 1) / 2) * step
+    return found

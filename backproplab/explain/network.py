@@ -8,8 +8,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.graph import number
-from backproplab.explain.drawing import Arrow, Box, Drawing, Kind, short
+from backproplab.explain import unit_report
+from backproplab.explain.drawing import Arrow, Box, Drawing, Kind
+from backproplab.explain.lines import Line, line, short
 from backproplab.explain.report import Report, ReportTable, Section
+from backproplab.explain.units import unit_net
 from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
@@ -22,19 +25,26 @@ def report_of(update: Update) -> Report:
     """The report: forward layer by layer, backward by the chain rule, the optimizer's step."""
     parts = update.parts
     e, count = parts.experiment, update.network.size
+    title = f"{e.name}: one update by the first example, {update.network}, {count:,} parameters"
+    if net := unit_net(update):
+        return Report(title, unit_report.sections(net))
     limit = EVERY_NUMBER if count <= EVERY_NUMBER else FEW
     step = f"Update: {e.optimizer.name}, learning rate {e.learning_rate:g}, its first step"
     return Report(
-        f"{e.name}: one update by the first example, {update.network}, {count:,} parameters",
+        title,
         [
-            Section("Forward", _forward(update, limit)),
+            Section("Forward", _lines(_forward(update, limit))),
             Section(
-                "Backward: dL/d(each) by the chain rule, from the loss down",
-                _backward(update, limit),
+                "Backward: by the chain rule, from the loss down",
+                _lines(_backward(update, limit)),
             ),
             Section(step, _moved(update) if count <= EVERY_NUMBER else _norms(update)),
         ],
     )
+
+
+def _lines(texts: list[str]) -> list[Line]:
+    return [line(text) for text in texts]
 
 
 def _forward(update: Update, limit: int) -> list[str]:
@@ -51,8 +61,15 @@ def _forward(update: Update, limit: int) -> list[str]:
 def _made(place: Place, before: Value) -> str:
     """``dense_1 = x kernel + bias``, ``tanh(dense_1)``, ``dropout_1(x)``."""
     if isinstance(place.layer, Dense):
-        return f"{place.name} = {before.name} kernel{' + bias' if place.layer.bias else ''}"
+        bias = f" + {_factor(place, 'bias')}bias" if place.layer.bias else ""
+        return f"{place.name} = {_factor(place, 'kernel')}{before.name} kernel{bias}"
     return place.name if place.name.endswith(")") else f"{place.name}({before.name})"
+
+
+def _factor(place: Place, name: str) -> str:
+    """``0.5 `` before an array of the layer that is multiplied by it; empty for others."""
+    factors = place.layer.factors(place.input_shape)
+    return f"{factors[name]:.6g} " if name in factors else ""
 
 
 def _backward(update: Update, limit: int) -> list[str]:
@@ -64,6 +81,7 @@ def _backward(update: Update, limit: int) -> list[str]:
         rules = {"kernel": f" = {before.name}^T {flow}", "bias": f" = {flow}"}
         for name, parameter in update.own(place).items():
             rule = rules[name] if isinstance(place.layer, Dense) else ""
+            rule = rule.replace("= ", f"= {_factor(place, name)}", 1)
             gradient = shown(parameter.gradient, limit)
             lines.append(f"dL/d({place.name}/{name}){rule} = {gradient}")
         chain = _chain(place, after, limit)
@@ -77,7 +95,9 @@ def _chain(place: Place, after: Value, limit: int) -> str:
     if isinstance(place.layer, Activation) and after.slope is not None:
         numbers = f"{shown(after.gradient, limit)} * {shown(after.slope, limit)}"
         return f"{flow} * {place.layer.name}' = {numbers}"
-    return f"{flow} kernel^T" if isinstance(place.layer, Dense) else f"{flow} through {place.name}"
+    if isinstance(place.layer, Dense):
+        return f"{_factor(place, 'kernel')}{flow} kernel^T"
+    return f"{flow} through {place.name}"
 
 
 def _moved(update: Update) -> ReportTable:

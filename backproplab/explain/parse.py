@@ -10,11 +10,12 @@ import ast
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from typing import NoReturn
 
 from backproplab.errors import ConfigError, Problem, did_you_mean
 from backproplab.explain import functions
-from backproplab.explain.expression import Expression, Step
+from backproplab.explain.expression import INDEX, LIST, Expression, Step
 
 LENGTH, DEPTH, STEPS = 2_000, 100, 500
 CONSTANTS = {"pi": math.pi, "e": math.e}
@@ -26,7 +27,7 @@ OPERATORS = {
     ast.Pow: "power",
 }
 ALLOWED = "write numbers, names, + - * / **, brackets and functions such as sin(x)"
-COMMON = "sin, cos, tan, exp, log, sqrt, tanh, sigmoid, relu"
+COMMON = "sin, cos, exp, log, sqrt, tanh, sigmoid, relu, sum, softmax"
 KINDS = {
     ast.BinOp: "this operator",
     ast.UnaryOp: "this operator",
@@ -35,16 +36,19 @@ KINDS = {
 }
 
 
-def parse(text: str, where: str = "expression") -> Expression:
+def parse(
+    text: str, where: str = "expression", formulas: Mapping[str, str] | None = None
+) -> Expression:
     """The expression written in ``text``.
 
-    ``where`` names the text in errors. Raises ConfigError with the column of the fault.
+    where: names the text in errors. formulas: variables that are functions of others, by name.
+    Raises ConfigError with the column of the fault.
     """
     text = text.strip()
-    _check_size(text, where)
-    reader = _Reader(text, where)
-    reader.read(_syntax(text, where), 1)
-    return Expression(text, tuple(reader.index), tuple(reader.columns))
+    reader = _Reader(text, where, formulas or {})
+    reader.read(reader.syntax(), 1)
+    steps = tuple(reader.index)
+    return Expression(text, steps, tuple(reader.places), reader.labels)
 
 
 def _check_size(text: str, where: str) -> None:
@@ -80,11 +84,18 @@ def _refuse(where: str, column: int, what: str, hint: str = "") -> NoReturn:
 class _Reader:
     """Turns a syntax tree into steps; an equal step is reused."""
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, where: str, formulas: Mapping[str, str]) -> None:
         self.text = text
         self.where = where
+        self.formulas = formulas
         self.index: dict[Step, int] = {}
-        self.columns: list[int] = []
+        self.places: list[str] = []
+        self.labels: dict[int, str] = {}
+        self.defined: dict[str, int | None] = {}  # None while a formula is being read
+
+    def syntax(self) -> ast.expr:
+        _check_size(self.text, self.where)
+        return _syntax(self.text, self.where)
 
     def read(self, node: ast.expr, depth: int) -> int:
         """The number of the step that computes ``node``."""
@@ -106,6 +117,10 @@ class _Reader:
                 self.refuse(node, "^ is not allowed", "write ** for a power")
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self.function(node, name, arguments, depth)
+            case ast.Subscript(value=value, slice=index):
+                return self.entry(node, value, index, depth)
+            case ast.List(elts=[*elements]) if elements:
+                return self.call(node, LIST, elements, depth)
             case ast.Call(func=ast.Attribute() as attribute):
                 node = attribute
         self.refuse(node, f"{_kind(node)} is not allowed", ALLOWED)
@@ -122,20 +137,44 @@ class _Reader:
     def name(self, node: ast.expr, name: str) -> int:
         if name in CONSTANTS:
             return self.add(Step("constant", name, CONSTANTS[name]), node)
+        if name in self.formulas:
+            return self.formula(node, name)
         if functions.find(name):
             self.refuse(node, f"{name} is a function", f"give it an argument: {name}(x)")
         return self.add(Step("variable", name), node)
 
+    def formula(self, node: ast.expr, name: str) -> int:
+        """The step of a variable that is a formula; its text is read once."""
+        if name not in self.defined:
+            outer, self.defined[name] = (self.text, self.where), None
+            self.text, self.where = self.formulas[name].strip(), f"{name}={self.formulas[name]}"
+            step = self.read(self.syntax(), 1)
+            self.text, self.where = outer
+            self.defined[name] = step
+            self.labels.setdefault(step, name)
+        found = self.defined[name]
+        if found is None:
+            self.refuse(node, f"{name} is defined by itself")
+        return found
+
+    def entry(self, node: ast.expr, value: ast.expr, index: ast.expr, depth: int) -> int:
+        """``x[2]``, or ``x[-1]`` for the last."""
+        try:
+            at = ast.literal_eval(index)
+        except ValueError:
+            at = None
+        if not isinstance(at, int) or isinstance(at, bool) or abs(at) > LENGTH:
+            self.refuse(index, "an index is a whole number", "x[0] is the first entry")
+        return self.add(Step("call", INDEX, at, (self.read(value, depth + 1),)), node)
+
     def function(self, node: ast.expr, name: str, arguments: list[ast.expr], depth: int) -> int:
         function = functions.find(name)
         if function is None:
-            hint = (
-                did_you_mean(name, functions.known()) or f"use {COMMON} or another elementwise op"
-            )
+            hint = did_you_mean(name, functions.known()) or f"use {COMMON} or another op"
             self.refuse(node, f"{name[:40]!r} is not a differentiable function", hint)
-        wanted = functions.arity(function)
+        wanted = functions.arguments(name)
         if len(arguments) != wanted:
-            numbers = "one number" if wanted == 1 else "two numbers"
+            numbers = "one argument" if wanted == 1 else "two arguments"
             self.refuse(node, f"{name} takes {numbers}, got {len(arguments)}")
         return self.call(node, name, arguments, depth)
 
@@ -145,10 +184,10 @@ class _Reader:
 
     def add(self, step: Step, node: ast.expr) -> int:
         if step not in self.index:
-            if len(self.index) == STEPS:
+            if len(self.index) >= STEPS:
                 self.refuse(node, f"more than {STEPS} steps")
             self.index[step] = len(self.index)
-            self.columns.append(self.column(node))
+            self.places.append(f"{self.where}, column {self.column(node)}")
         return self.index[step]
 
     def column(self, node: ast.expr) -> int:

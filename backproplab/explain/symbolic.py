@@ -12,6 +12,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from backproplab.autograd import Tensor
 from backproplab.autograd.graph import inputs_of, nodes
 
@@ -30,7 +32,7 @@ class Symbolic:
 
 
 def derivatives(
-    root: Tensor, names: Mapping[int, str], values: Mapping[str, float]
+    root: Tensor, names: Mapping[int, str], values: Mapping[str, Any]
 ) -> dict[str, Symbolic]:
     """∂root/∂variable for each variable of ``values``."""
     if problem := _obstacle(root):
@@ -75,6 +77,10 @@ def _obstacle(root: Tensor) -> str:
         return INSTALL
     sizes: dict[int, int] = {}
     for tensor in nodes(root):
+        if tensor.ndim:
+            return "no formula for vectors"
+        if not np.isfinite(tensor.value):
+            return "no finite value"
         if tensor.node is not None and tensor.node.op.name not in _forms():
             return f"no formula for {tensor.node.op.name}"
         sizes[id(tensor)] = 1 + sum(sizes[id(x)] for x in inputs_of(tensor))

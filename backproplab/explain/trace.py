@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Literal
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward
-from backproplab.autograd.graph import inputs_of, nodes, number
+from backproplab.autograd.graph import inputs_of, nodes
 from backproplab.errors import ConfigError, Problem
 from backproplab.explain.expression import Expression
-from backproplab.explain.formula import course_names, local_derivative, write_step
+from backproplab.explain.formula import (
+    course_names,
+    local_derivative,
+    shown,
+    write_numbers,
+    write_step,
+)
+from backproplab.explain.values import Value
 
 PATHS = 64  # the most paths that are written out
 RULES = {
@@ -26,19 +33,23 @@ RULES = {
     "multiply": "product",
     **dict.fromkeys(("divide", "reciprocal"), "quotient"),
     **dict.fromkeys(("power", "square", "sqrt", "cbrt"), "power"),
-    **dict.fromkeys(("where", "maximum", "minimum"), "choice"),
+    **dict.fromkeys(("where", "maximum", "minimum", "max", "min", "take", "list"), "choice"),
 }
 
 
 @dataclass(frozen=True)
 class GraphNode:
-    """A value of the graph: ``c = a + b``, 3, and df/dc."""
+    """A value of the graph: ``c = a + b``, ``2 + 1``, 3, and df/dc.
+
+    With vectors value and gradient are vectors.
+    """
 
     name: str
     kind: Literal["variable", "constant", "step"]
     formula: str
-    value: float
-    gradient: float
+    numbers: str
+    value: Value
+    gradient: Value
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Edge:
     """An edge from a node to a node that uses it.
 
     source, target: indexes of nodes. rule: sum, product, quotient, power, choice, or "chain: sin'".
-    formula, local: ∂target/∂source, as text and as a number.
+    formula, local: ∂target/∂source, as text and as a number, with vectors as a Jacobian.
     gradient: df/dtarget times ``local``; None if the source is a constant.
     """
 
@@ -54,8 +65,8 @@ class Edge:
     target: int
     rule: str
     formula: str = ""
-    local: float = 0.0
-    gradient: float | None = None
+    local: Value = 0.0
+    gradient: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,7 @@ class Trace:
     """The graph of an expression at a point; nodes with inputs first, the result last.
 
     root, names: the autograd's graph, and the name of each of its tensors by id.
+    upstream: what the backward pass starts with, 1 for a number.
     """
 
     text: str
@@ -70,6 +82,7 @@ class Trace:
     edges: tuple[Edge, ...]
     root: Tensor
     names: Mapping[int, str]
+    upstream: Value = 1.0
 
     @property
     def title(self) -> str:
@@ -114,29 +127,63 @@ class Trace:
                 stack.append((edge.target, (edge, *below)))
 
 
-def product(path: Sequence[Edge]) -> float:
-    """The product of the local derivatives along a path."""
-    return prod(edge.local for edge in path)
+def product(path: Sequence[Edge]) -> Value:
+    """The product of the local derivatives along a path, from the result down."""
+    whole: Value = 1.0
+    for edge in path:
+        whole = _times(whole, edge.local)
+    return whole
 
 
-def trace(expression: Expression, values: Mapping[str, float]) -> Trace:
+def _times(a: Value, b: Value) -> Value:
+    return a @ b if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) else a * b
+
+
+def plain(array: Array) -> Value:
+    """A float where there are no axes."""
+    return array if array.ndim else array.item()
+
+
+def trace(
+    expression: Expression, values: Mapping[str, Value], upstream: Value | None = None
+) -> Trace:
     """Compute the expression at a point, forward and backward.
 
-    Raises ConfigError if a value or a derivative is not a finite number.
+    upstream: the gradient that arrives at the result; by default 1, or a vector of ones. Values and
+    derivatives may be infinite or NaN. Raises ConfigError if a part without variables is, or if
+    shapes do not fit.
     """
     tensors = expression.evaluate(values)
-    _check_values(expression, tensors, values)
+    _check_constants(expression, tensors)
     root, order = tensors[-1], nodes(tensors[-1])
     names = course_names(expression, tensors, order)
+    seed = _seed(root, upstream)
     with np.errstate(all="ignore"):
-        gradients = backward(root, Tensor(np.float64(1)), order)
-    found = [
-        GraphNode(names[id(x)], _kind(x), write_step(x, names), x.value.item(), g.value.item())
-        for x, g in zip(order, gradients, strict=True)
-    ]
-    edges = _edges(order, names, [node.gradient for node in found])
-    _check_derivatives(found, edges)
-    return Trace(expression.text, tuple(found), edges, root, names)
+        gradients = backward(root, Tensor(seed), order)
+        found = [
+            GraphNode(
+                names[id(x)], _kind(x), write_step(x, names), write_numbers(x),
+                plain(x.value), plain(g.value),
+            )
+            for x, g in zip(order, gradients, strict=True)
+        ]  # fmt: skip
+        edges = _edges(order, names, [node.gradient for node in found])
+    return Trace(expression.text, tuple(found), edges, root, names, plain(seed))
+
+
+def _seed(root: Tensor, upstream: Value | None) -> Array:
+    if upstream is None:
+        return np.ones(root.shape)
+    seed = np.asarray(upstream, np.float64)
+    if seed.shape != root.shape:
+        raise ConfigError(
+            Problem(
+                "--upstream",
+                f"has shape {seed.shape}, the result {root.shape}",
+                f"give {shown(np.ones(root.shape))}",
+            )
+        )
+    return seed
 
 
 def _kind(x: Tensor) -> Literal["variable", "constant", "step"]:
@@ -146,7 +193,7 @@ def _kind(x: Tensor) -> Literal["variable", "constant", "step"]:
 
 
 def _edges(
-    order: Sequence[Tensor], names: Mapping[int, str], gradients: Sequence[float]
+    order: Sequence[Tensor], names: Mapping[int, str], gradients: Sequence[Value]
 ) -> tuple[Edge, ...]:
     at = {id(x): i for i, x in enumerate(order)}
     edges = []
@@ -156,6 +203,9 @@ def _edges(
             if source.tracked:
                 slope = local_derivative(x, position, names)
                 passed = gradients[target] * slope.value
+                if isinstance(slope.value, np.ndarray):
+                    flat = np.reshape(gradients[target], -1) @ slope.value
+                    passed = plain(flat.reshape(source.shape))
                 edges.append(Edge(*ends, slope.formula, slope.value, passed))
             else:
                 edges.append(Edge(*ends))
@@ -167,27 +217,11 @@ def _rule(x: Tensor) -> str:
     return RULES.get(name, f"chain: {name}'")
 
 
-def _check_values(
-    expression: Expression, tensors: Sequence[Tensor], values: Mapping[str, float]
-) -> None:
-    for tensor, column in zip(tensors, expression.columns, strict=True):
-        if not np.isfinite(tensor.value):
-            point = ", ".join(f"{name} = {number(value)}" for name, value in values.items())
-            raise ConfigError(
-                Problem(
-                    f"expression, column {column}",
-                    f"the value is {tensor.value}" + (f" at {point}" if point else ""),
-                    "choose values where every step is a finite number",
-                )
-            )
-
-
-def _check_derivatives(found: Sequence[GraphNode], edges: Sequence[Edge]) -> None:
-    for edge in edges:
-        source, target = found[edge.source], found[edge.target]
-        if edge.gradient is not None and not np.isfinite(edge.gradient):
-            slope = edge.gradient if np.isfinite(edge.local) else edge.local
-            raise ConfigError(
-                f"d{target.name}/d{source.name} of {target.name} = {target.formula} is {slope}"
-                f" at {source.name} = {number(source.value)}: it has no finite derivative there"
-            )
+def _check_constants(expression: Expression, tensors: Sequence[Tensor]) -> None:
+    """Refuse what no choice of values mends: log(-1), a / 0."""
+    for step, tensor, place in zip(expression.steps, tensors, expression.places, strict=True):
+        inputs = [tensors[i] for i in step.inputs]
+        by_zero = step.word == "divide" and not inputs[1].tracked and not inputs[1].value.all()
+        if by_zero or not (tensor.tracked or np.isfinite(tensor.value).all()):
+            what = "divides by 0" if by_zero else f"the value is {tensor.value}"
+            raise ConfigError(Problem(place, what, "write a formula that has a value"))

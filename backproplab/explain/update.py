@@ -6,7 +6,7 @@ activation inside a layer becomes a separate step, so that pre-activations are s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,7 +46,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Update:
-    """One update; ``values`` holds the input, then the output of each of the ``steps``."""
+    """One update; ``values`` holds the input, then the output of each of the ``steps``.
+
+    after: the loss of the same example with the new parameters. loss_on_logits: the loss has a
+    softmax or a sigmoid of its own.
+    """
 
     parts: Parts
     network: Network
@@ -56,6 +60,8 @@ class Update:
     target: Array
     loss: float
     parameters: dict[str, Parameter]
+    after: float
+    loss_on_logits: bool
 
     def own(self, place: Place) -> dict[str, Parameter]:
         """The parameters of a step, by their names in the layer."""
@@ -71,17 +77,16 @@ def of_config(path: Path, overrides: Sequence[str]) -> Update:
     return update(parts_of(path, overrides))
 
 
-def update(parts: Parts) -> Update:
-    """Forward, backward, and one step of the optimizer. ConfigError for a learner without one."""
-    example = parts.split(parts.splits.train.take(np.arange(1)))
+def update(parts: Parts, number: int = 0) -> Update:
+    """Forward, backward, and one step of the optimizer. ConfigError for a learner without one.
+
+    number: of the training example, from 0.
+    """
+    example = parts.split(parts.splits.train.take(np.arange(number, number + 1)))
     descent = parts.descent()
     network = opened(descent.network)
     weights = descent.parameters.tensors(tracked=True)
-    generator = stream(parts.experiment.seed, "dropout")
-    made = [Tensor(example.inputs, None, True)]
-    for place in network.places:
-        made.append(place.apply(weights, made[-1], generator))
-    loss = ops.mean(descent.loss(made[-1], Tensor(example.encoded)), axis=-1)
+    made, loss = _forward(descent, network, weights, example, parts.experiment.seed)
     gradients = backward(loss, Tensor(np.ones_like(loss.value)), made)
     names = ["x", *[place.name for place in network.places]]
     slopes = [None, *map(_slope, network.places, made, made[1:])]
@@ -91,7 +96,26 @@ def update(parts: Parts) -> Update:
     )
     parameters = _step(descent, example)
     known = parts, descent.network, descent.loss.name, network.places
-    return Update(*known, values, example.encoded[0], loss.value.item(), parameters)
+    moved = descent.parameters.tensors(tracked=False)
+    _, after = _forward(descent, network, moved, example, parts.experiment.seed)
+    losses = loss.value.item(), parameters, after.value.item(), descent.loss.on_logits
+    return Update(*known, values, example.encoded[0], *losses)
+
+
+def _forward(
+    descent: Descent, network: Network, weights: Mapping[str, Tensor], example: Split, seed: int
+) -> tuple[list[Tensor], Tensor]:
+    """The input and the output of each place, and the loss."""
+    generator = stream(seed, "dropout")
+    made = [Tensor(example.inputs, None, True)]
+    for place in network.places:
+        made.append(place.apply(weights, made[-1], generator))
+    return made, ops.mean(descent.loss(made[-1], Tensor(example.encoded)), axis=-1)
+
+
+def batch_step(parts: Parts, count: int) -> dict[str, Parameter]:
+    """The step by the first examples together: their mean gradient."""
+    return _step(parts.descent(), parts.split(parts.splits.train.take(np.arange(count))))
 
 
 def opened(network: Network) -> Network:

@@ -1,35 +1,49 @@
-"""The point at which an expression is explained: ``a=2 b=-1/3 t=pi/2``, read and checked."""
+"""The point at which an expression is explained: ``a=2 b=-1/3 t=pi/2 x=[1,2]``, read and checked.
+
+A variable may be a formula of others, ``x=t**2``: then t needs a value.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import ConfigError, Problem, did_you_mean
 from backproplab.explain.expression import Expression
 from backproplab.explain.parse import CONSTANTS, parse
 
+Value = float | Array
+ENTRIES = 16  # of the longest vector
+OVER = ("inf", "-inf", "nan")  # values that show what arithmetic does with them
 
-def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float]:
-    """A number for each variable, from words NAME=VALUE; a value may be a formula without names.
+
+def read_point(text: str, words: Sequence[str]) -> tuple[Expression, dict[str, Value]]:
+    """The expression, and a value for each of its variables, from words NAME=VALUE.
 
     Raises ConfigError with all problems.
     """
+    pairs = [(word, *_split(word)) for word in words]
+    formulas = {name: value for _, name, value in pairs if name and value and _is_formula(value)}
+    expression = parse(text, formulas=formulas)
+    plain = parse(text) if formulas else expression
     problems: list[Problem] = []
-    values: dict[str, float] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        name = unicodedata.normalize("NFKC", name.strip())  # as ast reads names
-        if problem := _name_problem(expression, values, name, bool(equals)):
+    values: dict[str, Value] = {}
+    known = {*expression.variables, *plain.variables, *_within(formulas)}
+    seen: set[str] = set()
+    for word, name, value in pairs:
+        problem = _name_problem(known, seen, name, value)
+        seen.add(name)
+        if problem:
             problems.append(Problem(f"command line '{word[:40]}'", *problem))
-            continue
-        try:
-            values[name] = _value(name, text)
-        except ConfigError as error:
-            problems += error.problems
-            values[name] = 0.0  # already reported: not missing
+        elif name not in formulas and value is not None:
+            try:
+                values[name] = read_value(name, value)
+            except ConfigError as error:
+                problems += error.problems
+                values[name] = 0.0  # already reported: not missing
     missing = [name for name in expression.variables if name not in values]
     if missing:
         point = " ".join(f"{name}=1" for name in missing)
@@ -38,28 +52,51 @@ def read_values(expression: Expression, words: Sequence[str]) -> dict[str, float
         )
     if problems:
         raise ConfigError(*problems)
-    return values
+    return expression, {name: values[name] for name in expression.variables}
+
+
+def _split(word: str) -> tuple[str, str | None]:
+    name, equals, value = word.partition("=")
+    return unicodedata.normalize("NFKC", name.strip()), value if equals else None  # as ast reads
+
+
+def _within(formulas: dict[str, str]) -> Iterable[str]:
+    return (name for text in formulas.values() for name in parse(text).variables)
+
+
+def _is_formula(text: str) -> bool:
+    """Whether the text has variables of its own; a text with a fault is judged as a value."""
+    try:
+        return text.strip() not in OVER and bool(parse(text).variables)
+    except ConfigError:
+        return False
 
 
 def _name_problem(
-    expression: Expression, values: dict[str, float], name: str, equals: bool
+    known: set[str], seen: set[str], name: str, value: str | None
 ) -> tuple[str, str] | None:
     """(what is wrong with the word, what to do); None if it is right."""
-    if not equals:
+    if value is None:
         return "expected NAME=VALUE", "put the expression in quotes"
     if name in CONSTANTS:
         return f"{name} is the constant {CONSTANTS[name]}", "choose another name for the variable"
-    if name not in expression.variables:
-        near = did_you_mean(name, expression.variables)
-        return f"the expression has no variable '{name[:40]}'", near
-    return ("is given twice", "") if name in values else None
+    if name not in known:
+        return f"the expression has no variable '{name[:40]}'", did_you_mean(name, known)
+    return ("is given twice", "") if name in seen else None
 
 
-def _value(name: str, text: str) -> float:
-    formula = parse(text, f"{name}={text[:40]}")
+def read_value(name: str, text: str) -> Value:
+    """A number or a vector."""
+    where = f"{name}={text[:40]}"
+    if text.strip() in OVER:
+        return float(text)
+    formula = parse(text, where)
     if formula.variables:
-        raise ConfigError(Problem(f"{name}={text[:40]}", "must be a number", "2, 1e-3 or pi/2"))
-    value = formula.evaluate({})[-1].value.item()
-    if not np.isfinite(value):
-        raise ConfigError(Problem(f"{name}={text[:40]}", f"is {value}", "give a finite number"))
-    return float(value)
+        raise ConfigError(Problem(where, "must be a number or a vector", "2, 1e-3 or [1, 2]"))
+    value = formula.evaluate({})[-1].value
+    if value.ndim > 1 or value.size > ENTRIES:
+        what = "a matrix" if value.ndim > 1 else f"a vector of {value.size} entries"
+        raise ConfigError(Problem(where, f"is {what}", f"at most {ENTRIES} entries: [1, 2, 3]"))
+    if not np.isfinite(value).all():
+        raise ConfigError(Problem(where, f"is {value}", "give a finite number"))
+    return value if value.ndim else float(value)

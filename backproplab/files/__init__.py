@@ -19,6 +19,7 @@ from backproplab.files.reading import (
     read_regular,
     unusable,
 )
+from backproplab.files.unwritten import UnwrittenFolder
 
 __all__ = [
     "DiskFolder",
@@ -27,6 +28,7 @@ __all__ = [
     "Log",
     "MemoryFolder",
     "UnusableFile",
+    "UnwrittenFolder",
     "cache_folder",
     "exclusive_folder",
     "is_plain_name",

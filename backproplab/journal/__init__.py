@@ -1,6 +1,6 @@
 """What a run writes while it trains: metrics, events, checkpoints. It must not know who reports."""
 
 from backproplab.journal.checkpoint import Checkpoint, load
-from backproplab.journal.journal import CHECKPOINTS, LAST, METRICS, PREVIOUS, Journal
+from backproplab.journal.journal import CHECKPOINTS, EVENTS, LAST, METRICS, PREVIOUS, Journal
 
-__all__ = ["CHECKPOINTS", "LAST", "METRICS", "PREVIOUS", "Checkpoint", "Journal", "load"]
+__all__ = ["CHECKPOINTS", "EVENTS", "LAST", "METRICS", "PREVIOUS", "Checkpoint", "Journal", "load"]

@@ -7,9 +7,11 @@ from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.evolution_strategy import EvolutionStrategy
 from backproplab.learners.genetic import Genetic
 from backproplab.learners.glimpses import Glimpse
-from backproplab.learners.gradient import Gradient
+from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.gradient_flow import GradientFlow
 from backproplab.learners.inside import Inside
+from backproplab.learners.kernel_regression import KernelRegression
+from backproplab.learners.kernels import Kernel
 from backproplab.learners.learner import (
     Advance,
     Arrays,
@@ -24,12 +26,14 @@ from backproplab.learners.learner import (
 )
 from backproplab.learners.material import Material, Split
 from backproplab.learners.random_guess import RandomGuess
+from backproplab.learners.score_matching import ScoreMatching
 from backproplab.passes import COUNTERS, Passes
 
 __all__ = [
     "COUNTERS",
     "Advance",
     "Arrays",
+    "Backprop",
     "Brake",
     "CmaEs",
     "ContrastiveDivergence",
@@ -44,12 +48,15 @@ __all__ = [
     "GradientFlow",
     "Inside",
     "Json",
+    "Kernel",
+    "KernelRegression",
     "Learner",
     "Learning",
     "Material",
     "NoBrake",
     "Passes",
     "RandomGuess",
+    "ScoreMatching",
     "Span",
     "Split",
     "fingerprint",

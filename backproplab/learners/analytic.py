@@ -7,6 +7,8 @@ With z = a W + b and a' = σ(z) in each layer, rows of a batch, and δ = ∂C/�
     ∂C/∂b   = Σ over examples of δ
     ∂C/∂W   = aᵀ δ
 
+A layer that multiplies W and b by factors has them where W and b stand, and in ∂C/∂W and ∂C/∂b.
+
 Nielsen 2015, "Neural Networks and Deep Learning", chapter 2, in which a batch is a matrix of
 columns.
 """
@@ -60,9 +62,9 @@ def _forward(place: Place, weights: Mapping[str, Array], x: Array) -> tuple[Arra
     """z = x W + b, or x of an activation as a layer, and σ(z)."""
     z = x
     if isinstance(place.layer, Dense):
-        z = x @ weights[f"{place.name}/kernel"]
+        z = x @ _used(place, weights, "kernel")
         if place.layer.bias:
-            z += weights[f"{place.name}/bias"][..., None, :]
+            z += _used(place, weights, "bias")[..., None, :]
     return z, _activation(place)(Tensor(z)).value
 
 
@@ -70,7 +72,13 @@ def _backward(place: Place, weights: Mapping[str, Array], delta: Array) -> Array
     """∂C/∂a of what went into the layer: δ Wᵀ."""
     if not isinstance(place.layer, Dense):
         return delta
-    return delta @ weights[f"{place.name}/kernel"].swapaxes(-1, -2)
+    return delta @ _used(place, weights, "kernel").swapaxes(-1, -2)
+
+
+def _used(place: Place, weights: Mapping[str, Array], name: str) -> Array:
+    """An array of the layer, times its factor if it has one."""
+    array, factors = weights[f"{place.name}/{name}"], place.layer.factors(place.input_shape)
+    return array * factors[name] if name in factors else array
 
 
 def _write(place: Place, x: Array, delta: Array, into: Mapping[str, Array]) -> None:
@@ -78,6 +86,9 @@ def _write(place: Place, x: Array, delta: Array, into: Mapping[str, Array]) -> N
     np.matmul(x.swapaxes(-1, -2), delta, out=into[f"{place.name}/kernel"])
     if f"{place.name}/bias" in into:
         np.add.reduce(delta, axis=-2, out=into[f"{place.name}/bias"])
+    for name, factor in place.layer.factors(place.input_shape).items():
+        if f"{place.name}/{name}" in into:
+            into[f"{place.name}/{name}"] *= factor
 
 
 def _activation(place: Place) -> Activation:

@@ -57,7 +57,7 @@ class BackpropSource(TiledSource):
         if outputs is not None:
             wanted.append(np.empty_like(outputs))
         step = partial(
-            _gradients, self.network, self.loss_function, self.parameters, self.generator,
+            _gradients, self.network, self.loss_function, self.parameters, self.chance,
             list(into.views), key[0], outputs is not None,
         )  # fmt: skip  # not a method: it would refer to its owner, and neither would be freed
         self._bound[key] = self.engine.bind(step, memory, wanted)

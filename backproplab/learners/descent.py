@@ -58,12 +58,14 @@ class GradientDescent(Learner, name="gradient_descent"):
 
     unit = "update"
     batches = True
+    shares = True
     uses: ClassVar[frozenset[str]] = frozenset(
         ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
     )
 
     def problems(self, material: Material) -> list[Problem]:
         problems, network = list(self.gradient.problems(material)), material.network
+        problems += _not_shared(self.gradient, material) if material.ranks.size > 1 else []
         if self.tolerance and material.batch < len(material.train):
             what = "learner.tolerance: a batch's gradient says nothing of the end"
             problems.append(Problem("", what, "set batch_mode=batch, or tolerance=off"))
@@ -189,11 +191,10 @@ class Descent(Learning):
         batch = train.inputs[rows], train.encoded[rows]
         own = self.network, self.loss, self.parameters, self.gradient, self.chance
         found = first_nonfinite(*own, *batch)
-        return Divergence(
-            step,
-            f"{found or 'the loss'} stopped being finite — "
-            f"try a smaller learning_rate (now {self.rate(step):g})",
-        )
+        advice = f"try a smaller learning_rate (now {self.rate(step):g})"
+        if (form := getattr(self.loss, "form", "fused")) != "fused":
+            advice = f"try loss.form=fused (now {form})"
+        return Divergence(step, f"{found or 'the loss'} stopped being finite — {advice}")
 
     def broken(self, row: Row, step: int) -> str:
         return "" if math.isfinite(row["loss"]) else self.divergence(step, slice(None)).message
@@ -249,3 +250,20 @@ class Descent(Learning):
 
     def __str__(self) -> str:
         return str(self.network)
+
+
+def _not_shared(gradient: Gradient, material: Material) -> list[Problem]:
+    """What several ranks cannot share: it needs the whole batch in one process."""
+    alone, optimizer = "start it once, without mpiexec", material.keys["optimizer"]
+    what, problems = f"{material.ranks.size} ranks cannot share", []
+    if not gradient.shares:
+        problems.append(Problem("", f"learner.gradient: {what} {gradient.name} gradients", alone))
+    if optimizer.second_order or not optimizer.blockwise:
+        problems.append(Problem("", f"optimizer: {what} the steps of {optimizer.name}", alone))
+    for at, place in enumerate(material.network.places if material.network else ()):
+        if place.layer.mixes_examples:
+            why = f"{what} a batch through {place.layer.name}, which looks at all of it"
+            other = "layer_norm" if place.layer.differs_in_training else "equal steps"
+            hint = f"use {other}, or {alone}"
+            problems.append(Problem("", f"model.layers.{at}: {why}", hint))
+    return problems

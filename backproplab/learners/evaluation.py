@@ -18,13 +18,17 @@ from backproplab.learners.material import Material
 from backproplab.measures import Row
 from backproplab.nn import Loss, Metric, Network, ParameterVector
 from backproplab.nn.layer import Weights
+from backproplab.ranks import ONE, Ranks
 
 TILE = 1024  # most examples of a forward pass; fewer if
 ENTRIES = 2**21  # the widest layer's result would have more entries
 
 
 class Evaluation:
-    """Measures splits with the current weights, without dropout."""
+    """Measures splits with the current weights, without dropout.
+
+    ranks: the processes that share the tiles; their sums are added in the order of the tiles.
+    """
 
     def __init__(
         self,
@@ -33,7 +37,9 @@ class Evaluation:
         loss: Loss,
         metrics: tuple[Metric, ...],
         engine: EngineName = "auto",
+        ranks: Ranks = ONE,
     ) -> None:
+        self.ranks = ranks
         self.network = network
         self.parameters = parameters
         self.loss = loss
@@ -50,19 +56,25 @@ class Evaluation:
         targets: as the data hold them, for the metrics; encoded: as the loss takes them.
         The mean loss is summed in float64 over tiles of examples. For a crew each value is an
         array (P,); inputs, targets and encoded may have its axis before that of the examples.
+        Raises RankError if ranks have come to have different weights.
         """
+        self.ranks.check_equal(self.parameters.flat)
         lead = (slice(None),) * (inputs.ndim - 1 - len(self.network.input_shape))
         examples, population = inputs.shape[len(lead)], self.parameters.population
-        outputs = np.empty((*population, examples, *self.network.output_shape), self.dtype)
+        outputs = np.zeros((*population, examples, *self.network.output_shape), self.dtype)
         members = (slice(None),) * len(population)
-        total: Any = 0.0
-        for tile in tiles(examples, self.length, brake or NoBrake()):
-            if tile is None:
-                return None
-            predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
-            outputs[*members, tile] = predicted
-            total = total + np.sum(losses, axis=-1, dtype=np.float64)
-        row = {"loss": total / examples}
+        sums = np.zeros((-(-examples // self.length), *population))  # of each tile's losses
+        own, stopped = self.ranks.share(len(sums)), False
+        for number, tile in enumerate(tiles(examples, self.length, brake or NoBrake())):
+            if stopped := tile is None:
+                break
+            if number in own:
+                predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
+                outputs[*members, tile] = predicted
+                np.sum(losses, axis=-1, dtype=np.float64, out=sums[number, ...])
+        if not self.ranks.add(sums, outputs, unless=stopped):
+            return None
+        row = {"loss": sum(sums) / examples}
         return row | {m.name: m.function(self.loss, outputs, targets) for m in self.metrics}
 
     @property

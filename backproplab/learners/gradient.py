@@ -12,9 +12,10 @@ from backproplab.errors import Problem
 from backproplab.learners.analytic import AnalyticSource, analytic_problems
 from backproplab.learners.backprop import BackpropSource
 from backproplab.learners.learner import Brake
-from backproplab.learners.material import Material
+from backproplab.learners.material import Material, coupled_members
 from backproplab.learners.numeric import NumericSource, Scheme, seconds_each
 from backproplab.nn import Network, ParameterVector
+from backproplab.ranks import ONE, Ranks
 from backproplab.spec import Family, PositiveOr
 
 
@@ -43,12 +44,16 @@ class GradientSource(Protocol):
 
 
 class Gradient(Family):
-    """Where the gradient comes from. stacks: it can fill those of a crew at once."""
+    """Where the gradient comes from.
+
+    stacks: it can fill those of a crew at once.  shares: several ranks can share a batch.
+    """
 
     stacks: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
 
-    def source(self, *parts: Any) -> GradientSource:
-        """What fills a gradient; ``parts`` are the arguments of ``TiledSource``."""
+    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
+        """What fills a gradient; ``parts`` and ``ranks`` are the arguments of ``TiledSource``."""
         raise NotImplementedError
 
     def passes(self, network: Network) -> tuple[int, int]:
@@ -72,24 +77,26 @@ class Backprop(Gradient, name="backprop"):
     """One forward pass, one backward pass, every derivative."""
 
     stacks = True
+    shares = True
 
     def passes(self, network: Network) -> tuple[int, int]:
         return 1, 1
 
-    def source(self, *parts: Any) -> GradientSource:
-        return BackpropSource(*parts)
+    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
+        return BackpropSource(*parts, ranks=ranks)
 
 
 class Analytic(Gradient, name="analytic"):
     """The four fundamental equations of dense networks, written by hand, without autograd."""
 
     stacks = True
+    shares = True
 
     def passes(self, network: Network) -> tuple[int, int]:
         return 1, 1
 
-    def source(self, *parts: Any) -> GradientSource:
-        return AnalyticSource(*parts)
+    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
+        return AnalyticSource(*parts, ranks=ranks)
 
     def problems(self, material: Material) -> list[Problem]:
         assert material.network is not None
@@ -115,6 +122,10 @@ class Numeric(Gradient, name="numeric"):
         copies = 2 * network.size if self.scheme == "central" else network.size + 1
         return copies + moved, 0
 
+    def problems(self, material: Material) -> list[Problem]:
+        assert material.network is not None
+        return coupled_members(self.name, material.network)
+
     def cost(self, material: Material) -> str:
         """``2,000 forward passes an update, 200,000 in all: about 9 s``: one of them is timed."""
         forwards, updates = self._forwards(material), material.steps
@@ -134,6 +145,6 @@ class Numeric(Gradient, name="numeric"):
         assert material.network is not None
         return self.passes(material.network)[0]
 
-    def source(self, *parts: Any) -> GradientSource:
+    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
         step = None if isinstance(self.step, str) else self.step
         return NumericSource(self.scheme, step, *parts)

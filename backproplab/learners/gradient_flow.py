@@ -19,12 +19,19 @@ from backproplab.learners.networked import Networked, training_layers
 from backproplab.learners.updates import loss_of
 from backproplab.measures import Row, measure
 from backproplab.passes import Passes
-from backproplab.solvers import METHODS, first_step
+from backproplab.solvers import (
+    METHODS,
+    SHORTEST,
+    Slope,
+    Taken,
+    Tolerance,
+    controlled_step,
+    first_step,
+)
 from backproplab.spec import Positive
 
 MOST = 10_000  # accepted steps, if the config does not say
 PACE = 10  # steps between two evaluations, if it does not
-SHORTEST = 1e-13  # length of a step, as a share of the whole time
 DEFAULTS = {"dopri5": {"rtol": 1e-6, "atol": 1e-9}, "euler": {"step": 0.01}}
 
 
@@ -47,6 +54,7 @@ class GradientFlow(Learner, name="gradient_flow"):
     step: Positive | None = None
 
     unit = "solver step"
+    timed = True
     uses: ClassVar[frozenset[str]] = frozenset({"model", "loss"})
     declares = (measure("flow_time", None, "time of the flow"),)
 
@@ -104,6 +112,8 @@ class Flowing(Networked):
     def __init__(self, settings: GradientFlow, material: Material) -> None:
         super().__init__(material)
         self.settings, self.method = settings, METHODS[settings.solver]
+        self.shortest = SHORTEST * settings.until
+        self.tolerance = Tolerance(settings.rtol or 0.0, settings.atol or 0.0)
         self._at = self.network.parameters(np.float64)  # where the gradient is taken
         chance = material.stream("dropout")
         of = self.network, loss_of(material), self._at, chance, material.engine
@@ -146,34 +156,31 @@ class Flowing(Networked):
             return self._slope(y, brake)
 
         self._gradients = 0
-        theta, method, until = self.theta, self.method, self.settings.until
-        rest, shortest = until - self.time, SHORTEST * until
-        first = self.slope if self.slope.size else slope(self.time, theta)
-        length, growth = self.step, True
-        if not length:
-            length = first_step(method, slope, self.time, theta, first, self._scale(theta))
-        length = min(length, rest)
-        while length > shortest and np.isfinite(first).all():
-            end, slopes = method.step(slope, self.time, theta, first, length)
-            ratio = method.ratio(length, slopes, self._scale(theta, end)) if method.error else 0.0
-            if ratio <= 1 and np.isfinite(end).all():
-                return self._accept(end, slopes, length, rest - length < shortest, ratio, growth)
-            if not method.error:
-                break
-            length, growth = length * method.factor(ratio), False
-        return 0.0
+        rest = self.settings.until - self.time
+        first = self.slope if self.slope.size else slope(self.time, self.theta)
+        if not np.isfinite(first).all():
+            return 0.0
+        taken = (self._controlled if self.method.error else self._fixed)(slope, first, rest)
+        if taken is None:
+            return 0.0
+        self.theta = taken.y
+        self.parameters.trainable[...] = taken.y
+        ended = rest - taken.length < self.shortest
+        self.time = self.settings.until if ended else self.time + taken.length
+        return taken.length
 
-    def _accept(
-        self, end: Array, slopes: list[Array], length: float, last: bool, ratio: float, growth: bool
-    ) -> float:
-        self.theta = end
-        self.parameters.trainable[...] = end
-        self.time = self.settings.until if last else self.time + length
-        if self.method.error:
-            factor = self.method.factor(ratio)
-            self.step = length * (factor if growth else min(factor, 1.0))
-            self.slope = slopes[-1]
-        return length
+    def _controlled(self, slope: Slope, first: Array, rest: float) -> Taken | None:
+        here = self.method, slope, self.time, self.theta, first
+        length = self.step or first_step(*here, self.tolerance.ratio)
+        taken = controlled_step(*here, min(length, rest), self.shortest, self.tolerance.ratio)
+        if taken:
+            self.slope, self.step = taken.slope, taken.following
+        return taken
+
+    def _fixed(self, slope: Slope, first: Array, rest: float) -> Taken | None:
+        length = min(self.step, rest)
+        end, _ = self.method.step(slope, self.time, self.theta, first, length)
+        return Taken(end, first, length, length) if np.isfinite(end).all() else None
 
     def _slope(self, theta: Array, brake: Brake) -> Array:
         """-∇L(θ), an array of its own."""
@@ -183,11 +190,6 @@ class Flowing(Networked):
         self._gradients += 1
         return -self.source.gradient.flat
 
-    def _scale(self, *positions: Array) -> Array:
-        """The allowed error of each weight."""
-        rtol, atol = self.settings.rtol, self.settings.atol
-        return atol + rtol * np.max(np.abs(positions), axis=0)
-
     def _advice(self) -> str:
         at = f"the flow stopped being finite at t = {self.time:g}"
         if self.settings.solver == "euler":
@@ -196,6 +198,10 @@ class Flowing(Networked):
 
     def passes(self, steps: int, examples: int) -> Passes:
         return Passes.of(self.used, self.used * len(self.material.train), forward=1, backward=1)
+
+    @property
+    def share(self) -> float:
+        return self.time / self.settings.until
 
     def scalars(self, step: int) -> Row:
         return {"flow_time": self.time}

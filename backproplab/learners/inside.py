@@ -18,7 +18,7 @@ from backproplab.learners.glimpses import Glimpse, glimpses, hidden
 from backproplab.learners.material import Split
 from backproplab.learners.stages import forward, returned
 from backproplab.nn import Activation, Loss, Network, ParameterVector
-from backproplab.nn.structure import Residual
+from backproplab.nn.structure import Block
 
 ROWS = 256  # training examples that are looked at; fewer if
 ENTRIES = 2**24  # a forward pass would keep more values
@@ -119,7 +119,7 @@ class Inside:
         shown = (
             p.layer for p in self.network.places if p.weights or isinstance(p.layer, Activation)
         )
-        if population and not self.axis and isinstance(next(shown, None), Activation | Residual):
+        if population and not self.axis and isinstance(next(shown, None), Activation | Block):
             return Tensor(np.broadcast_to(self.inputs, (*population, *self.inputs.shape)))
         return Tensor(self.inputs)
 

@@ -17,7 +17,7 @@ from backproplab.arrays import Array
 from backproplab.errors import Problem
 from backproplab.learners.material import Material
 from backproplab.measures import LOSS, MEASURES, Measure, Row
-from backproplab.nn import metrics_of
+from backproplab.nn import Loss, metrics_of
 from backproplab.passes import Passes
 from backproplab.spec import Family
 from backproplab.task import Task
@@ -187,6 +187,11 @@ class Learning:
         """What it reports of an epoch that ends after ``step`` steps, beside its measures."""
         return {}
 
+    @property
+    def share(self) -> float:
+        """How much of the run is done, from 0 to 1, where steps do not say it; else 0."""
+        return 0.0
+
     def evaluated(self, row: Row) -> None:
         """An epoch's values have been measured; a schedule may want to know."""
 
@@ -208,20 +213,33 @@ class Learner(Family):
     """How weights are found; the fields are YAML keys under ``learner:``.
 
     unit: the word for a step.  uses: the keys of a config that it reads besides those that every
-    run has.  batches: it walks through the examples in batches.
+    run has; a property where they depend on its fields.
+    batches: it walks through the examples in batches.
+    shares: several ranks can train with it, each with its share of every batch.
     declares: measures that ``Learning.scalars`` gives every epoch, each a column of metrics.csv.
     default_learning_rate: of one that uses the key without an optimizer.
+    timed: its fields say where it ends, and more steps lead no further.
     """
 
     unit: ClassVar[str] = "step"
     uses: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
     declares: ClassVar[tuple[Measure, ...]] = ()
     default_learning_rate: ClassVar[float] = 0.01
+    timed: ClassVar[bool] = False
 
     def measures(self, task: Task) -> tuple[Measure, ...]:
         """What is measured of every split; the first is monitored unless a config says else."""
         return (LOSS, *(MEASURES[metric.name] for metric in metrics_of(task)))
+
+    def units(self, task: Task, inputs: tuple[int, ...], loss: Loss | None) -> int:
+        """The outputs of its network, if it has one. inputs: the shape of an example's."""
+        return loss.units(task) if loss else task.outputs
+
+    def loss(self, chosen: Loss, task: Task) -> Loss | None:
+        """What outputs are measured by; None if it gives none. chosen: by the key ``loss``."""
+        return chosen.resolve(task) if "loss" in self.uses else None
 
     def problems(self, material: Material) -> list[Problem]:
         """What cannot work, reported before anything is written."""
@@ -240,6 +258,11 @@ class Learner(Family):
         raise NotImplementedError
 
     @property
+    def subject(self) -> str:
+        """What it fits, in short, where that is not the config's model as it is."""
+        return ""
+
+    @property
     def stretch(self) -> str:
         """The word for the steps that end with an evaluation."""
         return "epoch" if self.batches else "evaluation"
@@ -256,6 +279,10 @@ class Learner(Family):
 
     def numbers(self, size: int) -> int:
         """How many numbers a step needs at once for ``size`` weights, beside a gradient's."""
+        return 0
+
+    def memory(self, material: Material) -> int:
+        """Bytes that it allocates beside the data and what every network needs, by sizes alone."""
         return 0
 
     @property

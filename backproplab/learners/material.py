@@ -11,7 +11,9 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.engines import EngineName
 from backproplab.data import Pixels
+from backproplab.errors import Problem
 from backproplab.nn import Loss, Metric, Network
+from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 from backproplab.task import Task
 
@@ -33,11 +35,13 @@ class Material:
     """What a learner is given.
 
     splits: ``train``, and ``validation`` and ``test`` where there are any.
-    network, loss: None for a learner that does not use the keys ``model`` or ``loss``.
+    network: None for a learner that does not use the key ``model``.  loss: None for one that gives
+    no outputs.
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.
     batch: examples a step, of a learner that walks in batches.
+    ranks: the processes that share each batch.
     """
 
     task: Task
@@ -52,6 +56,7 @@ class Material:
     engine: EngineName = "auto"
     pixels: Pixels | None = None
     batch: int = 0
+    ranks: Ranks = ONE
 
     @property
     def train(self) -> Split:
@@ -60,3 +65,14 @@ class Material:
     def stream(self, name: str) -> np.random.Generator:
         """The random stream of this name, at its beginning; ``learner`` is free for any use."""
         return stream(self.seed, name)
+
+
+def coupled_members(who: str, network: Network) -> list[Problem]:
+    """Layers whose results depend on what is computed with them, for what computes many at once."""
+    what = "model.layers: {}'s results depend on what is computed with them, and {} computes many "
+    what += "weights at once"
+    return [
+        Problem("", what.format(place.name, who), "use equal steps, such as solver: rk4")
+        for place in network.places
+        if place.layer.mixes_members
+    ]

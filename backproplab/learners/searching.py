@@ -11,7 +11,7 @@ from typing import ClassVar
 from backproplab.arrays import Array
 from backproplab.errors import Problem
 from backproplab.learners.learner import Arrays, Brake, Json, Learner
-from backproplab.learners.material import Material
+from backproplab.learners.material import Material, coupled_members
 from backproplab.learners.networked import Networked, training_layers
 from backproplab.learners.population import PopulationLoss
 from backproplab.learners.updates import loss_of
@@ -29,7 +29,9 @@ class Search(Learner):
     uses: ClassVar[frozenset[str]] = frozenset({"model", "loss"})
 
     def problems(self, material: Material) -> list[Problem]:
-        return training_layers(self, material, "forward passes")
+        assert material.network is not None
+        alone = coupled_members(self.name, material.network)
+        return [*training_layers(self, material, "forward passes"), *alone]
 
 
 class Searching(Networked):

@@ -1,6 +1,7 @@
 """Tiles: a batch whose activations outgrow the cache is walked in parts, each with its share.
 
-This file must not know how the gradient of a part is computed.
+Of several ranks each walks its own rows, and their shares are added. This file must not know how
+the gradient of a part is computed.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.autograd import Tensor
 from backproplab.autograd.engines import EngineName
 from backproplab.autograd.engines import engine as engine_named
 from backproplab.learners.learner import Brake
 from backproplab.nn import Loss, Network, ParameterVector
-from backproplab.streams import Chance, restore_state, state_of
+from backproplab.ranks import ONE, Ranks
+from backproplab.streams import Chance, Rows, restore_state, state_of
 
 TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
 
@@ -27,6 +30,7 @@ class TiledSource:
     engine: how a step is computed; the numbers are the same.
     tile: examples taken at a time; by default about ``tile_length``, in equal parts.
     gradient: the twin of ``parameters`` that each call fills.
+    ranks: the processes that share each batch.
     refusal: why the engine ``auto`` computes eagerly; empty if it does not.
     """
 
@@ -39,11 +43,15 @@ class TiledSource:
         engine: EngineName = "auto",
         tile: int | None = None,
         gradient: ParameterVector | None = None,
+        *,
+        ranks: Ranks = ONE,
     ) -> None:
         self.network = network
         self.loss_function = loss
         self.parameters = parameters
         self.generator = generator
+        self.ranks = ranks
+        self.chance = generator if ranks.size == 1 else Rows(generator)  # of the part at hand
         self.engine = engine_named(engine)
         self.refusal = ""
         self.gradient = gradient or parameters.twin()
@@ -68,26 +76,64 @@ class TiledSource:
         A batch whose activations outgrow the cache is walked in tiles of examples; each adds its
         share to the gradient, so that the mean is that of the whole batch. Between tiles the brake
         may end the step: then what they drew and what they wrote to running statistics is put
-        back, and the result is False.
+        back, and the result is False. Ranks draw as one process does, tile by tile, and add up
+        the gradients of their rows; a rank without rows adds zeros.
         """
         batch = len(inputs) if rows is None else rows.shape[-1]
         tiles = self._tiles(batch)
-        if len(tiles) == 1:
-            part = slice(batch) if rows is None else rows
-            self._compute(inputs, targets, part, batch, self.gradient, outputs)
+        if len(tiles) == self.ranks.size == 1:
+            whole = slice(batch) if rows is None else rows
+            self._compute(inputs, targets, whole, batch, self.gradient, outputs)
             return True
-        share = self._share = self._share or self.parameters.twin()
-        before = self._mark()
-        self.gradient.flat[...] = 0
+        before, given_up = self._mark(), False
+        alone = sum(len(self._own(tile, batch)) > 0 for tile in tiles) == 1
+        if not alone:
+            self.gradient.flat[...] = 0
+        if outputs is not None and self.ranks.size > 1:
+            outputs[...] = 0
         for tile in tiles:
-            if brake and brake.within_step():
-                self._put_back(*before)
-                return False
-            part = tile if rows is None else rows[..., tile]
-            own = None if outputs is None else outputs[..., tile, :]
-            self._compute(inputs, targets, part, batch, share, own)
-            np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
+            if given_up := bool(brake and brake.within_step()):
+                break
+            part = self._own(tile, batch)
+            if isinstance(self.chance, Rows):
+                within = slice(part.start - tile.start, part.stop - tile.start)
+                self.chance.of(tile.stop - tile.start, within)
+            if part:
+                self._add(inputs, targets, rows, part, batch, outputs, alone)
+            elif self.network.differs_in_training:  # the numbers of other ranks' rows
+                self.network(self.parameters.tensors(), Tensor(inputs[:0]), self.chance)
+        found = [self.gradient.flat] if outputs is None else [self.gradient.flat, outputs]
+        if not self.ranks.add(*found, unless=given_up):
+            self._put_back(*before)
+            return False
         return True
+
+    def _own(self, tile: slice, batch: int) -> range:
+        """The rows of a tile that are this rank's; empty at its beginning if there are none."""
+        own = self.ranks.share(batch)
+        start, stop = max(tile.start, own.start), min(tile.stop, own.stop)
+        return range(start, stop) if start < stop else range(tile.start, tile.start)
+
+    def _add(
+        self,
+        inputs: Array,
+        targets: Array,
+        rows: Array | None,
+        part: range,
+        batch: int,
+        outputs: Array | None,
+        alone: bool,
+    ) -> None:
+        """Add what a part of the batch has in its gradient. alone: it is the only part."""
+        at = slice(part.start, part.stop)
+        of = at if rows is None else rows[..., at]
+        own = None if outputs is None else outputs[..., at, :]
+        if alone:
+            self._compute(inputs, targets, of, batch, self.gradient, own)
+            return
+        share = self._share = self._share or self.parameters.twin()
+        self._compute(inputs, targets, of, batch, share, own)
+        np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
 
     def _tiles(self, examples: int) -> list[slice]:
         """The parts of a batch: of the length given, or as equal as they can be."""

@@ -47,7 +47,7 @@ class Updates:
         self.gradient = gradient
         self.clipping = keys["clipping"]
         parts = network, loss, parameters, chance, material.engine, tile, gradient
-        self.source = origin.source(*parts)
+        self.source = origin.source(*parts, ranks=material.ranks)
         self.curvature = (
             Curvature(network, loss, parameters, chance, optimizer.damping)
             if isinstance(optimizer, Newton)
@@ -62,7 +62,8 @@ class Updates:
             {name: vector.flat for name, vector in slots.items()},
             self.curvature.solve if self.curvature else None,
         )
-        self.evaluation = Evaluation(network, parameters, loss, material.metrics, material.engine)
+        of = network, parameters, loss, material.metrics, material.engine, material.ranks
+        self.evaluation = Evaluation(*of)
 
     def fill(
         self,

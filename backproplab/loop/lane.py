@@ -21,7 +21,7 @@ from backproplab.signals import StopNow
 from backproplab.status import Status
 
 TRAIN = "train"
-UNMEASURED = ("", "signal", "slice", "non_finite")  # stop reasons that leave an epoch open
+UNMEASURED = ("", "signal", "slice", "rank", "non_finite")  # stop reasons that leave an epoch open
 Arriving = Mapping[str, tuple[Sequence[int], Sequence[Any]]]  # scalars: (steps, values) by name
 
 
@@ -31,6 +31,7 @@ class Length:
 
     epochs: stretches that end with an evaluation.  each: steps an epoch.
     steps: the most in all; None for no further limit.
+    open: whether the run usually ends before them, so that they say nothing of how far it is.
     pause: epochs after which a slice of the run ends; None for none.
     unit: the word for a step, of a run whose length is said in steps; empty for epochs.
     """
@@ -40,9 +41,12 @@ class Length:
     steps: int | None = None
     pause: int | None = None
     unit: str = ""
+    open: bool = False
 
     def place(self, epoch: int, step: int) -> str:
-        """``epoch  3/10``, or ``generation  60/200``."""
+        """``epoch  3/10``, ``generation  60/200``, or ``solver step 40`` of who knows how many."""
+        if self.open:
+            return f"{self.unit} {step}"
         done, all_ = (step, self.steps or 0) if self.unit else (epoch, self.epochs)
         return f"{self.unit or 'epoch'} {done:>{len(str(all_))}}/{all_}"
 
@@ -55,6 +59,12 @@ class Length:
         """Epochs, one that ``steps`` cuts short included."""
         most = self.epochs if self.steps is None else -(-self.steps // self.each)
         return min(self.epochs, most)
+
+    @property
+    def total(self) -> int:
+        """Steps, if nothing ends the run early."""
+        planned = self.epochs * self.each
+        return planned if self.steps is None else min(planned, self.steps)
 
     def end_of(self, epoch: int) -> int:
         """The step at which the epoch after ``epoch`` others ends."""
@@ -137,6 +147,11 @@ class Lane:
         """Everything that must be kept to continue, part by part."""
         order = [self.order] if self.order else []
         return [self.progress, *order, self.learning, *self.callbacks]
+
+    @property
+    def share(self) -> float:
+        """How much of the run is done, from 0 to 1."""
+        return min(max(self.progress.step / self.length.total, self.learning.share), 1.0)
 
     def _check_names(self) -> None:
         parts = [part.name for part in self.position]

@@ -21,7 +21,12 @@ from backproplab.loop.pace import Pace
 from backproplab.status import Status
 
 # how a run ends by its reason; completed by any other
-ENDS = {"signal": Status.INTERRUPTED, "slice": Status.PAUSED, "non_finite": Status.DIVERGED}
+ENDS = {
+    "signal": Status.INTERRUPTED,
+    "slice": Status.PAUSED,
+    "non_finite": Status.DIVERGED,
+    "rank": Status.FAILED,
+}
 
 
 class Loop:

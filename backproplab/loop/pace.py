@@ -1,7 +1,7 @@
 """Pace: the one place where a run asks signals, the clock and the disk what to do.
 
-Several processes that train one network must take the same answer at the same step; they can agree
-here, and nowhere else is such a question asked.
+Ranks that train one network must take the same answer at the same step: they agree on it here, and
+nowhere else is such a question asked.
 """
 
 from __future__ import annotations
@@ -12,17 +12,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from backproplab.ranks import ONE, Ranks
 from backproplab.signals import Flag, Stop
 
 FIRST_SAVE = 1.0  # seconds of training before the first checkpoint
 LEAST = 1.0  # seconds between two checkpoints, and
 COSTS = 50  # times what the last one cost
 FLAG = 0.1  # seconds between two looks for the flag
+REASONS = "", "slice", "signal"  # to stop, the one that counts last
 
 
 class Answer(NamedTuple):
-    """stop: why to end now, or "".  signal: the number of the signal that said so.
-    save: whether a checkpoint is due."""
+    """What is to be done now.
+
+    stop: why to end now, or ""; ``rank`` where another rank has failed.
+    signal: the number of the signal that said so.  save: whether a checkpoint is due.
+    """
 
     stop: str
     signal: int
@@ -34,6 +39,7 @@ class Pace:
 
     stop: of the process's signals.  seconds: after which a slice ends.  flag: ends the slice
     once it exists, as a file does.  saves: False if nothing is saved before the end.
+    ranks: those that are to take the same answers; the clock of rank 0 says when to save.
     """
 
     def __init__(
@@ -42,7 +48,10 @@ class Pace:
         seconds: float = math.inf,
         flag: Flag | None = None,
         saves: bool = True,
+        ranks: Ranks = ONE,
     ) -> None:
+        saves = saves and ranks.rank == 0
+        self.ranks = ranks
         self.stop = Stop() if stop is None else stop
         self.flag = flag
         now = time.monotonic()
@@ -58,10 +67,10 @@ class Pace:
 
     def between_steps(self) -> bool:
         """Whether the learner is to come back, for whatever reason."""
-        return bool(self.stop.number) or time.monotonic() >= self._alarm
+        return self.ranks.anywhere(bool(self.stop.number) or time.monotonic() >= self._alarm)
 
     def within_step(self) -> bool:
-        """Whether a step or an evaluation under way is to be given up."""
+        """Whether a step or an evaluation under way is to be given up, if ranks agree to it."""
         return bool(self.stop.number)
 
     def ask(self) -> Answer:
@@ -69,9 +78,18 @@ class Pace:
         now = time.monotonic()
         slice_is_over = now >= self._end or (self.flag is not None and self.flag.exists())
         reason = "signal" if self.stop.number else "slice" if slice_is_over else ""
+        mine = REASONS.index(reason), self.stop.number, now >= self._save
+        stop, number, save = self.ranks.largest(*mine)
         polls = FLAG if self.flag else math.inf
         self._alarm = min(self._end, self._save, now + self._glances, now + polls)
-        return Answer(reason, self.stop.number, now >= self._save)
+        if self.ranks.failure:
+            return Answer("rank", 0, False)
+        return Answer(REASONS[stop], number, bool(save))
+
+    @property
+    def signal(self) -> int:
+        """The number of the signal that has asked for the end, of any rank; 0 if none has."""
+        return self.ranks.largest(self.stop.number)[0]
 
     @contextmanager
     def saving(self) -> Iterator[None]:

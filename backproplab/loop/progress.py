@@ -57,13 +57,13 @@ class Bar(Display):
         self.name = name
         self.live: Live | None = None
         self.began = 0.0
-        self.before = 0  # steps of an earlier session
+        self.before = 0.0  # the share of an earlier session
 
     def start(self, lane: Lane) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self.began, self.before = time.monotonic(), lane.progress.step
+        self.began, self.before = time.monotonic(), lane.share
         self.live = Live(console=Console(stderr=True, highlight=False), auto_refresh=False)
         self.live.start()
         self.glance(lane)
@@ -85,16 +85,14 @@ class Bar(Display):
 
     def _seconds_left(self, lane: Lane) -> float | None:
         """By the pace of this session; None before its first step."""
-        done = lane.progress.step - self.before
-        rest = lane.length.epochs * lane.length.each - lane.progress.step
-        return (time.monotonic() - self.began) / done * rest if done > 0 else None
+        done = lane.share - self.before
+        return (time.monotonic() - self.began) / done * (1 - lane.share) if done > 0 else None
 
 
 def live_lines(name: str, lane: Lane, left: float | None, width: int) -> list[str]:
     """Two lines that fit the width: the bar, and the metrics."""
-    progress, length = lane.progress, lane.length
-    share = min(progress.step / (length.each * length.epochs), 1.0)
-    count = length.place(progress.epoch, progress.step)
+    progress, share = lane.progress, lane.share
+    count = lane.length.place(progress.epoch, progress.step)
     after = "  ".join(filter(None, (f"{100 * share:3.0f} %", duration(left) if share < 1 else "")))
     room = width - 1 - len(count) - len(after) - LEAST_BAR - 4
     head = f"{middle(name, room)}  {count}" if room >= LEAST_NAME else count

@@ -3,6 +3,7 @@
 from backproplab.nn import (  # noqa: F401  # imported to register their layers
     convolution,
     normalization,
+    ode,
     pooling,
     structure,
 )
@@ -14,6 +15,7 @@ from backproplab.nn.losses import Loss
 from backproplab.nn.metrics import Metric, metrics_of
 from backproplab.nn.network import Model, Network
 from backproplab.nn.parameters import ParameterVector
+from backproplab.nn.parametrization import Parametrization
 
 __all__ = [
     "Activation",
@@ -24,6 +26,7 @@ __all__ = [
     "Model",
     "Network",
     "ParameterVector",
+    "Parametrization",
     "Pass",
     "Place",
     "metrics_of",

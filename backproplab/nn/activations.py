@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import reduce
+from operator import mul
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
@@ -144,6 +147,16 @@ class Sigmoid(Activation, name="sigmoid"):
 
     def slope(self, z: Array, y: Array) -> Array:
         return y * (1 - y)
+
+
+class Power(Activation, name="power"):
+    """xⁿ for a whole ``exponent`` n."""
+
+    exponent: Annotated[int, Field(ge=1, le=10)] = 2
+    function = staticmethod(lambda x, exponent: reduce(mul, [x] * exponent))
+
+    def slope(self, z: Array, y: Array) -> Array:
+        return self.exponent * z ** (self.exponent - 1)
 
 
 def _sigmoid(z: Array) -> Array:

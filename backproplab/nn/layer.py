@@ -75,6 +75,11 @@ class Layer(Family):
         return False
 
     @property
+    def mixes_members(self) -> bool:
+        """True if a result depends on the other members of a population: it computes no crew."""
+        return False
+
+    @property
     def differs_in_training(self) -> bool:
         """True if a training pass computes something else than an evaluation."""
         return self.mixes_examples
@@ -85,6 +90,10 @@ class Layer(Family):
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """The layer's arrays by name, for inputs of ``shape``."""
+        return {}
+
+    def factors(self, shape: Shape) -> Mapping[str, float]:
+        """What it multiplies its arrays by before it uses them, by name; others by nothing."""
         return {}
 
     def footprint(self, shape: Shape) -> int:

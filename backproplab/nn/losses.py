@@ -6,13 +6,20 @@ and the class that outputs predict.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, ops
 from backproplab.errors import DataError
+from backproplab.nn.forms import (
+    Form,
+    clipped_slope,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from backproplab.spec import Family, Positive
 from backproplab.task import Task
 
@@ -64,21 +71,46 @@ class Loss(Family):
         raise NotImplementedError
 
 
-class Auto(Loss, name="auto"):
-    """The task's usual loss: softmax or (two classes) binary cross-entropy, mse for regression."""
+class CrossEntropy(Loss):
+    """A loss on logits with a form; the fused one is stable for any z, the others show why it is.
+
+    form: naive, shifted, clipped or fused: see nn/forms.py.
+    epsilon: what clipped keeps probabilities away from 0 and 1.
+    """
+
+    form: Form = "fused"
+    epsilon: Annotated[float, Field(gt=0, lt=0.5)] = 1e-7
 
     on_logits = True
+
+    def by_sigmoid(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The sum over the outputs of a sigmoid's cross-entropy each."""
+        losses = sigmoid_cross_entropy(outputs, targets, self.form, self.epsilon)
+        return ops.sum(losses, axis=-1)
+
+    def sigmoid_slope(self, outputs: Array, targets: Array) -> Array:
+        """σ(z) - t, 0 where the clip holds."""
+        p = ops.sigmoid(Tensor(outputs)).value
+        return clipped_slope(_distance(outputs, targets), p, self.form, self.epsilon)
+
+
+class Auto(CrossEntropy, name="auto"):
+    """The task's usual loss: softmax or (two classes) binary cross-entropy, mse for regression."""
+
+    def problem(self, task: Task) -> str:
+        if task.kind == "regression" and self.form != "fused":
+            return f"form: {self.form} needs classes, the data are a regression"
+        return ""
 
     def resolve(self, task: Task) -> Loss:
         if task.kind == "regression":
             return MeanSquaredError()
-        return BinaryCrossEntropy() if task.outputs == 2 else SoftmaxCrossEntropy()
+        kind = BinaryCrossEntropy if task.outputs == 2 else SoftmaxCrossEntropy
+        return kind(form=self.form, epsilon=self.epsilon)
 
 
-class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
-    """-ln softmax(z)[label], on logits: stable for any z."""
-
-    on_logits = True
+class SoftmaxCrossEntropy(CrossEntropy, name="softmax_cross_entropy"):
+    """-ln softmax(z)[label], on logits."""
 
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
@@ -95,16 +127,16 @@ class SoftmaxCrossEntropy(Loss, name="softmax_cross_entropy"):
     def slope(self, outputs: Array, targets: Array) -> Array:
         """p - t: softmax and logarithm as one output, t one-hot."""
         hot = np.equal(targets[..., None], np.arange(outputs.shape[-1]))
-        return self.probabilities(outputs) - hot
+        p = self.probabilities(outputs)
+        chosen = np.sum(p * hot, axis=-1, keepdims=True)
+        return clipped_slope(p - hot, chosen, self.form, self.epsilon)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return ops.softmax_cross_entropy(outputs, targets)
+        return softmax_cross_entropy(outputs, targets, self.form, self.epsilon)
 
 
-class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
-    """-t ln σ(z) - (1 - t) ln(1 - σ(z)) on one logit: stable for any z."""
-
-    on_logits = True
+class BinaryCrossEntropy(CrossEntropy, name="binary_cross_entropy"):
+    """-t ln σ(z) - (1 - t) ln(1 - σ(z)) on one logit."""
 
     def problem(self, task: Task) -> str:
         if task.kind == "classification" and task.outputs == 2:
@@ -124,28 +156,26 @@ class BinaryCrossEntropy(Loss, name="binary_cross_entropy"):
         return np.concatenate([ops.sigmoid(Tensor(z)).value for z in (-outputs, outputs)], axis=-1)
 
     def slope(self, outputs: Array, targets: Array) -> Array:
-        return _distance(outputs, targets)
+        return self.sigmoid_slope(outputs, targets)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
+        return self.by_sigmoid(outputs, targets)
 
 
-class SigmoidCrossEntropy(Loss, name="sigmoid_cross_entropy"):
+class SigmoidCrossEntropy(CrossEntropy, name="sigmoid_cross_entropy"):
     """Σ over the classes k of -t_k ln σ(z_k) - (1 - t_k) ln(1 - σ(z_k)), t one-hot: a sigmoid each.
 
     With the derivative σ(z) - t; Nielsen 2015, "Neural Networks and Deep Learning", chapter 3.
     """
 
-    on_logits = True
-
     def problem(self, task: Task) -> str:
         return "needs classes, the data are a regression" if task.kind == "regression" else ""
 
     def slope(self, outputs: Array, targets: Array) -> Array:
-        return _distance(outputs, targets)
+        return self.sigmoid_slope(outputs, targets)
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return ops.sum(ops.sigmoid_cross_entropy(outputs, targets), axis=-1)
+        return self.by_sigmoid(outputs, targets)
 
 
 class MeanSquaredError(Loss, name="mse"):
@@ -181,6 +211,25 @@ class HalfMeanSquaredError(Loss, name="half_mse"):
         if outputs.shape[-1] == 1:
             outputs = np.concatenate([1 - outputs, outputs], axis=-1)
         return super().probabilities(outputs)
+
+    def slope(self, outputs: Array, targets: Array) -> Array:
+        return (outputs - targets) / outputs.shape[-1]
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return 0.5 * ops.mean(ops.square(outputs - targets), axis=-1)
+
+
+class CenteredHalfMeanSquaredError(Loss, name="centered_half_mse"):
+    """Mean over the outputs of (y - t)² / 2, with t = 1 - 1/n for the right one of n classes, else
+    -1/n: neural-tangents' targets, whose mean is 0."""
+
+    def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
+        encoded = super().encode(targets, task, np.float64)
+        shift = 1 / task.outputs if task.kind == "classification" else 0.0
+        return (encoded - shift).astype(dtype)
+
+    def probabilities(self, outputs: Array) -> Array:
+        return super().probabilities(outputs + 1 / outputs.shape[-1])
 
     def slope(self, outputs: Array, targets: Array) -> Array:
         return (outputs - targets) / outputs.shape[-1]

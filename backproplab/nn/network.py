@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from backproplab.autograd import Tensor
@@ -19,6 +19,7 @@ from backproplab.nn.initializers import GlorotUniform, Initializer
 from backproplab.nn.layer import Layer, Shape, ShapeError, Weight, Weights
 from backproplab.nn.layers import Dense
 from backproplab.nn.parameters import ParameterVector
+from backproplab.nn.parametrization import UNIT, Ntk, Parametrization, Standard
 from backproplab.spec import Count, Off, Spec
 from backproplab.streams import Chance
 
@@ -29,17 +30,27 @@ class Network:
 
     places: tuple[Place, ...]
     initializer: Initializer
+    parametrization: Parametrization = field(default_factory=Standard)
 
     @classmethod
     def chain(
-        cls, layers: tuple[Layer, ...], input_shape: Shape, initializer: Initializer
+        cls,
+        layers: tuple[Layer, ...],
+        input_shape: Shape,
+        initializer: Initializer,
+        parametrization: Parametrization | None = None,
     ) -> Network:
         """The network of these layers, with names, for inputs of ``input_shape``.
 
-        Raises ConfigError with the path of the layer whose input does not fit.
+        Raises ConfigError with the path of each layer without a form in the parametrization, or of
+        the first one whose input does not fit.
         """
+        parametrization = parametrization or Standard()
+        if problems := list(parametrization.problems(layers)):
+            raise ConfigError(*problems)
         try:
-            return cls(chain(layers, input_shape), initializer)
+            places = chain(map(parametrization.layer, layers), input_shape)
+            return cls(places, initializer, parametrization)
         except ShapeError as error:
             what = f"model.{error.path}: {error.what}"
             raise ConfigError(Problem("", what, error.hint)) from None
@@ -66,6 +77,16 @@ class Network:
     def mixes_examples(self) -> bool:
         """True if, in training, an example's result depends on the other examples of its batch."""
         return any(place.layer.mixes_examples for place in self.places)
+
+    @property
+    def mixes_members(self) -> bool:
+        """True if a result depends on the other members of a population: it computes no crew."""
+        return any(place.layer.mixes_members for place in self.places)
+
+    @property
+    def differs_in_training(self) -> bool:
+        """True if a training pass computes something else than an evaluation, as dropout does."""
+        return any(place.layer.differs_in_training for place in self.places)
 
     def blocked(self, examples: int) -> dict[int, str]:
         """By place: why nothing is learned through it from a batch of so few examples."""
@@ -116,6 +137,9 @@ class Network:
         inner = [p.layer.activation.name for p in dense if isinstance(p.layer, Dense)][:-1]
         others = [p.layer.name for p in self.places if not isinstance(p.layer, Dense)]
         words = dict.fromkeys([*inner, *others])
+        words |= (
+            {} if isinstance(self.parametrization, Standard) else {self.parametrization.name: None}
+        )
         return " ".join(["-".join(map(str, widths)), *[w for w in words if w != "linear"]])
 
 
@@ -124,6 +148,7 @@ class Model(Spec):
 
     hidden: the widths of dense hidden layers; an output layer that fits the data is added.
     layers: every layer in order, including the output layer.
+    parametrization: how weights enter the formulas of layers, ``standard`` or ``ntk``.
     """
 
     hidden: Annotated[
@@ -132,6 +157,19 @@ class Model(Spec):
     layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)] | None = None
     activation: Annotated[Activation | None, Off("linear", unless="layers")] = None
     initializer: Initializer = GlorotUniform()
+    parametrization: Annotated[Parametrization, Off("standard")] = Standard()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_initializer(cls, fields: Any) -> Any:
+        """The first weights of the ntk parametrization are of size 1."""
+        if not isinstance(fields, dict) or fields.get("initializer") is not None:
+            return fields
+        try:
+            scaled = isinstance(Parametrization.parse(fields.get("parametrization")), Ntk)
+        except ValueError:  # there is none; or it is reported at its own place
+            scaled = False
+        return {**fields, "initializer": UNIT} if scaled else fields
 
     @model_validator(mode="before")
     @classmethod
@@ -156,13 +194,29 @@ class Model(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _drawn_as_the_parametrization_has_it(self) -> Model:
+        if isinstance(self.parametrization, Ntk) and self.initializer != UNIT:
+            what = "the ntk parametrization draws from N(0, 1) — remove it"
+            raise PydanticCustomError("unused_initializer", what, {"path": "initializer"})
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_usual_parametrization(self, tree: SerializerFunctionWrapHandler) -> Any:
+        """As versions without the key wrote it, so that their configs and trials stay the same."""
+        found = tree(self)
+        if isinstance(self.parametrization, Standard):
+            del found["parametrization"]
+        return found
+
     def network(self, input_shape: Shape, outputs: int) -> Network:
         """The network for this shape and number of outputs. Raises ConfigError on a mismatch."""
         if self.layers is None:
             activation = self.activation or Relu()
             inner = [Dense(units=units, activation=activation) for units in self.hidden or ()]
-            return Network.chain((*inner, Dense(units=outputs)), input_shape, self.initializer)
-        network = Network.chain(self.layers, input_shape, self.initializer)
+            layers = (*inner, Dense(units=outputs))
+            return Network.chain(layers, input_shape, self.initializer, self.parametrization)
+        network = Network.chain(self.layers, input_shape, self.initializer, self.parametrization)
         if network.output_shape != (outputs,):
             given = "×".join(map(str, network.output_shape))
             raise ConfigError(

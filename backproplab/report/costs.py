@@ -82,11 +82,11 @@ def _words(trials: Sequence[RankedTrial]) -> set[str]:
 
 
 def passes_differ(trials: Sequence[RankedTrial]) -> bool:
-    """Whether a step of one trial takes more passes than a step of another."""
+    """Whether a step of one trial takes more passes than a step of another, and all take some."""
     steps = [pace(trial, "steps") for trial in trials]
     taken = [sum(pace(trial, name) for name in PASSES) for trial in trials]
-    each = [round(n / many) for n, many in zip(taken, steps, strict=True) if many and n]
-    return len(set(each)) > 1
+    each = [round(n / many) for n, many in zip(taken, steps, strict=True) if many]
+    return len(set(each)) > 1 and all(taken)
 
 
 def place(trial: RankedTrial, curves: Mapping[str, Band], unit: str) -> Place | None:

@@ -12,8 +12,10 @@ from math import inf, isfinite, log
 from statistics import fmean
 from typing import Literal
 
+from backproplab.learners import Learner
 from backproplab.measures import LOSS, parsed
 from backproplab.report.comparison import Comparison, RankedTrial, value_of
+from backproplab.report.gathering import Record
 from backproplab.status import Status
 
 Word = Literal["still improving", "level", "worsens", "blew up", "diverged", ""]
@@ -26,7 +28,7 @@ MODEL = re.compile(r"\d+(?:-\d+)*-(\d+)\b")  # 64-32-10 relu
 class Outcome:
     """best, last: means of the metric over the runs that count, in their best and last epochs;
     ``last`` is infinite if one of them is. lost: epochs in which runs diverged. sign: as of a
-    Ranking."""
+    Ranking. timed: more epochs would lead no further."""
 
     best_epochs: tuple[int, ...]
     epochs: tuple[int, ...]
@@ -35,6 +37,7 @@ class Outcome:
     lost: tuple[int, ...]
     runs: int
     sign: int
+    timed: bool = False
 
     @property
     def growth(self) -> float | None:
@@ -54,7 +57,7 @@ class Outcome:
         if self.best is None:
             return "diverged" if self.lost else ""
         if self.ends_at_best:
-            return "still improving"
+            return "level" if self.timed else "still improving"
         growth = self.growth
         if growth is None:
             return ""
@@ -71,8 +74,15 @@ def outcome(trial: RankedTrial) -> Outcome:
     ended = [r.info.epochs for r in counted if r.info.best.get("epoch")]
     count = max(trial.asked, len(trial.records))
     mean = trial.mean(name)
-    sign = trial.metric.sign
-    return Outcome(tuple(best), tuple(ended), mean, last, tuple(lost), count, sign)
+    ends_in = mean, last, tuple(lost), count, trial.metric.sign
+    return Outcome(tuple(best), tuple(ended), *ends_in, all(map(_is_timed, counted)))
+
+
+def _is_timed(record: Record) -> bool:
+    """Whether the learner's own fields say where it ends."""
+    learner = record.config.get("learner")
+    known = Learner.members.get(learner["name"] if isinstance(learner, dict) else str(learner))
+    return known is not None and known.timed
 
 
 def guess(comparison: Comparison) -> tuple[float, str] | None:

@@ -81,14 +81,15 @@ def default_columns(comparison: Comparison, test: bool = False, whole: bool = Fa
     paired = ["delta", *interval, "wins", "verdict"] if comparison.is_paired else []
     first, *others = metrics
     status = ["status"] if whole or not paired else []  # a verdict says it
-    ends = ["best_epoch"] if whole or comparison.metric.at == "best" else []
+    costs = cost_columns(comparison, whole)
+    ends = ["epochs"] if whole or not costs else []  # which mean nothing beside another learner's
+    ends += ["best_epoch"] if whole or (ends and comparison.metric.at == "best") else []
     ends += ["last"] if whole else []
-    ends += cost_columns(comparison, whole)
     repeated = comparison.sweep and comparison.is_told_by_keys
     run = [] if repeated and not whole else ["run"]
     return list(
         dict.fromkeys(
-            [*keys, first, *paired, *others, *seeds, "epochs", *ends, "diagnosis", *status, *run]
+            [*keys, first, *paired, *others, *seeds, *ends, *costs, "diagnosis", *status, *run]
         )
     )
 

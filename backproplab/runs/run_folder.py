@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from backproplab.errors import DamageError
@@ -25,6 +26,7 @@ NEEDED: dict[str, type] = {"id": str, "status": str, "configs": list, "hashes": 
 OPTIONAL: dict[str, type] = {
     "epochs": int,
     "steps": int,
+    "ranks": int,
     "unit": str,
     "stop_reason": str,
     "resumed": list,
@@ -101,6 +103,11 @@ class RunFolder:
     def write_config(self, config: str) -> None:
         """Replace config.yaml."""
         self.files.replace(CONFIG, config.encode())
+
+
+def is_of_run(config: Path) -> bool:
+    """Whether a config is one that a run has recorded, beside its record."""
+    return config.name == CONFIG and config.with_name(RECORD).is_file()
 
 
 def wrong_entry(record: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from backproplab.experiment.account import HParams
 from backproplab.experiment.crew import train_slice
 from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
+from backproplab.journal import EVENTS
 from backproplab.loop import Pace
 from backproplab.notes import collected
 from backproplab.runs.run_folder import RunFolder
@@ -36,7 +37,7 @@ class Work:
     """One run, from its last position.
 
     files: what its slices so far have left: path relative to its folder, with ``/`` -> content.
-        Empty ones stand for files that are not read again.
+        Event files are given by name, and empty: they are not read again.
     until: the number of epochs after which it shall pause; None for its end.
     hparams: its row in TensorBoard's HPARAMS tab.
     """
@@ -52,7 +53,7 @@ class Outcome:
     """What came of a run, or of a slice of it.
 
     status: as in run.json.
-    files: those that there are now, except given ones that are still empty.
+    files: those that there are now, without the event files that it was given by name and left.
     error: one line why it failed, else empty.  notes: warnings of packages, or of one that trained
         together with it.
     """
@@ -99,6 +100,12 @@ def _outcome(work: Work, folder: MemoryFolder, end: Result | BaseException) -> O
     error = end if isinstance(end, BaseException) else None
     if error:
         write_failure(RunFolder(folder), work.experiment, error, work.hparams)
-    files = {n: content for n, content in folder.files.items() if content or n not in work.files}
+    files = remaining(folder.files, work.files)
     status = end.status if isinstance(end, Result) else Status.FAILED
     return Outcome(status, files, described(error) if error else "")
+
+
+def remaining(files: Mapping[str, bytes], given: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What a slice leaves of its files: all but event files that it was given and did not write."""
+    old = {name for name in given if EVENTS.fullmatch(name)}
+    return {name: content for name, content in files.items() if content or name not in old}

@@ -36,19 +36,19 @@ from backproplab.files import (
     write_atomic,
     write_together,
 )
-from backproplab.journal import Journal
+from backproplab.journal import EVENTS, Journal
 from backproplab.runs import best_by, read_metrics, read_run
 from backproplab.runs.folders import created
 from backproplab.runs.run_folder import FORMAT, TRACEBACK, RunFolder
 from backproplab.runs.sweep_file import NAME, read_sweep
 from backproplab.status import Status
+from backproplab.sweep.job import remaining
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial, with_seed
 from backproplab.text import counted
 
 PARTIAL = ".partial-"  # a run's folder that is being written
 BEFORE = ".before-"  # what it takes the place of
-EVENTS = "tfevents"
 FREE = ("lockstep", "max_trials")  # change no result: a sweep may continue with others
 
 
@@ -191,7 +191,7 @@ class SweepFolder:
         found = {}
         for name in names:
             try:
-                found[name] = b"" if EVENTS in name else folder.read(name)
+                found[name] = b"" if EVENTS.fullmatch(name) else folder.read(name)
             except OSError as error:
                 raise DamageError(f"{folder.where(name)}: {unusable(error)}") from error
         return found
@@ -244,7 +244,7 @@ class SweepFolder:
         shutil.copytree(self.path / job.folder, partial, copy_function=_link)
         for path in partial.rglob("*"):  # older best weights, which the slice deleted
             name = path.relative_to(partial).as_posix()
-            if path.is_file() and name not in files and EVENTS not in name:
+            if path.is_file() and name not in files and not EVENTS.fullmatch(name):
                 path.unlink()
 
     def _reveal(self, run: str) -> None:
@@ -257,10 +257,10 @@ class SweepFolder:
 
     def fail(self, job: Job, error: BaseException) -> None:
         """Record that the run has failed, and why, beside what a paused one has left."""
-        folder = MemoryFolder(self.files(job))
+        folder = MemoryFolder(given := self.files(job))
         experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
         write_failure(RunFolder(folder), experiment, error, self.hparams(job))
-        self.keep([(job, {name: content for name, content in folder.files.items() if content})])
+        self.keep([(job, remaining(folder.files, given))])
 
     def end(self, job: Job, status: Status) -> None:
         """End a paused run where it is, as ``pruned``; another is left as it is."""

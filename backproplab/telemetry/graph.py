@@ -52,7 +52,7 @@ class Graph(Callback):
 
 
 def _rehearsal(lane: Lane) -> Rehearsal | None:
-    """None for a learner without backpropagation, or a step that cannot be recorded."""
+    """None for a learner without gradients of batches, or a step that cannot be recorded."""
     if not isinstance(lane.learning, Descent) or lane.order is None:
         return None
     tile = getattr(lane.learning.updates.source, "tile", MOST)
@@ -146,7 +146,8 @@ def _times(step: Rehearsal, learning: Any) -> tuple[list[float], list[float]]:
     """Seconds of each instruction, and of clipping, if there is any, and the optimizer."""
     parameters, keys = step.parameters, learning.material.keys
     gradient = parameters.twin()
-    into = [np.empty((), parameters.flat.dtype), *(gradient.views[name] for name in step.moved)]
+    into = [np.empty((), parameters.flat.dtype)]
+    into += [gradient.views[name] for name in step.moved if step.has_backward]
     plan = Plan(step.recorded, len(step.inputs), into)
     for own, given in zip(plan.inputs, step.inputs, strict=True):
         np.copyto(own, given)

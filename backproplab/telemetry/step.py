@@ -12,16 +12,21 @@ from backproplab.autograd.engines.peepholes import simplified
 from backproplab.autograd.engines.program import Program
 from backproplab.autograd.engines.recorder import Recorder, record
 from backproplab.autograd.primitive import LISTENER
-from backproplab.learners import Descent
+from backproplab.learners import Backprop, Descent
+from backproplab.nn.chain import Place
+from backproplab.nn.layer import Weights
 
 LOSS, BACKWARD = "loss", "backward"
+Passed = tuple[Place, Tensor, Tensor]  # a layer, what it took, what it gave
 
 
 class Rehearsal:
     """The step of a run on its first examples, as training computes it; it moves no bit of the run.
 
-    recorded: the program of a forward and a backward pass.  results: of it, the mean loss, then the
-        gradient of each weight of ``moved``.
+    Of a gradient that is not found by backprop it is the forward pass.
+
+    recorded: the program of the passes.  results: of it, the mean loss, then the gradient of each
+        weight of ``moved`` if there is a backward pass.
     program: the same as it is replayed.  refusal: why there is none; empty if there is.
     """
 
@@ -32,7 +37,8 @@ class Rehearsal:
         self.parameters = self.network.parameters(learning.material.dtype)
         self.parameters.flat[...] = learning.parameters.flat
         self.chance = deepcopy(learning.chance)
-        self.moved: list[str] = []
+        self.moved = list(self.parameters.weights)
+        self.has_backward = isinstance(learning.settings.gradient, Backprop)
         self._marks: list[tuple[int, str]] = []  # instructions before a scope begins
         with np.errstate(all="ignore"):
             self.results, found = record(
@@ -68,7 +74,8 @@ class Rehearsal:
 
     def _step(self, inputs: Tensor, targets: Tensor) -> Sequence[Tensor]:
         """The graph is cut between the layers, so that each one's backward pass is known."""
-        weights, passed = self.parameters.tensors(tracked=True), []
+        passed: list[Passed] = []
+        weights = self.parameters.tensors(tracked=True)
         y = inputs
         for place in self.network.places:
             self._enter(place.name)
@@ -78,8 +85,13 @@ class Rehearsal:
         self._enter(LOSS)
         x = Tensor(y.value, None, True)
         mean = ops.sum(self.loss(x, targets), axis=-1) / len(inputs.value)
+        return [mean, *(self._backward(weights, passed, mean, x) if self.has_backward else [])]
+
+    def _backward(
+        self, weights: Weights, passed: Sequence[Passed], mean: Tensor, last: Tensor
+    ) -> list[Tensor]:
         self._enter(f"{LOSS}/{BACKWARD}")
-        (flow,) = backward(mean, ops.ones_like(Tensor(mean.value)), [x])
+        (flow,) = backward(mean, ops.ones_like(Tensor(mean.value)), [last])
         gradients: dict[str, Tensor] = {}
         for place, x, y in reversed(passed):
             self._enter(f"{place.name}/{BACKWARD}")
@@ -89,4 +101,4 @@ class Rehearsal:
                 gradients |= zip(names, found, strict=False)
                 flow = found[-1]
         self.moved = list(gradients)
-        return [mean, *gradients.values()]
+        return list(gradients.values())

@@ -52,11 +52,10 @@ def _telemetry(settings: TensorBoard, length: Length, alone: bool) -> Telemetry:
 
 def _of_one_run(settings: TensorBoard, material: Material, length: Length) -> list[Callback]:
     found: list[Callback] = []
-    if material.loss is not None:
-        if settings.images or settings.pr_curves:
-            found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
-        if settings.projector:
-            found.append(Projector())
+    if settings.images or settings.pr_curves:
+        found.append(Pictures(settings.images, settings.pr_curves, spaced(length)))
+    if settings.projector and material.loss is not None:
+        found.append(Projector())
     if settings.random:
         found.append(RandomDemo())
     return found

@@ -219,7 +219,7 @@ def fuzzed(examples):
 
 
 @pytest.mark.parametrize("name", CALLED)
-@fuzzed(4)
+@fuzzed(6)
 @given(data=st.data())
 def test_a_function_with_random_arguments(name, data):
     check(CALLED[name], *drawn(CALLED[name], data))
@@ -248,7 +248,7 @@ def test_a_partition_has_its_place_sorted(axis):
 
 
 @pytest.mark.parametrize("name", UFUNCS)
-@fuzzed(4)
+@fuzzed(6)
 @given(data=st.data())
 def test_a_ufunc_and_its_methods(name, data):
     ufunc = UFUNCS[name]

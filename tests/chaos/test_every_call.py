@@ -129,6 +129,7 @@ class Proof:
         ).read_text()
         check_tidy(run)
         assert differences(remains(run), self.whole) == []
+        assert "verdict" in json.loads((run / "run.json").read_text())
         return "resumed" if begun else "begun again"
 
 

@@ -36,6 +36,23 @@ def test_train_says_how_it_went_why_and_what_to_try(guesses):
     assert told["try"].endswith("guesses/config.yaml model.initializer=he_normal")
 
 
+def test_a_run_killed_after_its_last_record_gets_its_verdict_when_it_is_resumed(
+    backproplab, guesses
+):
+    (file,) = Path("runs").glob("*/guesses/run.json")
+    whole = json.loads(file.read_text())
+    half = file.with_name(".run.json.0123abcd.tmp")
+    for record, left in ((whole, half), ({k: v for k, v in whole.items() if k != "verdict"}, file)):
+        left.write_text(json.dumps(record))
+    ended = backproplab("resume latest")
+    assert (ended.code, "is finished, after 6 epochs" in ended.err) == (0, True)
+    assert json.loads(file.read_text()) == whole
+    assert not half.exists()
+    before = contents(Path("runs"))
+    assert backproplab("resume latest").code == 0
+    assert contents(Path("runs")) == before
+
+
 def test_diagnose_writes_nothing_and_prints_the_same_twice(backproplab, guesses):
     before = contents(Path("runs"))
     first, second = backproplab("diagnose"), backproplab("diagnose latest")

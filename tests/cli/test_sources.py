@@ -37,6 +37,10 @@ def test_too_many_passes_are_refused_unless_they_are_forced(tmp_path, backpropla
         assert "c.yaml:5:" in ended.err
         assert "--force" in ended.err
         assert backproplab(f"{command} --force").code == 0
+    (tmp_path / "c.yaml").rename(tmp_path / "config.yaml")
+    assert backproplab("train config.yaml --dry-run").code == 2
+    (tmp_path / "run.json").write_text("{}")  # of a run, which was forced when it began
+    assert backproplab("train config.yaml --dry-run").code == 0
 
 
 def test_what_numeric_costs_is_said_first(tmp_path, backproplab):

@@ -1,7 +1,5 @@
-"""Small IDX folders, and a description of every data set that can be read here."""
+"""A folder of small images, and a description of every data set that can be read here."""
 
-import gzip
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,40 +10,12 @@ import pytest
 from backproplab.data import Dataset
 
 
-def idx(array: np.ndarray) -> bytes:
-    """The IDX file of a uint8 array, as https://yann.lecun.com/exdb/mnist describes it."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-    return header + array.astype(np.uint8).tobytes()
-
-
-def _write_images(folder: Path, suffix: str = "", **replaced: np.ndarray) -> dict[str, np.ndarray]:
-    """Four files of 2 × 3 images, 50 to train and 20 to test; ``t10k_labels=…`` replaces a part."""
-    random = np.random.default_rng(0)
-    arrays = {
-        "train-images-idx3-ubyte": random.integers(0, 256, (50, 2, 3)),
-        "train-labels-idx1-ubyte": np.arange(50) % 10,
-        "t10k-images-idx3-ubyte": random.integers(0, 256, (20, 2, 3)),
-        "t10k-labels-idx1-ubyte": np.arange(20) % 10,
-    }
-    for part, array in replaced.items():
-        (name,) = (name for name in arrays if name.startswith(part.replace("_", "-")))
-        arrays[name] = array
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in arrays.items():
-        content = gzip.compress(idx(array), 1) if suffix else idx(array)
-        (folder / f"{name}{suffix}").write_bytes(content)
-    return arrays
-
-
 @pytest.fixture(scope="session")
-def write_images() -> Callable[..., dict[str, np.ndarray]]:
-    return _write_images
-
-
-@pytest.fixture(scope="session")
-def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def image_folder(
+    tmp_path_factory: pytest.TempPathFactory, write_images: Callable[..., dict[str, np.ndarray]]
+) -> Path:
     folder = tmp_path_factory.mktemp("images")
-    _write_images(folder)
+    write_images(folder)
     return folder
 
 

@@ -10,8 +10,9 @@ from backproplab.streams import stream
 NAMES = sorted(Dataset.members)
 ALIKE = {
     *("digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"),
-    "bars_and_stripes",
+    *("bars_and_stripes", "cubic_spiral"),
 }
+COLUMNS = {"cubic_spiral": 2}
 CLASSES = {"digits": 10, "iris": 3, "wine": 3, "mnist": 10, "fashion_mnist": 10}
 
 
@@ -55,7 +56,9 @@ class TestFamily:
     def test_its_kind_is_its_class(self, name, make) -> None:
         task = make(name).read(stream(0, "data")).task
         assert (task.kind == "regression") == isinstance(make(name), RegressionDataset)
-        assert task.outputs == (1 if task.kind == "regression" else CLASSES.get(name, 2))
+        assert task.outputs == (
+            COLUMNS.get(name, 1) if task.kind == "regression" else CLASSES.get(name, 2)
+        )
         assert len(task.labels) == (0 if task.kind == "regression" else task.outputs)
 
     def test_it_brings_test_examples_if_it_says_so(self, name, make) -> None:

@@ -44,6 +44,20 @@ def test_linear_is_the_notebooks_line() -> None:
     np.testing.assert_allclose(np.polyfit(x[:, 0], y[:, 0], 1), [0.1, 0.3], rtol=1e-12)
 
 
+def test_a_cubic_spiral_is_the_flow_of_its_field() -> None:
+    """Against SciPy's DOP853, and y(1.5) and y(25) of anchors/learners.md 5a."""
+    from scipy.integrate import solve_ivp
+
+    x, y = read("cubic_spiral", samples=51, interval=1.5)
+    np.testing.assert_allclose(y[0], [1.2919915630840135, 0.9725860740878126], atol=1e-8)
+    np.testing.assert_allclose(x[-1], [-0.4436236, 0.2794406], atol=1e-6)
+    field = lambda t, y: y**3 @ np.array([[-0.1, 2.0], [-2.0, -0.1]])
+    exact = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-12}
+    theirs = solve_ivp(field, (0, 26.5), [2, 0], **exact, dense_output=True).sol
+    np.testing.assert_allclose(x, theirs(np.linspace(0, 25, 51)).T, atol=1e-7)
+    np.testing.assert_allclose(y, theirs(np.linspace(1.5, 26.5, 51)).T, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", ["sine", "linear"])
 def test_noise_on_curves_is_normal_and_moves_targets_only(name) -> None:
     x, y = read(name, samples=20_000)

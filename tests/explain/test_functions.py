@@ -7,6 +7,7 @@ from backproplab.autograd.primitive import FUNCTIONS, Op
 from backproplab.explain import functions
 from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
+from backproplab.explain.values import read_point
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def test_functions_of_two_numbers(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["sum", "mean", "softmax", "cumsum", "sort", "transpose", "reshape", "matmul", "dot", "einsum", "where", "clip", "concatenate", "sign", "floor", "greater", "leaf", "stop_gradient", "dropout_mask", "one_hot", "nothing", "__import__", "eval"],
+    ["dot", "prod", "cumsum", "sort", "transpose", "reshape", "matmul", "einsum", "where", "clip", "concatenate", "sign", "floor", "greater", "leaf", "stop_gradient", "dropout_mask", "one_hot", "nothing", "__import__", "eval"],
 )  # fmt: skip
 def test_what_mixes_entries_or_has_no_derivative_is_no_function_here(name):
     assert functions.find(name) is None
@@ -54,3 +55,11 @@ def test_a_step_may_have_no_derivative_by_one_of_its_inputs(monkeypatch):
     monkeypatch.setitem(FUNCTIONS, "scaled", scaled)
     seen = trace(parse("scaled(a, b)"), {"a": 2.0, "b": 3.0})
     assert [node.gradient for node in seen.nodes] == [3, 0, 1]
+
+
+@pytest.mark.parametrize("name", functions.VECTORS)
+def test_functions_of_vectors(name):
+    wanted = functions.arguments(name)
+    words = ["z=[1, 2, 3]", "t=[0, 0, 1]"][:wanted]
+    seen = trace(*read_point(f"{name}({'z, t' if wanted == 2 else 'z'})", words))
+    assert seen.nodes[0].gradient.shape == (3,)

@@ -1,7 +1,9 @@
 """Drawings: no overlaps, inputs left of results, well-formed files."""
 
 import shutil
+import struct
 import subprocess
+from importlib.util import find_spec
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
@@ -10,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backproplab import explain
-from backproplab.explain import svg
+from backproplab.errors import ConfigError
+from backproplab.explain import raster, svg
 from backproplab.explain.drawing import Arrow, Box, Drawing
 from backproplab.explain.layout import arrange
+from backproplab.palette import THEMES
 
 MICROGRAD_C = "((a + b) + ((a + b) + 1))"
 MICROGRAD_D = "((a * b + b**3) + ((a * b + b**3) * 2 + relu(b + a)))"
@@ -48,8 +52,10 @@ def check(drawing):
         assert 0 <= room.y - room.height / 2 < room.y + room.height / 2 <= layout.height
     for arrow, route in zip(drawing.arrows, layout.routes, strict=True):
         source, target = layout.boxes[arrow.source], layout.boxes[arrow.target]
-        assert route[0] == (pytest.approx(source.x + source.width / 2), source.y)
-        assert route[-1] == (pytest.approx(target.x - target.width / 2), target.y)
+        assert route[0][0] == pytest.approx(source.x + source.width / 2)
+        assert route[-1][0] == pytest.approx(target.x - target.width / 2)
+        for (_, y), room in ((route[0], source), (route[-1], target)):
+            assert abs(y - room.y) < room.height / 2
         assert all(x0 <= x1 for (x0, _), (x1, _) in pairwise(route))
         for room in layout.boxes:
             across = [y for x, y in route if abs(x - room.x) < room.width / 2 - 1e-6]
@@ -99,32 +105,65 @@ def test_the_svg_is_well_formed_and_holds_what_the_drawing_holds(case):
     text = explanation.svg()
     assert text.isascii()
     root = ElementTree.fromstring(text)
+    drawn = explanation.drawing.without_constants()
     names = {"s": "http://www.w3.org/2000/svg"}
-    assert len(root.findall(".//s:rect[@class='node']", names)) == len(explanation.drawing.boxes)
-    words = [element.text for element in root.iterfind(".//s:text", names)]
-    for box in explanation.drawing.boxes:
-        assert set(box.lines) <= set(words)
-    for arrow in explanation.drawing.arrows:
-        assert arrow.label in words or not arrow.label
+    assert len(root.findall(".//s:rect[@class='node']", names)) == len(drawn.boxes)
+    words = "".join(element.text for element in root.iterfind(".//s:text", names))
+    for text in {x for box in drawn.boxes for x in (box.value, box.gradient)}:
+        assert text.replace("-", "−") in words.replace(" ", "") or "e" in text
 
 
-def test_values_and_gradients_have_a_color_each():
-    root = ElementTree.fromstring(explained("course").svg())
-    ink = {
-        element.text: element.get("fill")
-        for element in root.iter("{http://www.w3.org/2000/svg}text")
-    }
-    assert ink["6"] == svg.VALUE
-    assert ink["df/db = 5"] == svg.GRADIENT
-    assert svg.VALUE != svg.GRADIENT
+def test_the_picture_of_the_slide_fits_a_slide():
+    width = float(ElementTree.fromstring(explained("course").svg()).get("width"))
+    assert 640 <= width <= 880
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_text_can_be_read_on_its_paper(theme):
+    """WCAG 2, level AA: 4.5 to 1."""
+    colors = THEMES[theme]
+    texts = [colors.ink, colors.second, colors.value, colors.gradient, colors.good]
+    for ink in [*texts, *(text for text, _ in colors.paths)]:
+        assert contrast(ink, colors.paper) >= 4.5, ink
+    assert contrast(colors.value, colors.value_fill) >= 4.5
+    assert contrast(colors.gradient, colors.gradient_fill) >= 4.5
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color):
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_values_and_gradients_have_a_color_each(theme):
+    root = ElementTree.fromstring(explained("course").svg(theme))
+    bold = [
+        (x.text, x.get("fill"))
+        for x in root.iter("{http://www.w3.org/2000/svg}text")
+        if x.get("class") == "bold"
+    ]
+    assert ("6", THEMES[theme].value) in bold
+    assert ("5", THEMES[theme].gradient) in bold
+
+
+def test_the_paths_of_the_slide_have_bands_and_badges():
+    arrows = explained("course").drawing.without_constants().arrows
+    assert [arrow.paths for arrow in arrows] == [(), (0,), (1,), (0,), (1,)]
+    assert "stroke-dasharray" in explained("course").svg()
 
 
 def test_text_is_escaped():
-    box = Box('a"<&>', "step", 'θ"<&>\\')
-    drawing = Drawing('"<&>\\ θ', (box,), ())
+    box = Box('a"<&>', "step", 'θ"<&>')
+    drawing = Drawing('"<&> θ', (box,), ())
     words = [e.text for e in ElementTree.fromstring(svg.render(drawing)).iter() if e.text]
-    assert 'θ"<&>\\' in words
-    assert '"<&>\\ θ' in words
+    assert 'θ"<&>' in words
+    assert '"<&> θ' in words
 
 
 def test_the_dot_file_has_the_nodes_of_the_course():
@@ -132,8 +171,8 @@ def test_the_dot_file_has_the_nodes_of_the_course():
     keys = [line.split('"')[1] for line in lines if "fillcolor=" in line]
     assert sorted(keys) == ["1", "a", "b", "c", "d", "f"]
     edges = [line.strip() for line in lines if "->" in line]
-    assert '"b" -> "c" [label="2"];' in edges
-    assert '"b" -> "d" [label="3"];' in edges
+    assert '"b" -> "c" [label="dc/db = 1"];' in edges
+    assert '"c" -> "f" [label="df/dc = d = 2"];' in edges
     assert '"1" -> "d";' in edges
     assert len(edges) == 6
 
@@ -152,3 +191,19 @@ def test_graphviz_reads_the_dot_file(case):
     nodes = [line for line in done.stdout.splitlines() if line.startswith("node ")]
     assert len(nodes) == len(explained(case).drawing.boxes)
     assert done.stderr == ""
+
+
+def test_without_the_extra_png_and_pdf_say_what_to_install(monkeypatch):
+    monkeypatch.setattr(raster, "find_spec", lambda name: None)
+    for form in (explained("course").png, explained("course").pdf):
+        with pytest.raises(ConfigError, match=r"pip install 'backproplab\[figures\]'"):
+            form()
+
+
+@pytest.mark.skipif(find_spec("cairosvg") is None, reason="needs CairoSVG")
+def test_png_and_pdf():
+    explanation = explained("course")
+    assert explanation.pdf().startswith(b"%PDF")
+    size = struct.unpack(">2I", explanation.png()[16:24])
+    drawn = ElementTree.fromstring(explanation.svg())
+    assert size == tuple(2 * int(drawn.get(side)) for side in ("width", "height"))

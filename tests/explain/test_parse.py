@@ -42,7 +42,8 @@ HOSTILE = {
     "remainder": ("a % b", "this operator is not allowed"),
     "matrix product": ("a @ b", "this operator is not allowed"),
     "caret": ("a^2", "^ is not allowed — write ** for a power"),
-    "index": ("a[0]", "subscript is not allowed"),
+    "index": ("a[i]", "column 3: an index is a whole number"),
+    "slice": ("a[1:2]", "an index is a whole number"),
     "tuple": ("a, b", "tuple is not allowed"),
     "star": ("sin(*a)", "column 5: starred is not allowed"),
     "keyword": ("sin(x=1)", "such a call is not allowed"),
@@ -67,9 +68,9 @@ HOSTILE = {
     "statement": ("a = 1", "invalid syntax"),
     "misspelled": ("sinn(a)", "did you mean 'sin'?"),
     "function as a name": ("sin + 1", "sin is a function — give it an argument: sin(x)"),
-    "too few": ("sin()", "sin takes one number, got 0"),
-    "too many": ("sin(a, b)", "sin takes one number, got 2"),
-    "one of two": ("maximum(a)", "maximum takes two numbers, got 1"),
+    "too few": ("sin()", "sin takes one argument, got 0"),
+    "too many": ("sin(a, b)", "sin takes one argument, got 2"),
+    "one of two": ("maximum(a)", "maximum takes two arguments, got 1"),
     "greek column": ("θ + ω.x", "column 5: attribute"),
 }  # fmt: skip
 

@@ -1,11 +1,20 @@
 """One update of a network by one example: every number, against the formulas written out in NumPy."""
 
+from itertools import combinations
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
+from backproplab import explain
 from backproplab.errors import ConfigError
+from backproplab.experiment.reading import parts_of
+from backproplab.explain import examples, unit_svg
+from backproplab.explain.lines import joined
 from backproplab.explain.network import drawing_of, report_of, shown
+from backproplab.explain.units import unit_net
 from backproplab.explain.update import of_config
+from backproplab.palette import THEMES
 
 SMALL = """\
 name: small
@@ -72,10 +81,12 @@ def test_adam_s_first_step_is_about_the_learning_rate(written):
         np.testing.assert_allclose(p.new - p.old, step, rtol=1e-9)
 
 
-def test_the_report_shows_every_number_of_a_small_network(small):
-    report = report_of(small)
-    forward, backward, moved = (section.body for section in report.sections)
-    assert report.title == "small: one update by the first example, 2-2-1 tanh, 9 parameters"
+def test_the_report_shows_every_number_of_a_small_network(written):
+    """Too wide to be shown unit by unit, small enough to be shown in full."""
+    report = report_of(of_config(written(SMALL), ["model.hidden=[4]"]))
+    forward, backward = ([joined(line) for line in section.body] for section in report.sections[:2])
+    moved = report.sections[2].body
+    assert report.title == "small: one update by the first example, 2-4-1 tanh, 17 parameters"
     assert [line.split(" = ")[0] for line in forward] == [
         "x", "dense_1/kernel", "dense_1/bias", "dense_1", "tanh(dense_1)",
         "dense_2/kernel", "dense_2/bias", "dense_2", "target", "L",
@@ -84,14 +95,15 @@ def test_the_report_shows_every_number_of_a_small_network(small):
     assert any(
         line.startswith("dL/d(dense_1) = dL/d(tanh(dense_1)) * tanh' = [") for line in backward
     )
-    assert len(moved.rows) == 9
+    assert len(moved.rows) == 17
     assert moved.headers == ("parameter", "old", "gradient", "new")
     assert "norm" not in "".join(forward + backward)
 
 
 def test_a_larger_network_shows_shapes_and_norms(written):
     seen = of_config(written(SMALL), ["model.hidden=[30]"])
-    forward, _, moved = (section.body for section in report_of(seen).sections)
+    forward = [joined(line) for line in report_of(seen).sections[0].body]
+    moved = report_of(seen).sections[2].body
     assert any(line.startswith("dense_1/kernel = (2, 30) of norm ") for line in forward)
     assert moved.headers[-1] == "norm of the step"
     assert len(moved.rows) == 4
@@ -107,8 +119,9 @@ def test_layers_of_every_kind_pass_through(written):
     )
     names = ["x", "dense_1", "relu(dense_1)", "dropout_1", "selu_1", "dense_2"]
     assert [value.name for value in seen.values] == names
-    assert "dL/d(dropout_1) = dL/d(selu_1) * selu'" in "\n".join(report_of(seen).sections[1].body)
-    assert "through dropout_1" in "\n".join(report_of(seen).sections[1].body)
+    text = "\n".join(map(joined, report_of(seen).sections[1].body))
+    assert "dL/d(dropout_1) = dL/d(selu_1) * selu'" in text
+    assert "through dropout_1" in text
 
 
 def test_the_drawing_leads_from_the_data_to_the_loss(small):
@@ -139,3 +152,90 @@ def test_arrays_are_written_on_one_line(array, limit, text):
 def test_a_config_that_cannot_be_built_names_its_line(written):
     with pytest.raises(ConfigError, match=r"c\.yaml:2:7: loss: binary_cross_entropy needs two"):
         of_config(written("data: iris\nloss: binary_cross_entropy\n"), [])
+
+
+def test_a_small_network_is_shown_unit_by_unit(small):
+    net = unit_net(small)
+    kernel = small.parameters["dense_1/kernel"]
+    for name, index in (("w1_11", (0, 0)), ("w1_12", (1, 0)), ("w1_21", (0, 1)), ("w1_22", (1, 1))):
+        (moved,) = (m for m in net.moved[0] if m.name == name)
+        assert (moved.old, moved.gradient) == (kernel.old[index], kernel.gradient[index])
+    first, last = net.layers
+    output = 1 / (1 + np.exp(-last.z))
+    np.testing.assert_allclose(last.delta, output - net.y, rtol=1e-12)  # Nielsen's equation 1
+    np.testing.assert_allclose(
+        first.delta, (last.kernel.T @ last.delta) * (1 - first.a**2), rtol=1e-12
+    )
+    np.testing.assert_allclose(net.output, output, rtol=1e-12)
+    assert net.after < net.loss
+
+
+def test_each_equation_is_named_at_its_place(small):
+    backward = [joined(line) for line in report_of(small).sections[1].body]
+    assert [line[:3] for line in backward] == [
+        "(1)",
+        "(2)",
+        "(2)",
+        *["(4)"] * 2,
+        "(3)",
+        *["(4)"] * 4,
+        *["(3)"] * 2,
+    ]
+    assert backward[0].startswith("(1) delta2_1 = yhat_1 - y_1 = ")
+    assert backward[1].startswith("(2) delta1_1 = w2_11 * delta2_1 * tanh'(z1_1) = ")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_a_2_2_1_network_fits_a_slide(small, theme):
+    root = ElementTree.fromstring(unit_svg.render(unit_net(small), "2-2-1", theme))
+    assert float(root.get("width")) <= 1200
+    assert len([x for x in root.iter() if x.get("class") == "node"]) == 2 + 2 + 1
+
+
+@pytest.mark.parametrize("hidden", ["[2]", "[3]", "[2, 2]", "[3, 3]", "[]"])
+def test_no_label_of_the_picture_lies_on_another(written, hidden):
+    picture = unit_svg._Picture(
+        unit_net(of_config(written(SMALL), [f"model.hidden={hidden}"])), THEMES["light"]
+    )
+    list(picture.graph())
+    for one, other in combinations(picture.taken, 2):
+        assert not one.overlaps(other)
+
+
+def test_what_is_too_large_for_units_is_shown_by_layers(written):
+    assert unit_net(of_config(written(SMALL), ["model.hidden=[4]"])) is None
+
+
+def test_the_step_of_several_examples_is_that_of_their_mean(written):
+    parts = parts_of(written(SMALL), [])
+    shown = examples.examples(parts, 4)
+    for _, each, mean, old, new in shown.rows():
+        assert mean == pytest.approx(np.mean(each), rel=1e-12, abs=1e-15)
+        assert new == pytest.approx(old - 0.1 / 4 * sum(each), rel=1e-12)
+    assert [name for name, *_ in shown.rows()][:6] == [
+        "w1_11",
+        "w1_12",
+        "w1_21",
+        "w1_22",
+        "b1_1",
+        "b1_2",
+    ]
+    assert len({net.loss for net in shown.nets}) == 4
+
+
+def test_each_example_has_its_errors_and_gradients(written):
+    sections = explain.of_config(written(SMALL), [], 3).report.sections
+    deltas, gradients = sections[-3].body, sections[-2].body
+    assert deltas.headers == ("example", "x", "y", "C", "delta1_1", "delta1_2", "delta2_1")
+    assert len(deltas.rows) == 3
+    assert gradients.headers == ("weight", "dC1", "dC2", "dC3", "mean", "step", "after")
+    assert len(gradients.rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "said"),
+    [([], 9, "choose 1 to 8"), (["model.hidden=[9]"], 2, "at most three units")],
+)
+def test_examples_that_cannot_be_shown(written, words, count, said):
+    with pytest.raises(ConfigError, match=said):
+        explain.of_config(written(SMALL), words, count)

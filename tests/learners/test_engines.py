@@ -176,6 +176,10 @@ LAYERS = {
         [*SEQUENCE, {"max_pool": {"window": 3, "stride": 1, "padding": "same"}}, "flatten"],
     ],
     "reshape": [[{"dense": 6}, {"reshape": [3, 2]}, "tanh", {"reshape": [6]}]],
+    "ode": [
+        [{"dense": 6}, {"ode": {"layers": ["tanh", {"dense": 6}], "steps": 3}}],
+        [{"dense": 6}, {"ode": {"layers": [{"dense": 6}, "batch_norm", {"dropout": 0.2}], "solver": "midpoint", "steps": 2}}],
+    ],
     "residual": [
         [{"dense": 6}, {"residual": {"layers": [{"dense": 6}, "batch_norm", {"dropout": 0.2}], "activation": "relu"}}],
         [*IMAGES, {"residual": [{"conv2d": {"filters": 1, "padding": "same"}}, "relu"]}, "flatten"],

@@ -276,6 +276,8 @@ def test_gradient_flow_of_least_squares_has_the_closed_form(tmp_path, until):
     plain = config("gradient_flow", "data.standardize_targets=false")
     variance = np.var(build(plain).splits.train.targets)  # the loss is that of standardized ones
     assert result.progress.stop_reason == "until_reached"
+    assert result.progress.step < experiment.learner.most_steps  # so they say nothing of its length
+    assert build(experiment).length.place(1, 40) == "solver step 40"
     assert result.metrics["loss"] * variance / 2 == pytest.approx(FLOW[until], rel=1e-6)
     (last,) = rows(tmp_path / "run")[-1:]
     assert float(last["flow_time"]) == until / 2

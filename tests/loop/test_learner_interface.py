@@ -355,7 +355,9 @@ def test_it_needs_steps_and_can_be_dry_run(tmp_path):
         build(bpl.load(tmp_path / "c.yaml"))
     (tmp_path / "d.yaml").write_text(SEARCH)
     assert build(bpl.load(tmp_path / "d.yaml")).length.epochs == 6
-    with pytest.raises(ConfigError, match="learner: random_search has no gradient"):
+    with pytest.raises(
+        ConfigError, match="learner: this is for gradient_descent, not for random_search"
+    ):
         build(bpl.load(tmp_path / "d.yaml")).descent()
 
 

@@ -34,6 +34,13 @@ EXAMPLES = {
         ({"layers": ["tanh", {"dense": 3}]}, (3,)),
         ({"layers": [{"conv2d": {"filters": 2, "padding": "same"}}, "batch_norm"], "activation": "silu"}, (3, 3, 2)),
     ],
+    "ode": [
+        ({"layers": ["tanh", {"dense": 3}], "steps": 2}, (3,)),
+        ({"layers": ["tanh", {"dense": 3}], "time": 0.05, "steps": 2, "gradient": "adjoint"}, (3,)),
+        ({"layers": ["tanh"], "time": 0.05, "steps": 2, "gradient": "adjoint"}, (3,)),
+        ({"layers": [{"conv2d": {"filters": 2, "padding": "same"}}, "tanh"], "solver": "midpoint", "steps": 1}, (3, 3, 2)),
+        ({"layers": [{"dense": 3}, "batch_norm"], "solver": "euler", "steps": 2, "time": 0.2}, (3,)),
+    ],
 }  # fmt: skip
 CASES = [
     pytest.param(member.model_validate(fields), shape, id=f"{name}-{k}")
@@ -135,6 +142,7 @@ def test_a_config_gives_the_layer_back(layer, shape):
 LIMITS = {
     "linear": (1, 1), "relu": (0, 1), "leaky_relu": (0.3, 1), "elu": (0, 1), "selu": (0, 1.0507009873554805),
     "gelu": (0, 1), "silu": (0, 1), "softplus": (0, 1), "softsign": (0, 0), "tanh": (0, 0), "sigmoid": (0, 0),
+    "power": (-100, 100),
 }  # fmt: skip
 
 

@@ -102,6 +102,8 @@ def sliced(works, length, **limits):
         now = [Work(w.experiment, f, slices * length) for w, f in zip(works, held, strict=True)]
         outcomes = run_slice(now, **limits)
         for files, outcome in zip(held, outcomes, strict=True):
+            kept = {name for name in files if not name.startswith("checkpoints/best")}
+            assert kept - outcome.files.keys() <= {name for name in kept if "tfevents" in name}
             files.update(outcome.files)
             files.update({name: b"" for name in files if "tfevents" in name})
         if {outcome.status for outcome in outcomes} == {"completed"}:

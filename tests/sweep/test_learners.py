@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import backproplab as bpl
+from backproplab.experiment import build
 from tests.learners.test_family import LEARNERS, experiment_of, tree
 from tests.sweep.test_cluster import MPI
 
-WITH_LOSS = [name for name, learner in LEARNERS.items() if "loss" in learner.uses]
-OTHERS = [name for name in LEARNERS if name not in WITH_LOSS]
+MONITORED = {name: build(experiment_of(name)).monitor for name in LEARNERS}
 SHARED = {"data", "threads", "tensorboard"}
 
 
@@ -29,15 +29,10 @@ def places(cluster):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("names", "metric"),
-    [(WITH_LOSS, "val_loss"), (OTHERS, "val_reconstruction_error")],
-    ids=["with a loss", "others"],
-)
-def test_a_sweep_of_learners_has_one_table_whoever_computes_it(
-    shell, tmp_path, places, names, metric
-):
+@pytest.mark.parametrize("metric", sorted(set(MONITORED.values())))
+def test_a_sweep_of_learners_has_one_table_whoever_computes_it(shell, tmp_path, places, metric):
     """One worker, two, a Dask cluster, ranks of MPI, and each run alone: the same rows, except for times."""
+    names = [name for name, monitor in MONITORED.items() if monitor == metric]
     trees = {name: tree(name) for name in names}
     base = {key: value for key, value in trees[names[-1]].items() if key in SHARED}
     branches = [

@@ -11,6 +11,7 @@ from backproplab.config import Experiment
 from backproplab.experiment import build, run
 from backproplab.journal.graphs import Cost, GraphNode, costs_record
 from backproplab.journal.protos import Event
+from backproplab.learners import Gradient
 from backproplab.nn import Layer
 from backproplab.telemetry.graph import Nodes
 from backproplab.telemetry.step import Rehearsal
@@ -23,6 +24,7 @@ LAYERS = {
     "conv2d": {"conv2d": {"filters": 3, "activation": "tanh"}},
     "conv1d": {"conv1d": {"filters": 3}},
     "reshape": {"reshape": [4, 16]},
+    "ode": {"ode": [{"dense": 64}]},
     "residual": {"residual": ["batch_norm", {"dense": 64}, "relu"]},
 }
 SHAPES = {
@@ -99,6 +101,22 @@ def test_the_first_view_of_two_dense_layers_has_six_boxes():
     ).descent()
     tops = {node.name.partition("/")[0] for node in Nodes(Rehearsal(descent, 32), descent).all}
     assert tops == {"inputs", "targets", "dense_1", "dense_2", "loss", "optimizer"}
+
+
+@pytest.mark.parametrize("gradient", Gradient.members)
+def test_a_graph_has_a_backward_pass_only_where_the_gradient_takes_one(gradient, tmp_path):
+    """Elsewhere it is the forward pass, the loss and the optimizer, which moves all weights."""
+    learner = {"gradient_descent": {"gradient": gradient}}
+    layers = {"dense": {"units": 4, "activation": "tanh"}}, {"dense": 1}
+    fields = {"data": {"name": "circle", "samples": 20}, "learner": learner, "steps": 2}
+    run(experiment(*layers, clipping={"global_norm": 1}, **fields), tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run/train")).Reload()
+    nodes = {node.name: node for node in events.Graph().node}
+    backward = {"loss/backward", "dense_1/backward", "dense_2/backward"}
+    boxes = {name.rpartition("/")[0] for name in nodes}
+    assert backward & boxes == (backward if gradient == "backprop" else set())
+    assert {"dense_1/kernel", "dense_2/bias"} <= set(nodes["optimizer/adam"].input)
+    assert events.Tags()["run_metadata"]
 
 
 def test_costs_are_read_as_tensorboard_s_own_message():

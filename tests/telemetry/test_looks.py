@@ -143,6 +143,8 @@ LAYERS = {
     "activations apart": [{"dense": 5}, "layer_norm", "relu"],
     "blocks in a block": [{"residual": {"layers": ["tanh", {"residual": {"layers": [{"dense": 4}, "relu"]}}, {"dense": 4}]}}, "relu"],
     "residual": [{"residual": {"layers": [{"dense": {"units": 4, "activation": "relu"}}], "activation": "tanh"}}],
+    "ode": [{"ode": {"layers": [{"dense": 4}, "tanh"], "steps": 3}}],
+    "ode by adjoint": [{"ode": {"layers": ["tanh", {"dense": 4}], "steps": 3, "gradient": "adjoint"}}],
     "convolution": [{"reshape": [4, 1]}, {"conv1d": {"filters": 3, "kernel": 2, "activation": "relu"}}, {"max_pool": 2}, "flatten"],
 } | {name: [{"dense": {"units": 5, "activation": name}}] for name in Activation.members}  # fmt: skip
 

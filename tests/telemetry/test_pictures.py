@@ -199,3 +199,17 @@ def test_the_course_s_histograms_move_apart(tmp_path):
     assert means["train"] == sorted(means["train"])
     assert means["validation"] == sorted(means["validation"], reverse=True)
     assert abs(means["train"][-1] - 5) < 0.1 > abs(means["validation"][-1] + 5)
+
+
+MAKERS = {
+    "contrastive_divergence": ({"learner": {"contrastive_divergence": {"hidden": 9}}}, "reconstructions"),
+    "score_matching": ({"learner": "score_matching", "model": {"hidden": [8]}}, "denoised"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_a_learner_makes_is_drawn(name, tmp_path):
+    fields, tag = MAKERS[name]
+    data = {"name": "digits", "standardize": False, "scale": 0.0625}
+    run(experiment(data, **fields | {"epochs": 1, "batch_size": 500}), tmp_path / "run")
+    assert set(tensors(tmp_path / "run", "train")) == {"images/first_layer", f"images/{tag}"}

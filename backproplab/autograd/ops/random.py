@@ -27,3 +27,20 @@ dropout_mask = primitive(
     doc="0 with probability ``rate``, else 1 / (1 - rate), in the shape and type of x. For a "
     "population: a column of rates, and ``Streams`` with a generator for each member.",
 )
+
+
+def _normal_noise(x: Array, generator: Any, out: Array | None = None) -> Array:
+    drawn = np.empty(x.shape, x.dtype) if out is None else out
+    generator.standard_normal(dtype=x.dtype.type, out=drawn)
+    return drawn
+
+
+normal_noise = primitive(
+    "normal_noise",
+    _normal_noise,
+    effect=True,
+    vjp=[None],
+    samples=reals((3, 4), generator=np.random.default_rng(0)),
+    doc="Independent standard normal numbers, in the shape and type of x. For a population: "
+    "``Streams`` with a generator for each member.",
+)

@@ -1,0 +1,37 @@
+"""Contours of a function on a plane, by contourpy, which comes with Matplotlib."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backproplab.arrays import Array
+from backproplab.descend.objective import Objective
+from backproplab.explain.axes import Limits
+
+GRID, LEVELS = 161, 14
+
+
+def contours(f: Objective, across: Limits, up: Limits) -> list[Array]:
+    """Lines of equal f, (points, 2) each; their levels grow about geometrically."""
+    from contourpy import contour_generator
+
+    x, y = np.linspace(*across, GRID), np.linspace(*up, GRID)
+    values = f.on(*np.meshgrid(x, y))
+    finite = np.isfinite(values)
+    if not finite.any():
+        return []
+    masked = np.ma.masked_array(values, ~finite)
+    generator = contour_generator(x, y, masked)
+    return [np.asarray(line) for level in levels(values[finite]) for line in generator.lines(level)]
+
+
+def levels(values: Array) -> Array:
+    """Heights above the least one, in a geometric sequence; evenly if f falls on both sides."""
+    low, high = float(values.min()), float(np.quantile(values, 0.98))
+    if not high > low:
+        return np.array([low])
+    shares = np.geomspace(2e-3, 1.0, LEVELS)
+    middle = float(np.median(values))
+    if middle - low > 0.3 * (high - low):  # no valley: a saddle, or a hill
+        shares = np.linspace(0.04, 0.96, LEVELS)
+    return low + (high - low) * shares
