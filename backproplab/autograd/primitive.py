@@ -160,6 +160,12 @@ def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
 
 def lift(*arrays: Any) -> tuple[Tensor, ...]:
     """The arguments as tensors. A Python number takes the type of the others, as in NumPy."""
+    if len(arrays) == 2:  # a tensor and a number, the most frequent
+        a, b = arrays
+        if type(a) is Tensor and type(b) in NUMBERS and a.value.dtype.kind == "f":
+            return a, Tensor(np.asarray(b, a.value.dtype))
+        if type(b) is Tensor and type(a) in NUMBERS and b.value.dtype.kind == "f":
+            return Tensor(np.asarray(a, b.value.dtype)), b
     for x in arrays:
         if type(x) is not Tensor:
             break

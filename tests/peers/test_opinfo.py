@@ -301,6 +301,9 @@ def entries():
 
 @pytest.fixture(scope="module")
 def infos(torch):
+    pytest.importorskip(
+        "expecttest", reason="PyTorch's samples need expecttest: pip install '.[oracle]'"
+    )
     from torch.testing._internal.common_methods_invocations import op_db
 
     named = {
