@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backproplab import sweep
+    from backproplab import numpy, scipy, sweep
     from backproplab.autograd import (
         Tensor,
         checkpoint,
@@ -79,10 +79,12 @@ __all__ = [
     "jvp",
     "load",
     "model",
+    "numpy",
     "ops",
     "resume",
     "root",
     "run",
+    "scipy",
     "stop_gradient",
     "sweep",
     "value_and_grad",
@@ -91,8 +93,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "sweep":  # a room of the house, whose functions are used by its name
-        return import_module("backproplab.sweep")
+    if name in ("numpy", "scipy", "sweep"):  # rooms, whose functions are used by their names
+        return import_module(f"backproplab.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'backproplab' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backproplab.autograd.ops.elementwise import add
 from backproplab.autograd.ops.shapes import cast, leaf, sum_to
 from backproplab.autograd.ops.storage import zeros_like
 from backproplab.autograd.tensor import Node, Tensor
@@ -20,20 +21,26 @@ def backward(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> list[Tens
     The gradients have a graph of their own only if an outer transform can differentiate them: if
     the seed, a target, or a leaf that is not a target is tracked from outside.
     """
+    return swept(root, seed, targets)[0]
+
+
+def swept(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], bool]:
+    """(the gradients of ``backward``, whether a leaf other than the targets is below the root)."""
     order, onward, foreign = _towards(root, targets)
-    keep = foreign or seed.tracked or any(t.node is not None for t in targets)
+    beyond = foreign or any(t.node is not None for t in targets)
+    keep = beyond or seed.tracked
     cotangents = {id(root): seed} if id(root) in onward else {}
     for tensor in reversed(order):
-        node, g = tensor.node, cotangents.get(id(tensor))
-        if node is None or g is None:
+        g = cotangents.get(id(tensor))
+        if g is None:
             continue
-        for x, contribution in _contributions(node, tensor, g, onward, keep):
+        for x, contribution in _contributions(tensor, g, onward, keep):
             sofar = cotangents.get(id(x))
-            cotangents[id(x)] = contribution if sofar is None else sofar + contribution
+            cotangents[id(x)] = contribution if sofar is None else add(sofar, contribution)
     found = [cotangents.get(id(t)) for t in targets]
     return [
         zeros_like(Tensor(t.value)) if g is None else g for g, t in zip(found, targets, strict=True)
-    ]
+    ], beyond
 
 
 def reaches_beyond(root: Tensor, leaves: Sequence[Tensor]) -> bool:
@@ -45,47 +52,52 @@ def reaches_beyond(root: Tensor, leaves: Sequence[Tensor]) -> bool:
 
 
 def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set[int], bool]:
-    """(tensors between root and targets, inputs first; their ids; whether another leaf is
-    tracked)."""
+    """(tensors with a node between root and targets, inputs first; the ids of those and of the
+    targets; whether another leaf is tracked)."""
     aims = {id(t) for t in targets}
-    order: list[Tensor] = []
-    onward: set[int] = set()
-    seen: set[int] = set()
+    below: list[Tensor] = []
+    seen = {id(root)}
     foreign = False
-    stack = [(root, False)]
+    stack = [root]
     while stack:
-        tensor, inputs_done = stack.pop()
-        key = id(tensor)
-        below = _inputs(tensor, key in aims)
-        if inputs_done:
-            if key in aims or any(id(x) in onward for x in below):
-                onward.add(key)
+        tensor = stack.pop()
+        node = tensor.node
+        if node is None:
+            foreign = foreign or (tensor.tracked and id(tensor) not in aims)
+        elif node.op is not leaf or id(tensor) not in aims:  # where a transform's graph ends
+            below.append(tensor)
+            for x in node.inputs:
+                if x.tracked and id(x) not in seen:
+                    seen.add(id(x))
+                    stack.append(x)
+    below.sort(key=_number)
+    onward = aims & seen
+    order = []
+    for tensor in below:
+        for x in tensor.node.inputs:  # type: ignore[union-attr]  # those below have one
+            if id(x) in onward:
+                onward.add(id(tensor))
                 order.append(tensor)
-        elif key not in seen:
-            seen.add(key)
-            foreign = foreign or (tensor.node is None and tensor.tracked and key not in aims)
-            stack.append((tensor, True))
-            stack.extend((x, False) for x in below if id(x) not in seen)
+                break
     return order, onward, foreign
 
 
-def _inputs(tensor: Tensor, is_target: bool) -> Sequence[Tensor]:
-    """The tracked inputs; none for a transform's own leaf, where its graph ends."""
-    node = tensor.node
-    if node is None or (is_target and node.op is leaf):
-        return ()
-    return [x for x in node.inputs if x.tracked]
+def _number(tensor: Tensor) -> int:
+    return tensor.node.number  # type: ignore[union-attr]
 
 
 def _contributions(
-    node: Node, result: Tensor, g: Tensor, onward: set[int], keep: bool
+    result: Tensor, g: Tensor, onward: set[int], keep: bool
 ) -> list[tuple[Tensor, Tensor]]:
     """(input, its part of the cotangent) for each input that depends on a target."""
-    inputs = node.inputs if keep else tuple(Tensor(x.value) for x in node.inputs)
-    y = result if keep else Tensor(result.value)
+    node: Node = result.node  # type: ignore[assignment]
+    op, inputs, y = node.op, node.inputs, result
+    if not keep:
+        inputs = tuple([Tensor(x.value) if x.tracked else x for x in inputs])
+        y = Tensor(result.value)
     parts = []
     for position, x in enumerate(node.inputs):
-        rule = node.op.rule(position) if id(x) in onward else None
+        rule = op.rule(position) if id(x) in onward else None
         if rule is not None:
             parts.append((x, _fit(rule(g, y, *inputs, **node.settings), x)))
     return parts
@@ -93,8 +105,9 @@ def _contributions(
 
 def _fit(contribution: Tensor, x: Tensor) -> Tensor:
     """The contribution in the shape and type of x: undoes broadcasting and type promotion."""
-    if contribution.shape != x.shape:
-        contribution = sum_to(contribution, shape=x.shape)
-    if contribution.dtype != x.dtype:
-        contribution = cast(contribution, dtype=x.dtype)
+    value = x.value
+    if contribution.value.shape != value.shape:
+        contribution = sum_to(contribution, shape=value.shape)
+    if contribution.value.dtype != value.dtype:
+        contribution = cast(contribution, dtype=value.dtype)
     return contribution

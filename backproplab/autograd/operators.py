@@ -34,8 +34,21 @@ BINARY: dict[str, Callable[..., Any]] = {
     "pow": _power,
     "matmul": ops.matmul,
     "mod": ops.remainder,
+    "floordiv": ops.floor_divide,
+    "divmod": np.divmod,
+    "and": np.bitwise_and,
+    "or": np.bitwise_or,
+    "xor": np.bitwise_xor,
+    "lshift": np.left_shift,
+    "rshift": np.right_shift,
 }
-COMPARISONS = {
+UNARY: dict[str, Callable[..., Any]] = {
+    "neg": ops.negative,
+    "pos": ops.positive,
+    "abs": ops.absolute,
+    "invert": np.invert,
+}
+COMPARISONS: dict[str, Callable[..., Any]] = {
     "gt": ops.greater,
     "ge": ops.greater_equal,
     "lt": ops.less,
@@ -49,16 +62,17 @@ for _name, _function in BINARY.items():
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
 for _name, _function in COMPARISONS.items():
     setattr(Tensor, f"__{_name}__", lambda a, b, f=_function: f(a, b))
-for _name, _function in {"neg": ops.negative, "pos": ops.positive, "abs": ops.absolute}.items():
+for _name, _function in UNARY.items():
     setattr(Tensor, f"__{_name}__", lambda x, f=_function: f(x))
 
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]
 Tensor.T = property(lambda x: ops.transpose(x))  # type: ignore[assignment,method-assign]  # noqa: PLW0108
 # Methods of an array that do what NumPy's function of that name does.
 METHODS = (
-    "sum", "mean", "prod", "max", "min", "var", "std", "ptp", "argmax", "argmin",
-    "cumsum", "cumprod", "ravel", "squeeze", "swapaxes", "repeat",
-    "dot", "trace", "diagonal", "clip", "round",
+    "sum", "mean", "prod", "max", "min", "var", "std", "argmax", "argmin", "argsort",
+    "cumsum", "cumprod", "ravel", "squeeze", "swapaxes", "repeat", "take", "compress", "choose",
+    "dot", "trace", "diagonal", "clip", "round", "all", "any", "nonzero", "searchsorted",
+    "argpartition", "copy", "astype",
 )  # fmt: skip
 
 
@@ -75,5 +89,8 @@ Tensor.transpose = lambda x, *axes: ops.transpose(  # type: ignore[attr-defined]
 )
 Tensor.flatten = lambda x: ops.ravel(x)  # type: ignore[attr-defined]  # noqa: PLW0108
 Tensor.reshape = lambda x, *n: ops.reshape(x, shape=n[0] if len(n) == 1 else n)  # type: ignore[attr-defined]
+Tensor.mT = property(lambda x: np.matrix_transpose(x))  # type: ignore[attr-defined]  # noqa: PLW0108
+Tensor.conj = Tensor.conjugate = lambda x: ops.positive(x)  # type: ignore[attr-defined]  # noqa: PLW0108
+Tensor.ptp = _method("ptp")  # type: ignore[attr-defined]
 Tensor.__array_ufunc__ = array_ufunc
 Tensor.__array_function__ = array_function  # type: ignore[attr-defined]

@@ -84,12 +84,15 @@ class Op:
                 f"{self.name} takes {self.arity} arrays, got {len(arrays)}: "
                 "settings such as axis and shape are keywords"
             )
-        return apply(self, *arrays, **self.canonical(*arrays, **keywords))
+        if self.settings is not None:
+            keywords = self.settings(*arrays, **keywords)
+        return apply(self, *arrays, **keywords)
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.doc}>"
 
 
+ARRAYS = (Tensor, np.ndarray, float, int, bool)
 NUMBERS = (float, int, bool)  # Python's numbers: they take the type of the arrays beside them
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -140,7 +143,11 @@ def composition(function: F) -> F:
 
 def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
     """The result of ``op``, with a node that records how it was computed if an input is tracked."""
-    inputs = lift(*arrays)
+    inputs = arrays
+    for x in arrays:
+        if type(x) is not Tensor:
+            inputs = lift(*arrays)
+            break
     value = op.forward(*[x.value for x in inputs], **settings)
     if (listener := LISTENER.get()) is not None:
         value = listener(op, arrays, inputs, value, settings)
@@ -153,24 +160,34 @@ def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
 
 def lift(*arrays: Any) -> tuple[Tensor, ...]:
     """The arguments as tensors. A Python number takes the type of the others, as in NumPy."""
+    if len(arrays) == 2:  # a tensor and a number, the most frequent
+        a, b = arrays
+        if type(a) is Tensor and type(b) in NUMBERS and a.value.dtype.kind == "f":
+            return a, Tensor(np.asarray(b, a.value.dtype))
+        if type(b) is Tensor and type(a) in NUMBERS and b.value.dtype.kind == "f":
+            return Tensor(np.asarray(a, b.value.dtype)), b
     for x in arrays:
         if type(x) is not Tensor:
             break
     else:
         return arrays
-    known = [x if type(x) in NUMBERS or isinstance(x, Tensor) else np.asarray(x) for x in arrays]
-    types = {x.dtype for x in known if type(x) not in NUMBERS}
-    if len(types) == 1 and next(iter(types)).kind == "f":
-        (common,) = types
-    else:
+    known = [x if type(x) in ARRAYS else np.asarray(x) for x in arrays]
+    common: Any = None
+    for x in known:
+        if type(x) not in NUMBERS:
+            if common is not None and x.dtype != common:
+                common = None
+                break
+            common = x.dtype
+    if common is None or common.kind != "f":
         common = np.result_type(*[x if type(x) in NUMBERS else x.dtype for x in known])
     return tuple([x if type(x) is Tensor else _tensor(x, common) for x in known])
 
 
 def _tensor(x: Any, common: Any) -> Tensor:
-    return Tensor(np.asarray(x, dtype=common) if type(x) in NUMBERS else x)
+    return Tensor(np.asarray(x, common) if type(x) in NUMBERS else x)
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of a tensor or of anything NumPy can measure."""
-    return x.shape if isinstance(x, Tensor | np.ndarray) else np.shape(x)
+    return x.value.shape if type(x) is Tensor else np.shape(x)

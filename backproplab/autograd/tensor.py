@@ -7,6 +7,7 @@ printer and the recorder read the same record. This file must not know the ops.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
     from backproplab.autograd.primitive import Op
 
 
+NUMBERS = count()
 REAL = "fiub"  # kinds of dtype: floats, whole numbers, booleans
 
 
 class Node:
     """How a tensor was computed: ``op(*inputs, **settings)``."""
 
-    __slots__ = ("inputs", "op", "settings")
+    __slots__ = ("inputs", "number", "op", "settings")
+
+    number: int  # in the order of creation: the numbers of the inputs' nodes are smaller
 
     def __init__(self, op: Op, inputs: tuple[Tensor, ...], settings: dict[str, Any]) -> None:
         self.op = op
         self.inputs = inputs
         self.settings = settings
+        self.number = next(NUMBERS)
 
     def __repr__(self) -> str:
         words = [f"{x.dtype}{list(x.shape)}" for x in self.inputs]
@@ -55,10 +60,12 @@ class Tensor:
     tracked: bool
 
     def __init__(self, value: Any, node: Node | None = None, tracked: bool = False) -> None:
-        self.value = value if isinstance(value, np.ndarray) else np.asarray(value)
-        if self.value.dtype.kind not in REAL:
+        if type(value) is not np.ndarray:
+            value = value if isinstance(value, np.ndarray) else np.asarray(value)
+        self.value = value
+        if value.dtype.kind not in REAL:
             raise GraphError(
-                f"a tensor has real numbers, not {self.value.dtype}: for complex numbers compute "
+                f"a tensor has real numbers, not {value.dtype}: for complex numbers compute "
                 "with the real and the imaginary part, two arrays"
             )
         self.node = node
@@ -96,6 +103,20 @@ class Tensor:
         """The number of a tensor with one entry, as a Python scalar. GraphError if tracked."""
         return self.constant("item()").item()
 
+    def tolist(self) -> Any:
+        """The numbers as nested lists. GraphError if tracked."""
+        return self.constant("tolist()").tolist()
+
+    def sort(self, axis: int = -1, kind: Any = None, order: Any = None) -> None:
+        """Puts the entries in ascending order in place, as an array's method. GraphError if
+        tracked: ``np.sort(x)`` is a sorted copy with its graph."""
+        if self.tracked:
+            raise GraphError(
+                "x.sort() sorts in place, and the graph of a tracked tensor keeps its value: "
+                "np.sort(x) returns a sorted copy"
+            )
+        self.value = np.sort(self.value, axis=axis, kind=kind, order=order)
+
     def __len__(self) -> int:
         return len(self.value)
 
@@ -120,7 +141,8 @@ class Tensor:
         return index(self.constant("an index").item())
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(self.constant("round()").item(), digits)
+        value = self.constant("round()")
+        return np.round(value, digits or 0) if value.ndim else round(value.item(), digits)
 
     def __bool__(self) -> bool:
         return bool(self.value)  # a comparison with 0: its derivative is 0
@@ -138,7 +160,9 @@ class Tensor:
         return Tensor, (self.constant("pickle"),)
 
     def __format__(self, form: str) -> str:
-        return format(self.value, form) if form else repr(self)
+        if not form:
+            return repr(self)
+        return np.array2string(self.value, formatter={"all": lambda entry: format(entry, form)})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise GraphError(

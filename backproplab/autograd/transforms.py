@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.backward import backward, reaches_beyond
+from backproplab.autograd.backward import backward, reaches_beyond, swept
 from backproplab.autograd.ops.indexing import concatenate, stack
 from backproplab.autograd.ops.reductions import sum as add_up
 from backproplab.autograd.ops.shapes import leaf, reshape, transpose
@@ -69,17 +69,20 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     The function raises GraphError if the result is not a single number.
     """
 
+    positions = list(argnums) if isinstance(argnums, Sequence) else [index(argnums)]
+    in_one = not isinstance(argnums, Sequence)
+
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
-        positions = list(argnums) if isinstance(argnums, Sequence) else [index(argnums)]
         trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
         y = _one_number(called(function, *[trees.get(i, x) for i, x in enumerate(xs)], **settings))
         chosen = [trees[p % len(xs)] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
-        found = iter(backward(y, Tensor(np.ones_like(y.value)), own))
+        sweep, beyond = swept(y, Tensor(np.ones_like(y.value)), own)
+        found = iter(sweep)
         gradients = [settle(rebuild(tree, found), own) for tree in chosen]
-        value = settle(y, own)
+        value = y if beyond else Tensor(y.value)
         set_tracked(own, False)
-        return value, tuple(gradients) if isinstance(argnums, Sequence) else gradients[0]
+        return value, gradients[0] if in_one else tuple(gradients)
 
     return wrapped
 
@@ -209,6 +212,8 @@ def _as_tensors(y: Any) -> Any:
 
 def _one_number(y: Any) -> Tensor:
     parts = tensors(_as_tensors(y))
+    if len(parts) == 1 and parts[0].dtype == bool:
+        raise GraphError("a gradient needs a number as result, got a truth value")
     if len(parts) == 1 and parts[0].size == 1:
         return parts[0]
     got = f"shape {parts[0].shape}" if len(parts) == 1 else f"{len(parts)} arrays"

@@ -1,7 +1,7 @@
 """Nested containers of arrays: dicts, lists and tuples, flattened and rebuilt.
 
-A list or tuple of numbers is an array, as in NumPy; with any other entry it is a container. Dicts
-keep their order.
+A list or tuple of numbers is an array, as in NumPy; with any other entry, or of parts that differ
+in length, it is a container. Dicts keep their order.
 """
 
 from __future__ import annotations
@@ -9,22 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from backproplab.autograd.tensor import Tensor
 
 NUMBERS = (bool, int, float, complex)
+ARRAYS = (Tensor, np.ndarray, float)
 
 
 def is_container(x: Any) -> bool:
     """Whether x is a container, not an array."""
+    if type(x) in ARRAYS:
+        return False
     if isinstance(x, dict):
         return True
-    return isinstance(x, list | tuple) and not all(_is_numeric(entry) for entry in x)
+    return isinstance(x, list | tuple) and _lengths(x) is None
 
 
-def _is_numeric(x: Any) -> bool:
-    return isinstance(x, NUMBERS) or (
-        isinstance(x, list | tuple) and all(_is_numeric(entry) for entry in x)
-    )
+def _lengths(x: Any) -> tuple[int, ...] | None:
+    """The shape of a number, or of nested lists of numbers; None for anything else."""
+    if isinstance(x, NUMBERS):
+        return ()
+    if not isinstance(x, list | tuple):
+        return None
+    inner = {_lengths(entry) for entry in x}
+    if len(inner) > 1 or None in inner:
+        return None
+    return (len(x), *(inner.pop() or () if inner else ()))
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -62,6 +73,8 @@ def rebuild(tree: Any, new: Iterator[Any]) -> Any:
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """The tree with ``function`` applied to each leaf."""
+    if type(tree) in ARRAYS:
+        return function(tree)
     return rebuild(tree, iter([function(leaf) for leaf in leaves(tree)]))
 
 

@@ -98,6 +98,13 @@ not_equal = compare("not_equal", np.not_equal, "≠")
 logical_and = compare("logical_and", np.logical_and, "and")
 logical_or = compare("logical_or", np.logical_or, "or")
 logical_xor = compare("logical_xor", np.logical_xor, "xor")
+floor_divide = primitive(
+    "floor_divide",
+    np.floor_divide,
+    vjp=[None, None],
+    samples=reals((3, 4), (3, 4)),
+    doc="⌊a / b⌋; a constant to a gradient.",
+)
 remainder = primitive(
     "remainder",
     np.remainder,
@@ -192,3 +199,46 @@ def nan_to_num(
     bottom = kind.min.item() if neginf is None else neginf
     infinite = where(greater(x, 0), top, bottom)
     return where(isnan(x), nan, where(isinf(x), infinite, x))
+
+
+fmax: Op = primitive(
+    "fmax",
+    np.fmax,
+    vjp=[
+        lambda g, y, a, b: where(logical_or(greater_equal(a, b), isnan(b)), g, 0.0),
+        lambda g, y, a, b: where(logical_or(greater(b, a), isnan(a)), g, 0.0),
+    ],
+    samples=sample(_two_distinct),
+    doc="The larger of a and b; the other one where one is NaN.",
+)
+fmin: Op = primitive(
+    "fmin",
+    np.fmin,
+    vjp=[
+        lambda g, y, a, b: where(logical_or(less_equal(a, b), isnan(b)), g, 0.0),
+        lambda g, y, a, b: where(logical_or(less(b, a), isnan(a)), g, 0.0),
+    ],
+    samples=sample(_two_distinct),
+    doc="The smaller of a and b; the other one where one is NaN.",
+)
+fmod = primitive(
+    "fmod",
+    np.fmod,
+    vjp=[lambda g, y, a, b: g, lambda g, y, a, b: -g * trunc(a / b)],
+    samples=uniform((3, 4), (1, 4), low=1.1, high=1.9),
+    doc="The remainder of a / b with the sign of a.",
+)
+copysign: Op = primitive(
+    "copysign",
+    np.copysign,
+    vjp=[lambda g, y, a, b: g * sign(a) * copysign(1.0, b), None],
+    samples=reals((3, 4), (3, 4)),
+    doc="|a| with the sign of b.",
+)
+heaviside = primitive(
+    "heaviside",
+    np.heaviside,
+    vjp=[None, lambda g, y, a, b: where(equal(a, 0), g, 0.0)],
+    samples=reals((3, 4), (3, 4)),
+    doc="0 where a < 0, b where a = 0, 1 where a > 0.",
+)

@@ -55,6 +55,16 @@ matrix_product = primitive(
     ],
     doc="a b for matrices (…, n, k) and (…, k, m); leading axes broadcast.",
 )
+matrix_vector: Op = primitive(
+    "matrix_vector",
+    into(lambda a, b: np.matmul(a, b[..., None])[..., 0]),
+    vjp=[
+        lambda g, y, a, b: expand_dims(g, axis=-1) * expand_dims(b, axis=-2),
+        lambda g, y, a, b: matrix_vector(flipped(a), g),
+    ],
+    samples=[reals((3, 4), (4,)), reals((2, 3, 4), (2, 4))],
+    doc="a b for matrices (…, n, k) and vectors (…, k); leading axes broadcast.",
+)
 inv: Op = primitive(
     "inv",
     into(np.linalg.inv),
@@ -137,12 +147,11 @@ def matmul(a: Any, b: Any) -> Tensor:
     left, right = shape_of(a), shape_of(b)
     if len(left) > 1 and len(right) > 1:
         return matrix_product(a, b)
-    row = reshape(a, shape=(1, *left)) if len(left) == 1 else a
-    column = reshape(b, shape=(*right, 1)) if len(right) == 1 else b
-    product = matrix_product(row, column)
-    rows = () if len(left) == 1 else product.shape[-2:-1]
-    columns = () if len(right) == 1 else product.shape[-1:]
-    return reshape(product, shape=(*product.shape[:-2], *rows, *columns))
+    if not left or not right or left[-1] != right[-2 if len(right) > 1 else -1]:
+        raise ValueError(f"matmul: {left} and {right} are no product")
+    if len(left) > 1:
+        return matrix_vector(a, b)
+    return matrix_vector(flipped(b), a) if len(right) > 1 else sum(a * b)
 
 
 @composition

@@ -5,6 +5,7 @@ Convention at ties: the first of equal maxima gets the whole gradient.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,15 @@ def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
 
 
 def _count(x: Tensor | Array, axis: tuple[int, ...]) -> int:
-    return int(np.prod([x.shape[a] for a in axis]))
+    return prod([x.shape[a] for a in axis])
 
 
 def _first_extreme(x: Array, y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """A mask, true at the first entry along ``axis`` that equals the extreme ``y``."""
     top = y if keepdims else np.expand_dims(y, axis)
     hit = (x == top) | (np.isnan(x) & np.isnan(top))  # a NaN is the extreme and gets the gradient
+    if (np.add.reduce(hit, axis) <= 1).all():  # no ties
+        return hit
     front = np.moveaxis(hit, axis, range(-len(axis), 0))
     flat = front.reshape(*front.shape[: front.ndim - len(axis)], _count(x, axis))
     first = (np.cumsum(flat, axis=-1) == 1) & flat

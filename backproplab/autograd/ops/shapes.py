@@ -23,6 +23,8 @@ from backproplab.autograd.tensor import Tensor
 
 def axes_from_right(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """The axes as ascending negative numbers; None means all ``ndim`` axes."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis if axis < 0 else axis - ndim,)
     if axis is None:
         return tuple(range(-ndim, 0))
     axes = numbers(axis)
@@ -47,6 +49,10 @@ def _place(axis: int, ndim: int) -> int:
 
 def numbers(given: int | Sequence[int]) -> tuple[int, ...]:
     """One whole number, or several, as a tuple."""
+    if type(given) is int:
+        return (given,)
+    if type(given) is tuple:
+        return given
     return tuple(given) if isinstance(given, Sequence | np.ndarray) else (index(given),)
 
 
@@ -121,9 +127,16 @@ swapaxes: Op = primitive(
     doc="x with two axes exchanged.",
     view=True,
 )
+
+
+def _expand_dims(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
+    lengths, ndim = iter(x.shape), x.ndim + len(axis)
+    return x.reshape([1 if a in axis else next(lengths) for a in range(-ndim, 0)])
+
+
 expand_dims = primitive(
     "expand_dims",
-    lambda x, axis, out=None: np.expand_dims(x, axis),
+    _expand_dims,
     vjp=[lambda g, y, x, axis: reshape(g, shape=x.shape)],
     samples=[reals((3, 4), axis=-1), reals((3, 4), axis=(-2, -4))],
     settings=lambda x, axis: {"axis": axes_from_right(axis, len(shape_of(x)) + len(numbers(axis)))},
