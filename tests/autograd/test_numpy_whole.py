@@ -227,7 +227,7 @@ def test_a_function_with_random_arguments(name, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CALLED)
-@fuzzed(40)
+@fuzzed(150)
 @given(data=st.data())
 def test_a_function_with_many_random_arguments(name, data):
     check(CALLED[name], *drawn(CALLED[name], data))

@@ -269,8 +269,10 @@ def _tensorinv(a: Any, ind: int = 2) -> Tensor:
 @rule(la.tensorsolve)
 def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Tensor:
     (a,), (b,) = lift(a), lift(b)
-    if not a.size or not b.size:
-        raise NoRuleError("np.linalg.tensorsolve of no entries has no rule")
+    if not a.size or not b.size or a.ndim <= b.ndim:
+        raise NoRuleError(
+            "np.linalg.tensorsolve has a rule for entries, and more axes of a than of b"
+        )
     if axes is not None:
         places = [i for i in range(a.ndim) if i not in axes]
         a = ops.transpose(a, axes=(*places, *axes))

@@ -47,7 +47,7 @@ def _quantile(
     if not ((q >= 0) & (q <= 1)).all():
         raise ValueError("quantiles are in [0, 1], percentiles in [0, 100]")
     flat, kept = _front(a, axis)
-    if not flat.shape[0]:
+    if not flat.size:
         raise NoRuleError("a quantile of no entries has no rule")
     if holes:
         y = _without_nan(flat, q, method)
@@ -100,6 +100,8 @@ def _median(
     if axis is not None and not isinstance(axis, tuple | list) and not keepdims:
         return ops.median(a, axis=axis)
     flat, kept = _front(a, axis)
+    if not flat.size:
+        raise NoRuleError("np.median of no entries over several axes has no rule")
     y = ops.median(flat, axis=0)
     return ops.reshape(y, shape=kept) if keepdims else y
 
