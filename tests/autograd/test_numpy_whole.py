@@ -31,9 +31,12 @@ def of_numbers(function):
     return "recfunctions" not in room and (not room or room[0] in ("linalg", "fft", "lib"))
 
 
-FUNCTIONS = {public(f): f for f in get_overridable_numpy_array_functions() if of_numbers(f)}
-UFUNCS = {u.__name__: u for u in get_overridable_numpy_ufuncs() if "d" in "".join(u.types)}
-WHOLE = {u.__name__: u for u in get_overridable_numpy_ufuncs() if "l" in "".join(u.types)}
+# sorted, as both are sets, which have another order in each process
+ARRAY_FUNCTIONS = sorted(get_overridable_numpy_array_functions(), key=public)
+ALL_UFUNCS = sorted(get_overridable_numpy_ufuncs(), key=lambda ufunc: ufunc.__name__)
+FUNCTIONS = {public(function): function for function in ARRAY_FUNCTIONS if of_numbers(function)}
+UFUNCS = {ufunc.__name__: ufunc for ufunc in ALL_UFUNCS if "d" in "".join(ufunc.types)}
+WHOLE = {ufunc.__name__: ufunc for ufunc in ALL_UFUNCS if "l" in "".join(ufunc.types)}
 
 
 @pytest.mark.parametrize("name", {**FUNCTIONS, **UFUNCS, **WHOLE})
