@@ -34,7 +34,17 @@ def specs():
 
 NO_LENGTHS = {  # whole numbers that are no length of a run
     *("seed", "epochs", "batch_size"),  # what the run is made of; a batch too large is refused
-    *("samples", "side", "history", "population", "parents", "elites", "hidden", "k"),
+    *(
+        "samples",
+        "train_samples",
+        "side",
+        "history",
+        "population",
+        "parents",
+        "elites",
+        "hidden",
+        "k",
+    ),
 }
 
 

@@ -134,7 +134,7 @@ def backward(trace: Trace) -> ReportTable:
     headers = "edge", "rule", "in general", "local derivative", "gradient that arrives", "in words"
     return ReportTable(
         headers, rows, headers, (("gradient that arrives", "gradient"),),
-        (("in words", 3), ("in general", 2)), headers[2:5],
+        (("in words", 4), ("in general", 3), ("rule", 2), ("local derivative", 1)), headers[2:5],
     )  # fmt: skip
 
 

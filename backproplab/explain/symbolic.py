@@ -110,6 +110,12 @@ def _forms() -> dict[str, Callable[..., Any]]:
         third = s.Rational(1, 3)
         return s.Piecewise((x**third, x >= 0), (-((-x) ** third), True))
 
+    def largest(a: Any, b: Any) -> Any:
+        return s.Piecewise((a, a >= b), (b, True))
+
+    def smallest(a: Any, b: Any) -> Any:
+        return s.Piecewise((a, a <= b), (b, True))
+
     return {
         "add": lambda a, b: a + b, "subtract": lambda a, b: a - b,
         "multiply": lambda a, b: a * b, "divide": lambda a, b: a / b,
@@ -126,7 +132,13 @@ def _forms() -> dict[str, Callable[..., Any]]:
         "hypot": lambda a, b: s.sqrt(a**2 + b**2), "absolute": s.Abs,
         "sigmoid": lambda x: 1 / (1 + s.exp(-x)), "softplus": lambda x: s.log(1 + s.exp(x)),
         "relu": lambda x: s.Piecewise((x, x > 0), (0, True)),
-        "maximum": lambda a, b: s.Piecewise((a, a >= b), (b, True)),
-        "minimum": lambda a, b: s.Piecewise((a, a <= b), (b, True)),
-        "erf": s.erf, "erfc": s.erfc, "where": where,
+        "maximum": largest, "minimum": smallest, "fmax": largest, "fmin": smallest,
+        "erf": s.erf, "erfc": s.erfc, "erfinv": s.erfinv, "where": where,
+        "gamma": s.gamma, "gammaln": s.loggamma, "loggamma": s.loggamma, "digamma": s.digamma,
+        "rgamma": lambda x: 1 / s.gamma(x), "entr": lambda x: -x * s.log(x),
+        "xlogy": lambda x, y: x * s.log(y), "xlog1py": lambda x, y: x * s.log(1 + y),
+        "ndtr": lambda x: (1 + s.erf(x / s.sqrt(2))) / 2,
+        "j0": lambda x: s.besselj(0, x), "j1": lambda x: s.besselj(1, x),
+        "y0": lambda x: s.bessely(0, x), "y1": lambda x: s.bessely(1, x),
+        "i0": lambda x: s.besseli(0, x), "i1": lambda x: s.besseli(1, x),
     }  # fmt: skip

@@ -72,9 +72,10 @@ class UnitNet:
 
 
 def unit_net(update: Update) -> UnitNet | None:
-    """The network unit by unit; None if it is too large, or not made of dense layers."""
+    """The network unit by unit; None if it is too large, or not made of plain dense layers."""
     dense = [n for n, place in enumerate(update.steps) if isinstance(place.layer, Dense)]
     others = [p for p in update.steps if not isinstance(p.layer, Dense | Activation)]
+    others += [place for place in update.steps if place.layer.factors(place.input_shape)]
     sizes = [update.values[0].array.size, *(update.values[n + 1].array.size for n in dense)]
     if others or not 1 <= len(dense) <= MOST_LAYERS or max(sizes) > MOST_UNITS:
         return None

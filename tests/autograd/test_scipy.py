@@ -244,3 +244,12 @@ def test_an_undefined_derivative_of_eigenvectors_is_nan_and_of_their_values_is_n
     vectors = bpl.grad(lambda x: np.sum(np.linalg.eigh(x)[1] * X[:, :3]))(np.eye(3))
     assert np.isnan(vectors.value).any()
     assert isinstance(ops.eigh(np.eye(2)), tuple)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["eigh", "eigvals", "svd", "svdvals", "pinv"])
+def test_a_matrix_that_lapack_may_not_come_back_from_is_refused(name, value):
+    x = np.eye(4)
+    x[2, 1] = x[1, 2] = value
+    with pytest.raises(np.linalg.LinAlgError, match="infinity or NaN"):
+        getattr(np.linalg, name)(Tensor(x, None, True))

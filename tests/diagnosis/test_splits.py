@@ -6,6 +6,8 @@ import pytest
 from backproplab.autograd import Tensor
 from backproplab.config import Experiment
 from backproplab.data import Examples, Splits
+from backproplab.data.preparation import Preparation
+from backproplab.data.preprocessing import Scaler
 from backproplab.diagnosis import Case, diagnose
 from backproplab.diagnosis.splits import Data
 from backproplab.experiment import run
@@ -14,7 +16,9 @@ from backproplab.task import Task
 
 def splits(inputs, targets, validation=None):
     held = Examples(validation, np.zeros(len(validation), int)) if validation is not None else None
-    return Data(Splits(Examples(inputs, targets), held, None, Task("classification", 2)))
+    task, identity = Task("classification", 2), Scaler()
+    preparation = Preparation(identity, identity, task, inputs.shape[1:])
+    return Data(Splits(Examples(inputs, targets), held, None, task, preparation))
 
 
 def test_correlation_is_numpy_s():

@@ -55,6 +55,20 @@ def test_the_formula_is_written_as_people_do(text, x, formula):
     assert symbolic.derivatives(seen.root, seen.names, {"x": x})["x"].formula == formula
 
 
+WITHOUT_FORMULA = {
+    *("remainder", "fmod", "copysign", "sigmoid_cross_entropy"),
+    *(
+        "dawsn",
+        "erfcinv",
+        "erfcx",
+        "i0e",
+        "i1e",
+        "log_ndtr",
+        "ndtri",
+    ),  # which SymPy has not, or not with all digits
+}
+
+
 @pytest.mark.parametrize(
     "name", [n for n in functions.known() if n in OPS and n not in functions.VECTORS]
 )
@@ -67,7 +81,7 @@ def test_every_function_of_the_course_has_a_formula_and_the_rest_say_so(name):
     for c in compare(parsed, used, trace(parsed, used)):
         if c.symbolic.value is None:
             assert c.symbolic.formula == f"no formula for {name}"
-            assert name in ("remainder", "sigmoid_cross_entropy")
+            assert name in WITHOUT_FORMULA
         else:
             assert relative_difference(c.symbolic.value, c.backprop) < 1e-14
 

@@ -60,8 +60,18 @@ def _symmetric(x: Any) -> Any:
     return (x + x.swapaxes(-1, -2)) / 2
 
 
+def finite(x: Array) -> Array:
+    """The matrices, for LAPACK, which may not come back from one with infinity or NaN.
+
+    Raises LinAlgError for such a matrix.
+    """
+    if not np.isfinite(x).all():
+        raise np.linalg.LinAlgError("a matrix with infinity or NaN has no such factors")
+    return x
+
+
 def _eigh(x: Array, uplo: Literal["L", "U"]) -> Array:
-    values, vectors = np.linalg.eigh(_symmetric(x), uplo)  # it decides the vectors' signs
+    values, vectors = np.linalg.eigh(finite(_symmetric(x)), uplo)  # it decides the vectors' signs
     return np.concatenate([values[..., None, :], vectors], axis=-2)
 
 
@@ -85,7 +95,7 @@ symmetric_eigen = primitive(
 
 
 def _eig(x: Array) -> Array:
-    values, vectors = np.linalg.eig(x)
+    values, vectors = np.linalg.eig(finite(x))
     if np.iscomplexobj(values):
         raise GraphError("eig: some eigenvalues are complex, and a tensor is real")
     return np.concatenate([values[..., None, :], vectors], axis=-2)
@@ -115,7 +125,7 @@ real_eigen = primitive(
 
 
 def _svd(x: Array) -> Array:
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    u, s, vt = np.linalg.svd(finite(x), full_matrices=False)
     return np.concatenate([u, s[..., None, :], vt.swapaxes(-1, -2)], axis=-2)
 
 
@@ -190,9 +200,13 @@ def _pinv_rule(g: Tensor, y: Tensor, x: Tensor, rcond: float, hermitian: bool) -
     return result + (yt @ y) @ (gt - (gt @ y) @ x)
 
 
+def _pinv(x: Array, rcond: float, hermitian: bool) -> Array:
+    return np.linalg.pinv(finite(x), rcond=rcond, hermitian=hermitian)
+
+
 pinv: Op = primitive(
     "pinv",
-    into(lambda x, rcond, hermitian: np.linalg.pinv(x, rcond=rcond, hermitian=hermitian)),
+    into(_pinv),
     vjp=[_pinv_rule],
     samples=_matrices((2, 4, 3), (2, 3), (3, 3)),
     settings=lambda x, rcond=1e-15, hermitian=False: {"rcond": rcond, "hermitian": hermitian},
