@@ -115,6 +115,7 @@ def test_a_session_of_the_hour_that_comes_twice(backproplab, folder, in_zone):
         check_order(backproplab, ["summer", "winter"])
 
 
+@pytest.mark.slow
 def test_the_last_sweep_is_resumed_and_kept(backproplab, folder, in_zone):
     for zone in ZONES:
         start(

@@ -137,6 +137,7 @@ def test_diverged_runs_are_rows(files):
     assert "2 diverged" in out
 
 
+@pytest.mark.slow
 def test_a_driver_killed_is_gone_on_with(files):
     assert run(files, *LONGER, "--log-dir", "whole")[0] == 0
     with started(files, *LONGER) as first:
@@ -173,6 +174,7 @@ def test_resume_without_anything_to_go_on_with(files):
     assert "leave out --resume" in err
 
 
+@pytest.mark.slow
 def test_a_search_is_reproducible(files):
     text = {
         "base": yaml.safe_load(BASE),

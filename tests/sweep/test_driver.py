@@ -162,8 +162,12 @@ def test_a_slice_that_came_back_forgives_the_workers_that_died_before(sweeping, 
     assert len(calls) == 9 * (2 + 1) * 5  # a slice is an update, or an epoch's evaluation
 
 
-@pytest.mark.parametrize("sweep", [ASHA, ASHA.replace("random", "tpe"), f"seeds: 2\n{ASHA}",
-                                   SEARCH.replace("random", "tpe"), SEARCH, GRID])  # fmt: skip
+LEFT = [ASHA.replace("random", "tpe"), f"seeds: 2\n{ASHA}", SEARCH.replace("random", "tpe"), SEARCH]
+
+
+@pytest.mark.parametrize(
+    "sweep", [ASHA, *(pytest.param(x, marks=pytest.mark.slow) for x in LEFT), GRID]
+)
 @pytest.mark.parametrize("slots", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_sweep_left_after_any_step_goes_on_to_the_same_end(sweeping, sweep, slots, monkeypatch):
     """Each step in a new driver: what was there is taken as it is, and no whole run is repeated.
@@ -189,6 +193,7 @@ def test_a_sweep_left_after_any_step_goes_on_to_the_same_end(sweeping, sweep, sl
     assert driver.standing.before == driver.standing.total
 
 
+@pytest.mark.slow
 def test_a_search_is_the_same_whatever_its_workers_live_through(sweeping, monkeypatch):
     sweeping.write(ASHA.replace("random", "tpe").replace("5", "12"))
     sweeping.drive(root="whole")
@@ -225,6 +230,7 @@ def test_a_member_that_fails_does_not_take_the_others_along(sweeping, monkeypatc
 EARLY = {"monitor": "val_loss", "patience": 2, "min_delta": 0.01, "restore_best_weights": True}
 
 
+@pytest.mark.slow
 def test_crews_of_runs_that_stand_at_different_epochs(sweeping, monkeypatch):
     """With early stopping, its best weights, and a test split; as they come out one at a time."""
     base = BASE.replace("60}", "90, validation_split: 0.2, test_split: 0.2}")

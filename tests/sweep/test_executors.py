@@ -165,6 +165,7 @@ def test_a_worker_killed_fails_its_own_run_only(tmp_path):
         assert [hashes(o.result(SECONDS)) for o in again] == [hashes(o.result()) for o in others]
 
 
+@pytest.mark.slow
 def test_an_exception_that_does_not_unpickle_costs_one_job():
     with open_executor("local:1") as engine:
         bad = "import subprocess; raise subprocess.CalledProcessError(returncode=1, cmd='x')"

@@ -123,6 +123,7 @@ def drive(session_root, sweep, executor):
     return (driving.folder.path / "results.csv").read_text()
 
 
+@pytest.mark.slow
 def test_crews_are_made_of_runs_at_one_step(tmp_path, monkeypatch):
     """Whatever was lost or came back in mid-epoch."""
     (tmp_path / "base.yaml").write_text(f"{BASE.replace('400', '3')}batch_size: 16\n")
