@@ -413,6 +413,11 @@ def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
         "ASAN_OPTIONS": "detect_leaks=0",
     }
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,  # a deadline, not an expectation
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
