@@ -385,6 +385,12 @@ def test_no_compiler_is_a_reason(monkeypatch, tmp_path):
     assert "no C compiler" in building.build(library=tmp_path / "player.so")
 
 
+def where(library):
+    """The path of a library of the compiler's."""
+    words = [*building.compiler(), f"-print-file-name={library}"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizer", ["address", "undefined"])
 def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
@@ -393,12 +399,7 @@ def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
     flags = ("-g", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all")
     assert building.build(flags, library) == ""
     name = {"address": "libasan.so", "undefined": "libubsan.so"}[sanitizer]
-    found = subprocess.run(
-        [*building.compiler(), f"-print-file-name={name}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    preloaded = [where(name), where("libstdc++.so")]  # SciPy throws, which a sanitizer intercepts
     code = (
         "import sys, pathlib, pytest\n"
         "from backproplab.autograd.engines.native import records, selftest\n"
@@ -409,7 +410,7 @@ def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
         f"sys.exit(pytest.main([{__file__!r}, {str(LEAPS)!r}, *own]))"
     )
     environment = os.environ | {
-        "LD_PRELOAD": found.stdout.strip(),
+        "LD_PRELOAD": " ".join(preloaded),
         "ASAN_OPTIONS": "detect_leaks=0",
     }
     done = subprocess.run(
