@@ -305,7 +305,7 @@ def whole_calls(lines):
 
 def replay(trace, root):
     """What got its last name, a record or a run's folder; of these, what was not synced then."""
-    dirty, found, named_last = set(), {}, []
+    dirty, found, named_last, made = set(), {}, [], set()
     for line in whole_calls(trace.read_text(errors="replace").splitlines()):
         if not (match := CALL.match(line)) or match[3].startswith("-"):
             continue
@@ -322,7 +322,9 @@ def replay(trace, root):
             dirty.discard(paths[0])
             dirty -= {f"{paths[0]}/"}
         elif name.startswith("mkdir") or (name == "openat" and "O_CREAT" in words):
-            dirty.add(f"{Path(paths[-1]).parent}/")
+            if paths[-1] not in made:  # a log that is opened again has its name
+                dirty.add(f"{Path(paths[-1]).parent}/")
+            made.add(paths[-1])
         elif name.startswith(("rename", "link")):
             source, target = paths[0], paths[-1]
             if target.endswith("run.json") or "/.partial-" in source:

@@ -202,11 +202,11 @@ def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None
     its sentences to TensorBoard, unless the run may continue."""
     found = verdict(folder, experiment=experiment)
     if found:
-        files = RunFolder(DiskFolder(folder))
-        record = files.record
+        files = DiskFolder(folder)  # one, so that the new log is on the disk before the record
+        record = RunFolder(files).record
         if Status.read(record.get("status")).has_ended:
-            account.diagnosed(DiskFolder(folder), markdown(found))
-        files.write_record(record | {"verdict": found.word})
+            account.diagnosed(files, markdown(found))
+        RunFolder(files).write_record(record | {"verdict": found.word})
     return found
 
 

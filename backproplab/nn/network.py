@@ -206,7 +206,7 @@ class Model(Spec):
         """As versions without the key wrote it, so that their configs and trials stay the same."""
         found = tree(self)
         if isinstance(self.parametrization, Standard):
-            del found["parametrization"]
+            found.pop("parametrization", None)  # a dump may leave defaults out itself
         return found
 
     def network(self, input_shape: Shape, outputs: int) -> Network:
