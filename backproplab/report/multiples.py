@@ -80,7 +80,9 @@ class _Maker:
         shown = self.layout.best_values(key, COLORS) if key else ()
         values = set(map(repr, shown))
         every = comparison.trials
-        self.trials = [t for t in every if repr(t.values[key]) in values] if key else every[:COLORS]
+        self.trials = (
+            [t for t in every if repr(t.values[key]) in values] if key else chosen(comparison)
+        )
         self.colors = {repr(value): color_of(self.layout, value) for value in shown}
         names = (
             [comparison.label(key, trial.values[key]) for trial in self.trials]
@@ -174,6 +176,16 @@ class _Maker:
             for label, e in ends
             if e.lost
         ]
+
+
+def chosen(comparison: Comparison) -> list[RankedTrial]:
+    """As many trials as there are colors: of each way of finding weights the best, then by rank."""
+    ways = [key for key in comparison.keys if key.partition(".")[0] == "learner"]
+    best: dict[str, RankedTrial] = {}
+    for trial in comparison.trials:
+        best.setdefault(repr([trial.values[key] for key in ways]), trial)
+    first = list(dict.fromkeys(map(id, [*best.values(), *comparison.trials])))[:COLORS]
+    return [trial for trial in comparison.trials if id(trial) in first]
 
 
 def _ringed(line: Line, trial: RankedTrial) -> Line:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from backproplab.report.curves import POINTS, draw, extremes
-from backproplab.report.multiples import Line, Panel, panels_of
+from backproplab.report.multiples import Line, Panel, chosen, panels_of
 from backproplab.report.naming import COLORS, PANELS
 from backproplab.report.series import Band
 
@@ -211,3 +211,14 @@ def test_learners_of_several_units_are_drawn_by_steps_and_by_passes(write_run, c
     assert list(units) == ["epoch", "step", "pass", "second"]
     ends = [line.main.at.tolist() for line in units["pass"].lines]
     assert sorted(ends) == [[50, 100], [5000, 10_000]]
+
+
+def test_each_way_to_find_weights_is_drawn_before_a_second_of_another(write_run, compare):
+    for number in range(9):
+        folder = write_run(f"run{number}", 0.1 + number / 100, learning_rate=number + 1.0)
+        learner = "gradient_descent" if number == 8 else "genetic"
+        config = folder / "config.yaml"
+        config.write_text(f"{config.read_text()}learner: {{name: {learner}}}\n")
+    comparison = compare()[0]
+    drawn = [trial.best_record.info.name for trial in chosen(comparison)]
+    assert drawn == ["run0", "run1", "run2", "run3", "run4", "run8"]
