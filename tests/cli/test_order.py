@@ -73,6 +73,7 @@ def check_order(backproplab, names):
         assert [name for name in names if name in text] == [newest], words
 
 
+@pytest.mark.slow
 def test_the_last_run_is_the_newest(backproplab, folder, in_zone):
     names = [f"in-{zone.rpartition('/')[2]}" for zone in ZONES]
     for zone, name in zip(ZONES, names, strict=True):

@@ -97,6 +97,7 @@ def test_the_hint_for_a_sweep_and_a_first_config(backproplab, place, tmp_path, m
     assert backproplab(f"{made[0]} --dry-run").code == 0
 
 
+@pytest.mark.slow
 def test_the_commands_of_a_run_that_was_stopped(place, tmp_path):
     """Continue it, and train what was not begun; with a word whose path is of this folder."""
     program = [sys.executable, "-m", "backproplab"]

@@ -96,6 +96,7 @@ def test_each_run_is_what_train_makes_of_its_config(files):
     assert again.read_bytes() == (one.parent / "metrics.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_comma_words_over_a_config_are_the_same_sweep(files):
     words = ["base.yaml", "learning_rate=0.1,0.01,0.001", "--seeds", "2", "-j", "2"]
     command = [sys.executable, "-m", "backproplab", "sweep", *words]

@@ -92,6 +92,7 @@ def sweeping(tmp_path):
     return Sweeping(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", [GRID, SEARCH, ASHA])
 def test_a_run_that_fails_after_a_pause_has_failed_and_is_run_anew(sweeping, sweep, monkeypatch):
     monkeypatch.setattr(drivers, "SLICE", 0)
@@ -116,6 +117,7 @@ def test_a_run_that_fails_after_a_pause_has_failed_and_is_run_anew(sweeping, swe
     assert not {"failed", "paused"} & {r["status"] for r in sweeping.records().values()}
 
 
+@pytest.mark.slow
 def test_a_run_that_costs_every_worker_fails_and_no_other(sweeping, monkeypatch):
     """After a pause, too; and in lockstep it is then handed out alone."""
     monkeypatch.setattr(drivers, "SLICE", 0)

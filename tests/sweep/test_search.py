@@ -164,6 +164,7 @@ def ranges(draw: st.DrawFn) -> Parameter:
     return Parameter(min=float(low), max=float(high), distribution=kind, step=step)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(ranges(), st.sampled_from(["random", "qmc"]), st.integers(0, 2**32 - 1))
 def test_any_range_is_kept_and_its_steps_are_met(p: Parameter, method: str, seed: int) -> None:
