@@ -100,7 +100,7 @@ class MpiRanks(Ranks):
             return False
         for array in arrays:
             assert array.flags.c_contiguous
-            if self.size == 2:  # a sum of two numbers has one result, whoever adds them
+            if self.size == 2:  # a sum of two numbers has one result in any order
                 self._comm.Allreduce(self.mpi.IN_PLACE, array, self.mpi.SUM)
             else:
                 self._add_in_order(array.reshape(-1))
@@ -191,8 +191,8 @@ class MpiRanks(Ranks):
         timer.start()
         self._meet(KINDS[0], failed=True)
         trace = "".join(traceback.format_exception(error))
-        told = self._apart.bcast((self.rank, text, code, trace), self._speaker)
-        self.failure = RankError.of(*told)
+        failed = self._apart.bcast((self.rank, text, code, trace), self._speaker)
+        self.failure = RankError.of(*failed)
         timer.cancel()
 
     def _end_all(self, text: str, code: int) -> None:

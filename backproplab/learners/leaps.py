@@ -1,7 +1,7 @@
 """Leaps: many updates in one call of the player, with the bits of one after the other.
 
 A round of it takes a batch's rows, computes the gradient, looks for NaN, clips, and updates. This
-file must not know who asks, nor what is reported: whoever wants to look at each update makes them
+file must not know who asks, nor what is reported: a caller that looks at each update makes them
 one by one.
 """
 
@@ -28,10 +28,10 @@ from backproplab.optim import Clipping, Optimizer, Updater
 
 ROUNDS = 512  # most updates of a leap
 SECONDS = 0.02  # after which it ends: signals wait for that long
-WORTH = 16  # updates by one plan, from which on its translation is worth while
+WORTH = 16  # updates by one plan, from which on translating it pays
 ENTRIES = 2**20  # most row numbers of a leap
 BLOCK, BLOCKS = 4_096, 32  # entries updated at a time: a call costs a few ns, so that they can
-# stay in the L1 cache; but a vector is taken in so many parts at most, which are all translated
+# stay in the L1 cache; but a vector has at most BLOCKS parts, as each is translated
 
 
 Call = Callable[[], Any]
@@ -83,7 +83,7 @@ class Leaps:
     ) -> Leapt:
         """Updates on these rows of the examples, in order, as long as there is time.
 
-        rows: (steps, …).  rates: of the update after so many others, constant unless it moves.
+        rows: (steps, …).  rates: of the update after that many others, constant unless it moves.
         first: updates made before.  watched: the members of a crew whose numbers are to be finite.
         """
         if plan.runs + len(rows) < WORTH or not len(rows):

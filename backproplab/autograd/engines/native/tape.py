@@ -31,7 +31,7 @@ WORTH = 16  # runs after which a list is translated: as many cost about as much 
 
 
 class Played:
-    """The calls, made by Python until it is worth while to translate them.
+    """The calls, made by Python until translating them pays.
 
     tape: once they are translated.
     """
