@@ -19,7 +19,6 @@ from backproplab.autograd.like_numpy.table import (
     RULES,
     Function,
     NoRuleError,
-    newer,
     of_op,
     plain,
     rule,
@@ -83,12 +82,11 @@ RULES |= {
         (np.column_stack, "tup"), (np.compress, "a"), (np.delete, "arr"), (np.diagflat, "v"),
         (np.dsplit, "ary"), (np.dstack, "tup"), (np.extract, "arr"), (np.hsplit, "ary"),
         (np.lib.stride_tricks.sliding_window_view, "x"), (np.resize, "a"), (np.rollaxis, "a"),
-        (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.vsplit, "ary"),
+        (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.unstack, "x"), (np.vsplit, "ary"),
         (np.trim_zeros, "filt"),
         (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"),
     )
 }  # fmt: skip
-RULES |= {function: moving(function, "x") for function in newer("unstack")}
 of_op(np.ravel, np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze,
       np.broadcast_to, np.flip, np.roll, np.tril, np.triu, np.diagonal, np.diag,
       np.take_along_axis, np.split, np.array_split, np.tile)  # fmt: skip
@@ -297,7 +295,7 @@ def _imag(val: Any) -> Tensor:
     return ops.zeros_like(val)
 
 
-@rule(*newer("astype"))
+@rule(np.astype)
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
     y = ops.cast(x, dtype=dtype)
     return y if y.dtype.kind == "f" else ops.stop_gradient(y)

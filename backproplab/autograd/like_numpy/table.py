@@ -43,11 +43,6 @@ def rule(*functions: Function) -> Callable[[F], F]:
     return declare
 
 
-def newer(*names: str) -> list[Function]:
-    """Functions of NumPy by their names, without those that this version does not have yet."""
-    return [getattr(np, name) for name in names if hasattr(np, name)]
-
-
 def refuse(reason: str, *functions: Function) -> None:
     """Declares that these functions have no rule."""
     REFUSED.update(dict.fromkeys(functions, reason))

@@ -10,7 +10,6 @@ from backproplab.autograd import ops
 from backproplab.autograd.like_numpy.table import (
     Function,
     NoRuleError,
-    newer,
     plain,
     rule,
     rule_of,
@@ -113,7 +112,7 @@ def _vecdot(a: Any, b: Any, /, *, axis: int = -1, **settings: Any) -> Tensor:
     return ops.sum(a * b, axis=-1)
 
 
-@rule(*newer("matvec"))
+@rule(np.matvec)
 def _matvec(a: Any, b: Any, /, **settings: Any) -> Tensor:
     used(settings)
     if len(shape_of(a)) < 2 or shape_of(a)[-1:] != shape_of(b)[-1:]:
@@ -121,7 +120,7 @@ def _matvec(a: Any, b: Any, /, **settings: Any) -> Tensor:
     return ops.matmul(a, ops.expand_dims(b, axis=-1))[..., 0]
 
 
-@rule(*newer("vecmat"))
+@rule(np.vecmat)
 def _vecmat(a: Any, b: Any, /, **settings: Any) -> Tensor:
     used(settings)
     if len(shape_of(b)) < 2 or shape_of(a)[-1:] != shape_of(b)[-2:-1]:
