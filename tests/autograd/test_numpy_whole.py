@@ -176,6 +176,11 @@ def leaves(y):
     return [np.asarray(y.value if isinstance(y, Tensor) else y)]
 
 
+def all_finite(args):
+    """Whether LAPACK may have these: from others its answers are any numbers, and ours an error."""
+    return all(np.isfinite(leaf).all() for leaf in leaves(args) if leaf.dtype.kind == "f")
+
+
 def check(function, args, kwargs):
     copies = [np.copy(x) if isinstance(x, np.ndarray) else x for x in args]
     expected = answer(function, copies, kwargs)
@@ -183,7 +188,14 @@ def check(function, args, kwargs):
         function, [as_tensors(x) for x in args], {k: as_tensors(v) for k, v in kwargs.items()}
     )
     if isinstance(found, Exception):
-        if not isinstance(found, GraphError) and not isinstance(expected, Exception):
+        if not (
+            isinstance(found, GraphError)
+            or isinstance(expected, Exception)
+            or (
+                isinstance(found, np.linalg.LinAlgError)
+                and not all_finite([*args, *kwargs.values()])
+            )
+        ):
             raise AssertionError(f"NumPy has {expected!r}") from found
         return
     if isinstance(expected, (TypeError, AttributeError)):
