@@ -277,3 +277,24 @@ def test_a_ufunc_and_its_methods(name, data):
         check(ufunc.accumulate, args[:1], axis)
         check(ufunc.outer, args, {})
         check(ufunc.reduceat, [args[0], [0, 2, 1]], axis)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("ord", [None, 0, 1, -1, 3, -3, np.inf, -np.inf, "nuc", "fro"])
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (0, 0)])
+def test_the_norm_of_no_numbers_is_numpy_s(shape, ord, keepdims):
+    """NumPy before 2.3 has no answer to some of them."""
+    x = np.zeros(shape)
+    expected = answer(np.linalg.norm, [x, ord], {"keepdims": keepdims})
+    found = answer(np.linalg.norm, [Tensor(x, None, True), ord], {"keepdims": keepdims})
+    if isinstance(found, Exception):
+        assert isinstance(expected, Exception)
+    elif not isinstance(expected, Exception):
+        np.testing.assert_array_equal(found.value, expected)
+
+
+def test_correlate_takes_no_numbers():
+    for a, v in ((1.0, np.ones(2)), (np.ones(2), 1.0)):
+        assert isinstance(answer(np.correlate, [a, v], {}), ValueError)
+        with pytest.raises(ValueError, match="takes vectors"):
+            np.correlate(Tensor(np.asarray(a), None, True), v)
