@@ -54,15 +54,18 @@ class BackpropSource(TiledSource):
         self.refusal = self.refusal or bound.refusal
 
     def ahead(
-        self, inputs: Array, targets: Array, rows: tuple[int, ...]
-    ) -> tuple[Plan, int] | None:
-        """What computes the gradient of so shaped rows, as ``Bound.ahead``; None also for several
-        tiles, and for several ranks, whose gradients have to be added."""
-        batch = rows[-1]
-        parts = max(len(self._tiles(batch)), self.ranks.size)
-        if parts > 1 or (batch, 0) not in self._bound:
+        self, inputs: Array, targets: Array, rows: tuple[int, ...], with_outputs: bool
+    ) -> tuple[Plan, int, Array] | None:
+        """What computes the gradient of so shaped rows, as ``Bound.ahead``, and the last array
+        that it fills: the outputs, where they are wanted. None also for several tiles, and for
+        several ranks, whose gradients have to be added."""
+        key = rows[-1], rows[-1] if with_outputs else 0
+        parts = max(len(self._tiles(rows[-1])), self.ranks.size)
+        if parts > 1 or key not in self._bound:
             return None
-        return self._bound[batch, 0].ahead(rows, inputs, targets)
+        bound = self._bound[key]
+        found = bound.ahead(rows, inputs, targets)
+        return found and (*found, bound.into[-1])
 
     def _bind(self, key: tuple[int, int], into: ParameterVector, outputs: Array | None) -> Bound:
         memory, wanted = list(self.parameters.views.values()), list(into.views.values())
