@@ -59,7 +59,7 @@ class Updates:
         self.gradient = gradient
         self.clipping = keys["clipping"]
         parts = network, loss, parameters, chance, material.engine, tile, gradient
-        self.source = origin.source(*parts, ranks=material.ranks)
+        self.source = origin.source(*parts, ranks=material.ranks, threads=material.threads)
         self.curvature = (
             Curvature(network, loss, parameters, chance, optimizer.damping)
             if isinstance(optimizer, Newton)
@@ -76,7 +76,7 @@ class Updates:
         )
         self.leaps = Leaps(optimizer, parameters, gradient, slots, self.clipping)
         of = network, parameters, loss, material.metrics, material.engine, material.ranks
-        self.evaluation = Evaluation(*of)
+        self.evaluation = Evaluation(*of, threads=material.threads)
 
     def leap(
         self,
