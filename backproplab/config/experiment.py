@@ -99,7 +99,9 @@ class Experiment(Spec):
     engine: ``replay`` records a step once and makes its NumPy calls again, ``native`` makes them
         without Python, ``eager`` builds its graph each time, ``auto`` is native where it can be;
         the numbers are the same.
-    threads: of BLAS; ``auto`` chooses by the size of the largest product.
+    threads: where a batch is walked in tiles, each takes tiles of its own, and their number
+        changes no bit; else they are threads of BLAS. ``auto``: as many as there are free cores,
+        for tiles or large products, else 1.
     """
 
     name: Annotated[

@@ -5,7 +5,7 @@ It needs the run's folder alone: config, preparation, checkpoint. Nothing is tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,7 @@ class Model:
 
     preparation: of its inputs and targets, as fitted when it was trained.
     weights: whether they are those of the best epoch, or the last.
+    threads: of BLAS, as many as the run had.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class Model:
     parameters: ParameterVector
     loss: Loss
     weights: Which
+    threads: int = 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -190,8 +192,7 @@ class Model:
 
     @property
     def _threads(self) -> Any:
-        threads = self.experiment.threads
-        return threadpool_limits(1 if threads == "auto" else threads)
+        return threadpool_limits(self.threads)
 
 
 def model(folder: Path | str, weights: Which = "best") -> Model:
@@ -220,7 +221,14 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     loss = experiment.loss.resolve(preparation.task)
     network = experiment.model.network(preparation.shape, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
-    return Model(path, experiment, preparation, network, parameters, loss, which)
+    own = experiment, preparation, network, parameters, loss, which
+    return Model(path, *own, threads=_threads(record))
+
+
+def _threads(record: Mapping[str, Any]) -> int:
+    """Threads of BLAS in a run: another number rounds differently."""
+    threads = record.get("numerics", {}).get("threads")
+    return threads if type(threads) is int and threads > 0 else 1
 
 
 def _weights(

@@ -22,7 +22,7 @@ from backproplab.data import (
     batch_length,
     updates_per_epoch,
 )
-from backproplab.environment import decisive_versions
+from backproplab.environment import decisive_versions, free_cores
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
@@ -35,6 +35,7 @@ from backproplab.experiment.limits import (
     network_problems,
     rank_problems,
     size_problems,
+    takes_turns,
     threads_for,
     tile_of,
     undefined_measures,
@@ -108,7 +109,22 @@ class Parts:
     @property
     def threads(self) -> int:
         """Threads of BLAS, once ``build`` has chosen."""
+        return 1 if self.takes_turns else self._threads
+
+    @property
+    def _threads(self) -> int:
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
+
+    @cached_property
+    def takes_turns(self) -> bool:
+        """Whether the threads take tiles, not parts of a product."""
+        e, alone = self.experiment, self.ranks.size == 1
+        return (
+            self.network is not None
+            and e.learner.batches
+            and alone
+            and takes_turns(self.network, e, self.batch_length)
+        )
 
     @property
     def length(self) -> Length:
@@ -145,6 +161,7 @@ class Parts:
             engine=e.engine,
             pixels=self.splits.pixels,
             ranks=self.ranks,
+            threads=self._threads if self.takes_turns else 1,
         )
 
     def descent(self) -> Descent:
@@ -239,10 +256,11 @@ def _facts(parts: Parts) -> dict[str, str]:
 
 
 def _with_threads(parts: Parts) -> Parts:
-    """With the number of BLAS threads, where the config leaves it open."""
+    """With the number of threads, where the config leaves it open."""
     experiment, network = parts.experiment, parts.network
     if experiment.threads != "auto":
         return parts
     alone = network and experiment.learner.batches and parts.ranks.size == 1
     threads = threads_for(network, parts.tile) if network and alone else 1
+    threads = free_cores() if parts.takes_turns else threads
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -42,6 +42,7 @@ class Material:
     pixels: gives back the images that inputs are; None if they are none.
     batch: examples a step, of a learner that walks in batches.
     ranks: the processes that share each batch.
+    threads: of this process, each of which takes tiles of a batch; their number changes no bit.
     """
 
     task: Task
@@ -57,6 +58,7 @@ class Material:
     pixels: Pixels | None = None
     batch: int = 0
     ranks: Ranks = ONE
+    threads: int = 1
 
     @property
     def train(self) -> Split:
