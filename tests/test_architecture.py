@@ -30,7 +30,7 @@ LEVELS = [
         "solvers",
         "notes",
     },
-    {"columns", "passes", "ranks", "tables", "numpy", "scipy"},
+    {"columns", "passes", "ranks", "tables", "numpy", "scipy", "formulas"},
     {"nn", "optim", "data"},
     {"learners", "journal"},
     {"loop"},

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -21,7 +22,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from backproplab.autograd.engines import EngineName
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
-from backproplab.learners import GradientDescent, Learner
+from backproplab.learners import NO_DATA, GradientDescent, Learner, Objective
 from backproplab.loop import EarlyStopping
 from backproplab.nn import Loss, Model
 from backproplab.nn.losses import Auto
@@ -45,6 +46,12 @@ def _plain_name(name: str) -> str:
 def _no_sweep(value: Any) -> Any:
     if value is not None:
         raise PydanticCustomError("sweep", "a sweep cannot be trained; use 'backproplab sweep'")
+
+
+def _data_or_objective(schema: dict[str, Any]) -> None:
+    """For editors: one of them is needed; of an objective the data are filled in."""
+    del schema["required"]
+    schema["anyOf"] = [{"required": ["data"]}, {"required": ["objective"]}]
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
@@ -77,11 +84,13 @@ class NotSwept:
 
 
 class Experiment(Spec):
-    """One training run, described. ``data`` is needed, every other key has a default.
+    """One training run, described. ``data`` or ``objective`` is needed, all else has a default.
 
     A learner that has no use for a key refuses it: ``optimizer`` is gradient descent's.
 
     learner: how weights are found; by default gradient_descent, by backprop.
+    objective: a function to descend, in place of data, model and loss; then an epoch is an update,
+        by default as many as ``steps``, else 1,000, and numbers are float64.
     name: the folder of the run and its name in TensorBoard; by default the file's name.
     seed: the root of every random stream.
     learning_rate: by default the optimizer's own.
@@ -104,6 +113,8 @@ class Experiment(Spec):
         for tiles or large products, else 1.
     """
 
+    model_config = ConfigDict(json_schema_extra=_data_or_objective)
+
     name: Annotated[
         Name, Role.NO_NUMBER, Role.OWN, NotSwept("every trial is named by what differs")
     ] = "experiment"
@@ -115,6 +126,7 @@ class Experiment(Spec):
     ] = 42
     dtype: Literal["float32", "float64"] = "float32"
     data: Dataset
+    objective: Annotated[Objective | None, Off()] = None
     learner: Learner = GradientDescent()
     model: Model = Model()
     loss: Loss = Auto()
@@ -166,21 +178,43 @@ class Experiment(Spec):
 
     @model_validator(mode="before")
     @classmethod
+    def _without_data(cls, fields: Any) -> Any:
+        """An objective has one example that nobody reads, and an epoch is an update."""
+        if not isinstance(fields, dict) or fields.get("objective") is None:
+            return fields
+        try:
+            batches = Learner.parse(fields.get("learner", GradientDescent())).batches
+        except ValueError:  # reported at its own place
+            batches = False
+        own = {"dtype": "float64", "data": NO_DATA}
+        if batches:
+            own |= {"batch_mode": "batch", "epochs": fields.get("steps") or UPDATES}
+        return {**own, **fields}
+
+    @model_validator(mode="before")
+    @classmethod
     def _null_unsets(cls, fields: Any) -> Any:
         """A key that only some learners use is as if it were not there where it is null."""
         if not isinstance(fields, dict):
             return fields  # of validators ``before`` the last one is the first to run
-        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES}
+        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES | REPLACED}
 
     @model_validator(mode="after")
     def _every_key_is_used(self) -> Self:
         """Raises an error for each key that is set and that the learner has no use for."""
         found = [key for key in type(self).model_fields if key in self.unused_keys]
         found = [key for key in found if key in self.model_fields_set and not self._is_off(key)]
+        found = [key for key in found if getattr(self, key) is not NO_DATA]
         if found:
-            kind = _not_used(self.learner, found)
+            kind = _not_used(self, found)
             errors = [InitErrorDetails(type=kind, loc=(k,), input=getattr(self, k)) for k in found]
             raise ValidationError.from_exception_data("Experiment", errors)
+        return self
+
+    @model_validator(mode="after")
+    def _learner_fits_the_objective(self) -> Self:
+        if self.objective and (why := self.objective.problem(self.learner)):
+            raise PydanticCustomError("objective", "{why}", {"why": why, "path": "learner"})
         return self
 
     def _is_off(self, key: str) -> bool:
@@ -191,19 +225,24 @@ class Experiment(Spec):
 
     @property
     def unused_keys(self) -> frozenset[str]:
-        """The keys that the learner has no use for."""
-        return SOMETIMES - self.learner.uses - (BATCHED if self.learner.batches else set())
+        """The keys that the learner has no use for, and those that an objective replaces."""
+        unused = SOMETIMES - self.learner.uses - (BATCHED if self.learner.batches else set())
+        return unused | (REPLACED if self.objective else set())
 
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
+REPLACED = frozenset({"data", "model", "loss"})
+UPDATES = 1000  # of an objective whose config does not say
 SOMETIMES = BATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
 
 
-def _not_used(learner: Learner, unused: Sequence[str]) -> PydanticCustomError:
+def _not_used(experiment: Experiment, unused: Sequence[str]) -> PydanticCustomError:
     """unused: all keys that are refused; a base's are unset by null."""
     what = "the learner {learner} has no use for it"
+    if experiment.objective and REPLACED & set(unused):
+        what = "the objective replaces data, model and loss"
     closing = f", or append {' '.join(f'{key}=null' for key in unused)}"
-    context = {"learner": learner.name, "hint": "remove it", "closing": closing}
+    context = {"learner": experiment.learner.name, "hint": "remove it", "closing": closing}
     return PydanticCustomError("not_used", what, context)
 
 

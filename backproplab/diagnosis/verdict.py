@@ -19,6 +19,7 @@ from backproplab.diagnosis.words import sentence
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import account
 from backproplab.files import DiskFolder
+from backproplab.learners.objective import SLOPE, VALUE
 from backproplab.measures import MEASURES, parsed
 from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
@@ -153,7 +154,17 @@ def _plain(case: Case) -> Finding:
         ours = [*launcher(int(case.record.get("ranks") or 1)), "backproplab"]
         command = typed(*ours, "resume", case.folder) if status.is_under_way else ""
         return Finding("", Level.NOTE, str(status), text, command, facts, {})
+    if objective := case.experiment.objective:
+        return _descended(case, facts, "Climbed" if objective.maximize else "Descended")
     return _learned(case, facts)
+
+
+def _descended(case: Case, facts: Facts, head: str) -> Finding:
+    """How high a function is where it was left, and how steep."""
+    value, slope = (case.curves.last(name) for name in (VALUE, SLOPE))
+    facts |= {"value": value, "slope": slope}
+    says = sentence(f"{head}: f is {{value:l}}, its gradient's norm {{slope:l}}.", facts)
+    return Finding("", Level.GOOD, head.lower(), says, "", facts, {})
 
 
 def _learned(case: Case, facts: Facts) -> Finding:

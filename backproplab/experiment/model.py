@@ -161,6 +161,7 @@ class Model:
         table, task = self.opened(data), self.preparation.task
         if not isinstance(table, Table):
             raise DataError(f"{self.folder}: an array has no targets; give a table")
+        assert task.kind != "objective"  # of which there is no model
         name = task.target or _last(table, self.preparation)
         targets = Target(name, task.kind, self.classes).read(table)
         return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
@@ -211,6 +212,8 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
         hint = typed("backproplab", "train", path / CONFIG)
         raise RunError(f"{path} did not keep how its data were prepared — train it again: {hint}")
     experiment = load(path / CONFIG)
+    if experiment.objective:
+        raise RunError(f"{path}: an objective predicts nothing; where it went is in metrics.csv")
     if not {"model", "loss"} <= experiment.learner.uses:
         name = experiment.learner.name
         raise RunError(f"{path}: the learner {name} keeps no network to predict with")

@@ -208,11 +208,11 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     Raises ConfigError with every combination that cannot work, or for ranks that have not built the
     same, and DataError. Writes nothing.
     """
-    learner = experiment.learner
-    splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
+    learner, subject = experiment.learner, experiment.objective or experiment
+    splits = data(subject.data, experiment.seed, np.dtype(experiment.dtype))
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
-    loss = learner.loss(experiment.loss, splits.task)
+    loss = learner.loss(subject.loss, splits.task)
     if loss:
         problems += loss_problems(loss, splits)
     mini = learner.batches and experiment.batch_mode == "minibatch"
@@ -223,7 +223,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     try:
         if "model" in learner.uses:
             units = learner.units(splits.task, splits.input_shape, loss)
-            network = experiment.model.network(splits.input_shape, units)
+            network = subject.model.network(splits.input_shape, units)
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))
     except ConfigError as error:

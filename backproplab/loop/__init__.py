@@ -5,6 +5,7 @@ from backproplab.loop.early_stopping import Best, EarlyStopping, Patience
 from backproplab.loop.lane import Lane, Length, Progress
 from backproplab.loop.loop import Loop
 from backproplab.loop.pace import Pace
+from backproplab.loop.whereabouts import Whereabouts
 
 __all__ = [
     "EPOCH",
@@ -21,4 +22,5 @@ __all__ = [
     "Patience",
     "Progress",
     "When",
+    "Whereabouts",
 ]
