@@ -11,12 +11,14 @@ class Task:
     """What is to be predicted; ``outputs``: number of classes, or of target columns.
 
     labels: the names of the classes, if known.  target: the name of what is predicted, if any.
+    counts: training examples of each class, once they are known.
     """
 
     kind: Literal["classification", "regression"]
     outputs: int
     labels: tuple[str, ...] = ()
     target: str = ""
+    counts: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "classification":

@@ -30,17 +30,20 @@ class Examples:
     """Inputs ``(n, *input_shape)`` and their targets, row by row.
 
     targets: ``(n,)`` int64 labels in ``0 … outputs-1``, or ``(n, outputs)`` real numbers.
+    weights: what each example counts in loss and metrics, ``(n,)``; None if all count alike.
     """
 
     inputs: Array
     targets: Array
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def take(self, indices: Array) -> Examples:
         """The examples at ``indices``, in that order."""
-        return Examples(self.inputs[indices], self.targets[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Examples(self.inputs[indices], self.targets[indices], weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +117,15 @@ class Splits:
         digest = hashlib.sha256()
         for name in ("train", "validation", "test"):
             examples: Examples | None = getattr(self, name)
-            for array in (examples.inputs, examples.targets) if examples else ():
+            for array in _arrays(examples) if examples else ():
                 digest.update(f"{name} {array.shape} {array.dtype.str};".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def _arrays(examples: Examples) -> list[Array]:
+    arrays = examples.inputs, examples.targets, examples.weights
+    return [array for array in arrays if array is not None]
 
 
 class Dataset(Family):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -38,15 +40,16 @@ def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
         return Examples(
             preparation.prepare(source.columns or part.inputs, rows, dtype),
             preparation.encode(part.targets, rows, dtype),
+            _weights(part, rows),
         )
 
     own, scaler = source.test, preparation.inputs
     drawn = prepared(source.examples, test) if len(test) else None
     return Splits(
-        train=prepared(Examples(source.examples.inputs, noisy), train),
+        train=prepared(replace(source.examples, targets=noisy), train),
         validation=prepared(source.examples, validation) if len(validation) else None,
         test=prepared(own, np.arange(len(own))) if own else drawn,
-        task=source.task,
+        task=preparation.task,
         pixels=Pixels(source.image, scaler.shift, scaler.scale)
         if source.image and isinstance(scaler, Scaler)
         else None,
@@ -69,7 +72,22 @@ def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> 
     shape = (
         (len(inputs.names),) if isinstance(inputs, Encoder) else source.examples.inputs.shape[1:]
     )
-    return Preparation(inputs, scale_targets, source.task, shape)
+    task = source.task
+    if task.kind == "classification":
+        counts = np.bincount(targets[train], minlength=task.outputs)
+        task = replace(task, counts=tuple(counts.tolist()))
+    return Preparation(inputs, scale_targets, task, shape)
+
+
+def _weights(part: Examples, rows: Array) -> Array | None:
+    """What these rows count. Raises ConfigError if none of them counts anything."""
+    if part.weights is None or not len(rows):
+        return None
+    weights = part.weights[rows]
+    if not weights.any():
+        what = f"data.weights: {len(rows):,} rows of one split have the weight 0, all that it has"
+        raise ConfigError(Problem("", what, "leave them out, or use another split"))
+    return weights
 
 
 def _noisy(
