@@ -17,6 +17,7 @@ from backproplab.data.dataset import (
     Splits,
 )
 from backproplab.data.encoding import Encoder
+from backproplab.data.folds import Fold
 from backproplab.data.preparation import Preparation
 from backproplab.data.preprocessing import Scaler, first_of_each
 from backproplab.errors import ConfigError, Problem
@@ -133,12 +134,37 @@ def _split(dataset: Dataset, source: RawData, generator: np.random.Generator) ->
     regression = source.task.kind == "regression"
     classes = np.zeros(n, np.int64) if regression else source.examples.targets
     keys = np.zeros(n) if source.keys is None else source.keys
+    if dataset.fold:
+        return _fold(dataset, dataset.fold, source, keys, classes, generator)
     parts = source.split.rows(keys, classes, sizes, generator)
     if not len(parts[0]):
         raise ConfigError(Problem("", f"data.split: no row is left to train on, of {n:,}"))
     for (name, share), rows in zip(shares.items(), parts[1:], strict=True):
         if share and not len(rows) and not given:
             raise _empty(f"{name}: {share:g} of {n} examples is none", "larger")
+    return parts
+
+
+def _fold(
+    dataset: Dataset,
+    fold: Fold,
+    source: RawData,
+    keys: Array,
+    classes: Array,
+    generator: np.random.Generator,
+) -> list[Array]:
+    """The rows of the splits, of which the test split is one fold."""
+    share = dataset.validation_split
+    if source.test:
+        what = "data.fold: the data bring their own test examples, and a fold would be another test"
+        raise ConfigError(Problem("", what, "remove it"))
+    parts = source.split.fold(fold, keys, classes, share, generator)
+    for name, rows in zip(("train on", "validate on", "test"), parts, strict=True):
+        if not len(rows) and (share or name != "validate on"):
+            what = (
+                f"data.fold: fold {fold.index} of {fold.of} leaves none of {len(keys):,} examples"
+            )
+            raise ConfigError(Problem("", f"{what} to {name}", "use fewer folds, or more examples"))
     return parts
 
 

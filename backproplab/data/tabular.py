@@ -129,6 +129,10 @@ class Csv(RegressionDataset, name="csv"):
             return 0
 
     @property
+    def divided_by(self) -> SplitBy:
+        return self.split or super().divided_by
+
+    @property
     def form(self) -> Form:
         """How the file is written, as far as the config says."""
         return Form(self.delimiter, self.decimal, self.header, self.encoding, self.missing)
@@ -146,7 +150,7 @@ class Csv(RegressionDataset, name="csv"):
             raise no_feature(table, roles)
         classes = target.kind == "classification"
         outputs = len(target.classes) if classes else 1
-        split = self.split or Stratified()
+        split = self.divided_by
         return RawData(
             Examples(np.empty((len(table), 0)), target.read(table), self.counts(table)),
             Task(target.kind, outputs, target.classes, target.name),

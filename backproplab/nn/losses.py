@@ -105,7 +105,7 @@ class CrossEntropy(Loss):
     form: Form = "fused"
     epsilon: Annotated[float, Field(gt=0, lt=0.5)] = 1e-7
     class_weights: ClassWeights = None
-    label_smoothing: Annotated[Fraction, Off(0.0)] = 0.0
+    label_smoothing: Annotated[Fraction | None, Off()] = None
 
     on_logits = True
 
@@ -120,8 +120,8 @@ class CrossEntropy(Loss):
     def rows(self, targets: Array, task: Task) -> tuple[Array, Array, Array]:
         """The smoothed and weighted shares of the classes, whose sum is what an example counts."""
         hot = np.equal(targets[:, None], np.arange(task.outputs))
-        weights = weights_of(self.class_weights, task)
-        shares = weights * ((1 - self.label_smoothing) * hot + self.label_smoothing / task.outputs)
+        weights, spread = weights_of(self.class_weights, task), self.label_smoothing or 0.0
+        shares = weights * ((1 - spread) * hot + spread / task.outputs)
         counts = shares.sum(axis=-1)
         return shares / counts[:, None], counts, weights[targets]
 
@@ -222,8 +222,8 @@ class SigmoidCrossEntropy(CrossEntropy, name="sigmoid_cross_entropy"):
 
     def rows(self, targets: Array, task: Task) -> tuple[Array, Array, Array]:
         counts = weights_of(self.class_weights, task)[targets]
-        hot = np.equal(targets[:, None], np.arange(task.outputs))
-        return (1 - self.label_smoothing) * hot + self.label_smoothing / 2, counts, counts
+        hot, spread = targets[:, None] == np.arange(task.outputs), self.label_smoothing or 0.0
+        return (1 - spread) * hot + spread / 2, counts, counts
 
     def probabilities(self, outputs: Array) -> Array:
         return ops.sigmoid(Tensor(outputs)).value

@@ -19,11 +19,12 @@ from backproplab.experiment.cautions import cautions
 from backproplab.experiment.limits import load, measured, undefined_measures
 from backproplab.experiment.parts import Loader, Parts, build
 from backproplab.measures import named
+from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.trials import Draft, label
 from backproplab.text import counted
 
 SMALL = 2**17  # bytes of training data that load in a few milliseconds
-MOST = 1000  # runs that are built with every seed
+MOST = 1000  # runs that are all built
 
 Fault = tuple[type[ConfigError] | type[DataError], Problem]
 
@@ -80,34 +81,34 @@ class Rehearsal:
 
 
 def rehearse(
-    drafts: Sequence[Draft], seeds: Sequence[int], trials: int, force: bool = False
+    drafts: Sequence[Draft], repeats: Sequence[Repeat], trials: int, force: bool = False
 ) -> Rehearsal:
-    """Build every draft with its first seed; with all seeds if runs are few and data small.
+    """Build every draft's first run; all of its runs if they are few and data small.
 
     trials: in all, those included that have no draft because their config is at fault.
     force: what takes very long is meant.
-    Each data set is loaded once for a seed, and only one is held at a time.
+    Each data set is loaded once for a seed and fold, and only one is held at a time.
     """
     found = Rehearsal(trials, force)
     groups: dict[str, list[Draft]] = {}
     for draft in drafts:
         groups.setdefault(repr((draft[1].data, draft[1].dtype)), []).append(draft)
-    few = len(drafts) * len(seeds) <= MOST
+    few = len(drafts) * len(repeats) <= MOST
     for group in groups.values():
         first = group[0][1]
-        for seed in seeds:
-            data = _Loaded(first.data, seed, np.dtype(first.dtype))
+        for repeat in repeats:
+            data = _Loaded(repeat.of(first).data, repeat.seed, np.dtype(first.dtype))
             for draft in group:
-                _build(draft, seed, data, found)
+                _build(draft, repeat, data, found)
             if not (few and data.is_small):
                 break
     return found
 
 
-def _build(draft: Draft, seed: int, data: Loader, found: Rehearsal) -> None:
+def _build(draft: Draft, repeat: Repeat, data: Loader, found: Rehearsal) -> None:
     values, experiment, document = draft
     # ``threads: auto`` would allocate the weights to choose a number
-    experiment = experiment.model_copy(update={"seed": seed, "threads": 1})
+    experiment = repeat.of(experiment).model_copy(update={"threads": 1})
     faults: list[Fault] = []
     name = label(values, list(values))
     try:
