@@ -28,9 +28,15 @@ ANYWHERE = (
 )  # bytes that a process which has come so far can have: what is free is not looked up
 
 
-def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
-    problem = loss.problem(splits.task)
-    return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> list[Problem]:
+    """A loss that does not fit the data, and weights that the learner cannot take."""
+    problem = loss.problem(splits.task) if loss else ""
+    problems = [Problem("", f"loss: {loss.name} {problem}")] if loss and problem else []
+    learner = experiment.learner
+    if splits.train.weights is not None and "loss" not in learner.uses:
+        what = f"data.weights: {learner.name} learns from examples that count alike"
+        problems.append(Problem("", what, "remove it, or use learner=gradient_descent"))
+    return problems
 
 
 def pass_length(experiment: Experiment, rows: int) -> int:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.config import Experiment, load
-from backproplab.data import Examples, Preparation
+from backproplab.data import Csv, Examples, Preparation
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
@@ -25,7 +25,7 @@ from backproplab.journal import Journal
 from backproplab.learners import Evaluation, NoBrake
 from backproplab.learners.evaluation import tile_length, tiles
 from backproplab.measures import SPLITS, Row
-from backproplab.nn import Loss, Network, ParameterVector, metrics_of
+from backproplab.nn import Loss, Network, ParameterVector, encoded, metrics_of, weighted
 from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
 from backproplab.tables import Table, Target, table_of
 from backproplab.text import counted, typed
@@ -150,7 +150,8 @@ class Model:
         The loss is the one that was trained with; metrics are in the units of the target.
         """
         if data is not None:
-            return {"data": self._measured(Examples(self.inputs(data), self.labels(data)))}
+            of = self.inputs(data), self.labels(data), self.counts(data)
+            return {"data": self._measured(Examples(*of))}
         e = self.experiment
         splits = load_splits(e.data, e.seed, np.dtype(e.dtype))
         found = {name: getattr(splits, name) for name in SPLITS}
@@ -166,17 +167,26 @@ class Model:
         targets = Target(name, task.kind, self.classes).read(table)
         return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
 
+    def counts(self, data: Data) -> Array | None:
+        """What each row of a table counts, if the run's data have weights. Raises DataError."""
+        dataset, table = self.experiment.data, self.opened(data)
+        return (
+            dataset.counts(table) if isinstance(dataset, Csv) and isinstance(table, Table) else None
+        )
+
     def _measured(self, examples: Examples) -> tuple[int, Row]:
         task, dtype = self.preparation.task, self.parameters.flat.dtype
-        encoded = self.loss.encode(examples.targets, task, dtype)
-        evaluation = Evaluation(self.network, self.parameters, self.loss, ())
+        loss = weighted(self.loss, examples.weights is not None)
+        taken = encoded(loss, examples, task, dtype)
+        evaluation = Evaluation(self.network, self.parameters, loss, ())
         with self._threads, np.errstate(all="ignore"):
-            row = evaluation(examples.inputs, examples.targets, encoded)
+            row = evaluation(examples.inputs, examples.targets, taken)
         assert row is not None
         outputs, targets = self.outputs(examples.inputs), examples.targets
         if task.kind == "regression":
             outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
-        row |= {m.name: m.function(self.loss, outputs, targets) for m in metrics_of(task)}
+        of = loss, outputs, targets, examples.weights
+        row |= {m.name: m.function(*of) for m in metrics_of(task)}
         return len(examples), {name: float(value) for name, value in row.items()}
 
     def remarks(self, data: Data) -> Iterator[str]:
@@ -185,7 +195,9 @@ class Model:
         inputs = self.preparation.inputs
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
-            own = {self.preparation.task.target, self.row_name}
+            dataset = self.experiment.data
+            weights = dataset.weights if isinstance(dataset, Csv) else ""
+            own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]
             if spare:

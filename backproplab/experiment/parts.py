@@ -43,7 +43,7 @@ from backproplab.experiment.limits import (
 from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
 from backproplab.measures import SPLITS, Measure
-from backproplab.nn import Loss, Metric, Network, metrics_of
+from backproplab.nn import Loss, Metric, Network, encoded, metrics_of, weighted
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 
@@ -197,7 +197,8 @@ class Parts:
         """A split with its targets as the loss takes them."""
         targets = examples.targets
         if self.loss:
-            targets = self.loss.encode(targets, self.splits.task, np.dtype(self.experiment.dtype))
+            dtype = np.dtype(self.experiment.dtype)
+            targets = encoded(self.loss, examples, self.splits.task, dtype)
         return Split(examples.inputs, examples.targets, targets)
 
 
@@ -213,8 +214,9 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
     loss = learner.loss(subject.loss, splits.task)
+    problems += loss_problems(experiment, loss, splits)
     if loss:
-        problems += loss_problems(loss, splits)
+        loss = weighted(loss, splits.train.weights is not None)
     mini = learner.batches and experiment.batch_mode == "minibatch"
     if experiment.batch_size is None and mini:
         size = min(BATCH_SIZE, len(splits.train))

@@ -16,6 +16,7 @@ from backproplab.nn.metrics import Metric, metrics_of
 from backproplab.nn.network import Model, Network
 from backproplab.nn.parameters import ParameterVector
 from backproplab.nn.parametrization import Parametrization
+from backproplab.nn.weighting import Weighted, encoded, weighted
 
 __all__ = [
     "Activation",
@@ -29,5 +30,8 @@ __all__ = [
     "Parametrization",
     "Pass",
     "Place",
+    "Weighted",
+    "encoded",
     "metrics_of",
+    "weighted",
 ]

@@ -13,15 +13,16 @@ from backproplab.measures import Goal, measure
 from backproplab.nn.losses import Loss
 from backproplab.task import Task
 
-Function = Callable[[Loss, Array, Array], Any]
+Function = Callable[[Loss, Array, Array, Array | None], Any]
 
 
 @dataclass(frozen=True)
 class Metric:
     """One measure of a network's outputs.
 
-    function: ``(loss, outputs, targets)`` -> (…): outputs (…, n, units), targets as the data hold
-        them; NaN where the metric is undefined.
+    function: ``(loss, outputs, targets, weights=None)`` -> (…): outputs (…, n, units), targets as
+        the data hold them, what each example counts (…, n) as scikit-learn's ``sample_weight``;
+        NaN where the metric is undefined.
     tasks: the kinds of task that it is reported for.
     undefined: why it has no value for these targets, whatever the outputs; empty if it has one.
     """
@@ -50,10 +51,10 @@ def metric(
 ) -> None:
     """Declare a metric: from then on runs of these tasks report it, and its measure is known."""
 
-    def defined(loss: Loss, outputs: Array, targets: Array) -> Any:
+    def defined(loss: Loss, outputs: Array, targets: Array, weights: Array | None = None) -> Any:
         if not outputs.shape[-2]:
             return np.full(outputs.shape[:-2], np.nan)
-        return function(loss, outputs, targets)
+        return function(loss, outputs, targets, weights)
 
     made = Metric(name, goal, tuple(tasks), defined, undefined)
     METRICS[measure(name, goal, label).name] = made
@@ -64,23 +65,40 @@ def metrics_of(task: Task) -> tuple[Metric, ...]:
     return tuple(metric for metric in METRICS.values() if task.kind in metric.tasks)
 
 
-def _accuracy(loss: Loss, outputs: Array, targets: Array) -> Any:
+def _accuracy(loss: Loss, outputs: Array, targets: Array, weights: Array | None) -> Any:
     """The share of examples whose class is decided right."""
-    return np.mean(loss.decide(outputs) == targets, axis=-1)
+    return _mean(loss.decide(outputs) == targets, weights)
 
 
-def _mae(loss: Loss, outputs: Array, targets: Array) -> Any:
+def _mae(loss: Loss, outputs: Array, targets: Array, weights: Array | None) -> Any:
     """Mean |y - t|."""
-    return np.mean(np.abs(outputs - targets, dtype=np.float64), axis=(-2, -1))
+    errors = np.abs(outputs - targets, dtype=np.float64)
+    if weights is None:
+        return np.mean(errors, axis=(-2, -1))
+    return _mean(errors.mean(axis=-1), weights)
 
 
-def _r2(loss: Loss, outputs: Array, targets: Array) -> Any:
+def _r2(loss: Loss, outputs: Array, targets: Array, weights: Array | None) -> Any:
     """1 - Σ(y - t)² / Σ(t - t̄)²: 1 is perfect, 0 is the mean's; NaN where all targets are equal."""
     truth = targets.astype(np.float64)
-    residual = np.sum((outputs - truth) ** 2, axis=(-2, -1))
-    scatter = np.sum((truth - truth.mean(axis=-2, keepdims=True)) ** 2, axis=(-2, -1))
+    each = np.ones(truth.shape[:-1]) if weights is None else weights.astype(np.float64)
+    part = each[..., None]
+    center = truth.mean(axis=-2, keepdims=True)
+    if weights is not None:
+        center = np.sum(part * truth, axis=-2, keepdims=True) / part.sum(axis=-2, keepdims=True)
+    residual = np.sum(part * (outputs - truth) ** 2, axis=(-2, -1))
+    scatter = np.sum(part * (truth - center) ** 2, axis=(-2, -1))
     spread = np.any(truth != truth[..., :1, :], axis=(-2, -1)) & (scatter > 0)
     return 1 - np.divide(residual, scatter, out=np.full_like(residual, np.nan), where=spread)
+
+
+def _mean(values: Array, weights: Array | None) -> Any:
+    """The mean over the examples, the last axis."""
+    if weights is None:
+        return np.mean(values, axis=-1)
+    return np.sum(values * weights, axis=-1, dtype=np.float64) / np.sum(
+        weights, axis=-1, dtype=np.float64
+    )
 
 
 def _without_spread(targets: Array) -> str:

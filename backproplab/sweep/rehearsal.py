@@ -20,11 +20,12 @@ from backproplab.experiment.crew import shape_of
 from backproplab.experiment.limits import load, measured, undefined_measures
 from backproplab.experiment.parts import Loader, Parts, build
 from backproplab.measures import named
+from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.trials import Draft, label
 from backproplab.text import counted
 
 SMALL = 2**17  # bytes of training data that load in a few milliseconds
-MOST = 1000  # runs that are built with every seed
+MOST = 1000  # runs that are all built
 
 T = TypeVar("T")
 Fault = tuple[type[ConfigError] | type[DataError], Problem]
@@ -82,30 +83,30 @@ class Rehearsal:
 
 
 def rehearse(
-    drafts: Sequence[Draft], seeds: Sequence[int], trials: int, force: bool = False
+    drafts: Sequence[Draft], repeats: Sequence[Repeat], trials: int, force: bool = False
 ) -> Rehearsal:
-    """Build every draft with its first seed; with all seeds if runs are few and data small.
+    """Build every draft's first run; all of its runs if they are few and data small.
 
     trials: in all, those included that have no draft because their config is at fault.
     force: what takes very long is meant.
-    Each data set is loaded once for a seed, and only one is held at a time. Another seed draws
-    other data, which drafts of one shape meet alike: one of them is built.
+    Each data set is loaded once for a seed and fold, and only one is held at a time. Another seed
+    or fold has other data, which drafts of one shape meet alike: one of them is built.
     """
     found = Rehearsal(trials, force)
     groups: dict[str, list[Draft]] = {}
     for draft in drafts:
         groups.setdefault(repr((draft[1].data, draft[1].dtype)), []).append(draft)
-    few = len(drafts) * len(seeds) <= MOST
+    few = len(drafts) * len(repeats) <= MOST
     for group in groups.values():
         first = group[0][1]
         alike = [[draft] for draft in group]
-        for seed in seeds:
-            data = _Loaded(first.data, seed, np.dtype(first.dtype))
+        for repeat in repeats:
+            data = _Loaded(repeat.of(first).data, repeat.seed, np.dtype(first.dtype))
             for drafts_alike in alike:
-                _build(drafts_alike, seed, data, found)
+                _build(drafts_alike, repeat, data, found)
             if not (few and data.is_small):
                 break
-            if seed == seeds[0]:
+            if repeat == repeats[0]:
                 alike = _by_shape(group)
     return found
 
@@ -117,11 +118,11 @@ def _by_shape(drafts: Sequence[Draft]) -> list[list[Draft]]:
     return list(found.values())
 
 
-def _build(drafts: Sequence[Draft], seed: int, data: Loader, found: Rehearsal) -> None:
+def _build(drafts: Sequence[Draft], repeat: Repeat, data: Loader, found: Rehearsal) -> None:
     """Build the first of drafts that are alike; what is found is said of all of them."""
     _, experiment, document = drafts[0]
     # ``threads: auto`` would allocate the weights to choose a number
-    experiment = experiment.model_copy(update={"seed": seed, "threads": 1})
+    experiment = repeat.of(experiment).model_copy(update={"threads": 1})
     faults: list[Fault] = []
     names = [label(values, list(values)) for values, *_ in drafts]
     try:

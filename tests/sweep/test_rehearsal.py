@@ -159,8 +159,8 @@ def test_what_is_built_is_what_the_runs_will_be(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(f"base: {{{BASE_INLINE}}}\nseeds: 2\ngrid: {grid}\n")
     sweep = space.read(tmp_path / "s.yaml")
     for trial in sweep.trials:
-        for seed in sweep.seeds:
-            assert isinstance(build(trial.experiment(seed)).experiment, Experiment)
+        for repeat in sweep.repeats:
+            assert isinstance(build(trial.experiment(repeat)).experiment, Experiment)
 
 
 def test_the_command_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
