@@ -17,6 +17,7 @@ from backproplab.learners.inside import looked_at
 from backproplab.learners.tiles import tile_length
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
+from backproplab.nn.metrics import METRICS
 from backproplab.ranks import Ranks
 from backproplab.text import counted
 
@@ -31,6 +32,13 @@ ANYWHERE = (
 def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
     problem = loss.problem(splits.task)
     return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+
+
+def metric_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
+    """Metrics that a config names and that are of another task."""
+    kind = splits.task.kind
+    other = [name for name in experiment.metrics or () if kind not in METRICS[name].tasks]
+    return [Problem("", f"metrics: '{name}' is none of a {kind}", "remove it") for name in other]
 
 
 def pass_length(experiment: Experiment, rows: int) -> int:

@@ -173,7 +173,8 @@ class Model:
         outputs, targets = self.outputs(examples.inputs), examples.targets
         if task.kind == "regression":
             outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
-        row |= {m.name: m.function(self.loss, outputs, targets) for m in metrics_of(task)}
+        metrics = metrics_of(task, self.experiment.metrics or ())
+        row |= {m.name: m.function(self.loss, outputs, targets) for m in metrics}
         return len(examples), {name: float(value) for name, value in row.items()}
 
     def remarks(self, data: Data) -> Iterator[str]:

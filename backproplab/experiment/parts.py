@@ -31,6 +31,7 @@ from backproplab.experiment.limits import (
     length_problems,
     load,
     loss_problems,
+    metric_problems,
     monitor_problems,
     network_problems,
     rank_problems,
@@ -41,7 +42,7 @@ from backproplab.experiment.limits import (
 )
 from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
-from backproplab.measures import SPLITS, Measure
+from backproplab.measures import MEASURES, SPLITS, Measure
 from backproplab.nn import Loss, Metric, Network, metrics_of
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
@@ -165,7 +166,8 @@ class Parts:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """What the learner measures of each split."""
-        return self.experiment.learner.measures(self.splits.task)
+        own = self.experiment.learner.measures(self.splits.task)
+        return tuple(dict.fromkeys([*own, *(MEASURES[m] for m in self.experiment.metrics or ())]))
 
     @property
     def monitor(self) -> str:
@@ -195,6 +197,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
+    problems += metric_problems(experiment, splits)
     loss = learner.loss(experiment.loss, splits.task)
     if loss:
         problems += loss_problems(loss, splits)
@@ -211,7 +214,8 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
             check_memory(network, experiment, len(splits.train))
     except ConfigError as error:
         problems += error.problems
-    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), ranks)
+    metrics = metrics_of(splits.task, experiment.metrics or ())
+    parts = Parts(experiment, splits, network, loss, metrics, ranks)
     undefined = undefined_measures(parts.metrics, splits)
     validated = splits.validation is not None
     problems += monitor_problems(experiment, parts.measures, validated, undefined)

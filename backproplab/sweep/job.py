@@ -8,11 +8,12 @@ This file must not know the sweep, nor who calls.
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from backproplab import environment
+from backproplab import environment, own_parts
 from backproplab.config import Experiment
 from backproplab.errors import ConfigError, described
 from backproplab.experiment import Result
@@ -49,6 +50,32 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Cargo:
+    """Works that are made of the user's own parts, on their way to a process that may lack these.
+
+    Their files travel along, and are executed before anything that is made of them is unpacked.
+    """
+
+    sources: tuple[own_parts.Source, ...]
+    content: bytes
+
+    def unpacked(self) -> Sequence[Work]:
+        """Raises UnfitWorkerError where a file cannot be executed."""
+        try:
+            own_parts.install(self.sources)
+        except ConfigError as error:
+            raise UnfitWorkerError(f"a worker cannot import {error}") from error
+        works: Sequence[Work] = pickle.loads(self.content)
+        return works
+
+
+def packed(works: Sequence[Work]) -> Sequence[Work] | Cargo:
+    """The works as any process can take them."""
+    paths = {own.path for work in works for own in work.experiment.imports or ()}
+    return Cargo(own_parts.sources(sorted(paths)), pickle.dumps(works)) if paths else works
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of a run, or of a slice of it.
 
@@ -65,7 +92,7 @@ class Outcome:
 
 
 def run_slice(
-    works: Sequence[Work],
+    works: Sequence[Work] | Cargo,
     seconds: float = math.inf,
     flag: Flag | None = None,
     versions: Mapping[str, str] | None = None,
@@ -73,12 +100,13 @@ def run_slice(
     """Continue the runs, in memory; several must be of one shape and at one step.
 
     They pause when ``seconds`` are over, or once ``flag`` exists.
-    Raises UnfitWorkerError if this process has other ``versions``, and nothing else: an exception
-    that cannot be unpickled would break the pool that carries it.
+    Raises UnfitWorkerError if this process has other ``versions``, or cannot execute the user's
+    files, and nothing else: an exception that cannot be unpickled would break the pool.
     It trains in a thread of its own, so that no process takes its errors for those of the caller.
     """
     if other := environment.other_versions(versions or {}):
         raise UnfitWorkerError(f"a worker has {other}")
+    works = works.unpacked() if isinstance(works, Cargo) else works
     with ThreadPoolExecutor(1, "run") as own, collected() as notes:
         outcomes = own.submit(_outcomes, works, seconds, flag).result()
     return [replace(outcome, notes=tuple(notes)) for outcome in outcomes]
