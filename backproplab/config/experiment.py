@@ -20,6 +20,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from backproplab.autograd.engines import EngineName
 from backproplab.config.importing import Import
+from backproplab.config.init_from import InitFrom
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
 from backproplab.learners import GradientDescent, Learner
@@ -91,6 +92,8 @@ class Experiment(Spec):
 
     imports: Python files with optimizers, layers, data sets, … of your own (docs/own-parts.md).
     learner: how weights are found; by default gradient_descent, by backprop.
+    init_from: the run whose weights are the first ones, ``{run: FOLDER}``; by default drawn.
+    freeze: layers that training leaves as they are, by name: ``[dense_1]``.
     metrics: measured beside accuracy, or mae and r2: ``f1_macro``, and those of ``imports``.
     callbacks: of ``imports``; they look at the run while it trains.
     name: the folder of the run and its name in TensorBoard; by default the file's name.
@@ -129,6 +132,8 @@ class Experiment(Spec):
     data: Dataset
     learner: Learner = GradientDescent()
     model: Model = Model()
+    init_from: InitFrom | None = None
+    freeze: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
     loss: Loss = Auto()
     metrics: Annotated[tuple[MetricName, ...] | None, Field(strict=False)] = None
     optimizer: Optimizer = Adam()
@@ -214,6 +219,8 @@ class Experiment(Spec):
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
 SOMETIMES = BATCHED | {
+    "init_from",
+    "freeze",
     "model",
     "loss",
     "metrics",

@@ -10,7 +10,7 @@ import numpy as np
 
 from backproplab import data, environment
 from backproplab.config import Experiment
-from backproplab.data import Dataset, Splits, batch_length
+from backproplab.data import Dataset, Preparation, Splits, batch_length
 from backproplab.errors import ConfigError, MachineError, Problem
 from backproplab.learners import Learner, Material
 from backproplab.learners.inside import looked_at
@@ -202,14 +202,16 @@ def check_own_memory(learner: Learner, material: Material) -> None:
         )
 
 
-def load(dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> Splits:
+def load(
+    dataset: Dataset, seed: int, dtype: np.dtype[Any], kept: Preparation | None = None
+) -> Splits:
     """``data.load``, unless reading takes more memory than is free."""
     if (needed := dataset.memory) > ANYWHERE:
         free = environment.free_memory()
         if free is not None and needed > free:
             what = f"data: reading it needs up to {_gib(needed)}; {_gib(free)} are free"
             raise MachineError(f"{what} — use fewer rows, or another machine")
-    return data.load(dataset, seed, dtype)
+    return data.load(dataset, seed, dtype, kept)
 
 
 def _gib(size: float) -> str:

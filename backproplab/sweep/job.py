@@ -22,6 +22,7 @@ from backproplab.experiment.crew import train_slice
 from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
 from backproplab.journal import EVENTS
+from backproplab.journal.saved import Saved, keep
 from backproplab.loop import Pace
 from backproplab.notes import collected
 from backproplab.runs.run_folder import RunFolder
@@ -51,12 +52,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Cargo:
-    """Works that are made of the user's own parts, on their way to a process that may lack these.
+    """Works on their way to a process that may lack what they are made of.
 
-    Their files travel along, and are executed before anything that is made of them is unpacked.
+    The user's own parts travel as their files, which are executed before anything is unpacked, and
+    runs that they begin with as their weights.
     """
 
     sources: tuple[own_parts.Source, ...]
+    runs: tuple[Saved, ...]
     content: bytes
 
     def unpacked(self) -> Sequence[Work]:
@@ -65,6 +68,7 @@ class Cargo:
             own_parts.install(self.sources)
         except ConfigError as error:
             raise UnfitWorkerError(f"a worker cannot import {error}") from error
+        keep(self.runs)
         works: Sequence[Work] = pickle.loads(self.content)
         return works
 
@@ -72,7 +76,10 @@ class Cargo:
 def packed(works: Sequence[Work]) -> Sequence[Work] | Cargo:
     """The works as any process can take them."""
     paths = {own.path for work in works for own in work.experiment.imports or ()}
-    return Cargo(own_parts.sources(sorted(paths)), pickle.dumps(works)) if paths else works
+    runs = {own.sha256: own.saved() for work in works if (own := work.experiment.init_from)}
+    if not (paths or runs):
+        return works
+    return Cargo(own_parts.sources(sorted(paths)), tuple(runs.values()), pickle.dumps(works))
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.config import located
-from backproplab.data import Dataset, Splits
+from backproplab.config import Experiment, located
+from backproplab.data import Splits
 from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.experiment.cautions import cautions
 from backproplab.experiment.limits import load, measured, undefined_measures
@@ -91,12 +91,13 @@ def rehearse(
     found = Rehearsal(trials, force)
     groups: dict[str, list[Draft]] = {}
     for draft in drafts:
-        groups.setdefault(repr((draft[1].data, draft[1].dtype)), []).append(draft)
+        of = draft[1].data, draft[1].dtype, draft[1].init_from
+        groups.setdefault(repr(of), []).append(draft)
     few = len(drafts) * len(seeds) <= MOST
     for group in groups.values():
         first = group[0][1]
         for seed in seeds:
-            data = _Loaded(first.data, seed, np.dtype(first.dtype))
+            data = _Loaded(first, seed)
             for draft in group:
                 _build(draft, seed, data, found)
             if not (few and data.is_small):
@@ -136,10 +137,11 @@ def _measured(parts: Parts) -> list[str]:
 class _Loaded:
     """A loader that has loaded one data set, or fails each time as it failed then."""
 
-    def __init__(self, dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, experiment: Experiment, seed: int) -> None:
         self.result: Splits | ConfigError | DataError
         try:
-            self.result = load(dataset, seed, dtype)
+            kept = experiment.init_from.kept() if experiment.init_from else None
+            self.result = load(experiment.data, seed, np.dtype(experiment.dtype), kept)
         except (ConfigError, DataError) as error:
             self.result = error
 

@@ -23,7 +23,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from backproplab.errors import DamageError, MachineError
+from backproplab.errors import DamageError, MachineError, RunError
 from backproplab.experiment import account
 from backproplab.experiment.account import HParams, Setting, setting
 from backproplab.experiment.records import write_failure
@@ -84,7 +84,14 @@ class SweepFolder:
         self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
-        """A job for each seed. The trial is written down before any of them runs."""
+        """A job for each seed. The trial is written down before any of them runs.
+
+        Raises RunError if it is another one than was written: it begins with a run that changed.
+        """
+        written = self.trials.get(trial.number, {}).get("key", trial.key)
+        if trial.resolved.init_from and written != trial.key:
+            what = f"{trial.resolved.init_from.run} has changed since the sweep began"
+            raise RunError(f"{self.path}: {what} — begin a new sweep with it")
         alone = len(self.sweep.seeds) == 1
         names = [trial.label if alone else with_seed(trial.label, s) for s in self.sweep.seeds]
         self.trials[trial.number] = {
