@@ -145,6 +145,7 @@ class Dataset(Family):
         the standard deviation of noise added to the targets, in units of theirs.
     """
 
+    required = ("read",)
     brings_test: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = ()
 

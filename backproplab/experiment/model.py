@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -21,7 +21,7 @@ from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
 from backproplab.files import DiskFolder
-from backproplab.journal import Journal
+from backproplab.journal.saved import Which, read_weights
 from backproplab.learners import Evaluation, NoBrake
 from backproplab.learners.evaluation import tile_length, tiles
 from backproplab.measures import SPLITS, Row
@@ -30,9 +30,7 @@ from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
 from backproplab.tables import Table, Target, table_of
 from backproplab.text import counted, typed
 
-Which = Literal["best", "last"]
 Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
-WEIGHTS = "learner/weights/"  # of the checkpoint's arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +151,9 @@ class Model:
             of = self.inputs(data), self.labels(data), self.counts(data)
             return {"data": self._measured(Examples(*of))}
         e = self.experiment
-        splits = load_splits(e.data, e.seed, np.dtype(e.dtype))
+        keeps = e.init_from and e.init_from.preprocessing == "keep"
+        kept = self.preparation if keeps else None
+        splits = load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
         found = {name: getattr(splits, name) for name in SPLITS}
         return {name: self._measured(part) for name, part in found.items() if part}
 
@@ -185,8 +185,9 @@ class Model:
         outputs, targets = self.outputs(examples.inputs), examples.targets
         if task.kind == "regression":
             outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
-        of = loss, outputs, targets, examples.weights
-        row |= {m.name: m.function(*of) for m in metrics_of(task)}
+        of = self.loss, outputs, targets, examples.weights
+        metrics = metrics_of(task, self.experiment.metrics or ())
+        row |= {m.name: m.function(*of) for m in metrics}
         return len(examples), {name: float(value) for name, value in row.items()}
 
     def remarks(self, data: Data) -> Iterator[str]:
@@ -250,13 +251,7 @@ def _weights(
     path: Path, network: Network, dtype: np.dtype[Any], wanted: Which
 ) -> tuple[ParameterVector, Which]:
     """The weights of a checkpoint, and which they are."""
-    journal = Journal(DiskFolder(path), (), (), {})
-    checkpoint = journal.read()
-    if checkpoint is None:
-        raise RunError(f"{path} has no checkpoint: it was stopped before its first one")
-    best = journal.kept(checkpoint, "best") if wanted == "best" else {}
-    start, last = len(WEIGHTS), checkpoint.arrays.items()
-    arrays = best or {name[start:]: x for name, x in last if name.startswith(WEIGHTS)}
+    arrays, which = read_weights(path, wanted)
     parameters = network.parameters(dtype)
     for name, view in parameters.views.items():
         if name not in arrays or arrays[name].shape != view.shape:
@@ -264,7 +259,7 @@ def _weights(
                 f"{path}: the checkpoint's weights are not those of its config: {name}"
             )
         np.copyto(view, arrays[name])
-    return parameters, "best" if best else "last"
+    return parameters, which
 
 
 def _matrix(table: Table, preparation: Preparation) -> Array:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backproplab.config import located
-from backproplab.data import Dataset, Splits
+from backproplab.config import Experiment, located
+from backproplab.data import Splits
 from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.experiment.cautions import cautions
 from backproplab.experiment.crew import shape_of
@@ -95,13 +95,14 @@ def rehearse(
     found = Rehearsal(trials, force)
     groups: dict[str, list[Draft]] = {}
     for draft in drafts:
-        groups.setdefault(repr((draft[1].data, draft[1].dtype)), []).append(draft)
+        of = draft[1].data, draft[1].dtype, draft[1].init_from
+        groups.setdefault(repr(of), []).append(draft)
     few = len(drafts) * len(repeats) <= MOST
     for group in groups.values():
         first = group[0][1]
         alike = [[draft] for draft in group]
         for repeat in repeats:
-            data = _Loaded(repeat.of(first).data, repeat.seed, np.dtype(first.dtype))
+            data = _Loaded(repeat.of(first))
             for drafts_alike in alike:
                 _build(drafts_alike, repeat, data, found)
             if not (few and data.is_small):
@@ -157,10 +158,12 @@ def _measured(parts: Parts) -> list[str]:
 class _Loaded:
     """A loader that has loaded one data set, or fails each time as it failed then."""
 
-    def __init__(self, dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, experiment: Experiment) -> None:
         self.result: Splits | ConfigError | DataError
+        seed, dtype = experiment.seed, np.dtype(experiment.dtype)
         try:
-            self.result = load(dataset, seed, dtype)
+            kept = experiment.init_from.kept() if experiment.init_from else None
+            self.result = load(experiment.data, seed, dtype, kept)
         except (ConfigError, DataError) as error:
             self.result = error
 

@@ -127,9 +127,9 @@ def test_each_data_set_is_loaded_once_for_a_seed(
 ) -> None:
     loads: list[tuple[str, int]] = []
 
-    def load(dataset: Any, seed: int, dtype: Any) -> Any:
+    def load(dataset: Any, seed: int, dtype: Any, kept: Any) -> Any:
         loads.append((dataset.name, seed))
-        return loaded(dataset, seed, dtype)
+        return loaded(dataset, seed, dtype, kept)
 
     loaded = rehearsal.load
     monkeypatch.setattr(rehearsal, "load", load)
