@@ -4,19 +4,10 @@
 // own (their addresses come from its door for compilers), those of this file, which copy and
 // check, or a call back into Python. All have one signature; a result other than 0 ends the
 // playing. No Python.h, no NumPy headers: ctypes calls it with the GIL released.
+#include "loops.h"
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 #include <time.h>
-
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define WIDE
-#endif
-
-typedef intptr_t I;
-typedef int (*Loop)(void *context, char *const *data, const I *lengths, const I *strides, void *aux);
 
 #define OPERANDS 8
 #define AXES 32
@@ -248,13 +239,17 @@ int check_count(void *context, char *const *data, const I *lengths, const I *str
     return found != (I)context;
 }
 
-#define FINITE(name, bits, exponent)                                                               \
-    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+// data: numbers, side by side. The bits of infinity and NaN, without the sign, are the largest.
+#define FINITE(name, bits, infinity)                                                               \
+    WIDE int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) { \
         const bits *x = (const bits *)data[0];                                                     \
-        bits bad = 0;                                                                              \
+        bits largest = 0;                                                                          \
         (void)context, (void)strides, (void)aux;                                                   \
-        for (I i = 0; i < lengths[0]; i++) bad |= (x[i] & exponent) == exponent;                   \
-        return (int)bad;                                                                           \
+        for (I i = 0; i < lengths[0]; i++) {                                                       \
+            bits own = x[i] & ~((bits)1 << (8 * sizeof(bits) - 1));                                \
+            largest = own > largest ? own : largest;                                               \
+        }                                                                                          \
+        return largest >= infinity;                                                                \
     }
 FINITE(check_finite_4, uint32_t, UINT32_C(0x7f800000))
 FINITE(check_finite_8, uint64_t, UINT64_C(0x7ff0000000000000))

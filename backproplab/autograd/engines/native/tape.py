@@ -15,6 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
+from backproplab.autograd.engines.native.products import CUTS
 from backproplab.autograd.engines.native.proof import arrays_of, is_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
@@ -141,15 +142,16 @@ def proven(call: Call) -> list[Part]:
     reduces = isinstance(getattr(call.func, "__self__", None), np.ufunc)
     if not reduces and call.func not in PRODUCTS:
         return parts
-    for kernels in (True, False):
-        if is_equal(call, _alone, kernels):
-            return translate(call, kernels)
+    for skipped in range(len(CUTS) + 2):  # and the outer product, and BLAS
+        parts = translate(call, skipped)
+        if is_equal(call, partial(_alone, skipped), parts[-1].loop[:2]):
+            return parts
     raise Unplayable("NumPy's own call has other bits")
 
 
-def _alone(call: partial[Any], kernels: bool) -> Callable[[], None]:
+def _alone(skipped: int, call: partial[Any]) -> Callable[[], None]:
     """What plays this call."""
-    parts = translate(call, kernels)
+    parts = translate(call, skipped)
     records, pool = _packed(parts, None)
     kept = parts, pool, call
     ending = Ending()
