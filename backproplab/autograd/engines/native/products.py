@@ -16,11 +16,12 @@ from backproplab.autograd.engines.native.records import library
 WHOLE = 2**62
 ADDS_ZERO = 2  # as in products.c: a sum that underflows to -0 becomes +0
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
-# OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64.
+# OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 CUTS = (
     (WHOLE, 1, 0),
     (WHOLE, 1, ADDS_ZERO),
     *((most, unit, 0) for most, unit in ((448, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
+    (8, 8, 0),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays then
@@ -38,7 +39,8 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if not fits or not level() or not inner:
         return found
     loop = library().loop(f"product_{out.itemsize}_v{level()}")
-    cuts = [_numbers(cut) for cut in CUTS if cut[0] < inner or cut[0] == WHOLE]
+    least = 0 if rows == 1 else 9
+    cuts = [_numbers(cut) for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
     return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
 
 
