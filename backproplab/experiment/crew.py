@@ -49,12 +49,13 @@ def _outline(value: Any) -> Any:
 
 def crew_size(experiment: Experiment) -> int:
     """How many of such runs are best trained in lockstep: 1 where it gains nothing, as
-    where each has a Hessian.
+    where each has a Hessian, or where parts of the user may know nothing of crews.
 
     As many as keep their weights, slots and activations in half of a core's L2 cache, which is
     read from the machine; measured, fewer than four gain too little, and above 32 nothing more.
     """
-    if not experiment.learner.stacks or experiment.optimizer.second_order:
+    alone = experiment.imports or experiment.optimizer.second_order
+    if alone or not experiment.learner.stacks:
         return 1
     parts = build(experiment)
     if parts.network is None or parts.network.mixes_members:

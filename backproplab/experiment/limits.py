@@ -10,13 +10,14 @@ import numpy as np
 
 from backproplab import data, environment
 from backproplab.config import Experiment
-from backproplab.data import Dataset, Splits, batch_length
+from backproplab.data import Dataset, Preparation, Splits, batch_length
 from backproplab.errors import ConfigError, MachineError, Problem
 from backproplab.learners import GradientDescent, Learner, Material
 from backproplab.learners.inside import looked_at
 from backproplab.learners.tiles import tile_length, tiles_of
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
+from backproplab.nn.metrics import METRICS
 from backproplab.ranks import Ranks
 from backproplab.text import counted
 
@@ -28,9 +29,22 @@ ANYWHERE = (
 )  # bytes that a process which has come so far can have: what is free is not looked up
 
 
-def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
-    problem = loss.problem(splits.task)
-    return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> list[Problem]:
+    """A loss that does not fit the data, and weights that the learner cannot take."""
+    problem = loss.problem(splits.task) if loss else ""
+    problems = [Problem("", f"loss: {loss.name} {problem}")] if loss and problem else []
+    learner = experiment.learner
+    if splits.train.weights is not None and "loss" not in learner.uses:
+        what = f"data.weights: {learner.name} learns from examples that count alike"
+        problems.append(Problem("", what, "remove it, or use learner=gradient_descent"))
+    return problems
+
+
+def metric_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
+    """Metrics that a config names and that are of another task."""
+    kind = splits.task.kind
+    other = [name for name in experiment.metrics or () if kind not in METRICS[name].tasks]
+    return [Problem("", f"metrics: '{name}' is none of a {kind}", "remove it") for name in other]
 
 
 def pass_length(experiment: Experiment, rows: int) -> int:
@@ -215,14 +229,16 @@ def check_own_memory(learner: Learner, material: Material) -> None:
         )
 
 
-def load(dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> Splits:
+def load(
+    dataset: Dataset, seed: int, dtype: np.dtype[Any], kept: Preparation | None = None
+) -> Splits:
     """``data.load``, unless reading takes more memory than is free."""
     if (needed := dataset.memory) > ANYWHERE:
         free = environment.free_memory()
         if free is not None and needed > free:
             what = f"data: reading it needs up to {_gib(needed)}; {_gib(free)} are free"
             raise MachineError(f"{what} — use fewer rows, or another machine")
-    return data.load(dataset, seed, dtype)
+    return data.load(dataset, seed, dtype, kept)
 
 
 def _gib(size: float) -> str:

@@ -5,19 +5,21 @@ They hold no weights: a learner draws those when it begins, so parts can be used
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.config import Experiment, to_yaml
 from backproplab.data import (
     BatchMode,
     Dataset,
     Examples,
     Order,
+    Preparation,
     Splits,
     batch_length,
     updates_per_epoch,
@@ -31,6 +33,7 @@ from backproplab.experiment.limits import (
     length_problems,
     load,
     loss_problems,
+    metric_problems,
     monitor_problems,
     network_problems,
     rank_problems,
@@ -43,12 +46,12 @@ from backproplab.experiment.limits import (
 )
 from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
-from backproplab.measures import SPLITS, Measure
-from backproplab.nn import Loss, Metric, Network, metrics_of
+from backproplab.measures import MEASURES, SPLITS, Measure
+from backproplab.nn import Loss, Metric, Network, encoded, metrics_of, weighted
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 
-Loader = Callable[[Dataset, int, np.dtype[Any]], Splits]
+Loader = Callable[[Dataset, int, np.dtype[Any], Preparation | None], Splits]
 EVALUATIONS = 10  # of a learner without batches, where a config does not say how often
 
 
@@ -57,7 +60,8 @@ class Parts:
     """What an experiment is made of, ready to train.
 
     network: None for a learner that has no use for the key ``model``.  loss: None for one that
-    gives no outputs.  ranks: the processes that train it together.
+    gives no outputs.  ranks: the processes that train it together.  initial: first weights that
+    are not drawn.
     """
 
     experiment: Experiment
@@ -66,6 +70,7 @@ class Parts:
     loss: Loss | None
     metrics: tuple[Metric, ...]
     ranks: Ranks = ONE
+    initial: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -163,6 +168,7 @@ class Parts:
             pixels=self.splits.pixels,
             ranks=self.ranks,
             threads=self._threads if self.takes_turns else 1,
+            initial=self.initial,
         )
 
     def descent(self) -> Descent:
@@ -183,7 +189,8 @@ class Parts:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """What the learner measures of each split."""
-        return self.experiment.learner.measures(self.splits.task)
+        own = self.experiment.learner.measures(self.splits.task)
+        return tuple(dict.fromkeys([*own, *(MEASURES[m] for m in self.experiment.metrics or ())]))
 
     @property
     def monitor(self) -> str:
@@ -198,7 +205,8 @@ class Parts:
         """A split with its targets as the loss takes them."""
         targets = examples.targets
         if self.loss:
-            targets = self.loss.encode(targets, self.splits.task, np.dtype(self.experiment.dtype))
+            dtype = np.dtype(self.experiment.dtype)
+            targets = encoded(self.loss, examples, self.splits.task, dtype)
         return Split(examples.inputs, examples.targets, targets)
 
 
@@ -209,27 +217,36 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     Raises ConfigError with every combination that cannot work, or for ranks that have not built the
     same, and DataError. Writes nothing.
     """
-    learner = experiment.learner
-    splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype))
+    learner, subject = experiment.learner, experiment.objective or experiment
+    kept = experiment.init_from.kept() if experiment.init_from else None
+    splits = data(subject.data, experiment.seed, np.dtype(experiment.dtype), kept)
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
-    loss = learner.loss(experiment.loss, splits.task)
+    problems += metric_problems(experiment, splits)
+    loss = learner.loss(subject.loss, splits.task)
+    problems += loss_problems(experiment, loss, splits)
     if loss:
-        problems += loss_problems(loss, splits)
+        loss = weighted(loss, splits.train.weights is not None)
     mini = learner.batches and experiment.batch_mode == "minibatch"
     if experiment.batch_size is None and mini:
         size = min(BATCH_SIZE, len(splits.train))
         experiment = experiment.model_copy(update={"batch_size": size})
     network = None
+    initial: Mapping[str, Array] = {}
     try:
         if "model" in learner.uses:
             units = learner.units(splits.task, splits.input_shape, loss)
-            network = experiment.model.network(splits.input_shape, units)
+            network = subject.model.network(splits.input_shape, units)
+            network = network.frozen(experiment.freeze or ())
+            if experiment.init_from:
+                initial, unfit = experiment.init_from.chosen(network)
+                problems += unfit
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))
     except ConfigError as error:
         problems += error.problems
-    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), ranks)
+    metrics = metrics_of(splits.task, experiment.metrics or ())
+    parts = Parts(experiment, splits, network, loss, metrics, ranks, initial)
     undefined = undefined_measures(parts.metrics, splits)
     validated = splits.validation is not None
     problems += monitor_problems(experiment, parts.measures, validated, undefined)

@@ -107,8 +107,9 @@ class BatchMeasures:
         if "loss" in self.wanted:
             losses = self.like.loss(Tensor(outputs), Tensor(self.encoded[rows])).value
             found["loss"] = np.mean(losses, axis=-1, dtype=np.float64)
+        weights = self.like.loss.sample_weights(self.encoded[rows]) if self.metrics else None
         for name, metric in self.metrics.items():
-            found[name] = metric.function(self.like.loss, outputs, self.targets[rows])
+            found[name] = metric.function(self.like.loss, outputs, self.targets[rows], weights)
         for name, values in found.items():
             for step, value in zip(self.steps, values, strict=True):
                 if step % self.wanted[name] == 0:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from backproplab.learners.crew import DescentCrew
 
 T = TypeVar("T")
+BEGUN = frozenset({"init_from", "freeze"})  # keys of a network that continues another one
 CONVERGED = "converged"  # the reason of a run that its gradient's norm ended
 
 
@@ -59,7 +60,7 @@ class GradientDescent(Learner, name="gradient_descent"):
     unit = "update"
     batches = True
     shares = True
-    uses: ClassVar[frozenset[str]] = frozenset(
+    uses: ClassVar[frozenset[str]] = BEGUN | frozenset(
         ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
     )
 
@@ -69,6 +70,9 @@ class GradientDescent(Learner, name="gradient_descent"):
         if self.tolerance and material.batch < len(material.train):
             what = "learner.tolerance: a batch's gradient says nothing of the end"
             problems.append(Problem("", what, "set batch_mode=batch, or tolerance=off"))
+        if material.keys.get("freeze") and not isinstance(self.gradient, Backprop):
+            what = f"freeze: {self.gradient.name} gradients are of all layers"
+            problems.append(Problem("", what, "use learner.gradient=backprop"))
         if material.keys["optimizer"].second_order and network and network.size > LIMIT:
             what = f"optimizer: newton is for at most {LIMIT:,} weights, the network has "
             what += f"{network.size:,}"
@@ -102,8 +106,7 @@ class Descent(Learning):
         self.offers = *SCALARS, "loss", *(metric.name for metric in material.metrics)
         self.settings = settings
         self.material = material
-        self.parameters = self.network.parameters(material.dtype)
-        self.network.initialize(self.parameters, material.stream("init"))
+        self.parameters = material.first(self.network)
         self.gradient = self.parameters.twin()
         self.slots = {name: self.parameters.twin() for name in keys["optimizer"].slots}
         self.chance = material.stream("dropout")

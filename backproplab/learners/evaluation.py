@@ -82,7 +82,8 @@ class Evaluation:
         if not self.ranks.add(sums, outputs, unless=not whole):
             return None
         row = {"loss": sum(sums) / examples}
-        return row | {m.name: m.function(self.loss, outputs, targets) for m in self.metrics}
+        of = self.loss, outputs, targets, self.loss.sample_weights(encoded)
+        return row | {m.name: m.function(*of) for m in self.metrics}
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -124,8 +125,8 @@ def measure_outputs(
     whole = np.concatenate(outputs)
     losses = loss(Tensor(whole), Tensor(of.encoded)).value
     row = {"loss": float(np.mean(losses, dtype=np.float64))}
-    found = {m.name: float(m.function(loss, whole, of.targets)) for m in material.metrics}
-    return [row | found]
+    against = loss, whole, of.targets, loss.sample_weights(of.encoded)
+    return [row | {m.name: float(m.function(*against)) for m in material.metrics}]
 
 
 def tile_length(network: Network) -> int:
