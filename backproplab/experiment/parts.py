@@ -24,7 +24,7 @@ from backproplab.data import (
     batch_length,
     updates_per_epoch,
 )
-from backproplab.environment import decisive_versions, free_cores
+from backproplab.environment import decisive_versions
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
@@ -38,9 +38,10 @@ from backproplab.experiment.limits import (
     network_problems,
     rank_problems,
     size_problems,
-    takes_turns,
     threads_for,
+    threads_for_tiles,
     tile_of,
+    turns_of,
     undefined_measures,
 )
 from backproplab.learners import Descent, Material, Split
@@ -128,7 +129,7 @@ class Parts:
             self.network is not None
             and e.learner.batches
             and alone
-            and takes_turns(self.network, e, self.batch_length)
+            and turns_of(self.network, e, self.batch_length) > 0
         )
 
     @property
@@ -279,5 +280,6 @@ def _with_threads(parts: Parts) -> Parts:
         return parts
     alone = network and experiment.learner.batches and parts.ranks.size == 1
     threads = threads_for(network, parts.tile) if network and alone else 1
-    threads = free_cores() if parts.takes_turns else threads
+    if network and parts.takes_turns:
+        threads = threads_for_tiles(network, experiment, parts.batch_length)
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -20,6 +20,7 @@ from backproplab.autograd.engines.native import (
     records,
     selftest,
     tape,
+    translate,
 )
 from backproplab.autograd.engines.replay import Replay
 from backproplab.errors import DataError
@@ -256,6 +257,32 @@ def test_a_product_with_itself(dtype):
         x = np.random.default_rng(0).standard_normal((n, n + 5)).astype(dtype)
         played_alike(np.dot, (x, x.T), np.empty((n, n), dtype))
         played_alike(np.dot, (x[:, :n], x[:, :n]), np.empty((n, n), dtype))
+
+
+ROW_SHAPES = [
+    ((600, 16), (16,)),
+    ((3, 600, 7), (3, 1, 7)),
+    ((3, 600, 7), (7,)),
+    ((601, 5), (1, 5)),  # no number of rows divides them
+    ((600, 16), (600, 1)),
+    ((600, 65), (65,)),
+]
+
+
+@pytest.mark.parametrize("ufunc", translate.ROUNDED)
+@pytest.mark.parametrize(("shape", "row"), ROW_SHAPES, ids=str)
+@np.errstate(all="ignore")
+def test_a_row_with_many_short_rows(ufunc, shape, row):
+    for dtype in (np.float32, np.float64):
+        x, y = (np.empty(own, dtype) for own in (shape, row))
+        for number, own in enumerate((x, y)):
+            proof._fill(own, number, odd=True)
+        played_alike(ufunc, (x, y), np.empty(shape, dtype))
+        played_alike(ufunc, (y, x), np.empty(shape, dtype))
+        played_alike(ufunc, (x.copy("F"), y), np.empty(shape, dtype))
+        own, want = x.copy(), ufunc(x, y)
+        tape.Tape([partial(ufunc, own, y, own)])()
+        assert own.tobytes() == want.tobytes()
 
 
 def test_an_output_that_overlaps_an_input_is_left_to_numpy():

@@ -9,9 +9,11 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
@@ -22,6 +24,8 @@ from backproplab.autograd.lowering import logits
 
 IDENTITIES = {np.add: 0, np.multiply: 1}
 PRODUCTS = (np.dot, np.matmul)
+ROUNDED = (np.add, np.subtract, np.multiply, np.divide)  # alike in a row of any length
+SHORT, MANY, AT_ONCE = 64, 512, 16  # entries of a row, number of rows, rows combined at a time
 WITHOUT_IDENTITY = (np.maximum, np.minimum)
 CASTS = {
     ("?", "f"): "copy_bool_float32",
@@ -85,8 +89,33 @@ def elementwise(
     _check_overlap(wanted, operands)
     made = wanted if wanted.dtype == types[-1] else np.empty(wanted.shape, types[-1])
     views = walk([*operands, made])
+    if ufunc in ROUNDED:
+        views = _several_rows(views, parts)
     parts.append(Part(loop_of(ufunc, types, _inner(views)), views))
     return parts if made is wanted else [*parts, *copy(wanted, made)]
+
+
+def _several_rows(views: list[Array], parts: list[Part]) -> list[Array]:
+    """The views with several rows as one, where a row is combined with many short ones: it is
+    copied as often, by ``parts``."""
+    y = views[-1]
+    size = y.itemsize
+    if y.ndim < 2 or y.shape[-1] > SHORT or y.shape[-2] < MANY:
+        return views
+    whole, row = (y.shape[-1] * size, size), (0, size)
+    strides = [x.strides[-2:] for x in views]
+    if not all(own in (whole, row) for own in strides) or row not in strides:
+        return views
+    count = gcd(y.shape[-2], AT_ONCE)
+    shape = *y.shape[:-2], y.shape[-2] // count, count * y.shape[-1]
+    wide: list[Array] = []
+    for x, own in zip(views, strides, strict=True):
+        rows = x if own == whole else np.empty(x[..., :count, :].shape, x.dtype)
+        if own == row:
+            parts.extend(copy(rows, x[..., :count, :]))
+        steps = *rows.strides[:-2], 0 if own == row else count * whole[0], size
+        wide.append(as_strided(rows, shape, steps, writeable=rows.flags.writeable))
+    return wide
 
 
 def reduction(
