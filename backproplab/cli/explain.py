@@ -58,7 +58,12 @@ def command(
         typer.Option(metavar="NAME", help="The variable that an equation defines: its slopes."),
     ] = None,
     nudge: Annotated[
-        bool, typer.Option("--nudge", help="Difference quotients for h from 1 to 1e-15.")
+        bool,
+        typer.Option(
+            "--nudge",
+            help="Difference quotients for h from 1 to 1e-15; of a config the changes that a"
+            " weight's makes, such as dense_1/kernel[0,1]=0.001.",
+        ),
     ] = False,
     dtype: Annotated[
         str | None,
@@ -90,7 +95,7 @@ def command(
     asked = explain.Asked(upstream, order, implicit, nudge, types)
     is_config = _is_file(what) or what.endswith((".yaml", ".yml"))
     explanation = (
-        explain.of_config(Path(what), words or [], examples)
+        explain.of_config(Path(what), words or [], examples, nudge)
         if is_config
         else explain.of_expression(what, words or [], asked)
     )

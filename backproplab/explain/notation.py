@@ -29,7 +29,8 @@ INFIX = {
 def pretty(text: str) -> str:
     """``df/dx = 2 · x³``: products, powers, arrows and Greek letters as signs."""
     text = re.sub(rf"(?<![\w.]){UNIT.pattern}(?!\w)", _unit, text)
-    text = re.sub(r"(?<![\w.])([xy])_(\d)(?!\w)", lambda m: m[1] + m[2].translate(BELOW), text)
+    below = r"(?<![\w.])(x|y|yhat)_(\d)(?!\w)"
+    text = re.sub(below, lambda m: m[1] + m[2].translate(BELOW), text)
     text = text.replace("yhat", "ŷ")
     text = re.sub(r" ?\*\* ?(?:\((-?\d+)\)|(-?\d+))(?![\w.])", _power, text)
     text = re.sub(r" ?\*\* ?", "^", text).replace("*", "·").replace("->", "→")
