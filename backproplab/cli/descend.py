@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, report, write
 
 if TYPE_CHECKING:
     from backproplab.descend import Descent, Shown
@@ -39,18 +41,14 @@ def command(
         bool, typer.Option("--pair", help="Each optimizer with its own rate, not all with all.")
     ] = False,
     table: Annotated[bool, typer.Option("--table", help="Every step of every run.")] = False,
-    svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the paths as SVG; - for stdout.")
-    ] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PNG.")] = None,
-    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PDF.")] = None,
+    svg: Svg = None,
+    png: Png = None,
+    pdf: Pdf = None,
     animate: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page that moves along the paths: HTML."),
     ] = None,
-    theme: Annotated[
-        str, typer.Option(metavar="light|dark", help="Colors of the drawing.")
-    ] = "light",
+    theme: ThemeName = "light",
     log_dir: Annotated[
         Path | None,
         typer.Option("--log-dir", metavar="DIR", help="Write every run's scalars for TensorBoard."),
@@ -62,64 +60,36 @@ def command(
     """
     from backproplab.descend import descend_all
     from backproplab.descend.asked import read
-    from backproplab.errors import ConfigError
-    from backproplab.palette import THEMES
 
-    if theme not in THEMES:
-        raise ConfigError(f"--theme {theme}: choose light or dark")
-    forms = {"svg": svg, "png": png, "pdf": pdf, "animate": animate}
-    files = {form: path for form, path in forms.items() if path}
-    _check(files)
+    files = checked(theme, svg=svg, png=png, pdf=pdf, animate=animate)
     asked = read(what, words or [], maximize, pair)
     shown = descend_all(asked.objective, asked.settings, asked.steps, asked.tolerance, asked.known)
     if log_dir:
         _log(shown, log_dir)
-    if _draw(shown, files, theme):
-        return
+    if not write(files, partial(_drawn, shown, theme)):
+        _print(shown, table)
+    report(files)
+
+
+def _print(shown: Shown, whole: bool) -> None:
+    """A line for each run; of one run, or of all with ``whole``, its steps."""
     _head(shown)
-    if len(shown.runs) == 1 or table:
-        for run, verdict in zip(shown.runs, shown.verdicts, strict=True):
-            _steps(shown, run, verdict, table)
-    else:
-        _runs(shown)
+    if len(shown.runs) > 1 and not whole:
+        return _runs(shown)
+    for run, verdict in zip(shown.runs, shown.verdicts, strict=True):
+        _steps(shown, run, verdict, whole)
 
 
-def _check(files: Mapping[str, Path]) -> None:
-    """Refuse files that cannot be written, before anything is computed."""
-    from backproplab.errors import ConfigError, RefusedError
-    from backproplab.explain import raster
-
-    if len(set(files.values())) < len(files):
-        raise ConfigError("two outputs have the same file; give each its own")
-    for form, path in files.items():
-        if form in ("png", "pdf"):
-            raster.check()
-        if str(path) == "-" and form != "svg":
-            raise ConfigError(f"--{form} writes a file, not to stdout")
-        if path.exists() and (path.is_symlink() or not path.is_file()):
-            raise RefusedError(f"{path} is not a regular file; choose another name")
-
-
-def _draw(shown: Shown, files: Mapping[str, Path], theme: str) -> bool:
-    """Write the figure; true if it went to stdout."""
-    from backproplab.explain import raster
-    from backproplab.files import write_atomic
-
-    if not files:
-        return False
+def _drawn(shown: Shown, theme: str, form: str) -> str | bytes:
+    """The paths as a file of this form."""
     from backproplab.descend import animation
     from backproplab.descend.figure import render
+    from backproplab.explain import raster
 
+    if form == "animate":
+        return animation.render(shown)
     text = render(shown, theme)
-    for form, path in files.items():
-        if str(path) != "-":
-            drawn = {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
-            write_atomic(path, animation.render(shown) if form == "animate" else drawn)
-            typer.echo(f"wrote {path}", err=True)
-    if str(files.get("svg", "")) == "-":
-        typer.echo(text, nl=False)
-        return True
-    return False
+    return {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
 
 
 def _log(shown: Shown, root: Path) -> None:

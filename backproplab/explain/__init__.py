@@ -101,6 +101,8 @@ class Explanation:
 def of_expression(text: str, words: Sequence[str] = (), asked: Asked | None = None) -> Explanation:
     """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError."""
     asked = asked or Asked()
+    if asked.order not in (1, 2):
+        raise ConfigError(f"--order {asked.order}: choose 1 or 2")
     if asked.implicit is not None:
         text = _difference(text)
     parsed, values = read_point(text, words)
