@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +67,9 @@ Examples = Annotated[
 Steps = Annotated[bool, typer.Option("--steps", help="Walk through both passes, one step a key.")]
 
 
+BESIDE = re.compile(r" {3}.* -> ")  # the route of a path, at the end of its line
+
+
 def command(
     what: What,
     words: Words = None,
@@ -124,13 +128,11 @@ def _show(shown: Report) -> None:
     """Print the report on the terminal."""
     from backproplab.cli.printing import pieces
 
-    aside = f"   {shown.aside}" if shown.aside else ""
-    pieces((signs(shown.title), "bold"), (aside, "dim"))
+    _heading(signs(shown.title), shown.aside)
     for section in shown.sections:
         pieces(("", ""))
         if section.title:
-            aside = f"   {signs(section.aside)}" if section.aside else ""
-            pieces((section.title, "bold"), (aside, "dim"))
+            _heading(section.title, signs(section.aside))
         if isinstance(section.body, list):
             for line in section.body:
                 _print(line)
@@ -147,16 +149,29 @@ def signs(text: str) -> str:
 
 
 def _print(line: Line) -> None:
-    """A line in its colors; one that is too long is wrapped at spaces, without."""
+    """A line in its colors; one that is too long goes without the route beside it, or is wrapped
+    at spaces, without colors."""
     from backproplab.cli.printing import pieces, sentence, width
 
-    styled = [(signs(text), ROLES.get(role, "")) for text, role in line]
-    text = "".join(text for text, _ in styled)
     room = width()
-    if room is not None and len(text) + 2 > room:
-        sentence(text, "  ", 6)
-    else:
-        pieces(("  ", ""), *styled)
+    for parts in (line, [piece for piece in line if not BESIDE.match(piece[0])]):
+        styled = [(signs(text), ROLES.get(role, "")) for text, role in parts]
+        if room is None or sum(len(text) for text, _ in styled) + 2 <= room:
+            pieces(("  ", ""), *styled)
+            return
+    sentence(signs("".join(text for text, _ in line)), "  ", 6)
+
+
+def _heading(title: str, aside: str) -> None:
+    """A title, and an aside after it or, if it is long, below."""
+    from backproplab.cli.printing import pieces, sentence, width
+
+    room = width()
+    if room is None or len(title) + len(aside) + 3 <= room:
+        pieces((title, "bold"), (f"   {aside}" if aside else "", "dim"))
+        return
+    pieces((title, "bold"))
+    sentence(aside, "  ", 2)
 
 
 def _table(body: ReportTable) -> None:

@@ -48,7 +48,12 @@ def _power(match: re.Match[str]) -> str:
 
 
 def tex(text: str) -> str:
-    """The formula, or equations joined by ``=``, as TeX; what is no formula becomes its text."""
+    """The formula, or equations joined by ``=``, as TeX; what is no formula becomes its text.
+
+    A path ``z1_1 -> C`` has an arrow between its nodes.
+    """
+    if " -> " in text and " = " not in text:
+        return r" \to ".join(_side(node.strip()) for node in text.split(" -> "))
     number = re.match(r"(\(\d\)) ", text)  # of one of the four equations
     lead = rf"{number[1]} \quad " if number else ""
     rest = text[number.end() :] if number else text
