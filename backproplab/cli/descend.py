@@ -103,17 +103,17 @@ def _log(shown: Shown, root: Path) -> None:
 
 def _head(shown: Shown) -> None:
     from backproplab.cli.explain import signs
-    from backproplab.cli.printing import pieces
+    from backproplab.cli.printing import heading, sentence
     from backproplab.descend.words import height, place
 
     verb = "maximized, " if shown.objective.sign < 0 else ""
-    aside = f"   {verb}until within {shown.tolerance:g} of where it leads"
-    pieces((signs(shown.objective.title), "bold"), (aside, "dim"))
+    aside = f"{verb}until within {shown.tolerance:g} of where it leads"
+    heading(signs(shown.objective.title), aside)
     kind = "maximum" if shown.objective.sign < 0 else "minimum"
     known = [f"{place(m)} (f = {height(shown.objective.value(m))})" for m in shown.minima[:4]]
     found = f"known {kind}: {', '.join(known)}" if known else f"no {kind} is known near the starts"
-    pieces((found, "dim"))
-    pieces(("", ""))
+    sentence(found, "", 2)
+    typer.echo()
 
 
 def _curve(run: Descent, logarithmic: bool, base: float, sign: float) -> str:

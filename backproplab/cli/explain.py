@@ -126,13 +126,13 @@ def _is_file(word: str) -> bool:
 
 def _show(shown: Report) -> None:
     """Print the report on the terminal."""
-    from backproplab.cli.printing import pieces
+    from backproplab.cli.printing import heading, pieces
 
-    _heading(signs(shown.title), shown.aside)
+    heading(signs(shown.title), shown.aside)
     for section in shown.sections:
         pieces(("", ""))
         if section.title:
-            _heading(section.title, signs(section.aside))
+            heading(section.title, signs(section.aside))
         if isinstance(section.body, list):
             for line in section.body:
                 _print(line)
@@ -160,18 +160,6 @@ def _print(line: Line) -> None:
             pieces(("  ", ""), *styled)
             return
     sentence(signs("".join(text for text, _ in line)), "  ", 6)
-
-
-def _heading(title: str, aside: str) -> None:
-    """A title, and an aside after it or, if it is long, below."""
-    from backproplab.cli.printing import pieces, sentence, width
-
-    room = width()
-    if room is None or len(title) + len(aside) + 3 <= room:
-        pieces((title, "bold"), (f"   {aside}" if aside else "", "dim"))
-        return
-    pieces((title, "bold"))
-    sentence(aside, "  ", 2)
 
 
 def _table(body: ReportTable) -> None:
