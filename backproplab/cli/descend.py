@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,9 @@ import typer
 from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, report, write
 
 if TYPE_CHECKING:
+    from backproplab.config import Experiment
     from backproplab.descend import Descent, Shown
+    from backproplab.descend.asked import Asked
     from backproplab.descend.verdict import Verdict
 
 FIRST, LAST = 8, 2  # steps of the table of one run
@@ -23,9 +26,9 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="EXPR|NAME",
-            help="A formula of one or two variables in quotes, or quadratic, rosenbrock,"
-            " two_minima, saddle, beale, himmelblau, plateau.",
+            metavar="EXPR|NAME|CONFIG",
+            help="A formula of one or two variables in quotes; or quadratic, rosenbrock,"
+            " two_minima, saddle, beale, himmelblau, plateau; or a YAML file with an objective.",
         ),
     ],
     words: Annotated[
@@ -33,7 +36,7 @@ def command(
         typer.Argument(
             metavar="[NAME=VALUE]...",
             help="Starts x=-1,2; learning_rate=0.1,0.4; optimizer=sgd,adam; schedule, steps,"
-            " tolerance; an optimizer's settings.",
+            " tolerance; an optimizer's settings. Of a config its keys.",
         ),
     ] = None,
     maximize: Annotated[bool, typer.Option("--maximize", help="Climb instead.")] = False,
@@ -59,16 +62,42 @@ def command(
     x=-1,2 y=1,3 are two starts, (-1, 1) and (2, 3). Optimizers and rates are combined.
     """
     from backproplab.descend import descend_all
-    from backproplab.descend.asked import read
 
     files = checked(theme, svg=svg, png=png, pdf=pdf, animate=animate)
-    asked = read(what, words or [], maximize, pair)
+    asked = _asked(what, words or [], maximize, pair)
     shown = descend_all(asked.objective, asked.settings, asked.steps, asked.tolerance, asked.known)
     if log_dir:
         _log(shown, log_dir)
     if not write(files, partial(_drawn, shown, theme)):
         _print(shown, table)
     report(files)
+
+
+def _asked(what: str, words: Sequence[str], maximize: bool, pair: bool) -> Asked:
+    """The runs that a formula and words ask for, or a config, or each trial of a sweep."""
+    from backproplab.descend.asked import read
+    from backproplab.errors import ConfigError
+
+    if not what.endswith((".yaml", ".yml")):
+        return read(what, words, maximize, pair)
+    if maximize or pair:
+        raise ConfigError("--maximize and --pair are for formulas; a file has its own keys")
+    from backproplab.descend.configs import asked_of  # loads the training stack
+
+    return asked_of(_experiments(Path(what), words))
+
+
+def _experiments(path: Path, words: Sequence[str]) -> list[Experiment]:
+    """A config's experiment, or one for each trial of a sweep."""
+    from backproplab.config import load
+    from backproplab.config.loading import OF_SWEEPS
+    from backproplab.config.yaml_source import read_yaml
+
+    if not OF_SWEEPS & read_yaml(path).tree.keys() and not any("," in word for word in words):
+        return [load(path, *words)]
+    from backproplab.sweep.space import read
+
+    return [trial.resolved for trial in read(path, words).trials]
 
 
 def _print(shown: Shown, whole: bool) -> None:
@@ -112,7 +141,7 @@ def _head(shown: Shown) -> None:
     kind = "maximum" if shown.objective.sign < 0 else "minimum"
     known = [f"{place(m)} (f = {height(shown.objective.value(m))})" for m in shown.minima[:4]]
     found = f"known {kind}: {', '.join(known)}" if known else f"no {kind} is known near the starts"
-    sentence(found, "", 2)
+    sentence(found)
     typer.echo()
 
 
