@@ -40,6 +40,7 @@ LEVELS = [
     {"checking"},
     {"explain", "diagnosis", "exporting"},
     {"descend"},
+    {"landscape"},
     {"report"},
     {"sweep"},
     {"cli"},

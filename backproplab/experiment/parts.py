@@ -6,11 +6,13 @@ They hold no weights: a learner draws those when it begins, so parts can be used
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backproplab.config import Experiment, to_yaml
 from backproplab.data import (
@@ -109,6 +111,10 @@ class Parts:
     def threads(self) -> int:
         """Threads of BLAS, once ``build`` has chosen."""
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
+
+    def limited(self) -> AbstractContextManager[Any]:
+        """Around work outside a run: BLAS has the run's threads."""
+        return threadpool_limits(self.threads)
 
     @property
     def length(self) -> Length:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from backproplab.arrays import Array
 from backproplab.config import Experiment
@@ -67,7 +66,7 @@ def find_learning_rate(
     every = [parts, *(build(other, data) for other in others)]
     split = "validation" if parts.splits.validation else "train"
     rates, trial = np.geomspace(smallest, largest, steps), min(steps, parts.updates)
-    with threadpool_limits(parts.threads):
+    with parts.limited():
         runs = [growing(one.descent(), _batches(one, steps), rates) for one in every]
         test = RangeTest.of(rates, runs)
         limits = [limit for one in every if (limit := _limit(one.descent())) is not None]
