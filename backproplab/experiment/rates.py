@@ -70,13 +70,13 @@ def find_learning_rate(
         runs = [growing(one.descent(), _batches(one, steps), rates) for one in every]
         test = RangeTest.of(rates, runs)
         limits = [limit for one in every if (limit := _limit(one.descent())) is not None]
-        scores = [_raced(one, test.candidates, trial, split) for one in every]
+        scores = [raced(one, test.candidates, trial, split) for one in every]
         before = [_loss(one.descent(), split) for one in every]
     found = np.stack(scores, axis=1), float(np.mean(before)), split, trial
     return FoundRates(test, test.candidates, *found, tuple(limits))
 
 
-def _raced(parts: Parts, rates: Array, steps: int, split: str) -> Array:
+def raced(parts: Parts, rates: Array, steps: int, split: str) -> Array:
     """How far each of these rates gets, from the same weights with the same batches."""
     constant = Experiment.model_fields["schedule"].get_default(call_default_factory=True)
     members = [
