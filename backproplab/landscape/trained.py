@@ -17,12 +17,14 @@ from backproplab.experiment import Parts, build, model
 from backproplab.experiment.model import Which
 from backproplab.files import DiskFolder
 from backproplab.learners import Evaluation, Split
+from backproplab.learners.evaluation import tile_length
 from backproplab.learners.spectrum import Spectrum, spectrum
 from backproplab.nn import ParameterVector
 from backproplab.runs.run_folder import RunFolder
 
 EXAMPLES = 4096  # of a split that are measured
-TOGETHER, ENTRIES = 32, 2**18  # most weights that are measured at once; their entries
+TOGETHER = 32  # most weights that are measured at once; fewer if
+ENTRIES, ACTIVATIONS = 2**18, 2**21  # they, or what they make of a tile of examples, have more
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +77,12 @@ class Trained:
 
     @property
     def _together(self) -> int:
-        assert self.parts.network is not None
-        alone = self.parts.network.mixes_members
-        return 1 if alone else max(min(TOGETHER, ENTRIES // len(self.center)), 1)
+        network = self.parts.network
+        assert network is not None
+        if network.mixes_members:
+            return 1
+        tile = network.footprint * min(tile_length(network), len(self.splits["train"]))
+        return max(min(TOGETHER, ENTRIES // len(self.center), ACTIVATIONS // tile), 1)
 
     @cached_property
     def _evaluations(self) -> _Evaluations:
