@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.descend.objective import Objective
 from backproplab.descend.path import Descent, period_of
 from backproplab.descend.scan import newton_step, polished
+from backproplab.formulas.objective import Objective
 
 End = Literal["minimum", "local minimum", "saddle", "maximum", "cycle", "stalled", "out of steps",
               "gone"]  # fmt: skip

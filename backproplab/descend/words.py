@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproplab.descend.objective import Objective
 from backproplab.descend.path import FLAT, Descent
 from backproplab.descend.verdict import Verdict
+from backproplab.formulas.objective import Objective
 
 NAMES = {
     "minimum": "a minimum", "local minimum": "a local minimum", "saddle": "a saddle",
@@ -28,6 +28,12 @@ def place(point: np.ndarray) -> str:
     """``3`` or ``(1, 1)``."""
     values = [number(float(x) + 0.0) for x in point]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"
+
+
+def run_name(run: Descent) -> str:
+    """``sgd 0.1 from (-1.2, 1)``."""
+    setting = run.setting
+    return f"{setting.optimizer.name} {number(setting.learning_rate)} from {place(run.points[0])}"
 
 
 def end_word(f: Objective, verdict: Verdict) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import DataError
 from backproplab.experiment import Parts, build, model
-from backproplab.experiment.model import Which
 from backproplab.files import DiskFolder
+from backproplab.journal.saved import Which
 from backproplab.learners import Evaluation, Split
 from backproplab.learners.evaluation import tile_length
 from backproplab.learners.spectrum import Spectrum, spectrum

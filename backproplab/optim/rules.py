@@ -44,6 +44,7 @@ class Optimizer(Family):
     l2: Annotated[NonNegative, Off(0.0)] = 0.0
     weight_decay: Annotated[NonNegative, Off(0.0)] = 0.0
 
+    required = ("update",)
     slots: ClassVar[tuple[str, ...]] = ()
     scratch: ClassVar[int] = 1
     blockwise: ClassVar[bool] = True
