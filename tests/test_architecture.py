@@ -41,6 +41,7 @@ LEVELS = [
     {"checking"},
     {"explain", "diagnosis", "exporting"},
     {"descend"},
+    {"landscape"},
     {"report"},
     {"sweep"},
     {"cli"},

@@ -6,11 +6,13 @@ They hold no weights: a learner draws those when it begins, so parts can be used
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backproplab.arrays import Array
 from backproplab.config import Experiment, to_yaml
@@ -120,6 +122,10 @@ class Parts:
     @property
     def _threads(self) -> int:
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
+
+    def limited(self) -> AbstractContextManager[Any]:
+        """Around work outside a run: BLAS has the run's threads."""
+        return threadpool_limits(self.threads)
 
     @cached_property
     def takes_turns(self) -> bool:
