@@ -77,9 +77,11 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
         y = _one_number(called(function, *[trees.get(i, x) for i, x in enumerate(xs)], **settings))
         chosen = [trees[p % len(xs)] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
-        sweep, beyond = swept(y, Tensor(np.ones_like(y.value)), own)
+        sweep, beyond = swept(y, Tensor(np.array(1, y.dtype).reshape(y.shape)), own)
         found = iter(sweep)
-        gradients = [settle(rebuild(tree, found), own) for tree in chosen]
+        gradients = [rebuild(tree, found) for tree in chosen]
+        if beyond:
+            gradients = [settle(tree, own) for tree in gradients]
         value = y if beyond else Tensor(y.value)
         set_tracked(own, False)
         return value, gradients[0] if in_one else tuple(gradients)
@@ -211,6 +213,8 @@ def _as_tensors(y: Any) -> Any:
 
 
 def _one_number(y: Any) -> Tensor:
+    if type(y) is Tensor and y.value.size == 1 and y.value.dtype != bool:
+        return y
     parts = tensors(_as_tensors(y))
     if len(parts) == 1 and parts[0].dtype == bool:
         raise GraphError("a gradient needs a number as result, got a truth value")
