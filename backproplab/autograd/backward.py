@@ -32,7 +32,7 @@ def swept(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> tuple[list[T
     order, onward, foreign = _towards(root, targets)
     beyond = foreign or any(t.node is not None for t in targets)
     if beyond or seed.tracked:
-        cotangents = _swept(root, seed, order, onward)
+        cotangents = _swept(root, seed, order, onward, targets)
     else:
         cotangents = _without_graph(root, seed, order, onward, targets)
     found = [cotangents.get(id(t)) for t in targets]
@@ -49,7 +49,7 @@ def _without_graph(
     try:
         for t in paused:
             t.tracked = False
-        cotangents = _swept(root, seed, order, onward)
+        cotangents = _swept(root, seed, order, onward, targets)
     finally:
         for t in paused:
             t.tracked = True
@@ -60,11 +60,15 @@ def _without_graph(
     return cotangents
 
 
-def _swept(root: Tensor, seed: Tensor, order: list[Tensor], onward: set[int]) -> dict[int, Tensor]:
-    """The cotangent of each tensor between root and targets, by its id."""
+def _swept(
+    root: Tensor, seed: Tensor, order: list[Tensor], onward: set[int], targets: Sequence[Tensor]
+) -> dict[int, Tensor]:
+    """The cotangent of each target that has one, by its id."""
     cotangents = {id(root): seed} if id(root) in onward else {}
+    aims = {id(t) for t in targets}
     for tensor in reversed(order):
-        g = cotangents.get(id(tensor))
+        at = id(tensor)
+        g = cotangents.get(at) if at in aims else cotangents.pop(at, None)  # frees its memory
         if g is None:
             continue
         node: Node = tensor.node  # type: ignore[assignment]  # those in the order have one

@@ -22,6 +22,7 @@ from backproplab.autograd.trees import aligned, leaves, mapped, rebuild, tensors
 from backproplab.errors import GraphError
 
 Function = Callable[..., Any]
+ONE = Tensor(1.0)
 
 
 def fresh_leaf(x: Any) -> Tensor:
@@ -108,14 +109,14 @@ def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, .
         set_tracked(own, True)
         ys = tensors(y)
         us = [_like(u, part, "cotangent") for u, part in _paired(cotangent, y, ys)]
-        if len(ys) == 1:
-            found = iter(backward(ys[0], us[0], own))
-        else:
-            total = _sum_of_products(us, ys)
-            found = iter(backward(total, Tensor(np.ones_like(total.value)), own))
-        cotangents = tuple(settle(rebuild(tree, found), own) for tree in trees)
+        root, seed = (ys[0], us[0]) if len(ys) == 1 else (_sum_of_products(us, ys), ONE)
+        sweep, beyond = swept(root, seed, own)
+        found = iter(sweep)
+        cotangents = [rebuild(tree, found) for tree in trees]
+        if beyond or seed.tracked:
+            cotangents = [settle(tree, own) for tree in cotangents]
         set_tracked(own, False)
-        return cotangents
+        return tuple(cotangents)
 
     return value, pullback
 
