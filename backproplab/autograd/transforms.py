@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.backward import backward, reaches_beyond, swept
+from backproplab.autograd.each_unit import for_each_unit, is_known
 from backproplab.autograd.ops.indexing import concatenate, stack
 from backproplab.autograd.ops.reductions import sum as add_up
 from backproplab.autograd.ops.shapes import leaf, reshape, transpose
@@ -23,6 +25,7 @@ from backproplab.errors import GraphError
 
 Function = Callable[..., Any]
 ONE = Tensor(1.0)
+FEW = 3  # a Jacobian with fewer rows is computed sooner one by one
 
 
 def fresh_leaf(x: Any) -> Tensor:
@@ -138,8 +141,8 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
 
 def jacobian(function: Function, argnums: int = 0) -> Function:
-    """∂y/∂x as a function, of shape ``y.shape + x.shape``; one pass per entry of the smaller of
-    y and x."""
+    """∂y/∂x as a function, of shape ``y.shape + x.shape``: one pass per entry of the smaller of
+    y and x, all of them at once where every op is of the registry."""
 
     def wrapped(*xs: Any) -> Tensor:
         at = argnums % len(xs)
@@ -151,6 +154,10 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
             return y
 
         y = only(x)
+        whole = _at_once(y, x)
+        if whole is not None:
+            set_tracked([x], False)
+            return Tensor(whole)
         if x.size < y.size:
             return _by_columns(only, xs[at], y)
         rows = [backward(y, Tensor(seed), [x])[0] for seed in _unit_vectors(y)]
@@ -183,6 +190,27 @@ def ggnvp(function: Function, loss: Function, x: Any, v: Any) -> Any:
     y, along = jvp(function, [x], [v])
     _, pullback = vjp(function, x)
     return pullback(hvp(loss, y, along))[0]
+
+
+def _at_once(y: Tensor, x: Tensor) -> Array | None:
+    """The Jacobian with all rows, or all columns, along a leading axis; None if it is to have a
+    graph, is small, or has an op that is not of the registry."""
+    if min(x.size, y.size) < FEW or reaches_beyond(y, [x]) or not is_known(y):
+        return None
+    if x.size < y.size:
+        along = Tensor(next(_unit_vectors(x)), None, True)
+        columns = for_each_unit(_rate(y, x, along), along)
+        return None if columns is None else np.moveaxis(columns, 0, -1).reshape(y.shape + x.shape)
+    seed = Tensor(next(_unit_vectors(y)), None, True)
+    rows = for_each_unit(backward(y, seed, [x])[0], seed)
+    return None if rows is None else rows.reshape(y.shape + x.shape)
+
+
+def _rate(y: Tensor, x: Tensor, along: Tensor) -> Tensor:
+    """∂y/∂x · along, with a graph from ``along``: the vjp of the vjp."""
+    u = Tensor(np.zeros_like(y.value), None, True)
+    product = add_up(backward(y, u, [x])[0] * along)
+    return backward(product, Tensor(np.ones_like(product.value)), [u])[0]
 
 
 def _by_columns(function: Function, given: Any, y: Tensor) -> Tensor:
