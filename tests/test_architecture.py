@@ -136,7 +136,7 @@ FLOORS = [
     {"lowering"},
     {"ops"},
     {"like_numpy"},
-    {"backward", "graph", "numpy_dispatch", "operators", "trees"},
+    {"backward", "each_unit", "graph", "numpy_dispatch", "operators", "trees"},
     {"transforms", "custom", "gradcheck", "implicit"},
     {"engines"},
 ]
