@@ -131,7 +131,8 @@ class Model:
                 for tile in tiles(len(inputs), length, NoBrake())
                 if tile is not None
             ]
-        return np.concatenate(found)
+        none = np.empty((0, *self.network.output_shape), self.parameters.flat.dtype)
+        return np.concatenate([none, *found])
 
     def decided(self, outputs: Array) -> Array:
         """What outputs say: classes, or numbers in the units of the target."""
