@@ -31,7 +31,7 @@ LEVELS = [
         "solvers",
         "notes",
     },
-    {"columns", "passes", "ranks", "tables", "numpy", "scipy", "own_parts"},
+    {"columns", "passes", "ranks", "tables", "numpy", "scipy", "formulas", "own_parts"},
     {"nn", "optim", "data"},
     {"learners", "journal"},
     {"loop"},

@@ -24,6 +24,7 @@ from backproplab.files import plain_name
 from backproplab.text import typed
 
 OF_SWEEPS = {"base", "grid", "zip", "branches", "parameters"}
+SUBJECTS = ("data", "objective")  # what is learned from: there is no other in their place
 PASSES = 8  # checks of what is left when faults are taken out
 
 
@@ -85,7 +86,7 @@ def validated(
             if tree == before:
                 break
         else:
-            usable = not problems or tree["data"] == whole["data"]
+            usable = not problems or all(tree.get(key) == whole.get(key) for key in SUBJECTS)
             return experiment if usable else None, list(problems)
     return None, list(problems)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -15,6 +17,7 @@ from backproplab.data.dataset import (
     Splits,
 )
 from backproplab.data.encoding import Encoder
+from backproplab.data.folds import Fold
 from backproplab.data.preparation import Preparation
 from backproplab.data.preprocessing import Scaler, first_of_each
 from backproplab.errors import ConfigError, Problem
@@ -43,15 +46,16 @@ def load(
         return Examples(
             preparation.prepare(source.columns or part.inputs, rows, dtype),
             preparation.encode(part.targets, rows, dtype),
+            _weights(part, rows),
         )
 
     own, scaler = source.test, preparation.inputs
     drawn = prepared(source.examples, test) if len(test) else None
     return Splits(
-        train=prepared(Examples(source.examples.inputs, noisy), train),
+        train=prepared(replace(source.examples, targets=noisy), train),
         validation=prepared(source.examples, validation) if len(validation) else None,
         test=prepared(own, np.arange(len(own))) if own else drawn,
-        task=source.task,
+        task=preparation.task,
         pixels=Pixels(source.image, scaler.shift, scaler.scale)
         if source.image and isinstance(scaler, Scaler)
         else None,
@@ -74,7 +78,22 @@ def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> 
     shape = (
         (len(inputs.names),) if isinstance(inputs, Encoder) else source.examples.inputs.shape[1:]
     )
-    return Preparation(inputs, scale_targets, source.task, shape)
+    task = source.task
+    if task.kind == "classification":
+        counts = np.bincount(targets[train], minlength=task.outputs)
+        task = replace(task, counts=tuple(counts.tolist()))
+    return Preparation(inputs, scale_targets, task, shape)
+
+
+def _weights(part: Examples, rows: Array) -> Array | None:
+    """What these rows count. Raises ConfigError if none of them counts anything."""
+    if part.weights is None or not len(rows):
+        return None
+    weights = part.weights[rows]
+    if not weights.any():
+        what = f"data.weights: {len(rows):,} rows of one split have the weight 0, all that it has"
+        raise ConfigError(Problem("", what, "leave them out, or use another split"))
+    return weights
 
 
 def _check_fit(kept: Preparation, source: RawData) -> None:
@@ -144,12 +163,37 @@ def _split(dataset: Dataset, source: RawData, generator: np.random.Generator) ->
     regression = source.task.kind == "regression"
     classes = np.zeros(n, np.int64) if regression else source.examples.targets
     keys = np.zeros(n) if source.keys is None else source.keys
+    if dataset.fold:
+        return _fold(dataset, dataset.fold, source, keys, classes, generator)
     parts = source.split.rows(keys, classes, sizes, generator)
     if not len(parts[0]):
         raise ConfigError(Problem("", f"data.split: no row is left to train on, of {n:,}"))
     for (name, share), rows in zip(shares.items(), parts[1:], strict=True):
         if share and not len(rows) and not given:
             raise _empty(f"{name}: {share:g} of {n} examples is none", "larger")
+    return parts
+
+
+def _fold(
+    dataset: Dataset,
+    fold: Fold,
+    source: RawData,
+    keys: Array,
+    classes: Array,
+    generator: np.random.Generator,
+) -> list[Array]:
+    """The rows of the splits, of which the test split is one fold."""
+    share = dataset.validation_split
+    if source.test:
+        what = "data.fold: the data bring their own test examples, and a fold would be another test"
+        raise ConfigError(Problem("", what, "remove it"))
+    parts = source.split.fold(fold, keys, classes, share, generator)
+    for name, rows in zip(("train on", "validate on", "test"), parts, strict=True):
+        if not len(rows) and (share or name != "validate on"):
+            what = (
+                f"data.fold: fold {fold.index} of {fold.of} leaves none of {len(keys):,} examples"
+            )
+            raise ConfigError(Problem("", f"{what} to {name}", "use fewer folds, or more examples"))
     return parts
 
 

@@ -85,8 +85,8 @@ def train_slice(
     """
     ends: dict[int, Result | Exception] = {}
     courses: dict[int, Course] = {}
-    data, threads = cache(load), experiments[0].threads
-    with threadpool_limits(1 if threads == "auto" else threads):
+    data = cache(load)
+    with threadpool_limits(1):  # and more where a course says so, until this ends
         rows = hparams or [None] * len(experiments)
         for number, run in enumerate(zip(experiments, folders, pauses, rows, strict=True)):
             try:
@@ -126,7 +126,10 @@ def _course(
     hparams: HParams | None,
 ) -> Course:
     """The run, begun or taken up from the slice before, wherever that was."""
-    course = Course(build(experiment, data), folder, pause=pause, alone=False, hparams=hparams)
+    parts = build(experiment, data)
+    if parts.threads > 1:
+        threadpool_limits(parts.threads)
+    course = Course(parts, folder, pause=pause, alone=False, hparams=hparams)
     if record := RunFolder(folder).record:
         course.take_up(record, inexact=True, whole=False)
     else:

@@ -12,9 +12,9 @@ from backproplab import data, environment
 from backproplab.config import Experiment
 from backproplab.data import Dataset, Preparation, Splits, batch_length
 from backproplab.errors import ConfigError, MachineError, Problem
-from backproplab.learners import Learner, Material
+from backproplab.learners import GradientDescent, Learner, Material
 from backproplab.learners.inside import looked_at
-from backproplab.learners.tiles import tile_length
+from backproplab.learners.tiles import tile_length, tiles_of
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
 from backproplab.nn.metrics import METRICS
@@ -29,9 +29,15 @@ ANYWHERE = (
 )  # bytes that a process which has come so far can have: what is free is not looked up
 
 
-def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
-    problem = loss.problem(splits.task)
-    return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> list[Problem]:
+    """A loss that does not fit the data, and weights that the learner cannot take."""
+    problem = loss.problem(splits.task) if loss else ""
+    problems = [Problem("", f"loss: {loss.name} {problem}")] if loss and problem else []
+    learner = experiment.learner
+    if splits.train.weights is not None and "loss" not in learner.uses:
+        what = f"data.weights: {learner.name} learns from examples that count alike"
+        problems.append(Problem("", what, "remove it, or use learner=gradient_descent"))
+    return problems
 
 
 def metric_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
@@ -151,6 +157,16 @@ def threads_for(network: Network, rows: int) -> int:
     to the run's config: with another number of threads BLAS rounds differently.
     """
     return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
+
+
+def takes_turns(network: Network, experiment: Experiment, length: int) -> bool:
+    """Whether threads can take the tiles of an update of ``length`` examples: then their number
+    changes no bit, and BLAS has one thread."""
+    learner = experiment.learner
+    shares = isinstance(learner, GradientDescent) and learner.gradient.shares
+    tile, exact = tile_of(network, experiment, length), experiment.accumulate > 1
+    several = len(tiles_of(length, tile, exact)) > 1
+    return shares and several and not network.differs_in_training
 
 
 def tile_of(network: Network, experiment: Experiment, length: int) -> int:

@@ -5,7 +5,7 @@ It needs the run's folder alone: config, preparation, checkpoint. Nothing is tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.config import Experiment, load
-from backproplab.data import Examples, Preparation
+from backproplab.data import Csv, Examples, Preparation
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
@@ -25,7 +25,7 @@ from backproplab.journal.saved import Which, read_weights
 from backproplab.learners import Evaluation, NoBrake
 from backproplab.learners.evaluation import tile_length, tiles
 from backproplab.measures import SPLITS, Row
-from backproplab.nn import Loss, Network, ParameterVector, metrics_of
+from backproplab.nn import Loss, Network, ParameterVector, encoded, metrics_of, weighted
 from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
 from backproplab.tables import Table, Target, table_of
 from backproplab.text import counted, typed
@@ -39,6 +39,7 @@ class Model:
 
     preparation: of its inputs and targets, as fitted when it was trained.
     weights: whether they are those of the best epoch, or the last.
+    threads: of BLAS, as many as the run had.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Model:
     parameters: ParameterVector
     loss: Loss
     weights: Which
+    threads: int = 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -147,7 +149,8 @@ class Model:
         The loss is the one that was trained with; metrics are in the units of the target.
         """
         if data is not None:
-            return {"data": self._measured(Examples(self.inputs(data), self.labels(data)))}
+            of = self.inputs(data), self.labels(data), self.counts(data)
+            return {"data": self._measured(Examples(*of))}
         e = self.experiment
         keeps = e.init_from and e.init_from.preprocessing == "keep"
         kept = self.preparation if keeps else None
@@ -160,22 +163,32 @@ class Model:
         table, task = self.opened(data), self.preparation.task
         if not isinstance(table, Table):
             raise DataError(f"{self.folder}: an array has no targets; give a table")
+        assert task.kind != "objective"  # of which there is no model
         name = task.target or _last(table, self.preparation)
         targets = Target(name, task.kind, self.classes).read(table)
         return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
 
+    def counts(self, data: Data) -> Array | None:
+        """What each row of a table counts, if the run's data have weights. Raises DataError."""
+        dataset, table = self.experiment.data, self.opened(data)
+        return (
+            dataset.counts(table) if isinstance(dataset, Csv) and isinstance(table, Table) else None
+        )
+
     def _measured(self, examples: Examples) -> tuple[int, Row]:
         task, dtype = self.preparation.task, self.parameters.flat.dtype
-        encoded = self.loss.encode(examples.targets, task, dtype)
-        evaluation = Evaluation(self.network, self.parameters, self.loss, ())
+        loss = weighted(self.loss, examples.weights is not None)
+        taken = encoded(loss, examples, task, dtype)
+        evaluation = Evaluation(self.network, self.parameters, loss, ())
         with self._threads, np.errstate(all="ignore"):
-            row = evaluation(examples.inputs, examples.targets, encoded)
+            row = evaluation(examples.inputs, examples.targets, taken)
         assert row is not None
         outputs, targets = self.outputs(examples.inputs), examples.targets
         if task.kind == "regression":
             outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
+        of = self.loss, outputs, targets, examples.weights
         metrics = metrics_of(task, self.experiment.metrics or ())
-        row |= {m.name: m.function(self.loss, outputs, targets) for m in metrics}
+        row |= {m.name: m.function(*of) for m in metrics}
         return len(examples), {name: float(value) for name, value in row.items()}
 
     def remarks(self, data: Data) -> Iterator[str]:
@@ -184,7 +197,9 @@ class Model:
         inputs = self.preparation.inputs
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
-            own = {self.preparation.task.target, self.row_name}
+            dataset = self.experiment.data
+            weights = dataset.weights if isinstance(dataset, Csv) else ""
+            own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]
             if spare:
@@ -192,8 +207,7 @@ class Model:
 
     @property
     def _threads(self) -> Any:
-        threads = self.experiment.threads
-        return threadpool_limits(1 if threads == "auto" else threads)
+        return threadpool_limits(self.threads)
 
 
 def model(folder: Path | str, weights: Which = "best") -> Model:
@@ -212,6 +226,8 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
         hint = typed("backproplab", "train", path / CONFIG)
         raise RunError(f"{path} did not keep how its data were prepared — train it again: {hint}")
     experiment = load(path / CONFIG)
+    if experiment.objective:
+        raise RunError(f"{path}: an objective predicts nothing; where it went is in metrics.csv")
     if not {"model", "loss"} <= experiment.learner.uses:
         name = experiment.learner.name
         raise RunError(f"{path}: the learner {name} keeps no network to predict with")
@@ -222,7 +238,14 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     loss = experiment.loss.resolve(preparation.task)
     network = experiment.model.network(preparation.shape, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
-    return Model(path, experiment, preparation, network, parameters, loss, which)
+    own = experiment, preparation, network, parameters, loss, which
+    return Model(path, *own, threads=_threads(record))
+
+
+def _threads(record: Mapping[str, Any]) -> int:
+    """Threads of BLAS in a run: another number rounds differently."""
+    threads = record.get("numerics", {}).get("threads")
+    return threads if type(threads) is int and threads > 0 else 1
 
 
 def _weights(

@@ -24,7 +24,7 @@ from backproplab.data import (
     batch_length,
     updates_per_epoch,
 )
-from backproplab.environment import decisive_versions
+from backproplab.environment import decisive_versions, free_cores
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
@@ -38,6 +38,7 @@ from backproplab.experiment.limits import (
     network_problems,
     rank_problems,
     size_problems,
+    takes_turns,
     threads_for,
     tile_of,
     undefined_measures,
@@ -45,7 +46,7 @@ from backproplab.experiment.limits import (
 from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
 from backproplab.measures import MEASURES, SPLITS, Measure
-from backproplab.nn import Loss, Metric, Network, metrics_of
+from backproplab.nn import Loss, Metric, Network, encoded, metrics_of, weighted
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 
@@ -113,7 +114,22 @@ class Parts:
     @property
     def threads(self) -> int:
         """Threads of BLAS, once ``build`` has chosen."""
+        return 1 if self.takes_turns else self._threads
+
+    @property
+    def _threads(self) -> int:
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
+
+    @cached_property
+    def takes_turns(self) -> bool:
+        """Whether the threads take tiles, not parts of a product."""
+        e, alone = self.experiment, self.ranks.size == 1
+        return (
+            self.network is not None
+            and e.learner.batches
+            and alone
+            and takes_turns(self.network, e, self.batch_length)
+        )
 
     @property
     def length(self) -> Length:
@@ -150,6 +166,7 @@ class Parts:
             engine=e.engine,
             pixels=self.splits.pixels,
             ranks=self.ranks,
+            threads=self._threads if self.takes_turns else 1,
             initial=self.initial,
         )
 
@@ -187,7 +204,8 @@ class Parts:
         """A split with its targets as the loss takes them."""
         targets = examples.targets
         if self.loss:
-            targets = self.loss.encode(targets, self.splits.task, np.dtype(self.experiment.dtype))
+            dtype = np.dtype(self.experiment.dtype)
+            targets = encoded(self.loss, examples, self.splits.task, dtype)
         return Split(examples.inputs, examples.targets, targets)
 
 
@@ -198,15 +216,16 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     Raises ConfigError with every combination that cannot work, or for ranks that have not built the
     same, and DataError. Writes nothing.
     """
-    learner = experiment.learner
+    learner, subject = experiment.learner, experiment.objective or experiment
     kept = experiment.init_from.kept() if experiment.init_from else None
-    splits = data(experiment.data, experiment.seed, np.dtype(experiment.dtype), kept)
+    splits = data(subject.data, experiment.seed, np.dtype(experiment.dtype), kept)
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
     problems += metric_problems(experiment, splits)
-    loss = learner.loss(experiment.loss, splits.task)
+    loss = learner.loss(subject.loss, splits.task)
+    problems += loss_problems(experiment, loss, splits)
     if loss:
-        problems += loss_problems(loss, splits)
+        loss = weighted(loss, splits.train.weights is not None)
     mini = learner.batches and experiment.batch_mode == "minibatch"
     if experiment.batch_size is None and mini:
         size = min(BATCH_SIZE, len(splits.train))
@@ -216,7 +235,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     try:
         if "model" in learner.uses:
             units = learner.units(splits.task, splits.input_shape, loss)
-            network = experiment.model.network(splits.input_shape, units)
+            network = subject.model.network(splits.input_shape, units)
             network = network.frozen(experiment.freeze or ())
             if experiment.init_from:
                 initial, unfit = experiment.init_from.chosen(network)
@@ -254,10 +273,11 @@ def _facts(parts: Parts) -> dict[str, str]:
 
 
 def _with_threads(parts: Parts) -> Parts:
-    """With the number of BLAS threads, where the config leaves it open."""
+    """With the number of threads, where the config leaves it open."""
     experiment, network = parts.experiment, parts.network
     if experiment.threads != "auto":
         return parts
     alone = network and experiment.learner.batches and parts.ranks.size == 1
     threads = threads_for(network, parts.tile) if network and alone else 1
+    threads = free_cores() if parts.takes_turns else threads
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

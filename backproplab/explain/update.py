@@ -14,10 +14,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
+from backproplab.errors import ConfigError, Problem
 from backproplab.experiment import Parts
 from backproplab.experiment.reading import parts_of
 from backproplab.learners import Descent, Split
-from backproplab.nn import Activation, Network, Place
+from backproplab.nn import Activation, Network, Place, Weighted
 from backproplab.nn.activations import Linear
 from backproplab.streams import stream
 
@@ -82,6 +83,10 @@ def update(parts: Parts, number: int = 0) -> Update:
 
     number: of the training example, from 0.
     """
+    if isinstance(parts.loss, Weighted):
+        what = "loss: explain shows an update to which examples count alike"
+        hint = "remove data.weights, loss.class_weights and loss.label_smoothing"
+        raise ConfigError(Problem("", what, hint))
     example = parts.split(parts.splits.train.take(np.arange(number, number + 1)))
     descent = parts.descent()
     network = opened(descent.network)

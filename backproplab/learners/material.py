@@ -43,6 +43,7 @@ class Material:
     batch: examples a step, of a learner that walks in batches.
     initial: first weights by name, of those that are not drawn.
     ranks: the processes that share each batch.
+    threads: of this process, each of which takes tiles of a batch; their number changes no bit.
     """
 
     task: Task
@@ -58,6 +59,7 @@ class Material:
     pixels: Pixels | None = None
     batch: int = 0
     ranks: Ranks = ONE
+    threads: int = 1
     initial: Mapping[str, Array] = field(default_factory=dict)
 
     def first(self, network: Network) -> ParameterVector:

@@ -6,6 +6,7 @@ from backproplab.loop.lane import Lane, Length, Progress
 from backproplab.loop.loop import Loop
 from backproplab.loop.observer import Observer
 from backproplab.loop.pace import Pace
+from backproplab.loop.whereabouts import Whereabouts
 
 __all__ = [
     "EPOCH",
@@ -23,4 +24,5 @@ __all__ = [
     "Patience",
     "Progress",
     "When",
+    "Whereabouts",
 ]

@@ -16,6 +16,7 @@ from backproplab.nn.metrics import Metric, MetricName, metric, metrics_of
 from backproplab.nn.network import Model, Network
 from backproplab.nn.parameters import ParameterVector
 from backproplab.nn.parametrization import Parametrization
+from backproplab.nn.weighting import Weighted, encoded, weighted
 
 __all__ = [
     "Activation",
@@ -31,6 +32,9 @@ __all__ = [
     "Pass",
     "Place",
     "Weight",
+    "Weighted",
+    "encoded",
     "metric",
     "metrics_of",
+    "weighted",
 ]

@@ -9,17 +9,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from backproplab.files import read_regular
 from backproplab.report import influence, notes, panels, seedwise
 from backproplab.report.comparison import Comparison, RankedTrial
 from backproplab.report.conclusion import conclude
 from backproplab.report.diagnoses import listed_findings, why_first, words_of
-from backproplab.report.differences import lookup, shown
+from backproplab.report.differences import ABSENT, lookup, shown
 from backproplab.report.environments import environment
 from backproplab.report.markup import Markup, document, element, pairs, section
 from backproplab.report.naming import name_of, short_key
-from backproplab.report.pairing import LEGEND
+from backproplab.report.pairing import legend
 from backproplab.report.settings import settings
 from backproplab.report.standings import ROWS, standings
 from backproplab.status import Status
@@ -67,11 +68,17 @@ def _title(comparison: Comparison) -> str:
         return str(name)
     if len(comparison.records) == 1:
         return shown(comparison.records[0].info.name)
-    names = {shown(lookup(record.config, "data")) for record in comparison.records}
+    names = {_subject(record.config) for record in comparison.records}
     on = f" on {names.pop()}" if len(names) == 1 else ""
     if 0 < len(comparison.keys) <= 3:
         return " and ".join(short_key(comparison, key) for key in comparison.keys) + on
     return f"Runs{on}" if on else f"Runs of {', '.join(comparison.sessions[:3])}"
+
+
+def _subject(config: Any) -> str:
+    """What is learned from: the data, or the function of an objective."""
+    data = lookup(config, "data")
+    return shown(lookup(config, "objective.function") if data is ABSENT else data)
 
 
 def _head(comparison: Comparison) -> Markup:
@@ -84,7 +91,7 @@ def _head(comparison: Comparison) -> Markup:
     trials = f"{counted(len(comparison.trials), 'trial')}, " if comparison.several_seeds else ""
     way = "smaller is better" if metric.goal == "min" else "larger is better"
     at = "at each run’s best epoch" if metric.at == "best" else "after the last epoch"
-    on = {shown(lookup(record.config, "data")) for record in records}
+    on = {_subject(record.config) for record in records}
     where = f" on {on.pop()}" if len(on) == 1 else ""
     deck = f"{trials}{counted(len(records), 'run')}{where}: {', '.join(amounts)}. Ranked by "
     named = element("code", metric.name)
@@ -122,12 +129,13 @@ def _ranking(comparison: Comparison, test: bool, beside: Path | None) -> list[Ma
     if len(comparison.trials) < 2:
         return []
     seeds = (
-        "Mean and standard deviation over seeds, at each run’s best epoch. In the strip a dot is a "
-        "seed, the bar their mean, the dotted line the mean of number 1. "
+        f"Mean and standard deviation over {comparison.repeats}, at each run’s best epoch. In the "
+        f"strip a dot is a {comparison.repeats.removesuffix('s')}, the bar their mean, the dotted "
+        "line the mean of number 1. "
         if comparison.several_seeds
         else ""
     )
-    text = seeds + (LEGEND if comparison.is_paired else "")
+    text = seeds + (legend(comparison.repeats) if comparison.is_paired else "")
     caption = [element("p", text, class_="cap wide")] if text else []
     left = len(comparison.trials) - ROWS
     rest = (
@@ -200,7 +208,9 @@ def _environment(comparison: Comparison) -> Markup:
     best = comparison.trials[0].best_record
     rows = [("session", ", ".join(comparison.sessions[:4])), *environment(comparison.records)]
     again = f"backproplab train {shlex.quote(str(best.info.folder / 'config.yaml'))}"
-    rows.append((f"number 1, seed {best.seed}" if len(comparison.records) > 1 else "repeat", again))
+    rows.append(
+        (f"number 1, seed {best.repeat}" if len(comparison.records) > 1 else "repeat", again)
+    )
     try:
         text = read_regular(best.info.folder / "config.yaml").decode(errors="replace").rstrip()
     except OSError:  # reported when the config was read

@@ -77,8 +77,9 @@ class Driver:
         self.ended: set[str] = set()
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
-        runs = (trials or len(sweep.trials)) * len(sweep.seeds)
-        self.standing = Standing(runs, len(sweep.seeds), sweep.metric.minimizes, sweep.metric.name)
+        each = len(sweep.repeats)
+        runs = (trials or len(sweep.trials)) * each
+        self.standing = Standing(runs, each, sweep.metric.minimizes, sweep.metric.name)
 
     def run(self) -> Iterator[Standing]:
         """Raises StoppedError after a signal, MachineError when the workers are gone."""
@@ -171,10 +172,12 @@ class Driver:
     def _submit(self, crew: Crew) -> Back:
         works = []
         for job in crew:
-            experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
+            experiment = job.experiment
             if experiment.threads == "auto":  # the workers share the cores
                 experiment = experiment.model_copy(update={"threads": 1})
-            if job.trial.number or job.seed != self.folder.sweep.seeds[0]:  # one graph is enough
+            if (
+                job.trial.number or job.repeat != self.folder.sweep.repeats[0]
+            ):  # one graph is enough
                 quiet = experiment.tensorboard.model_copy(update={"graph": False})
                 experiment = experiment.model_copy(update={"tensorboard": quiet})
             until = self.stages[job.folder].until
