@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from sklearn.metrics import f1_score
 
 from backproplab import own_parts
 from backproplab.config import load, to_yaml
+from backproplab.config.importing import Import
 from backproplab.errors import ConfigError, RunError
 from backproplab.experiment import model, resume, run
 from backproplab.experiment.crew import crew_size
+from backproplab.loop import Observer
 from backproplab.nn import Loss
 from backproplab.nn.metrics import METRICS
 from backproplab.optim import Optimizer
@@ -162,6 +165,13 @@ def test_callbacks_and_metrics_are_checked(folder):
         load(CONFIGS / "parts.yaml", "callbacks=[norm, {norm: {}}]")
     with pytest.raises(ConfigError, match="metrics: the learner score_matching has no use for it"):
         load(folder / "c.yaml", "learner=score_matching", "metrics=[accuracy]")
+
+
+def test_the_schema_of_an_editor_takes_what_configs_write():
+    jsonschema = Import.model_json_schema()
+    assert jsonschema["anyOf"][0] == {"type": "string"}
+    assert jsonschema["anyOf"][1]["required"] == ["path"]
+    assert TypeAdapter(Observer).json_schema() == {"type": ["string", "object"]}
 
 
 def test_f1_macro_is_that_of_scikit_learn():
