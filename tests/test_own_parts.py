@@ -191,6 +191,7 @@ def backproplab(*words, **environment):
     return subprocess.run(command, capture_output=True, text=True, check=False, env=own)
 
 
+@pytest.mark.slow
 def test_a_fault_while_training_names_the_line_of_the_user(folder):
     (folder / "mine.py").write_text(MINE.format(factor=1.0) + "        theta.nothing()\n")
     ended = backproplab("train", folder / "c.yaml", "--log-dir", folder / "runs")
@@ -210,6 +211,7 @@ def installed(folder, version="1.0", text=None):
     return os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
+@pytest.mark.slow
 def test_packages_bring_parts_by_entry_points(folder):
     path = installed(folder)
     words = "optimizer={theirs: {factor: 3}}", "--log-dir", folder / "runs", "--name", "own"
@@ -224,6 +226,7 @@ def test_packages_bring_parts_by_entry_points(folder):
     assert "rounds differently: their: 1.0, now 1.1" in resumed.stderr
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_be_imported_is_named(folder):
     path = installed(folder, text="1 / 0")
     broken = backproplab("config", "show", folder / "c.yaml", "optimizer=theirs", PYTHONPATH=path)

@@ -43,8 +43,8 @@ def test_the_command_measures_both(model, backproplab):
     assert "test fgsm" in backproplab("evaluate run --attack fgsm:0.3").out
 
 
-@pytest.mark.parametrize("attack", ["fgsm", "fgsm:", "fgsm:-1", "fgsm:inf", "pgd:0.1"])
-def test_another_attack_is_refused(model, backproplab, attack):
-    ended = backproplab(f"evaluate run --attack {attack}")
-    assert ended.code == 2
-    assert "valid: fgsm:EPSILON" in ended.err
+def test_another_attack_is_refused(model, backproplab):
+    for attack in ("fgsm", "fgsm:", "fgsm:-1", "fgsm:inf", "pgd:0.1"):
+        ended = backproplab(f"evaluate run --attack {attack}")
+        assert ended.code == 2
+        assert "valid: fgsm:EPSILON" in ended.err
