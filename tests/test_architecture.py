@@ -78,6 +78,8 @@ WALLS = {
     "mpi4py": {"sweep/executors/mpi.py", "ranks.py"},
     "matplotlib": {"report"},
     "contourpy": {"descend/contours.py"},
+    "onnx": {"exporting/onnx_file.py", "exporting/onnx_graph.py"},
+    "onnxruntime": {"exporting/onnx_file.py"},
     "PIL": {"telemetry/canvas.py"},
     "hatchling": {BUILD_HOOK},
 }
