@@ -14,8 +14,9 @@ from typing import Literal
 
 from backproplab.learners import Learner
 from backproplab.measures import LOSS, parsed
-from backproplab.report.comparison import Comparison, RankedTrial, value_of
+from backproplab.report.comparison import Comparison
 from backproplab.report.gathering import Record
+from backproplab.report.trials import RankedTrial, value_of
 from backproplab.status import Status
 
 Word = Literal["still improving", "level", "worsens", "blew up", "diverged", ""]

@@ -34,7 +34,9 @@ def test_each_trial_has_a_run_for_every_seed_and_fold(session):
 
 
 def test_the_runs_of_a_trial_are_one_row_in_pairs(session):
-    found = report.compare(report.read_records(report.chosen_runs(session.parent, []))[0], "val_loss")
+    found = report.compare(
+        report.read_records(report.chosen_runs(session.parent, []))[0], "val_loss"
+    )
     assert len(found.trials) == 2
     assert found.keys == ("learning_rate",)
     assert found.repeats == "runs"
