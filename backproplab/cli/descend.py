@@ -44,9 +44,17 @@ def command(
     ] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PNG.")] = None,
     pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PDF.")] = None,
+    animate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page that moves along the paths: HTML."),
+    ] = None,
     theme: Annotated[
         str, typer.Option(metavar="light|dark", help="Colors of the drawing.")
     ] = "light",
+    log_dir: Annotated[
+        Path | None,
+        typer.Option("--log-dir", metavar="DIR", help="Write every run's scalars for TensorBoard."),
+    ] = None,
 ) -> None:
     """Descend a function with any optimizer: the steps, how it ended, in what manner, and why.
 
@@ -59,11 +67,13 @@ def command(
 
     if theme not in THEMES:
         raise ConfigError(f"--theme {theme}: choose light or dark")
-    forms = {"svg": svg, "png": png, "pdf": pdf}
+    forms = {"svg": svg, "png": png, "pdf": pdf, "animate": animate}
     files = {form: path for form, path in forms.items() if path}
     _check(files)
     asked = read(what, words or [], maximize, pair)
     shown = descend_all(asked.objective, asked.settings, asked.steps, asked.tolerance, asked.known)
+    if log_dir:
+        _log(shown, log_dir)
     if _draw(shown, files, theme):
         return
     _head(shown)
@@ -82,7 +92,7 @@ def _check(files: Mapping[str, Path]) -> None:
     if len(set(files.values())) < len(files):
         raise ConfigError("two outputs have the same file; give each its own")
     for form, path in files.items():
-        if form != "svg":
+        if form in ("png", "pdf"):
             raster.check()
         if str(path) == "-" and form != "svg":
             raise ConfigError(f"--{form} writes a file, not to stdout")
@@ -97,18 +107,28 @@ def _draw(shown: Shown, files: Mapping[str, Path], theme: str) -> bool:
 
     if not files:
         return False
+    from backproplab.descend import animation
     from backproplab.descend.figure import render
 
     text = render(shown, theme)
     for form, path in files.items():
         if str(path) != "-":
             drawn = {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
-            write_atomic(path, drawn)
+            write_atomic(path, animation.render(shown) if form == "animate" else drawn)
             typer.echo(f"wrote {path}", err=True)
     if str(files.get("svg", "")) == "-":
         typer.echo(text, nl=False)
         return True
     return False
+
+
+def _log(shown: Shown, root: Path) -> None:
+    """Write the logs, and say how to see them."""
+    from backproplab.descend import logs
+    from backproplab.text import typed
+
+    logs.write(shown, root)
+    typer.echo(f"wrote {root}: {typed('backproplab', 'tensorboard', root)}", err=True)
 
 
 def _head(shown: Shown) -> None:

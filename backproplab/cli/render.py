@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backproplab.diagnosis import Diagnosis
     from backproplab.errors import Problem
     from backproplab.experiment import Parts, Result
+    from backproplab.learners import Objective
     from backproplab.runs import RunInfo
 
 VERDICTS = {"right": "green", "wrong": "red"}
@@ -40,8 +41,9 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     engines = [f"engine {engine(e.engine).described}"] if network else []
     rows = {
         "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
-        "data": [e.data.name, str(splits.task),
-                 ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)],
+        **({"from": [_start(e.objective)]} if e.objective else
+           {"data": [e.data.title, str(splits.task),
+                     ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)]}),
         **({"columns": [*splits.remarks]} if splits.remarks else {}),
         "train": [_method(e), *_steps(parts), *engines, f"seed {e.seed}",
                   f"{parts.ranks.size} ranks" if parts.ranks.size > 1 else "",
@@ -57,6 +59,13 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     for caution in cautions:
         for line in paragraph(str(caution), room, "caution", INDENT):
             out.print(Text(line, style="yellow"))
+
+
+def _start(objective: Objective) -> str:
+    """``x = -1.2, y = 1``."""
+    aim = "the largest" if objective.maximize else "the smallest"
+    values = ", ".join(f"{name} = {value:g}" for name, value in objective.start.items())
+    return f"{values}, for {aim} f"
 
 
 def _method(e: Experiment) -> str:

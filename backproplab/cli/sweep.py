@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from backproplab.cli.options import RUNS, Force, LogDir
+from backproplab.cli.options import RUNS, Force, Imports, LogDir, importing
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
@@ -37,6 +37,7 @@ def command(
         int | None, typer.Option(min=2, help="Cross-validate: a run for each fold as test split.")
     ] = None,
     max_trials: Annotated[int | None, typer.Option(min=1, help="Refuse more trials.")] = None,
+    imports: Imports = None,
     yes: Annotated[bool, typer.Option("--yes", help="Any number of trials is meant.")] = False,
     force: Force = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the trials, run none.")] = False,
@@ -72,14 +73,10 @@ def command(
         log_dir = session.parent  # whatever --log-dir says: this one is meant
     where = _workers(executor, jobs)
     named = baselines.split(",") if baselines else None
-    settings = {
-        "seeds": seeds,
-        "folds": folds,
-        "baselines": named,
-        "max_trials": max_trials,
-        "lockstep": lockstep,
-    }
-    sweep = read(session or path, words or [], settings, yes, force)
+    runs = {"seeds": seeds, "folds": folds, "baselines": named}
+    settings = {**runs, "max_trials": max_trials, "lockstep": lockstep}
+    words = [*(words or []), *importing(imports)]
+    sweep = read(session or path, words, settings, yes, force)
     for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:

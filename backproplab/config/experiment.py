@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -19,11 +20,13 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from backproplab.autograd.engines import EngineName
+from backproplab.config.importing import Import
+from backproplab.config.init_from import InitFrom
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
-from backproplab.learners import GradientDescent, Learner
-from backproplab.loop import EarlyStopping
-from backproplab.nn import Loss, Model
+from backproplab.learners import NO_DATA, GradientDescent, Learner, Objective
+from backproplab.loop import EarlyStopping, Observer
+from backproplab.nn import Loss, MetricName, Model
 from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
@@ -45,6 +48,19 @@ def _plain_name(name: str) -> str:
 def _no_sweep(value: Any) -> Any:
     if value is not None:
         raise PydanticCustomError("sweep", "a sweep cannot be trained; use 'backproplab sweep'")
+
+
+def _data_or_objective(schema: dict[str, Any]) -> None:
+    """For editors: one of them is needed; of an objective the data are filled in."""
+    del schema["required"]
+    schema["anyOf"] = [{"required": ["data"]}, {"required": ["objective"]}]
+
+
+def _each_once(callbacks: tuple[Observer, ...] | None) -> tuple[Observer, ...] | None:
+    names = [callback.name for callback in callbacks or ()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise PydanticCustomError("twice", f"'{twice}' is listed twice")
+    return callbacks
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
@@ -77,11 +93,18 @@ class NotSwept:
 
 
 class Experiment(Spec):
-    """One training run, described. ``data`` is needed, every other key has a default.
+    """One training run, described. ``data`` or ``objective`` is needed, all else has a default.
 
     A learner that has no use for a key refuses it: ``optimizer`` is gradient descent's.
 
+    imports: Python files with optimizers, layers, data sets, … of your own (docs/own-parts.md).
     learner: how weights are found; by default gradient_descent, by backprop.
+    objective: a function to descend, in place of data, model and loss; then an epoch is an update,
+        by default as many as ``steps``, else 1,000, and numbers are float64.
+    init_from: the run whose weights are the first ones, ``{run: FOLDER}``; by default drawn.
+    freeze: layers that training leaves as they are, by name: ``[dense_1]``.
+    metrics: measured beside accuracy, or mae and r2: ``f1_macro``, and those of ``imports``.
+    callbacks: of ``imports``; they look at the run while it trains.
     name: the folder of the run and its name in TensorBoard; by default the file's name.
     seed: the root of every random stream.
     learning_rate: by default the optimizer's own.
@@ -99,8 +122,12 @@ class Experiment(Spec):
     engine: ``replay`` records a step once and makes its NumPy calls again, ``native`` makes them
         without Python, ``eager`` builds its graph each time, ``auto`` is native where it can be;
         the numbers are the same.
-    threads: of BLAS; ``auto`` chooses by the size of the largest product.
+    threads: where a batch is walked in tiles, each takes tiles of its own, and their number
+        changes no bit; else they are threads of BLAS. ``auto``: as many as there are free cores,
+        for tiles or large products, else 1.
     """
+
+    model_config = ConfigDict(json_schema_extra=_data_or_objective)
 
     name: Annotated[
         Name, Role.NO_NUMBER, Role.OWN, NotSwept("every trial is named by what differs")
@@ -112,10 +139,17 @@ class Experiment(Spec):
         NotSwept("write seeds: 5, or seeds: [0, 1]; on the command line --seeds 5"),
     ] = 42
     dtype: Literal["float32", "float64"] = "float32"
+    imports: Annotated[
+        tuple[Import, ...] | None, Field(strict=False), NotSwept("list all files in the base")
+    ] = None
     data: Dataset
+    objective: Annotated[Objective | None, Off()] = None
     learner: Learner = GradientDescent()
     model: Model = Model()
+    init_from: InitFrom | None = None
+    freeze: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
     loss: Loss = Auto()
+    metrics: Annotated[tuple[MetricName, ...] | None, Field(strict=False)] = None
     optimizer: Optimizer = Adam()
     learning_rate: Annotated[LearningRate | None, Role.OWN] = None
     schedule: Annotated[Schedule, Role.OWN, Off("constant")] = Constant()
@@ -131,6 +165,9 @@ class Experiment(Spec):
         Evaluations | None, Lasts("steps", 0, "nothing is measured in between")
     ] = None
     early_stopping: Annotated[EarlyStopping | None, Role.OWN, Off()] = None
+    callbacks: Annotated[
+        tuple[Observer, ...] | None, Field(strict=False), Role.OWN, AfterValidator(_each_once)
+    ] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
     ] = "auto"
@@ -164,21 +201,43 @@ class Experiment(Spec):
 
     @model_validator(mode="before")
     @classmethod
+    def _without_data(cls, fields: Any) -> Any:
+        """An objective has one example that nobody reads, and an epoch is an update."""
+        if not isinstance(fields, dict) or fields.get("objective") is None:
+            return fields
+        try:
+            batches = Learner.parse(fields.get("learner", GradientDescent())).batches
+        except ValueError:  # reported at its own place
+            batches = False
+        own = {"dtype": "float64", "data": NO_DATA}
+        if batches:
+            own |= {"batch_mode": "batch", "epochs": fields.get("steps") or UPDATES}
+        return {**own, **fields}
+
+    @model_validator(mode="before")
+    @classmethod
     def _null_unsets(cls, fields: Any) -> Any:
         """A key that only some learners use is as if it were not there where it is null."""
         if not isinstance(fields, dict):
             return fields  # of validators ``before`` the last one is the first to run
-        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES}
+        return {k: v for k, v in fields.items() if v is not None or k not in SOMETIMES | REPLACED}
 
     @model_validator(mode="after")
     def _every_key_is_used(self) -> Self:
         """Raises an error for each key that is set and that the learner has no use for."""
         found = [key for key in type(self).model_fields if key in self.unused_keys]
         found = [key for key in found if key in self.model_fields_set and not self._is_off(key)]
+        found = [key for key in found if getattr(self, key) is not NO_DATA]
         if found:
-            kind = _not_used(self.learner, found)
+            kind = _not_used(self, found)
             errors = [InitErrorDetails(type=kind, loc=(k,), input=getattr(self, k)) for k in found]
             raise ValidationError.from_exception_data("Experiment", errors)
+        return self
+
+    @model_validator(mode="after")
+    def _learner_fits_the_objective(self) -> Self:
+        if self.objective and (why := self.objective.problem(self.learner)):
+            raise PydanticCustomError("objective", "{why}", {"why": why, "path": "learner"})
         return self
 
     def _is_off(self, key: str) -> bool:
@@ -189,19 +248,35 @@ class Experiment(Spec):
 
     @property
     def unused_keys(self) -> frozenset[str]:
-        """The keys that the learner has no use for."""
-        return SOMETIMES - self.learner.uses - (BATCHED if self.learner.batches else set())
+        """The keys that the learner has no use for, and those that an objective replaces."""
+        used = self.learner.uses | (BATCHED if self.learner.batches else set())
+        unused = SOMETIMES - used - ({"metrics"} if "loss" in used else set())
+        return unused | (REPLACED if self.objective else set())
 
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
-SOMETIMES = BATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
+REPLACED = frozenset({"data", "model", "loss", "metrics", "init_from", "freeze"})
+UPDATES = 1000  # of an objective whose config does not say
+SOMETIMES = BATCHED | {
+    "init_from",
+    "freeze",
+    "model",
+    "loss",
+    "metrics",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "clipping",
+}
 
 
-def _not_used(learner: Learner, unused: Sequence[str]) -> PydanticCustomError:
+def _not_used(experiment: Experiment, unused: Sequence[str]) -> PydanticCustomError:
     """unused: all keys that are refused; a base's are unset by null."""
     what = "the learner {learner} has no use for it"
+    if experiment.objective and REPLACED & set(unused):
+        what = "the objective replaces data, model and loss"
     closing = f", or append {' '.join(f'{key}=null' for key in unused)}"
-    context = {"learner": learner.name, "hint": "remove it", "closing": closing}
+    context = {"learner": experiment.learner.name, "hint": "remove it", "closing": closing}
     return PydanticCustomError("not_used", what, context)
 
 

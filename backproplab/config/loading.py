@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
+from backproplab.config.importing import imported
 from backproplab.config.overrides import put_overrides
 from backproplab.config.problems import problems_of, without
 from backproplab.config.settling import settle
@@ -23,6 +24,7 @@ from backproplab.files import plain_name
 from backproplab.text import typed
 
 OF_SWEEPS = {"base", "grid", "zip", "branches", "parameters"}
+SUBJECTS = ("data", "objective")  # what is learned from: there is no other in their place
 PASSES = 8  # checks of what is left when faults are taken out
 
 
@@ -52,7 +54,8 @@ def examine(path: Path | str, *overrides: str) -> tuple[Experiment | None, Docum
     if OF_SWEEPS & document.tree.keys():
         hint = typed("backproplab", "sweep", Path(path))
         raise ConfigError(Problem(str(path), "this is a sweep", hint))
-    document, problems = put_overrides(document, overrides)
+    document, words = imported(document, overrides)
+    document, problems = put_overrides(document, words)
     document = settle(document, [Cursor((), document.tree, Experiment)])
     problems = [*document.faults, *problems]
     reported = {problem.where for problem in problems}
@@ -83,7 +86,7 @@ def validated(
             if tree == before:
                 break
         else:
-            usable = not problems or tree["data"] == whole["data"]
+            usable = not problems or all(tree.get(key) == whole.get(key) for key in SUBJECTS)
             return experiment if usable else None, list(problems)
     return None, list(problems)
 

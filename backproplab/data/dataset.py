@@ -145,6 +145,7 @@ class Dataset(Family):
         the standard deviation of noise added to the targets, in units of theirs.
     """
 
+    required = ("read",)
     brings_test: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = ()
 
@@ -154,6 +155,11 @@ class Dataset(Family):
     standardize: bool = True
     train_samples: Annotated[Count | None, Off()] = None
     label_noise: Annotated[Fraction | None, Off()] = None
+
+    @property
+    def title(self) -> str:
+        """What people call it: its name; a file's own, where the data are a file of the user's."""
+        return PurePath(getattr(self, "path", "")).name if self.suffixes else self.name
 
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:

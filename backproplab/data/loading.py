@@ -24,18 +24,23 @@ from backproplab.errors import ConfigError, Problem
 from backproplab.streams import stream
 
 
-def load(dataset: Dataset, seed: int, dtype: DTypeLike = np.float32) -> Splits:
+def load(
+    dataset: Dataset, seed: int, dtype: DTypeLike = np.float32, kept: Preparation | None = None
+) -> Splits:
     """The splits of ``dataset`` under the root ``seed``; real arrays are of ``dtype``.
 
     Examples are drawn from the random stream ``data``, and assigned to splits by the stream
     ``split``. Means, deviations and categories are those of the training split
-    alone. Raises ConfigError for a split that would be empty, DataError for unusable files.
+    alone, unless they are ``kept`` from another run.
+    Raises ConfigError for a split that would be empty, DataError for unusable files.
     """
     source, generator = dataset.read(stream(seed, "data")), stream(seed, "split")
     train, validation, test = _split(dataset, source, generator)
     noisy = _noisy(dataset, source, train, generator)
     train = _fewer(dataset, source, train)
-    preparation = _fitted(dataset, source, train, noisy)
+    preparation = kept or _fitted(dataset, source, train, noisy)
+    if kept:
+        _check_fit(kept, source)
 
     def prepared(part: Examples, rows: Array) -> Examples:
         return Examples(
@@ -89,6 +94,30 @@ def _weights(part: Examples, rows: Array) -> Array | None:
         what = f"data.weights: {len(rows):,} rows of one split have the weight 0, all that it has"
         raise ConfigError(Problem("", what, "leave them out, or use another split"))
     return weights
+
+
+def _check_fit(kept: Preparation, source: RawData) -> None:
+    """Raise ConfigError where data are not of the columns, shape and task of another run's."""
+    inputs, task = kept.inputs, source.task
+    if isinstance(inputs, Encoder):
+        features = [(each.name, each.kind) for each in inputs.features]
+        own = source.columns.features if source.columns else ()
+        same = features == [(each.name, each.kind) for each in own]
+        there = ", ".join(f"{name} ({kind})" for name, kind in features[:8])
+    else:
+        same = source.columns is None and kept.shape == source.examples.inputs.shape[1:]
+        there = f"n × {' × '.join(map(str, kept.shape))} numbers"
+    problems = [] if same else [f"the run's inputs are {there}, these are others"]
+    if (kept.task.kind, kept.task.outputs, kept.task.labels) != (
+        task.kind,
+        task.outputs,
+        task.labels,
+    ):
+        names = ", ".join(kept.task.labels[:8]) or f"{kept.task.outputs} numbers"
+        problems.append(f"the run predicts another target: {names}")
+    hint = "set data.columns, or init_from.preprocessing=own"
+    if problems:
+        raise ConfigError(*(Problem("", f"init_from.preprocessing: {p}", hint) for p in problems))
 
 
 def _noisy(

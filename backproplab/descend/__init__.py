@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.descend.named import NAMED, Named
-from backproplab.descend.objective import Objective
 from backproplab.descend.path import Descent, Setting, descend
 from backproplab.descend.scan import minima
 from backproplab.descend.verdict import Verdict, judge
+from backproplab.formulas.named import NAMED, Named
+from backproplab.formulas.objective import Objective
 
 __all__ = ["NAMED", "Descent", "Named", "Objective", "Setting", "Shown", "Verdict", "descend_all"]
 

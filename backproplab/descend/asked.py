@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from backproplab.descend.named import NAMED, Named
-from backproplab.descend.objective import Objective
 from backproplab.descend.path import Setting
 from backproplab.errors import ConfigError, Problem, did_you_mean
-from backproplab.explain.parse import parse
+from backproplab.formulas.named import NAMED, Named
+from backproplab.formulas.objective import Objective
+from backproplab.formulas.parse import parse
 from backproplab.optim import Optimizer, Schedule
 from backproplab.spec import Family
 
@@ -45,6 +45,10 @@ def read(what: str, words: Sequence[str], maximize: bool = False, pair: bool = F
     """
     named = NAMED.get(what.strip())
     f = Objective(named.formula if named else what, maximize)
+    if len(f.names) > 2:
+        raise ConfigError(
+            f"descend takes a function of one or two variables, this has {len(f.names)}"
+        )
     given = _given(words)
     optimizers = _optimizers(given, f.names)
     problems = _unknown(given, f.names, optimizers)

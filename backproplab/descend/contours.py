@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.descend.objective import Objective
 from backproplab.explain.axes import Limits
+from backproplab.formulas.objective import Objective
 
 GRID, LEVELS = 161, 14
 

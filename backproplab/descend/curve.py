@@ -17,11 +17,11 @@ CURVE = (520.0, 380.0)  # of the panel with the curve
 
 
 class Curve(Picture):
-    def curve(self) -> str:
+    def draw(self) -> str:
         """One variable: the curve with its steps, and x over the steps."""
         runs, minima = self.shown.runs, [float(m[0]) for m in self.shown.minima]
         across, up = self.span(self.shown.runs)
-        panel = Panel(MARGIN + 40, TOP, *CURVE, across, up, self.theme)
+        panel = self.panel(MARGIN + 40, TOP, CURVE, across, up)
         name = word(self.f.names[0])
         parts = [*self.head(self.common()), *panel.clip("curve", [self.graph(panel)])]
         parts += panel.axes(name, f"f({name})")
@@ -88,15 +88,17 @@ class Curve(Picture):
     def over_steps(self, x: float, runs: Sequence[Descent], name: str) -> Iterator[str]:
         most = max(run.steps for run in runs)
         shown = np.concatenate([self._calm(run) for run in runs]).ravel()
-        panel = Panel(
-            x, TOP, 300, CURVE[1], (0.0, float(max(most, 1))), limits_of(shown), self.theme
-        )
+        limits = (0.0, float(max(most, 1))), limits_of(shown)
+        panel = self.panel(x, TOP, (300, CURVE[1]), *limits)
         yield from panel.axes("step", name)
         for n, run in enumerate(runs):
             picked = np.unique(np.linspace(0, run.steps, 400).astype(int))
             points = [
                 (float(t), float(run.points[t, 0])) for t in picked if np.isfinite(run.points[t, 0])
             ]
-            yield from panel.clip(f"steps{n}", [panel.polyline(points, self.inks[n])])
+            line = [panel.polyline(points, self.inks[n])]
+            if self.moving:
+                line = [*panel.track([int(t) for t, _ in points], points, n, self.inks[n], line)]
+            yield from panel.clip(f"steps{n}", line)
             if panel.inside(*points[0]):
                 yield marker(*panel.at(*points[0]), n, self.inks[n], self.inks[n], 6)

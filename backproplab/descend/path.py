@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.descend.objective import Objective
+from backproplab.formulas.objective import Objective
 from backproplab.optim import Optimizer, Schedule, Updater
 
 FLAT = 1e-6  # a slope that is this small ends a descent

@@ -11,7 +11,7 @@ from backproplab.descend import Shown
 from backproplab.descend.path import Descent
 from backproplab.descend.scan import box
 from backproplab.descend.words import end_word, number, place
-from backproplab.explain.axes import Panel, marker, star
+from backproplab.explain.axes import Limits, Panel, marker, star
 from backproplab.explain.canvas import set_line
 from backproplab.explain.notation import tex, word
 from backproplab.explain.typeset import Line
@@ -22,9 +22,26 @@ SIDE = 330.0  # of the column with the legend
 
 
 class Picture:
-    def __init__(self, shown: Shown, theme: Theme) -> None:
-        self.shown, self.f, self.theme = shown, shown.objective, theme
+    """moving: for a page whose script moves along the paths."""
+
+    def __init__(self, shown: Shown, theme: Theme, moving: bool = False) -> None:
+        self.shown, self.f, self.theme, self.moving = shown, shown.objective, theme, moving
         self.inks = [theme.runs[n % len(theme.runs)] for n in range(len(shown.runs))]
+
+    @property
+    def last(self) -> int:
+        """The last step that is drawn."""
+        return max(run.steps for run in self.shown.runs)
+
+    def draw(self) -> str:
+        """The SVG text."""
+        raise NotImplementedError
+
+    def panel(
+        self, x: float, y: float, size: tuple[float, float], across: Limits, up: Limits,
+        log: tuple[bool, bool] = (False, False),
+    ) -> Panel:  # fmt: skip
+        return Panel(x, y, *size, across, up, self.theme, log, self.moving)
 
     def head(self, aside: str) -> Iterator[str]:
         names = ", ".join(word(name) for name in self.f.names)

@@ -17,9 +17,9 @@ PLANE = (760.0, 480.0)  # of the panel with the contours
 
 
 class Plane(Picture):
-    def plane(self) -> str:
+    def draw(self) -> str:
         across, up = self.window()
-        panel = Panel(MARGIN + 46, TOP, *PLANE, across, up, self.theme)
+        panel = self.panel(MARGIN + 46, TOP, PLANE, across, up)
         lines = [
             panel.polyline([tuple(p) for p in line], self.theme.contours, 1.1)
             for line in contours(self.f, across, up)
@@ -62,6 +62,9 @@ class Plane(Picture):
             ' stroke-dasharray="5 3" marker-end="url(#head)"/>'
         )
         label = Line(15).tex(r"\nabla f", self.theme.gradient)
+        if x + 1.25 * u - label.width - 12 < panel.x:  # no room at its end: above its middle
+            yield from set_line(label, x + 0.5 * u, y + min(v, 0) - 8, "middle")
+            return
         yield from set_line(
             label,
             x + 1.25 * u + (6 if u >= 0 else -6),
@@ -86,12 +89,15 @@ class Plane(Picture):
             float(10 ** np.ceil(np.log10(known.max()))),
         )
         most = max(run.steps for run in self.shown.runs)
-        panel = Panel(x, y, width, height, (1.0, float(most)), up, self.theme, (True, True))
+        limits = (1.0, float(most)), up
+        panel = self.panel(x, y, (width, height), *limits, (True, True))
         yield from panel.axes("step, both axes logarithmic", "f" if not lowest else r"f - f_{min}")
-        for row, ink in zip(rows, self.inks, strict=True):
+        for n, (row, ink) in enumerate(zip(rows, self.inks, strict=True)):
             steps = np.unique(np.geomspace(1, max(len(row), 1), 400).astype(int)) - 1
             points = [
-                (float(n + 1), float(row[n])) for n in steps if n < len(row) and np.isfinite(row[n])
+                (float(t + 1), float(row[t])) for t in steps if t < len(row) and np.isfinite(row[t])
             ]
             if len(points) > 1:
-                yield panel.polyline(points, ink)
+                line = [panel.polyline(points, ink)]
+                at = [int(step) for step, _ in points]
+                yield from panel.track(at, points, n, ink, line) if self.moving else line

@@ -21,7 +21,11 @@ FIRST = 40  # steps that a panel draws
 
 
 class Rates(Curve):
-    def rates(self) -> str:
+    @property
+    def last(self) -> int:
+        return min(super().last, FIRST)
+
+    def draw(self) -> str:
         """A panel for each run on the same axes; below each how it ended."""
         runs = self.shown.runs
         short = [_cut(run) for run in runs]
@@ -32,7 +36,7 @@ class Rates(Curve):
         step_x, step_y = SMALL[0] + 62, SMALL[1] + 150
         for n, (run, verdict) in enumerate(zip(runs, self.shown.verdicts, strict=True)):
             x, y = MARGIN + 40 + n % ROW * step_x, TOP + 50 + n // ROW * step_y
-            panel = Panel(x, y, *SMALL, across, up, self.theme)
+            panel = self.panel(x, y, SMALL, across, up)
             parts += panel.clip(f"rate{n}", [self.graph(panel)])
             parts += panel.axes(name, "")
             points = list(zip(short[n].points[:, 0], short[n].values, strict=True))

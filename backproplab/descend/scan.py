@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.descend.objective import Objective
+from backproplab.formulas.objective import Objective
 
 LINE, PLANE = 801, 81  # grid points of a line, and along each axis of a plane
 NEWTON = 60  # steps of Newton's method

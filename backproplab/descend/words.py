@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from backproplab.descend.objective import Objective
 from backproplab.descend.path import FLAT, Descent
 from backproplab.descend.verdict import Verdict
+from backproplab.formulas.objective import Objective
 
 NAMES = {
     "minimum": "a minimum", "local minimum": "a local minimum", "saddle": "a saddle",
     "maximum": "a maximum", "cycle": "a cycle", "stalled": "stalled",
     "out of steps": "out of steps", "gone": "gone",
 }  # fmt: skip
-LIMITS = {"sgd": "2/λ", "momentum": "2(1+β)/λ", "nesterov": "(2+2β)/((1+2β)λ)"}
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -29,6 +28,12 @@ def place(point: np.ndarray) -> str:
     """``3`` or ``(1, 1)``."""
     values = [number(float(x) + 0.0) for x in point]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"
+
+
+def run_name(run: Descent) -> str:
+    """``sgd 0.1 from (-1.2, 1)``."""
+    setting = run.setting
+    return f"{setting.optimizer.name} {number(setting.learning_rate)} from {place(run.points[0])}"
 
 
 def end_word(f: Objective, verdict: Verdict) -> str:
@@ -76,7 +81,7 @@ def _end(f: Objective, run: Descent, v: Verdict) -> list[str]:
 
 def _manner(run: Descent, v: Verdict) -> list[str]:
     rate = run.setting.learning_rate
-    name = run.setting.optimizer.name
+    name, formula = run.setting.optimizer.name, run.setting.optimizer.limit
     beyond = v.limit is not None and rate > v.limit * (1 + 1e-9)
     at = v.limit is not None and abs(rate / v.limit - 1) <= 1e-9
     if v.limit is not None and v.eigenvalues is not None and (beyond or at):
@@ -85,9 +90,9 @@ def _manner(run: Descent, v: Verdict) -> list[str]:
             "each step lands farther away" if beyond else "the steep direction keeps its distance"
         )
         steep = number(float(v.eigenvalues[-1]))
-        return [f"{number(rate)} {verb} {LIMITS[name]} = {number(v.limit)} (λ = {steep}): {what}"]
+        return [f"{number(rate)} {verb} {formula} = {number(v.limit)} (λ = {steep}): {what}"]
     found = [_how(v, rate, name)]
-    if name not in LIMITS and v.end not in ("stalled", "maximum"):
+    if not formula and v.end not in ("stalled", "maximum"):
         found.append(f"{name} has no limit of this kind: its step does not grow with the slope")
     return [text for text in found if text]
 

@@ -12,12 +12,14 @@ import numpy as np
 
 from backproplab.config import Experiment
 from backproplab.diagnosis.case import Case, Facts, Unknown
+from backproplab.diagnosis.course import wilson
 from backproplab.diagnosis.markdown import markdown
 from backproplab.diagnosis.table import RULES, Level, Rule
 from backproplab.diagnosis.words import sentence
 from backproplab.errors import BackpropLabError
 from backproplab.experiment import account
 from backproplab.files import DiskFolder
+from backproplab.learners.objective import SLOPE, VALUE
 from backproplab.measures import MEASURES, parsed
 from backproplab.runs.run_folder import CONFIG, RunFolder
 from backproplab.status import Status
@@ -152,7 +154,17 @@ def _plain(case: Case) -> Finding:
         ours = [*launcher(int(case.record.get("ranks") or 1)), "backproplab"]
         command = typed(*ours, "resume", case.folder) if status.is_under_way else ""
         return Finding("", Level.NOTE, str(status), text, command, facts, {})
+    if objective := case.experiment.objective:
+        return _descended(case, facts, "Climbed" if objective.maximize else "Descended")
     return _learned(case, facts)
+
+
+def _descended(case: Case, facts: Facts, head: str) -> Finding:
+    """How high a function is where it was left, and how steep."""
+    value, slope = (case.curves.last(name) for name in (VALUE, SLOPE))
+    facts |= {"value": value, "slope": slope}
+    says = sentence(f"{head}: f is {{value:l}}, its gradient's norm {{slope:l}}.", facts)
+    return Finding("", Level.GOOD, head.lower(), says, "", facts, {})
 
 
 def _learned(case: Case, facts: Facts) -> Finding:
@@ -170,8 +182,10 @@ def _learned(case: Case, facts: Facts) -> Finding:
         facts |= {"examples": n, "chance": case.start["majority"]}
         where = " on {examples:n} {split} examples"
         if name == "accuracy":
-            facts["error"] = (value * (1 - value) / n) ** 0.5
-            where = f" ± {{error:e}}{where}, chance is {{chance:p1}}"
+            facts |= {"error": (value * (1 - value) / n) ** 0.5, "least": wilson(n)}
+            sure = f"{where}, so at least {{least:p1}} of many more" if value == 1 else where
+            where = f" ± {{error:e}}{where}" if facts["error"] else sure
+            where += ", chance is {chance:p1}"
     except Unknown:
         pass
     level, word, head = Level.GOOD, "trained", "Trained"

@@ -18,12 +18,13 @@ def differing(path: Path) -> list[tuple[str, str]]:
     """
     experiment, _ = read(path)
     tree = tree_of(experiment)
-    data = tree["data"]
-    plain = _default({"data": data})
+    subject = "objective" if experiment.objective else "data"
+    data = tree[subject]
+    plain = _default({subject: data})
     # the rate of the chosen optimizer is no default of the optimizer that is chosen by default
-    near = _default({"data": data, "optimizer": experiment.optimizer.name}) | {"optimizer": None}
-    hidden = {"data", "threads", *keys(Role.NO_NUMBER)}
-    found = {"data": _text("data", data, None)}
+    near = _default({subject: data, "optimizer": experiment.optimizer.name}) | {"optimizer": None}
+    hidden = {subject, "threads", *keys(Role.NO_NUMBER)}
+    found = {subject: _text(subject, data, None)}
     for key, value in tree.items():
         default = near.get(key) if key == "learning_rate" else plain.get(key)
         resolved = key == "batch_size" and value == BATCH_SIZE

@@ -5,10 +5,10 @@ It needs the run's folder alone: config, preparation, checkpoint. Nothing is tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -21,7 +21,7 @@ from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
 from backproplab.files import DiskFolder
-from backproplab.journal import Journal
+from backproplab.journal.saved import Which, read_weights
 from backproplab.learners import Evaluation, NoBrake
 from backproplab.learners.evaluation import tile_length, tiles
 from backproplab.measures import SPLITS, Row
@@ -30,9 +30,7 @@ from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
 from backproplab.tables import Table, Target, table_of
 from backproplab.text import counted, typed
 
-Which = Literal["best", "last"]
 Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
-WEIGHTS = "learner/weights/"  # of the checkpoint's arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +39,7 @@ class Model:
 
     preparation: of its inputs and targets, as fitted when it was trained.
     weights: whether they are those of the best epoch, or the last.
+    threads: of BLAS, as many as the run had.
     """
 
     folder: Path
@@ -50,6 +49,7 @@ class Model:
     parameters: ParameterVector
     loss: Loss
     weights: Which
+    threads: int = 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -151,7 +151,9 @@ class Model:
             of = self.inputs(data), self.labels(data), self.counts(data)
             return {"data": self._measured(Examples(*of))}
         e = self.experiment
-        splits = load_splits(e.data, e.seed, np.dtype(e.dtype))
+        keeps = e.init_from and e.init_from.preprocessing == "keep"
+        kept = self.preparation if keeps else None
+        splits = load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
         found = {name: getattr(splits, name) for name in SPLITS}
         return {name: self._measured(part) for name, part in found.items() if part}
 
@@ -160,6 +162,7 @@ class Model:
         table, task = self.opened(data), self.preparation.task
         if not isinstance(table, Table):
             raise DataError(f"{self.folder}: an array has no targets; give a table")
+        assert task.kind != "objective"  # of which there is no model
         name = task.target or _last(table, self.preparation)
         targets = Target(name, task.kind, self.classes).read(table)
         return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
@@ -182,8 +185,9 @@ class Model:
         outputs, targets = self.outputs(examples.inputs), examples.targets
         if task.kind == "regression":
             outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
-        of = loss, outputs, targets, examples.weights
-        row |= {m.name: m.function(*of) for m in metrics_of(task)}
+        of = self.loss, outputs, targets, examples.weights
+        metrics = metrics_of(task, self.experiment.metrics or ())
+        row |= {m.name: m.function(*of) for m in metrics}
         return len(examples), {name: float(value) for name, value in row.items()}
 
     def remarks(self, data: Data) -> Iterator[str]:
@@ -202,8 +206,7 @@ class Model:
 
     @property
     def _threads(self) -> Any:
-        threads = self.experiment.threads
-        return threadpool_limits(1 if threads == "auto" else threads)
+        return threadpool_limits(self.threads)
 
 
 def model(folder: Path | str, weights: Which = "best") -> Model:
@@ -222,6 +225,8 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
         hint = typed("backproplab", "train", path / CONFIG)
         raise RunError(f"{path} did not keep how its data were prepared — train it again: {hint}")
     experiment = load(path / CONFIG)
+    if experiment.objective:
+        raise RunError(f"{path}: an objective predicts nothing; where it went is in metrics.csv")
     if not {"model", "loss"} <= experiment.learner.uses:
         name = experiment.learner.name
         raise RunError(f"{path}: the learner {name} keeps no network to predict with")
@@ -232,20 +237,21 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     loss = experiment.loss.resolve(preparation.task)
     network = experiment.model.network(preparation.shape, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
-    return Model(path, experiment, preparation, network, parameters, loss, which)
+    own = experiment, preparation, network, parameters, loss, which
+    return Model(path, *own, threads=_threads(record))
+
+
+def _threads(record: Mapping[str, Any]) -> int:
+    """Threads of BLAS in a run: another number rounds differently."""
+    threads = record.get("numerics", {}).get("threads")
+    return threads if type(threads) is int and threads > 0 else 1
 
 
 def _weights(
     path: Path, network: Network, dtype: np.dtype[Any], wanted: Which
 ) -> tuple[ParameterVector, Which]:
     """The weights of a checkpoint, and which they are."""
-    journal = Journal(DiskFolder(path), (), (), {})
-    checkpoint = journal.read()
-    if checkpoint is None:
-        raise RunError(f"{path} has no checkpoint: it was stopped before its first one")
-    best = journal.kept(checkpoint, "best") if wanted == "best" else {}
-    start, last = len(WEIGHTS), checkpoint.arrays.items()
-    arrays = best or {name[start:]: x for name, x in last if name.startswith(WEIGHTS)}
+    arrays, which = read_weights(path, wanted)
     parameters = network.parameters(dtype)
     for name, view in parameters.views.items():
         if name not in arrays or arrays[name].shape != view.shape:
@@ -253,7 +259,7 @@ def _weights(
                 f"{path}: the checkpoint's weights are not those of its config: {name}"
             )
         np.copyto(view, arrays[name])
-    return parameters, "best" if best else "last"
+    return parameters, which
 
 
 def _matrix(table: Table, preparation: Preparation) -> Array:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backproplab.errors import ConfigError
+from backproplab.errors import ConfigError, Problem
 from backproplab.explain import (
     beyond,
     dot,
@@ -35,6 +35,7 @@ from backproplab.explain.lines import Line
 from backproplab.explain.report import Report, ReportTable, Section
 from backproplab.explain.trace import Trace, trace
 from backproplab.explain.values import read_point, read_value
+from backproplab.text import typed
 
 __all__ = [
     "Asked", "Explanation", "Line", "Report", "ReportTable", "Section", "of_config",
@@ -145,6 +146,10 @@ def of_config(path: Path, overrides: Sequence[str] = (), count: int = 0) -> Expl
     from backproplab.explain import examples, network, unit_svg, units, update
 
     parts = parts_of(path, overrides)
+    if objective := parts.experiment.objective:
+        values = [f"{name}={value:g}" for name, value in objective.start.items()]
+        command = typed("backproplab", "explain", objective.formula.text, *values)
+        raise ConfigError(Problem(str(path), "an objective has no layers to explain", command))
     done = update.update(parts)
     net = units.unit_net(done)
     title = f"One update of a {done.network} network"

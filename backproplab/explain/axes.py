@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, hypot, log10
 
@@ -22,7 +22,10 @@ LEFT, BELOW = 52.0, 42.0  # of a panel for its ticks
 
 @dataclass(frozen=True)
 class Panel:
-    """A rectangle of the figure, and the limits of what it shows. log: logarithmic axes."""
+    """A rectangle of the figure, and the limits of what it shows.
+
+    log: logarithmic axes.  moving: paths tell at which step they are where, for a page's script.
+    """
 
     x: float
     y: float
@@ -32,6 +35,7 @@ class Panel:
     up: Limits
     theme: Theme
     log: tuple[bool, bool] = (False, False)
+    moving: bool = False
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """A point in pixels; far outside it stays outside."""
@@ -79,17 +83,41 @@ class Panel:
 
     def path(self, points: Sequence[tuple[float, float]], run: int, ink: str) -> Iterator[str]:
         """A descent: a line up to where it leaves the panel, hollow markers, a filled start."""
+        parts = self._path(points, run, ink)
+        yield from self.track(range(len(points)), points, run, ink, parts) if self.moving else parts
+
+    def track(
+        self,
+        steps: Sequence[int],
+        points: Sequence[tuple[float, float]],
+        run: int,
+        ink: str,
+        parts: Iterable[str],
+    ) -> Iterator[str]:
+        """Parts that show where a run is at each step, up to where it leaves the panel."""
+        places = [self.at(*point) for point in points[: _within(points, self) + 1]]
+        if not places:
+            yield from parts
+            return
+        kept = _thinned(places, 0.7)
+        at = " ".join(f"{steps[n]},{places[n][0]:.1f},{places[n][1]:.1f}" for n in kept)
+        yield f'<g class="track" data-at="{at}"><g class="whole">'
+        yield from parts
+        yield f"</g>{_stroke('', ink, 1.8)}"
+        yield f'<g class="head">{marker(0, 0, run, self.theme.paper, ink, 7)}</g></g>'
+
+    def _path(self, points: Sequence[tuple[float, float]], run: int, ink: str) -> Iterator[str]:
         places = [self.at(*point) for point in points]
         kept = _within(points, self)
         drawn = places[: kept + 1]
         if len(drawn) > 1:
-            thin = _thinned(drawn, 0.7)
+            thin = [drawn[n] for n in _thinned(drawn, 0.7)]
             text = "".join(f"{'L' if n else 'M'}{x:.1f} {y:.1f}" for n, (x, y) in enumerate(thin))
             yield _stroke(text, ink, 1.8)
         if kept < len(places) - 1 and drawn:
             yield from _leaving(drawn[-1], places[kept + 1], self, ink)
-        for x, y in _thinned(drawn, NEAR if len(drawn) <= MANY else LOOSE)[1:]:
-            yield marker(x, y, run, ink, self.theme.paper)
+        for n in _thinned(drawn, NEAR if len(drawn) <= MANY else LOOSE)[1:]:
+            yield marker(*drawn[n], run, ink, self.theme.paper)
         if drawn:
             yield marker(*drawn[0], run, ink, ink, 6.5)
 
@@ -116,12 +144,12 @@ def _within(points: Sequence[tuple[float, float]], panel: Panel) -> int:
     return len(points) - 1
 
 
-def _thinned(places: Sequence[tuple[float, float]], least: float) -> list[tuple[float, float]]:
-    """The places without those nearer than ``least`` pixels to the one before."""
-    kept: list[tuple[float, float]] = []
-    for x, y in places:
-        if not kept or hypot(x - kept[-1][0], y - kept[-1][1]) >= least:
-            kept.append((x, y))
+def _thinned(places: Sequence[tuple[float, float]], least: float) -> list[int]:
+    """The numbers of the places, without those nearer than ``least`` pixels to the one before."""
+    kept: list[int] = []
+    for n, (x, y) in enumerate(places):
+        if not kept or hypot(x - places[kept[-1]][0], y - places[kept[-1]][1]) >= least:
+            kept.append(n)
     return kept
 
 

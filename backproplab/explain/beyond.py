@@ -11,13 +11,13 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward
 from backproplab.autograd.graph import nodes
 from backproplab.errors import ConfigError, Problem
-from backproplab.explain.expression import Expression
 from backproplab.explain.formula import course_names, shown, write_step
 from backproplab.explain.lines import Line, line, short
 from backproplab.explain.report import ReportTable, Section
 from backproplab.explain.stable import stable_form
 from backproplab.explain.trace import GraphNode, Trace
 from backproplab.explain.values import Value, read_point
+from backproplab.formulas.expression import Expression
 
 TYPES = "float16", "float32", "float64"
 

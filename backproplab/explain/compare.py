@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproplab.autograd import central_difference
-from backproplab.explain.expression import Expression
 from backproplab.explain.symbolic import Symbolic, derivatives
 from backproplab.explain.trace import Trace
 from backproplab.explain.values import Value
+from backproplab.formulas.expression import Expression
 
 # balances rounding, eps / h, and truncation, h²: Press et al., Numerical Recipes, section 5.7
 STEP = float(np.cbrt(np.finfo(np.float64).eps))

@@ -17,7 +17,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.graph import is_number, nodes, number
-from backproplab.explain.expression import Expression
+from backproplab.formulas.expression import Expression
 
 SUM, PRODUCT, MINUS, POWER, ATOM = range(5)  # precedence, lowest first
 INFIX = {

@@ -9,12 +9,12 @@ import numpy as np
 from backproplab.explain.axes import Limits, Panel, limits_of, marker
 from backproplab.explain.canvas import document, set_line
 from backproplab.explain.compare import entries
-from backproplab.explain.expression import Expression
 from backproplab.explain.notation import tex, word
 from backproplab.explain.nudges import TYPES, nudged
 from backproplab.explain.trace import Trace
 from backproplab.explain.typeset import Line
 from backproplab.explain.values import Value
+from backproplab.formulas.expression import Expression
 from backproplab.palette import THEMES, Theme
 
 SECANTS = (1.0, 0.5, 0.25)

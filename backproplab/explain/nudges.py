@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from backproplab.explain.compare import entries, relative_difference
-from backproplab.explain.expression import Expression
 from backproplab.explain.lines import Line
 from backproplab.explain.report import ReportTable, Section
 from backproplab.explain.trace import Trace
 from backproplab.explain.values import Value
+from backproplab.formulas.expression import Expression
 
 STEPS = [10.0**-n for n in range(16)]
 TYPES = ("float32", "float64")

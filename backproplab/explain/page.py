@@ -7,7 +7,6 @@ nothing moves. Without scripts the last step shows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from html import escape
 from importlib.resources import files
 from itertools import groupby
@@ -19,9 +18,10 @@ from backproplab.explain.layout import FRAME, Layout, Rectangle, arrange
 from backproplab.explain.notation import pretty, tex
 from backproplab.explain.steps import Step, steps
 from backproplab.explain.svg import curve, tex_point
+from backproplab.explain.switch import colors, variables
 from backproplab.explain.trace import Trace
 from backproplab.explain.typeset import Line
-from backproplab.palette import THEMES, Theme
+from backproplab.palette import Theme
 
 MOST = 150  # steps of a page
 
@@ -29,42 +29,20 @@ MOST = 150  # steps of a page
 def render(drawing: Drawing, trace: Trace) -> str:
     """The page of a trace; a formula with more than ``MOST`` steps gets its first ones."""
     taken = steps(trace)[: MOST + 1]
-    theme = _variables()
+    theme = variables()
     parts = files("backproplab.explain")
     page = parts.joinpath("page.html").read_text("utf-8")
     title = Line(26).tex(tex(drawing.title), theme.ink).skip(1)
     title.join(Line(17).tex(rf"\text{{at }} \, {tex_point(drawing.aside[3:])}", theme.second))
     for name, text in {
-        "TITLE": escape(pretty(drawing.title)), "COLORS": _colors(), "TYPE": STYLE,
-        "HEAD": _inline(title), "GRAPH": _graph(drawing, trace, taken, theme),
+        "TITLE": escape(pretty(drawing.title)), "COLORS": colors(), "TYPE": STYLE,
+        "HEAD": inline(title), "GRAPH": _graph(drawing, trace, taken, theme),
         "SENTENCES": "\n".join(_sentences(taken)), "RULES": "\n".join(_rules(taken, theme)),
         "SCALE": "\n".join(_scale(taken)), "LAST": str(len(taken) - 1),
         "FORWARD": str(_first(taken, "forward")), "BACKWARD": str(_first(taken, "backward")),
     }.items():  # fmt: skip
         page = page.replace(f"@{name}@", text)
     return page
-
-
-def _variables() -> Theme:
-    """A theme whose colors are CSS variables, so that a page can switch."""
-    names = {f.name: f"var(--{f.name.replace('_', '-')})" for f in fields(Theme)}
-    return Theme(**{**names, "paths": THEMES["light"].paths, "runs": THEMES["light"].runs})  # type: ignore[arg-type]
-
-
-def _colors() -> str:
-    """The two themes as CSS."""
-
-    def block(name: str) -> str:
-        theme = THEMES[name]
-        pairs = ((f.name.replace("_", "-"), getattr(theme, f.name)) for f in fields(Theme))
-        return "".join(f"--{key}:{value};" for key, value in pairs if isinstance(value, str))
-
-    dark = block("dark")
-    return (
-        f":root{{{block('light')}color-scheme:light}}"
-        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}color-scheme:dark}}}}"
-        f":root[data-theme=dark]{{{dark}color-scheme:dark}}"
-    )
 
 
 def _first(taken: Sequence[Step], phase: str) -> int:
@@ -206,12 +184,12 @@ def _rules(taken: Sequence[Step], theme: Theme) -> Iterator[str]:
             rules.setdefault(step.edge.rule, []).append(n)
     for rule, used in rules.items():
         general = taken[used[0]].general
-        body = _inline(Line(18).tex(tex(general), theme.ink)) if general else ""
-        here = [(n, _inline(Line(17).tex(tex(taken[n].here), theme.ink))) for n in used]
+        body = inline(Line(18).tex(tex(general), theme.ink)) if general else ""
+        here = [(n, inline(Line(17).tex(tex(taken[n].here), theme.ink))) for n in used]
         yield _card(f"{rule.removeprefix('chain: ').capitalize()} rule", body, used, here)
     every = [n for used in rules.values() for n in used]
-    chain = _inline(Line(18).tex(tex("df/du = df/dv * dv/du"), theme.ink))
-    here = [(n, _inline(Line(17).tex(tex(taken[n].chain), theme.gradient))) for n in sorted(every)]
+    chain = inline(Line(18).tex(tex("df/du = df/dv * dv/du"), theme.ink))
+    here = [(n, inline(Line(17).tex(tex(taken[n].chain), theme.gradient))) for n in sorted(every)]
     yield _card("Chain rule", chain, every, here)
     yield _card("Sum over paths", "gradients that meet at a node are added", [len(taken) - 1], [])
 
@@ -234,7 +212,7 @@ def _scale(taken: Sequence[Step]) -> Iterator[str]:
         yield f'<span class="{phase}" style="flex:{len(list(found))}">{phase}</span>'
 
 
-def _inline(line: Line) -> str:
+def inline(line: Line) -> str:
     """A formula within a line of text."""
     up, down = line.ascent + 3, line.descent + 3
     return (

@@ -14,12 +14,12 @@ import numpy as np
 from backproplab.autograd import Tensor, apply, backward
 from backproplab.autograd.graph import inputs_of, nodes
 from backproplab.errors import ConfigError, Problem
-from backproplab.explain.expression import Expression
 from backproplab.explain.formula import write
 from backproplab.explain.lines import Line, factor, line, rounded, short
 from backproplab.explain.report import Section
 from backproplab.explain.trace import Trace, trace
 from backproplab.explain.values import Value
+from backproplab.formulas.expression import Expression
 
 MOST = 3  # variables whose mixed derivatives are shown
 ON_CURVE = 1e-9

@@ -17,7 +17,6 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward
 from backproplab.autograd.graph import inputs_of, nodes
 from backproplab.errors import ConfigError, Problem
-from backproplab.explain.expression import Expression
 from backproplab.explain.formula import (
     course_names,
     local_derivative,
@@ -26,6 +25,7 @@ from backproplab.explain.formula import (
     write_step,
 )
 from backproplab.explain.values import Value
+from backproplab.formulas.expression import Expression
 
 PATHS = 64  # the most paths that are written out
 RULES = {

@@ -12,8 +12,8 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import ConfigError, Problem, did_you_mean
-from backproplab.explain.expression import Expression
-from backproplab.explain.parse import CONSTANTS, parse
+from backproplab.formulas.expression import Expression
+from backproplab.formulas.parse import CONSTANTS, parse
 
 Value = float | Array
 ENTRIES = 16  # of the longest vector

@@ -26,12 +26,14 @@ from backproplab.learners.learner import (
     fingerprint,
 )
 from backproplab.learners.material import Material, Split
+from backproplab.learners.objective import NO_DATA, Objective
 from backproplab.learners.random_guess import RandomGuess
 from backproplab.learners.score_matching import ScoreMatching
 from backproplab.passes import COUNTERS, Passes
 
 __all__ = [
     "COUNTERS",
+    "NO_DATA",
     "Advance",
     "Arrays",
     "Backprop",
@@ -56,6 +58,7 @@ __all__ = [
     "Learning",
     "Material",
     "NoBrake",
+    "Objective",
     "Passes",
     "RandomGuess",
     "ScoreMatching",

@@ -154,17 +154,22 @@ def _named(comparison: Comparison, against: Against, verdict: str) -> list[str]:
     return [name_of(comparison, trial) for trial, pair in against if pair.verdict == verdict]
 
 
+FUNCTIONS = ("objective.function", "descended different functions")
+
+
 def _doubts(comparison: Comparison) -> tuple[str, ...]:
     """What limits the conclusion: other data, seeds, the picked winner, the test split."""
     return tuple(filter(None, (_apart(comparison), *_chance(comparison), _tested(comparison))))
 
 
 def _apart(comparison: Comparison) -> str:
-    """That trials on different data are no contest; empty if all have the same data set."""
-    if "data" not in comparison.keys:
-        return ""
-    names = dict.fromkeys(str(trial.values.get("data")) for trial in comparison.trials)
-    return f"They learned from different data, {listed(list(names))}: their numbers do not compare."
+    """That trials on different data are no contest, or on different functions; empty if all have
+    the same."""
+    for key, what in (("data", "learned from different data"), FUNCTIONS):
+        if key in comparison.keys:
+            names = dict.fromkeys(str(trial.values.get(key)) for trial in comparison.trials)
+            return f"They {what}, {listed(list(names))}: their numbers do not compare."
+    return ""
 
 
 def _chance(comparison: Comparison) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ class Record:
             return self.closely
         try:
             experiment = Experiment.model_validate(self.config)
-        except ValueError:
+        except (ValueError, RunError):  # RunError: a file that it imports has changed
             return None
         return verdict(self.info.folder, self.details, experiment)
 

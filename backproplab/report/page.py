@@ -9,13 +9,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from backproplab.files import read_regular
 from backproplab.report import influence, notes, panels, seedwise
 from backproplab.report.comparison import Comparison
 from backproplab.report.conclusion import conclude
 from backproplab.report.diagnoses import listed_findings, why_first, words_of
-from backproplab.report.differences import lookup, shown
+from backproplab.report.differences import ABSENT, lookup, shown
 from backproplab.report.environments import environment
 from backproplab.report.markup import Markup, document, element, pairs, section
 from backproplab.report.naming import name_of, short_key
@@ -68,11 +69,17 @@ def _title(comparison: Comparison) -> str:
         return str(name)
     if len(comparison.records) == 1:
         return shown(comparison.records[0].info.name)
-    names = {shown(lookup(record.config, "data")) for record in comparison.records}
+    names = {_subject(record.config) for record in comparison.records}
     on = f" on {names.pop()}" if len(names) == 1 else ""
     if 0 < len(comparison.keys) <= 3:
         return " and ".join(short_key(comparison, key) for key in comparison.keys) + on
     return f"Runs{on}" if on else f"Runs of {', '.join(comparison.sessions[:3])}"
+
+
+def _subject(config: Any) -> str:
+    """What is learned from: the data, or the function of an objective."""
+    data = lookup(config, "data")
+    return shown(lookup(config, "objective.function") if data is ABSENT else data)
 
 
 def _head(comparison: Comparison) -> Markup:
@@ -85,7 +92,7 @@ def _head(comparison: Comparison) -> Markup:
     trials = f"{counted(len(comparison.trials), 'trial')}, " if comparison.several_seeds else ""
     way = "smaller is better" if metric.goal == "min" else "larger is better"
     at = "at each run’s best epoch" if metric.at == "best" else "after the last epoch"
-    on = {shown(lookup(record.config, "data")) for record in records}
+    on = {_subject(record.config) for record in records}
     where = f" on {on.pop()}" if len(on) == 1 else ""
     deck = f"{trials}{counted(len(records), 'run')}{where}: {', '.join(amounts)}. Ranked by "
     named = element("code", metric.name)

@@ -8,7 +8,8 @@ from backproplab.config import Experiment
 from backproplab.learners import Baseline
 from backproplab.sweep.trials import Draft
 
-SHARED = ("data", "seed", "name", "dtype", "threads")  # keys that a baseline has from the trial
+# keys that a baseline has from the trial
+SHARED = ("data", "seed", "name", "dtype", "threads", "imports", "metrics")
 
 
 def baseline_drafts(baselines: Sequence[Baseline], drafts: Sequence[Draft]) -> list[Draft]:

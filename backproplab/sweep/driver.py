@@ -29,7 +29,7 @@ from backproplab.signals import Stop, StopNow, listening
 from backproplab.status import Status
 from backproplab.sweep.crews import Crews
 from backproplab.sweep.executors import Workers
-from backproplab.sweep.job import Outcome, Work, run_slice
+from backproplab.sweep.job import Outcome, Work, packed, run_slice
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
 from backproplab.sweep.sources import Chosen, Grid, Stage, TrialSource
@@ -184,7 +184,9 @@ class Driver:
             hparams = self.folder.hparams(job)
             works.append(Work(experiment, self.folder.files(job), until, hparams))
         versions = environment.decisive_versions()
-        return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag, versions)
+        return self.workers.executor.submit(
+            run_slice, packed(works), SLICE, self.workers.flag, versions
+        )
 
     def _take(self, crew: Crew, future: Back) -> None:
         """Keep what came back; what has not arrived is handed out again."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +23,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from backproplab.config import Experiment
-from backproplab.errors import DamageError, MachineError
+from backproplab.errors import DamageError, MachineError, RunError
 from backproplab.experiment import account
 from backproplab.experiment.account import HParams, Setting, setting
 from backproplab.experiment.records import write_failure
 from backproplab.files import (
     DiskFolder,
     MemoryFolder,
+    link,
     machine_limits,
     sync_directory,
     unusable,
@@ -94,7 +94,14 @@ class SweepFolder:
         self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
-        """A job for each seed and fold. The trial is written down before any of them runs."""
+        """A job for each seed and fold. The trial is written down before any of them runs.
+
+        Raises RunError if it is another one than was written: it begins with a run that changed.
+        """
+        written = self.trials.get(trial.number, {}).get("key", trial.key)
+        if trial.resolved.init_from and written != trial.key:
+            what = f"{trial.resolved.init_from.run} has changed since the sweep began"
+            raise RunError(f"{self.path}: {what} — begin a new sweep with it")
         jobs = [Job(trial, repeat) for repeat in self.sweep.repeats]
         self.trials[trial.number] = {
             "number": trial.number,
@@ -250,7 +257,7 @@ class SweepFolder:
         if self.status(job) is not Status.PAUSED:
             partial.mkdir()
             return
-        shutil.copytree(self.path / job.folder, partial, copy_function=_link)
+        shutil.copytree(self.path / job.folder, partial, copy_function=link)
         for path in partial.rglob("*"):  # older best weights, which the slice deleted
             name = path.relative_to(partial).as_posix()
             if path.is_file() and name not in files and not EVENTS.fullmatch(name):
@@ -288,14 +295,6 @@ class SweepFolder:
         for before in self.path.glob(f"{BEFORE}*"):
             final = self.path / before.name.removeprefix(BEFORE)
             shutil.rmtree(before) if final.exists() else before.replace(final)
-
-
-def _link(source: str, target: str) -> None:
-    """The same file once more; a copy where the file system knows no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def identity(sweep: Sweep) -> str:

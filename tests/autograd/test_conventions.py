@@ -15,9 +15,9 @@ from backproplab.autograd.engines.replay import Replay
 from backproplab.autograd.primitive import FUNCTIONS
 from backproplab.errors import DataError
 from backproplab.explain.compare import compare
-from backproplab.explain.functions import arity, known
 from backproplab.explain.trace import trace
 from backproplab.explain.values import read_point
+from backproplab.formulas.functions import arity, known
 
 NAN, INF = np.nan, np.inf
 quiet = pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -41,11 +41,25 @@ def test_files_are_checked_before_the_first_is_written(backproplab, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_page_that_moves_and_logs(backproplab, tmp_path):
+    words = "descend '(x - 3)**2' x=0 learning_rate=0.4,0.95"
+    ended = backproplab(f"{words} --animate page.html --log-dir logs")
+    assert ended.code == 0
+    assert "wrote page.html" in ended.err
+    assert f"wrote logs: backproplab tensorboard {tmp_path / 'logs'}" in ended.err
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert len(list((tmp_path / "logs").glob("*/events.out.tfevents.*"))) == 2
+    again = backproplab(f"{words} --log-dir logs")
+    assert (again.code, "is not empty — choose another --log-dir" in again.err) == (7, True)
+    no_file = backproplab(f"{words} --animate -")
+    assert (no_file.code, "--animate writes a file, not to stdout" in no_file.err) == (2, True)
+
+
 WRONG = {
     "no start": ("'x**2 + y' x=1", "no start for y — add for example y=1"),
-    "no variable": ("'1 + 1'", "takes a function of one or two variables, this has 0"),
+    "no variable": ("'1 + 1'", "is a constant: it has no variable to change"),
     "three": ("'x + y + z' x=1 y=1 z=1", "one or two variables, this has 3"),
-    "vector": ("'[x, y]' x=1 y=1", "whose value is a number"),
+    "vector": ("'[x, y]' x=1 y=1", "the value of the function must be a number"),
     "unknown word": ("'x**2' x=1 learning_rat=0.1", "did you mean 'learning_rate'?"),
     "optimizer": ("'x**2' x=1 optimizer=adm", "did you mean 'adam'?"),
     "second order": ("'x**2' x=1 optimizer=newton", "is not an optimizer here"),

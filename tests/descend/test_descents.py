@@ -5,9 +5,9 @@ import pytest
 
 from backproplab.descend import NAMED, descend_all
 from backproplab.descend.asked import read
-from backproplab.descend.objective import Objective
 from backproplab.descend.scan import minima
 from backproplab.descend.words import reasons
+from backproplab.formulas.objective import Objective
 from backproplab.optim import Optimizer
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from backproplab.explain.compare import compare, relative_difference
-from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
+from backproplab.formulas.parse import parse
 
 
 def three(text, **values):

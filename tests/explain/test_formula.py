@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from backproplab.autograd.graph import nodes
 from backproplab.explain.formula import course_names, local_derivative, write
-from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
+from backproplab.formulas.parse import parse
 
 
 def slopes(text, **values):

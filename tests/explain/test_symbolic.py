@@ -10,10 +10,11 @@ import sympy
 from backproplab.autograd import Tensor
 from backproplab.autograd.graph import count
 from backproplab.autograd.primitive import FUNCTIONS, OPS, Op
-from backproplab.explain import functions, symbolic
+from backproplab.explain import symbolic
 from backproplab.explain.compare import compare, relative_difference
-from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
+from backproplab.formulas import functions
+from backproplab.formulas.parse import parse
 
 FORMULAS = [
     "(a + b) * (b + 1)", "sin(a**2)", "exp(sqrt(a)) / b", "a**4 + sin(a**2 * exp(a))", "tanh(a * b) - sigmoid(a / b)",

@@ -6,9 +6,9 @@ import pytest
 from backproplab.autograd.primitive import Op
 from backproplab.errors import ConfigError
 from backproplab.explain.compare import compare
-from backproplab.explain.parse import parse
 from backproplab.explain.trace import product, trace
 from backproplab.explain.values import read_point
+from backproplab.formulas.parse import parse
 
 COURSE = trace(parse("(a + b) * (b + 1)"), {"a": 2.0, "b": 1.0})
 MICROGRAD_C = "((a + b) + ((a + b) + 1))"

@@ -211,9 +211,10 @@ def test_no_network_of_our_configs_is_beaten_by_a_forest(data, tmp_path):
               "diabetes": 0.4187}[data]  # fmt: skip
     sweep = space.read(CONFIGS / f"{data}.yaml")
     found = compared(sweep, tmp_path / "runs", sweep.metric.name)
-    means = {
-        t.best_record.config["learner"]["name"]: t.mean(sweep.metric.name) for t in found.trials
-    }
+    learners = [t.best_record.config["learner"] for t in found.trials]
+    names = [each if isinstance(each, str) else each["name"] for each in learners]
+    values = [t.mean(sweep.metric.name) for t in found.trials]
+    means = dict(zip(names, values, strict=True))
     assert means["random_forest"] == pytest.approx(theirs, abs=0.03)
     least = 0.44 if data == "diabetes" else means["random_forest"] - 0.01
     assert means["gradient_descent"] >= least

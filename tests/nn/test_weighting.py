@@ -117,12 +117,16 @@ def test_balanced_is_that_of_scikit_learn():
 
 
 def test_metrics_are_those_of_scikit_learn():
-    (accuracy,) = metrics_of(THREE)
+    accuracy, f1 = metrics_of(THREE, ["f1_macro"])
     loss, outputs, targets = of(THREE, SAMPLES, class_weights={"0": 4})
     found = accuracy.function(loss, outputs, LABELS[THREE], loss.sample_weights(targets))
     chosen = outputs.argmax(axis=1)
     assert found == pytest.approx(
         sklearn.metrics.accuracy_score(LABELS[THREE], chosen, sample_weight=SAMPLES)
+    )
+    found = f1.function(loss, outputs, LABELS[THREE], loss.sample_weights(targets))
+    assert found == pytest.approx(
+        sklearn.metrics.f1_score(LABELS[THREE], chosen, average="macro", sample_weight=SAMPLES)
     )
     truth, answers = generator.standard_normal((2, ROWS, 2))
     loss = weighted(MeanSquaredError(), True)

@@ -15,7 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Op, Tensor, apply
 from backproplab.errors import ConfigError, GraphError, Problem
-from backproplab.explain import functions
+from backproplab.formulas import functions
 
 INDEX, LIST = "[i]", "[…]"  # the words of x[2] and of [a, b]
 MAKE_LIST = Op(
@@ -62,10 +62,13 @@ class Expression:
             if step.kind == "constant"
         }
 
-    def evaluate(self, values: Mapping[str, Any], dtype: Any = np.float64) -> list[Tensor]:
+    def evaluate(
+        self, values: Mapping[str, Any], dtype: Any = np.float64, one: Tensor | None = None
+    ) -> list[Tensor]:
         """The tensor of each step; variables are tracked leaves. Values may be infinite or NaN.
 
         values: numbers and arrays, or tensors, which keep their graph.
+        one: made by an op of a step that is recorded; each constant is a multiple of it.
 
         Raises ConfigError where shapes do not fit.
         """
@@ -74,7 +77,8 @@ class Expression:
             for i, (step, place) in enumerate(zip(self.steps, self.places, strict=True)):
                 try:
                     if step.kind == "constant":
-                        results.append(Tensor(np.asarray(self.constants[i], dtype)))
+                        known = Tensor(np.asarray(self.constants[i], dtype))
+                        results.append(known if one is None else one * step.value)
                     else:
                         results.append(_compute(step, results, values, dtype))
                 except (GraphError, ValueError, IndexError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""A function of one or two variables with its gradient and curvature, by the library's autograd."""
+"""A function of a few variables with its gradient and curvature, by the library's autograd."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, hessian
 from backproplab.autograd.engines import Bound, engine
 from backproplab.errors import ConfigError
-from backproplab.explain.expression import Expression
-from backproplab.explain.parse import parse
+from backproplab.formulas.expression import Expression
+from backproplab.formulas.parse import parse
 
 
 class Objective:
     """f of the variables of an expression; ``sign`` is -1 if it is maximized."""
 
     def __init__(self, text: str, maximize: bool = False) -> None:
-        """Raises ConfigError unless the text is a formula of one or two numbers."""
+        """Raises ConfigError unless the text is a formula of numbers whose value is a number."""
         self.text = text.strip()
         self.expression: Expression = parse(self.text)
         self.names = self.expression.variables
         self.sign = -1.0 if maximize else 1.0
-        if not 1 <= len(self.names) <= 2:
-            count = len(self.names)
-            raise ConfigError(f"descend takes a function of one or two variables, this has {count}")
+        if not self.names:
+            raise ConfigError(f"{self.text[:40]!r} is a constant: it has no variable to change")
         shape = self.expression.evaluate(dict.fromkeys(self.names, 0.5))[-1].shape
         if shape != ():
-            raise ConfigError(f"descend takes a function whose value is a number, not {shape}")
+            raise ConfigError(f"the value of the function must be a number, not {shape}")
 
     @property
     def title(self) -> str:
@@ -78,16 +77,16 @@ class Objective:
 
     def on(self, *axes: Array) -> Array:
         """f on arrays of coordinates of one shape."""
-        if self._spreads:
+        if self.spreads:
             values = dict(zip(self.names, axes, strict=True))
             return self.expression.evaluate(values)[-1].value
         flat = [self.value(point) for point in zip(*(a.ravel() for a in axes), strict=True)]
         return np.reshape(flat, axes[0].shape)
 
     @cached_property
-    def _spreads(self) -> bool:
+    def spreads(self) -> bool:
         """Whether f of arrays is f of each entry: a sum over a list is not."""
-        points = np.array([[0.3, 0.7, 1.1], [0.2, 0.9, 0.4]])[: len(self.names)]
+        points = np.array([np.roll([0.3, 0.7, 1.1], n) + 0.05 * n for n in range(len(self.names))])
         try:
             got = self.expression.evaluate(dict(zip(self.names, points, strict=True)))[-1].value
         except ConfigError:

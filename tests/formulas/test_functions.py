@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from backproplab.autograd.primitive import FUNCTIONS, Op
-from backproplab.explain import functions
-from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
 from backproplab.explain.values import read_point
+from backproplab.formulas import functions
+from backproplab.formulas.parse import parse
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from backproplab.errors import ConfigError
 from backproplab.explain.compare import compare
-from backproplab.explain.parse import parse
 from backproplab.explain.trace import trace
+from backproplab.formulas.parse import parse
 
 # text, part of the message
 HOSTILE = {

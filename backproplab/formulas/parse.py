@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from backproplab.errors import ConfigError, Problem, did_you_mean
-from backproplab.explain import functions
-from backproplab.explain.expression import INDEX, LIST, Expression, Step
+from backproplab.formulas import functions
+from backproplab.formulas.expression import INDEX, LIST, Expression, Step
 
 LENGTH, DEPTH, STEPS = 2_000, 100, 500
 CONSTANTS = {"pi": math.pi, "e": math.e}
