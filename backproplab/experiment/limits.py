@@ -34,7 +34,8 @@ def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> 
     problem = loss.problem(splits.task) if loss else ""
     problems = [Problem("", f"loss: {loss.name} {problem}")] if loss and problem else []
     learner = experiment.learner
-    if splits.train.weights is not None and "loss" not in learner.uses:
+    weighs = learner.weighs or "loss" in learner.uses
+    if splits.train.weights is not None and not weighs:
         what = f"data.weights: {learner.name} learns from examples that count alike"
         problems.append(Problem("", what, "remove it, or use learner=gradient_descent"))
     return problems
