@@ -9,7 +9,7 @@ from backproplab.files.atomic import (
     write_together,
 )
 from backproplab.files.folder import DiskFolder, Folder, Log, MemoryFolder
-from backproplab.files.names import is_plain_name, plain_name
+from backproplab.files.names import LARGEST, PREPARATION, is_plain_name, plain_name
 from backproplab.files.places import cache_folder
 from backproplab.files.reading import (
     Limit,
@@ -23,6 +23,8 @@ from backproplab.files.reading import (
 from backproplab.files.unwritten import UnwrittenFolder
 
 __all__ = [
+    "LARGEST",
+    "PREPARATION",
     "DiskFolder",
     "Folder",
     "Limit",

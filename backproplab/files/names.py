@@ -12,6 +12,9 @@ import unicodedata
 LONGEST = 80  # letters
 BYTES = 200  # of UTF-8: file systems take 255, and hidden names add some
 
+PREPARATION = "preparation.json"  # of a run; whoever begins with it reads it, too
+LARGEST = 256 * 2**20  # bytes of it
+
 
 def is_plain_name(name: str) -> bool:
     """Whether a run may be called so: a folder's name on any system, and a readable one.

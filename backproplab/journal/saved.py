@@ -14,12 +14,9 @@ from typing import Literal
 
 from backproplab.arrays import Array
 from backproplab.errors import RunError
-from backproplab.files import DiskFolder
-from backproplab.files.reading import MIB
+from backproplab.files import LARGEST, PREPARATION, DiskFolder
 from backproplab.journal.journal import Journal
 
-PREPARATION = "preparation.json"
-LARGEST = 256 * MIB  # of preparation.json
 WEIGHTS = "learner/weights/"  # of the checkpoint's arrays
 Which = Literal["best", "last"]
 

@@ -12,9 +12,8 @@ import os
 import re
 from collections.abc import Iterator
 
-from backproplab.files import parse_object, read_regular
+from backproplab.files import PREPARATION, parse_object, read_regular
 from backproplab.files.atomic import TEMPORARY
-from backproplab.journal.saved import PREPARATION
 from backproplab.runs.folders import MARKER, read_json, read_marker
 from backproplab.runs.run_folder import CONFIG, READS, RECORD, TRACEBACK
 from backproplab.runs.safety import names_in, opened

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.errors import DamageError
-from backproplab.files import Folder, parse_object, unusable
+from backproplab.files import LARGEST, PREPARATION, Folder, parse_object, unusable
 from backproplab.files.reading import MIB
-from backproplab.journal.saved import LARGEST, PREPARATION
 from backproplab.status import Status
 
 CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
