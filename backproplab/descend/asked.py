@@ -50,6 +50,8 @@ def read(what: str, words: Sequence[str], maximize: bool = False, pair: bool = F
             f"descend takes a function of one or two variables, this has {len(f.names)}"
         )
     given = _given(words)
+    if f.text in f.names and f.text not in given and (near := did_you_mean(f.text, NAMED)):
+        raise ConfigError(Problem(f.text, "is no function's name", near))
     optimizers = _optimizers(given, f.names)
     problems = _unknown(given, f.names, optimizers)
     if problems:

@@ -59,6 +59,7 @@ def test_a_page_that_moves_and_logs(backproplab, tmp_path):
 
 WRONG = {
     "no start": ("'x**2 + y' x=1", "no start for y — add for example y=1"),
+    "a misspelt name": ("rosenbrok x=1 y=1", "rosenbrok: is no function's name — did you mean 'rosenbrock'?"),
     "no variable": ("'1 + 1'", "is a constant: it has no variable to change"),
     "three": ("'x + y + z' x=1 y=1 z=1", "one or two variables, this has 3"),
     "vector": ("'[x, y]' x=1 y=1", "the value of the function must be a number"),
