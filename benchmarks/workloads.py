@@ -184,10 +184,10 @@ def minibatches(work: Workload) -> Iterator[slice]:
 
 def stretches(batches: Iterable[slice]) -> list[slice]:
     """The rows of the ``batches`` in as few slices as possible."""
-    merged: list[slice] = []
+    ends: list[int] = []  # begin and end of each, in turn: slices would take longer than B's step
     for rows in batches:
-        if merged and merged[-1].stop == rows.start:
-            merged[-1] = slice(merged[-1].start, rows.stop)
+        if ends and ends[-1] == rows.start:
+            ends[-1] = rows.stop
         else:
-            merged.append(rows)
-    return merged
+            ends += rows.start, rows.stop
+    return [slice(*pair) for pair in zip(ends[::2], ends[1::2], strict=True)]

@@ -156,6 +156,11 @@ class Dataset(Family):
     train_samples: Annotated[Count | None, Off()] = None
     label_noise: Annotated[Fraction | None, Off()] = None
 
+    @property
+    def title(self) -> str:
+        """What people call it: its name; a file's own, where the data are a file of the user's."""
+        return PurePath(getattr(self, "path", "")).name if self.suffixes else self.name
+
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
         ending = PurePath(text).suffix.lower()

@@ -22,18 +22,21 @@ COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
 ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
 TRIED: dict[Any, bool] = {}
-Player = Callable[[partial[Any], bool], Callable[[], None]]
+Player = Callable[[partial[Any]], Callable[[], None]]
 
 
-def is_equal(call: partial[Any], player: Player, kernels: bool) -> bool:
-    """Whether what ``player(call, kernels)`` returns gives the bits of the call itself."""
-    key = kernels, *_key(call)
+def is_equal(call: partial[Any], player: Player, loop: Any) -> bool:
+    """Whether what ``player(call)`` returns gives the bits of the call itself.
+
+    loop: the one that makes it, as the same call may be made by several.
+    """
+    key = loop, *_key(call)
     if key not in TRIED:
-        TRIED[key] = _equal(call, player, kernels)
+        TRIED[key] = _equal(call, player)
     return TRIED[key]
 
 
-def _equal(call: partial[Any], player: Player, kernels: bool) -> bool:
+def _equal(call: partial[Any], player: Player) -> bool:
     """One sum in another order may be the same by chance: few results are tried more often."""
     arrays = list({id(x): x for x in arrays_of(call)}.values())
     tried = [False] * min(COMPARED // arrays[-1].size + 1, MOST)
@@ -50,7 +53,7 @@ def _equal(call: partial[Any], player: Player, kernels: bool) -> bool:
             result.fill(7)
         with np.errstate(all="ignore"):
             first()  # raises what is wrong with the call
-            play = play or player(second, kernels)
+            play = play or player(second)
             play()
         if results[0].tobytes() != results[1].tobytes():
             return False

@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
+from backproplab.autograd.engines.native.products import own_loops
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
 
@@ -50,17 +51,17 @@ class Part(NamedTuple):
     kept: Any = None
 
 
-def translate(call: Callable[[], Any], kernels: bool = True) -> list[Part]:
+def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
     """The parts of a call. Raises Unplayable.
 
-    kernels: products may be computed by loops of our own.
+    skipped: of our own loops for a product, those not to use.
     """
     if not isinstance(call, partial):
         raise Unplayable("not a call of a function on arrays")
     function, arguments, settings = call.func, call.args, call.keywords
     owner = getattr(function, "__self__", None)
     if function in PRODUCTS:
-        return product(*arguments, **settings | {"kernels": kernels})
+        return product(*arguments, **settings | {"skipped": skipped})
     if function in PLAYED:
         return PLAYED[function](*arguments, **settings)
     if isinstance(function, np.ufunc) and function.signature is None:
@@ -142,7 +143,7 @@ def reduction(
     return parts
 
 
-def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
+def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     """``np.matmul(a, b, out)``, and np.dot where it means the same."""
     a, b = np.asarray(a), np.asarray(b)
     if not a.ndim or not b.ndim or a.dtype != b.dtype or a.dtype != out.dtype or not out.size:
@@ -161,11 +162,8 @@ def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
     views = [x[..., 0, 0] for x in (a, b, out)]
     sides = tuple(stride for x in (a, b, out) for stride in x.strides[-2:])
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
-    beside = b.strides[-1] == out.strides[-1] == out.itemsize
-    if kernels and a.shape[-1] == 1 and beside and a.dtype.char in "fd":
-        loop = Loop(library().loop(f"outer_{out.itemsize}"))
-    else:
-        loop = loop_of(np.matmul, (a.dtype,) * 3, None)
+    own = own_loops(a, b, out)[skipped:]
+    loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
     return [Part(loop, views, sizes, (0, 0, 0, *sides))]
 
 
