@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+from backproplab.catalogs import catalog
 from backproplab.errors import ConfigError, did_you_mean
 
 Goal = Literal["min", "max"]
@@ -32,7 +33,7 @@ class Measure(NamedTuple):
     label: str
 
 
-MEASURES: dict[str, Measure] = {}
+MEASURES: dict[str, Measure] = catalog()
 
 
 def measure(name: str, goal: Goal | None, label: str = "") -> Measure:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import signature
 from typing import Any
 
 import numpy
@@ -21,6 +20,7 @@ import numpy
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.like_numpy import RULES, array, tracked_in
 from backproplab.autograd.like_numpy.moves import Places
+from backproplab.autograd.like_numpy.signatures import parameters
 
 __all__ = ["array", "asarray", "c_", "full", "linalg", "r_"]
 
@@ -94,10 +94,8 @@ def __getattr__(name: str) -> Any:
 
 
 def _of(found: Any) -> Any:
-    if (
-        not callable(found)
-        or found not in RULES
-        or next(iter(signature(found).parameters)) in LISTS
-    ):
+    if not callable(found) or found not in RULES:
         return found
-    return _of_lists(found)
+    if isinstance(found, numpy.ufunc) or parameters(found)[0].name not in LISTS:
+        return _of_lists(found)
+    return found

@@ -30,6 +30,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from backproplab.catalogs import catalog, import_packages
 from backproplab.errors import did_you_mean
 
 Positive = Annotated[float, Field(gt=0)]
@@ -137,15 +138,18 @@ class Family(Spec):
     A direct subclass is a family (``class Optimizer(Family)``). A subclass of it with a ``name`` is
     a member of that family and of every family between: a ReLU is an Activation and so a Layer. A
     subclass without a name only shares code.
+
+    required: what each member must define, methods and class variables.
     """
 
+    required: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str]
     members: ClassVar[dict[str, type[Self]]]
 
     def __init_subclass__(cls, name: str = "", family: bool = False, **settings: Any) -> None:
         super().__init_subclass__(**settings)
         if family or Family in cls.__bases__:
-            cls.members = {}
+            cls.members = catalog()
         elif name:
             cls.name = name
 
@@ -161,6 +165,13 @@ class Family(Spec):
         return "members" in vars(cls)
 
     @classmethod
+    def find(cls, name: str) -> type[Self] | None:
+        """The member of this name; packages are imported only for a name that is not known."""
+        if name not in cls.members:
+            import_packages()
+        return cls.members.get(name)
+
+    @classmethod
     def parse(cls, value: Any) -> Self:
         """The member described by ``value``, in any of the three forms.
 
@@ -169,7 +180,7 @@ class Family(Spec):
         if isinstance(value, cls):
             return value
         name, fields, key = cls.dissect(value)
-        member = cls.members.get(name)
+        member = cls.find(name)
         if member is None:
             raise PydanticCustomError(
                 "unknown_member",
@@ -188,7 +199,7 @@ class Family(Spec):
             return value["name"], {k: v for k, v in value.items() if k != "name"}, "name"
         if isinstance(value, dict) and len(value) == 1 and "name" not in value:
             (name, inner), *_ = value.items()
-            member = cls.members.get(name)
+            member = cls.find(name)
             if inner is None or isinstance(inner, dict) or member is None:
                 return name, inner if isinstance(inner, dict) else {}, name
             first = member.first_field()

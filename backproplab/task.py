@@ -12,12 +12,14 @@ class Task:
 
     kind: of an ``objective`` nothing is predicted: its one output is to be small.
     labels: the names of the classes, if known.  target: the name of what is predicted, if any.
+    counts: training examples of each class, once they are known.
     """
 
     kind: Literal["classification", "regression", "objective"]
     outputs: int
     labels: tuple[str, ...] = ()
     target: str = ""
+    counts: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "classification":

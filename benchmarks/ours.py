@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
+from os import environ
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.engines import EngineName
 from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
+from backproplab.learners.tiles import tile_length, tiles_of
 from backproplab.loop import Pace
 from backproplab.nn import Model, Network
 from backproplab.nn.losses import SoftmaxCrossEntropy
@@ -42,9 +46,16 @@ def network_of(work: Workload) -> Network:
 
 
 def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> Side:
-    """The step of one process, or of one of several ranks that share each batch."""
+    """The step of one process, or of one of several ranks that share each batch.
+
+    As in a run, the threads take tiles of a batch where it has several, else parts of a product.
+    """
     x, y = examples(work.inputs)
-    descent = GradientDescent().begin(replace(material(work, x, y, ranks), engine=engine))
+    tiled = len(tiles_of(work.batch, tile_length(network_of(work), x.itemsize), exact=False)) > 1
+    threads = int(environ.get("OMP_NUM_THREADS", "1")) if tiled else 1
+    own = replace(material(work, x, y, ranks), engine=engine, threads=threads)
+    descent = GradientDescent().begin(own)
+    blas = ThreadpoolController()
     for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
         view[...] = first
     order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)
@@ -57,7 +68,8 @@ def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> 
         for rows in stretches(islice(batches, k)):
             steps = (rows.stop - rows.start) // work.batch
             span = Span(done, steps, order[rows], work.batch, whole)
-            made = descent.advance(span, {}, brake)
+            with blas.limit(limits=1) if threads > 1 else nullcontext():
+                made = descent.advance(span, {}, brake)
             assert made.done == steps
             done += made.done
 

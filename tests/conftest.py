@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from backproplab import own_parts
 from backproplab.files import DiskFolder, Folder
 from backproplab.journal import LAST
 from backproplab.journal.checkpoint import decode
@@ -30,6 +31,13 @@ def _cache_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BACKPROPLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_parts_forgotten() -> Iterator[None]:
+    """What the files of a test name is known to no other test."""
+    yield
+    own_parts.install(())
 
 
 @pytest.fixture(scope="session")

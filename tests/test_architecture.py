@@ -15,6 +15,7 @@ NAMES = [str(f.relative_to(PACKAGE)) for f in FILES]
 # Lowest first. A room may import rooms on lower levels only: nothing upward, no siblings.
 LEVELS = [
     {"errors", "arrays"},
+    {"catalogs"},
     {
         "autograd",
         "spec",
@@ -30,7 +31,7 @@ LEVELS = [
         "solvers",
         "notes",
     },
-    {"columns", "passes", "ranks", "tables", "numpy", "scipy", "formulas"},
+    {"columns", "passes", "ranks", "tables", "numpy", "scipy", "formulas", "own_parts"},
     {"nn", "optim", "data"},
     {"learners", "journal"},
     {"loop"},

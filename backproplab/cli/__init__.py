@@ -167,8 +167,12 @@ def _tell(error: BaseException) -> int:
         where = f"{error.filename}: " if error.filename else ""
         error = MachineError(f"{where}{reason(error)}")
     if not isinstance(error, BackpropLabError):
-        _say(f"a bug in backproplab: {type(error).__name__}: {error}")
-        _say("run it again with --debug for the traceback, and please report it")
+        from backproplab.own_parts import place_of
+
+        place = place_of(error)
+        _say(f"{place or 'a bug in backproplab'}: {type(error).__name__}: {error}")
+        report = "" if place else ", and please report it"
+        _say(f"run it again with --debug for the traceback{report}")
         return 1
     for line in str(error).splitlines():
         _say(line)

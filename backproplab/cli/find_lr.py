@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from backproplab.experiment.rates import FoundRates
     from backproplab.learners.range_test import RangeTest
+    from backproplab.optim import Optimizer
 
 LARGEST = 1e4  # the largest learning rate that a config takes
 ROWS = 13  # of the table
@@ -24,7 +26,10 @@ def command(
     ] = LARGEST,
     steps: Annotated[
         int, typer.Option(help="Updates from --min to --max.", min=20, max=10**6)
-    ] = 160,
+    ] = 400,
+    seeds: Annotated[
+        int, typer.Option(help="Short runs: the config's seed and those after it.", min=1, max=99)
+    ] = 5,
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -34,8 +39,10 @@ def command(
 ) -> None:
     """Find a learning rate: train briefly, each update with a larger one, until the loss blows up.
 
-    The config's learning rate and schedule play no part. Nothing is logged; the figure is written
-    to the current folder.
+    From the largest stable rate down, half a decade apart, six rates are tried for as many updates
+    (or the run's, if it has fewer); the one with the least validation loss, in the mean of the
+    seeds, is suggested. The config's learning rate and schedule play no part. Nothing is logged;
+    the figure is written to the current folder.
     """
     _check_limits(smallest, largest)
 
@@ -48,17 +55,17 @@ def command(
     parts = parts_of(path, overrides or [])
     experiment = parts.experiment
     file = _usable(figure or Path(f"find-lr-{experiment.name}.svg"))
-    test = find_learning_rate(parts, smallest, largest, steps)
-    _show(test)
+    found = find_learning_rate(parts, smallest, largest, steps, seeds)
+    _show(found, experiment.optimizer)
     title = f"{experiment.name}: {experiment.optimizer.name}"
-    write_atomic(file, range_figure(test, title, file.suffix[1:].lower()))
+    write_atomic(file, range_figure(found, title, file.suffix[1:].lower()))
     typer.echo(f"figure  {file}")
-    if test.suggested is None:
+    if found.suggested is None:
         raise BackpropLabError(
-            f"the loss falls nowhere between {smallest:g} and {test.rates[-1]:g} — try another "
-            "--min and --max, more --steps, or a larger batch_size"
+            f"no rate between {smallest:g} and {found.test.rates[-1]:g} lowers the loss — try "
+            "another --min and --max, more --steps, or a larger batch_size"
         )
-    typer.echo(f"try it  learning_rate={test.suggested:.2g}")
+    typer.echo(f"try it  learning_rate={found.suggested:.2g}")
 
 
 def _check_limits(smallest: float, largest: float) -> None:
@@ -84,27 +91,58 @@ def _usable(file: Path) -> Path:
     return file
 
 
-def _show(test: RangeTest) -> None:
-    """Some points of the curve, and what follows from it."""
+def _show(found: FoundRates, optimizer: Optimizer) -> None:
+    """Some points of the range test, what follows from it, and the trials."""
     from backproplab import text
-    from backproplab.cli.printing import sentence, table
+    from backproplab.cli.printing import table
     from backproplab.layout import Column
 
-    count = len(test.rates)
+    test, count = found.test, len(found.test.rates)
     shown = sorted({round(i * (count - 1) / (ROWS - 1)) for i in range(ROWS)})
-    table([
+    columns = [
         Column("learning rate", [f"{test.rates[i]:.2e}" for i in shown], right=True),
-        Column("loss", [text.number(test.losses[i]) for i in shown], right=True, rank=1),
-        Column("smoothed", [text.number(test.smoothed[i]) for i in shown], right=True),
-    ])  # fmt: skip
-    if test.steepest is None:
-        return
+        Column("smoothed loss", [text.number(test.median[i]) for i in shown], right=True),
+    ]
+    if len(test.smoothed) > 1:
+        for head, of in (("least", test.smoothed.min(axis=0)), ("most", test.smoothed.max(axis=0))):
+            columns.append(Column(head, [text.number(of[i]) for i in shown], right=True, rank=1))
+    table(columns)
     typer.echo()
-    sentence(f"steepest fall at {test.steepest:.2g}")
-    if test.still_falling:
+    _conclude(test)
+    _compare(found, optimizer)
+    typer.echo()
+    heads = (f"loss of {found.split}", found.means), ("of the worst seed", found.scores.max(axis=1))
+    table([
+        Column(f"{found.steps} updates with", [f"{rate:.2g}" for rate in found.tried], right=True),
+        *(Column(head, [text.number(x) for x in of], right=True) for head, of in heads),
+    ])  # fmt: skip
+    typer.echo()
+
+
+def _conclude(test: RangeTest) -> None:
+    """Steepest and largest stable."""
+    from backproplab.cli.printing import sentence
+
+    if test.steepest is not None:
+        sentence(f"steepest fall at {test.steepest:.2g}")
+    if test.stable is None:
         more = "" if test.rates[-1] >= LARGEST else ": a larger --max may show more"
-        sentence(f"the loss still falls at the last rate, {test.rates[-1]:.2g}{more}")
+        sentence(f"the loss does not rise until the last rate, {test.rates[-1]:.2g}{more}")
         return
-    sentence(f"least loss at {test.lowest:.2g}, a tenth of it: {test.lowest / 10:.2g}")
-    if test.blown_up:
-        sentence(f"the loss blows up at {test.rates[-1]:.2g}")
+    blows = f"; it blows up at {test.rates[-1]:.2g}" if test.blown_up else ""
+    sentence(
+        f"largest stable rate {test.stable:.2g}: there the loss is at most a quarter above its "
+        f"least, at {test.lowest:.2g}{blows}"
+    )
+
+
+def _compare(found: FoundRates, optimizer: Optimizer) -> None:
+    """The limit by the curvature, beside the largest stable rate."""
+    from backproplab.cli.printing import sentence
+
+    if not optimizer.limit:
+        sentence(f"{optimizer.name} has no limit by the curvature")
+    elif found.limits:
+        low, high = min(found.limits), max(found.limits)
+        spread = "" if len(found.limits) == 1 else f" to {high:.2g}"
+        sentence(f"{optimizer.limit} is {low:.2g}{spread} at the first weights")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,7 +22,18 @@ Force = Annotated[
 Weights = Annotated[
     Literal["best", "last"], typer.Option(help="Of the best epoch, or those it ended with.")
 ]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option("--import", metavar="FILE", help="Python with parts of your own, for names."),
+]
 Style = Literal["auto", "bar", "line", "none"]  # of progress
+
+
+def importing(files: list[str] | None) -> list[str]:
+    """The options ``--import`` as words that override a config."""
+    from backproplab.config.importing import ADDS
+
+    return [f"{ADDS}{json.dumps(file)}" for file in files or ()]
 
 
 LIMIT = 2**26  # bytes of a file of ours that is written over

@@ -13,7 +13,7 @@ from backproplab.cli.printing import command, grid, hidden, lines, pieces, print
 from backproplab.layout import Column
 from backproplab.report import conclusion, faults, followers, sameness, seedwise
 from backproplab.report.diagnoses import why_first
-from backproplab.report.pairing import LEGEND
+from backproplab.report.pairing import legend
 from backproplab.text import counted, typed
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def _title(comparison: Comparison) -> None:
     """``optimizers_digits  15 trials × 3 seeds``."""
     seeds = max((len(trial.records) for trial in comparison.trials), default=0)
     name = printable(str(comparison.sweep.get("name") or ", ".join(comparison.sessions[:2])))
-    size = counted(len(comparison.trials), "trial") + (f" × {seeds} seeds" if seeds > 1 else "")
+    size = counted(len(comparison.trials), "trial") + (
+        f" × {seeds} {comparison.repeats}" if seeds > 1 else ""
+    )
     pieces((name, "bold"), (f"  {size}", ""))
 
 
@@ -112,9 +114,10 @@ def _equal(comparison: Comparison) -> None:
 def _legend(comparison: Comparison) -> str:
     """What the numbers are."""
     at = "at its best epoch" if comparison.metric.at == "best" else "at its last epoch"
-    seeds = "mean ± standard deviation over seeds, " if comparison.several_seeds else ""
+    over = f"mean ± standard deviation over {comparison.repeats}, "
+    seeds = over if comparison.several_seeds else ""
     text = f"{comparison.metric.name}: {seeds}each run {at}. "
     if not comparison.is_paired:
         return text.rstrip()
     count = sum(pair is not None for pair in comparison.paired)
-    return f"{text}{LEGEND} {counted(count, 'comparison')}, {PICKED}"
+    return f"{text}{legend(comparison.repeats)} {counted(count, 'comparison')}, {PICKED}"

@@ -57,12 +57,12 @@ def command(
 
 def _differing(config: Path) -> list[tuple[str, str]]:
     """The settings of the config that are not the defaults; empty if it is none of this version."""
-    from backproplab.errors import ConfigError
+    from backproplab.errors import ConfigError, RunError
     from backproplab.experiment.defaults import differing
 
     try:
         return differing(config)
-    except ConfigError:
+    except (ConfigError, RunError):  # RunError: a file that it imports has changed
         return []
 
 

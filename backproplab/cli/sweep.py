@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from backproplab.cli.options import RUNS, Force, LogDir
+from backproplab.cli.options import RUNS, Force, Imports, LogDir, importing
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
@@ -29,7 +29,11 @@ def command(
         typer.Argument(metavar="[KEY=V1,V2]...", help="Values to sweep, or one to set."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs a trial, by seed.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, help="Cross-validate: a run for each fold as test split.")
+    ] = None,
     max_trials: Annotated[int | None, typer.Option(min=1, help="Refuse more trials.")] = None,
+    imports: Imports = None,
     yes: Annotated[bool, typer.Option("--yes", help="Any number of trials is meant.")] = False,
     force: Force = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the trials, run none.")] = False,
@@ -51,7 +55,7 @@ def command(
         Literal["auto", "bar", "line", "none"], typer.Option(help="How to show progress.")
     ] = "auto",
 ) -> None:
-    """Run the trials of a sweep, each with every seed, into one new log directory.
+    """Run the trials of a sweep, each with every seed and fold, into one new log directory.
 
     \b
     backproplab sweep configs/hw3/optimizers_digits.yaml
@@ -64,8 +68,9 @@ def command(
     if session and resume:
         log_dir = session.parent  # whatever --log-dir says: this one is meant
     where = _workers(executor, jobs)
-    settings = {"seeds": seeds, "max_trials": max_trials, "lockstep": lockstep}
-    sweep = read(session or path, words or [], settings, yes, force)
+    settings = {"seeds": seeds, "folds": folds, "max_trials": max_trials, "lockstep": lockstep}
+    words = [*(words or []), *importing(imports)]
+    sweep = read(session or path, words, settings, yes, force)
     for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
         typer.echo(f"backproplab: {note}", err=True)
     if dry_run:
@@ -98,8 +103,9 @@ def _list(sweep: Sweep) -> None:
     if len(sweep.trials) > SHOWN:
         typer.echo(f"…  {len(sweep.trials) - SHOWN} more")
     number = sweep.search.num_trials or 0 if sweep.search else len(sweep.trials)
-    runs = counted(number * len(sweep.seeds), "run")
-    typer.echo(f"{counted(number, 'trial')}, {counted(len(sweep.seeds), 'seed')}: {runs}")
+    each = [counted(number, "trial"), counted(len(sweep.seeds), "seed")]
+    each += [counted(sweep.folds, "fold")] if sweep.folds else []
+    typer.echo(f"{', '.join(each)}: {counted(number * len(sweep.repeats), 'run')}")
 
 
 def _run(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backproplab.cli.options import RUNS, Force, LogDir, Style
+from backproplab.cli.options import RUNS, Force, Imports, LogDir, Style, importing
 
 if TYPE_CHECKING:
     from backproplab.config import Experiment
@@ -32,6 +32,7 @@ def command(
     name: Annotated[str | None, typer.Option(help="Name the experiment.")] = None,
     seed: Annotated[int | None, typer.Option(help="Override the seed.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Override the epochs.")] = None,
+    imports: Imports = None,
     log_dir: LogDir = RUNS,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, train nothing.")] = False,
     print_config: Annotated[
@@ -48,6 +49,7 @@ def command(
     from backproplab.cli.launched import launched
 
     files, overrides = _split(words)
+    overrides += importing(imports)
     quoted = None if name is None else "'" + name.replace("'", "''") + "'"
     given = {"name": quoted, "seed": seed, "epochs": epochs}
     overrides += [f"{key}={value}" for key, value in given.items() if value is not None]
@@ -95,7 +97,7 @@ def _split(words: list[str]) -> tuple[list[Path], list[str]]:
     files, overrides = [], []
     for word in words:
         key, equals, _ = word.partition("=")
-        plain = re.fullmatch(r"[A-Za-z_][\w.]*|", key)
+        plain = re.fullmatch(r"[A-Za-z_][\w.]*[+]?|", key)
         if equals and (plain or not Path(word).is_file()):
             overrides.append(word)
         else:

@@ -44,7 +44,7 @@ class Cursor:
             name, fields, key = family.dissect(self.node)
         except PydanticCustomError:
             return self
-        if name not in family.members:
+        if family.find(name) is None:
             return self
         if key in ("", "name"):
             bare = isinstance(self.node, str) and bool(fields)  # a text that is a field's value
@@ -91,7 +91,7 @@ def long_form(
         return None
     if isinstance(cursor.node, str) and fields:
         return "name", {"name": name, **fields}
-    if key in ("", "name") or name not in cursor.annotation.members or rest == (key,):
+    if key in ("", "name") or cursor.annotation.find(name) is None or rest == (key,):
         return None
     return key, {key: fields} if rest[0] == key else {"name": name, **fields}
 

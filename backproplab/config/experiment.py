@@ -20,11 +20,13 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from backproplab.autograd.engines import EngineName
+from backproplab.config.importing import Import
+from backproplab.config.init_from import InitFrom
 from backproplab.data import BatchMode, Dataset
 from backproplab.files import is_plain_name
 from backproplab.learners import NO_DATA, GradientDescent, Learner, Objective
-from backproplab.loop import EarlyStopping
-from backproplab.nn import Loss, Model
+from backproplab.loop import EarlyStopping, Observer
+from backproplab.nn import Loss, MetricName, Model
 from backproplab.nn.losses import Auto
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.optim.rules import Adam
@@ -52,6 +54,13 @@ def _data_or_objective(schema: dict[str, Any]) -> None:
     """For editors: one of them is needed; of an objective the data are filled in."""
     del schema["required"]
     schema["anyOf"] = [{"required": ["data"]}, {"required": ["objective"]}]
+
+
+def _each_once(callbacks: tuple[Observer, ...] | None) -> tuple[Observer, ...] | None:
+    names = [callback.name for callback in callbacks or ()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise PydanticCustomError("twice", f"'{twice}' is listed twice")
+    return callbacks
 
 
 Name = Annotated[str, AfterValidator(_plain_name)]
@@ -88,9 +97,14 @@ class Experiment(Spec):
 
     A learner that has no use for a key refuses it: ``optimizer`` is gradient descent's.
 
+    imports: Python files with optimizers, layers, data sets, … of your own (docs/own-parts.md).
     learner: how weights are found; by default gradient_descent, by backprop.
     objective: a function to descend, in place of data, model and loss; then an epoch is an update,
         by default as many as ``steps``, else 1,000, and numbers are float64.
+    init_from: the run whose weights are the first ones, ``{run: FOLDER}``; by default drawn.
+    freeze: layers that training leaves as they are, by name: ``[dense_1]``.
+    metrics: measured beside accuracy, or mae and r2: ``f1_macro``, and those of ``imports``.
+    callbacks: of ``imports``; they look at the run while it trains.
     name: the folder of the run and its name in TensorBoard; by default the file's name.
     seed: the root of every random stream.
     learning_rate: by default the optimizer's own.
@@ -108,7 +122,9 @@ class Experiment(Spec):
     engine: ``replay`` records a step once and makes its NumPy calls again, ``native`` makes them
         without Python, ``eager`` builds its graph each time, ``auto`` is native where it can be;
         the numbers are the same.
-    threads: of BLAS; ``auto`` chooses by the size of the largest product.
+    threads: where a batch is walked in tiles, each takes tiles of its own, and their number
+        changes no bit; else they are threads of BLAS. ``auto``: as many as there are free cores,
+        for tiles or large products, else 1.
     """
 
     model_config = ConfigDict(json_schema_extra=_data_or_objective)
@@ -123,11 +139,17 @@ class Experiment(Spec):
         NotSwept("write seeds: 5, or seeds: [0, 1]; on the command line --seeds 5"),
     ] = 42
     dtype: Literal["float32", "float64"] = "float32"
+    imports: Annotated[
+        tuple[Import, ...] | None, Field(strict=False), NotSwept("list all files in the base")
+    ] = None
     data: Dataset
     objective: Annotated[Objective | None, Off()] = None
     learner: Learner = GradientDescent()
     model: Model = Model()
+    init_from: InitFrom | None = None
+    freeze: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
     loss: Loss = Auto()
+    metrics: Annotated[tuple[MetricName, ...] | None, Field(strict=False)] = None
     optimizer: Optimizer = Adam()
     learning_rate: Annotated[LearningRate | None, Role.OWN] = None
     schedule: Annotated[Schedule, Role.OWN, Off("constant")] = Constant()
@@ -143,6 +165,9 @@ class Experiment(Spec):
         Evaluations | None, Lasts("steps", 0, "nothing is measured in between")
     ] = None
     early_stopping: Annotated[EarlyStopping | None, Role.OWN, Off()] = None
+    callbacks: Annotated[
+        tuple[Observer, ...] | None, Field(strict=False), Role.OWN, AfterValidator(_each_once)
+    ] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
     ] = "auto"
@@ -224,14 +249,25 @@ class Experiment(Spec):
     @property
     def unused_keys(self) -> frozenset[str]:
         """The keys that the learner has no use for, and those that an objective replaces."""
-        unused = SOMETIMES - self.learner.uses - (BATCHED if self.learner.batches else set())
+        used = self.learner.uses | (BATCHED if self.learner.batches else set())
+        unused = SOMETIMES - used - ({"metrics"} if "loss" in used else set())
         return unused | (REPLACED if self.objective else set())
 
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
-REPLACED = frozenset({"data", "model", "loss"})
+REPLACED = frozenset({"data", "model", "loss", "metrics", "init_from", "freeze"})
 UPDATES = 1000  # of an objective whose config does not say
-SOMETIMES = BATCHED | {"model", "loss", "optimizer", "learning_rate", "schedule", "clipping"}
+SOMETIMES = BATCHED | {
+    "init_from",
+    "freeze",
+    "model",
+    "loss",
+    "metrics",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "clipping",
+}
 
 
 def _not_used(experiment: Experiment, unused: Sequence[str]) -> PydanticCustomError:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
+from backproplab.config.importing import imported
 from backproplab.config.overrides import put_overrides
 from backproplab.config.problems import problems_of, without
 from backproplab.config.settling import settle
@@ -53,7 +54,8 @@ def examine(path: Path | str, *overrides: str) -> tuple[Experiment | None, Docum
     if OF_SWEEPS & document.tree.keys():
         hint = typed("backproplab", "sweep", Path(path))
         raise ConfigError(Problem(str(path), "this is a sweep", hint))
-    document, problems = put_overrides(document, overrides)
+    document, words = imported(document, overrides)
+    document, problems = put_overrides(document, words)
     document = settle(document, [Cursor((), document.tree, Experiment)])
     problems = [*document.faults, *problems]
     reported = {problem.where for problem in problems}

@@ -144,12 +144,21 @@ def _unknown_key(error: Error, root: Cursor) -> Finding:
 def _unknown_member(error: Error, root: Cursor) -> Finding:
     cursor, context = root.follow(error["loc"]), error["ctx"]
     path = (*cursor.path, context["key"]) if context["key"] else cursor.path
-    hint = context["hint"] or _owner(cursor.annotation, error["input"])
+    hint = _elsewhere(context["name"], root) or context["hint"]
+    hint = hint or _owner(cursor.annotation, error["input"])
     hint = hint or (NEVER_OFF if context["name"].lower() in OFF else "")
     if isinstance(error["input"], dict) and context["key"] != "name":
         inside = error["input"].get(context["key"])
         hint = habits.of_key(context["key"], cursor, root.annotation, inside) or hint
     return Finding(path, _at(cursor.path, error["msg"]), hint, context["key"] not in ("", "name"))
+
+
+def _elsewhere(name: str, root: Cursor) -> str:
+    """For ``learner: newton``: the key of the whole config whose value has that name."""
+    for key, field in root.annotation.model_fields.items():
+        if is_family(field.annotation) and name in field.annotation.members:
+            return f"{name} is a value of {key}: {key}={name}"
+    return ""
 
 
 def _member_form(error: Error, root: Cursor) -> Finding:

@@ -12,6 +12,7 @@ from backproplab.data.batching import (
     updates_per_epoch,
 )
 from backproplab.data.dataset import Dataset, Examples, Pixels, RawData, RegressionDataset, Splits
+from backproplab.data.folds import Fold
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.data.preparation import Preparation
@@ -23,6 +24,7 @@ __all__ = [
     "Csv",
     "Dataset",
     "Examples",
+    "Fold",
     "Order",
     "Pixels",
     "Preparation",

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
 from backproplab.data.encoding import Columns
+from backproplab.data.folds import Fold
 from backproplab.data.preparation import Preparation
 from backproplab.data.splitting import SplitBy, Stratified
 from backproplab.spec import Count, Family, Fraction, Off
@@ -30,17 +31,20 @@ class Examples:
     """Inputs ``(n, *input_shape)`` and their targets, row by row.
 
     targets: ``(n,)`` int64 labels in ``0 … outputs-1``, or ``(n, outputs)`` real numbers.
+    weights: what each example counts in loss and metrics, ``(n,)``; None if all count alike.
     """
 
     inputs: Array
     targets: Array
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def take(self, indices: Array) -> Examples:
         """The examples at ``indices``, in that order."""
-        return Examples(self.inputs[indices], self.targets[indices])
+        weights = None if self.weights is None else self.weights[indices]
+        return Examples(self.inputs[indices], self.targets[indices], weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +118,15 @@ class Splits:
         digest = hashlib.sha256()
         for name in ("train", "validation", "test"):
             examples: Examples | None = getattr(self, name)
-            for array in (examples.inputs, examples.targets) if examples else ():
+            for array in _arrays(examples) if examples else ():
                 digest.update(f"{name} {array.shape} {array.dtype.str};".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def _arrays(examples: Examples) -> list[Array]:
+    arrays = examples.inputs, examples.targets, examples.weights
+    return [array for array in arrays if array is not None]
 
 
 class Dataset(Family):
@@ -127,6 +136,8 @@ class Dataset(Family):
 
     validation_split: share of the examples used for validation, not for training; 0: none.
     test_split: the same for testing; only for sets without test examples of their own.
+    fold: of a cross-validation, ``{of: 5, index: 0}``: its rows are the test split, and the
+        validation split is a share of the rest; all folds of a seed divide the same rows.
     standardize: scale every input feature to mean 0 and variance 1 on the training split.
     train_samples: number of training examples that are used, of each class in proportion; a smaller
         number uses some of those of a larger one.
@@ -134,14 +145,21 @@ class Dataset(Family):
         the standard deviation of noise added to the targets, in units of theirs.
     """
 
+    required = ("read",)
     brings_test: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = ()
 
     validation_split: Annotated[Fraction, Off(0.0)] = 0.2
     test_split: Annotated[Fraction, Off(0.0)] = 0.0
+    fold: Annotated[Fold | None, Off()] = None
     standardize: bool = True
     train_samples: Annotated[Count | None, Off()] = None
     label_noise: Annotated[Fraction | None, Off()] = None
+
+    @property
+    def title(self) -> str:
+        """What people call it: its name; a file's own, where the data are a file of the user's."""
+        return PurePath(getattr(self, "path", "")).name if self.suffixes else self.name
 
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
@@ -181,9 +199,32 @@ class Dataset(Family):
         """
         return read_table(path, texts=texts)
 
+    def folded(self, fold: Fold | None) -> Self:
+        """The same data with this fold as the test split."""
+        return self.model_copy(update={"fold": fold})
+
+    @property
+    def fold_problem(self) -> str:
+        """Why there can be no folds; empty if there can."""
+        if self.brings_test:
+            return f"{self.name} brings its own test examples, and a fold would be another test"
+        if self.test_split:
+            return "a fold is the test split, so that test_split must be 0"
+        if self.divided_by.is_given:
+            return "the split is given by a column"
+        return ""
+
+    @property
+    def divided_by(self) -> SplitBy:
+        """How the examples are divided."""
+        return STRATIFIED
+
     @model_validator(mode="after")
     def _splits_fit(self) -> Self:
         fault = ""
+        if self.fold and self.fold_problem:
+            what = {"fault": self.fold_problem, "path": "fold"}
+            raise PydanticCustomError("fold", "{fault}", what)
         if self.brings_test and self.test_split:
             fault = f"must be 0: {self.name} brings its own test examples"
         elif self.validation_split + self.test_split >= 1:

@@ -38,7 +38,7 @@ class Preparation:
         task = self.task
         return {
             "task": {"kind": task.kind, "outputs": task.outputs, "labels": list(task.labels),
-                     "target": task.target},
+                     "target": task.target, "counts": list(task.counts)},
             "shape": list(self.shape),
             "columns" if table else "inputs": self.inputs.record,
             "targets": self.targets.record,
@@ -54,7 +54,8 @@ class Preparation:
         if entry["kind"] not in ("classification", "regression"):
             raise ValueError("no known kind of task")
         labels = tuple(map(str, entry["labels"]))
-        task = Task(entry["kind"], int(entry["outputs"]), labels, str(entry["target"]))
+        counts = tuple(map(int, entry.get("counts", ())))
+        task = Task(entry["kind"], int(entry["outputs"]), labels, str(entry["target"]), counts)
         table = "columns" in record
         inputs = Encoder.read(record["columns"]) if table else Scaler.read(record["inputs"])
         shape = tuple(int(length) for length in record["shape"])

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.data.folds import Fold, dealt, dealt_whole
 from backproplab.data.preprocessing import partition
 from backproplab.spec import Family
 from backproplab.tables import Column, Table, moments
@@ -23,7 +24,7 @@ class SplitBy(Family):
     """How the examples are divided.
 
     column: that decides; it is no feature, unless it is the time.
-    is_given: the shares of the splits play no part.
+    is_given: the shares of the splits play no part, and there are no folds.
     """
 
     is_given: ClassVar[bool] = False
@@ -39,6 +40,26 @@ class SplitBy(Family):
         sizes: of the validation and test splits.
         """
         raise NotImplementedError
+
+    def fold(
+        self, fold: Fold, keys: Array, classes: Array, share: float, generator: np.random.Generator
+    ) -> list[Array]:
+        """The rows of the training, validation and test splits, of which the fold is the last.
+
+        share: of the rows that the fold leaves, for validation. All folds of a seed have equal
+        generators, and so divide the same rows.
+        """
+        held = self.folds(keys, classes, fold.of, generator)
+        rest = np.flatnonzero(held != fold.index)
+        sizes = [int(len(rest) * share + 0.5), 0]
+        train, validation, _ = self.rows(keys[rest], classes[rest], sizes, generator)
+        return [rest[train], rest[validation], np.flatnonzero(held == fold.index)]
+
+    def folds(
+        self, keys: Array, classes: Array, count: int, generator: np.random.Generator
+    ) -> Array:
+        """The fold of each row, (n,)."""
+        return dealt(classes, count, generator)
 
     def read(self, table: Table, formats: Mapping[str, str]) -> Array:
         """The keys (n,). formats: of dates, by column. Raises DataError for a row without one."""
@@ -59,6 +80,11 @@ class Random(SplitBy, name="random"):
         self, keys: Array, classes: Array, sizes: Sequence[int], generator: np.random.Generator
     ) -> list[Array]:
         return partition(np.zeros(len(keys), np.int64), sizes, generator)
+
+    def folds(
+        self, keys: Array, classes: Array, count: int, generator: np.random.Generator
+    ) -> Array:
+        return dealt(np.zeros(len(keys), np.int64), count, generator)
 
 
 class Stratified(SplitBy, name="stratified"):
@@ -94,9 +120,18 @@ class Group(SplitBy, name="group"):
         parts = part_of[index][shuffled]
         return [shuffled[parts == part] for part in range(len(sizes) + 1)]
 
+    def folds(
+        self, keys: Array, classes: Array, count: int, generator: np.random.Generator
+    ) -> Array:
+        return dealt_whole(keys, count, generator)
+
 
 class Time(SplitBy, name="time"):
-    """By the order of the column: the oldest rows train, the newest test."""
+    """By the order of the column: the oldest rows train, the newest test.
+
+    Of ``of`` + 1 equal parts fold k tests the part after the first k + 1, and what is older trains
+    and validates: TimeSeriesSplit of scikit-learn.
+    """
 
     def read(self, table: Table, formats: Mapping[str, str]) -> Array:
         self._known(table)
@@ -108,6 +143,14 @@ class Time(SplitBy, name="time"):
         ranked = np.argsort(keys, kind="stable")
         first = len(keys) - sum(sizes)
         return np.split(ranked, [first, first + sizes[0]])
+
+    def fold(
+        self, fold: Fold, keys: Array, classes: Array, share: float, generator: np.random.Generator
+    ) -> list[Array]:
+        size = len(keys) // (fold.of + 1)
+        end = len(keys) - size * (fold.of - fold.index)
+        older = np.argsort(keys, kind="stable")[: end + size]
+        return np.split(older, [end - int(end * share + 0.5), end])
 
 
 class Given(SplitBy, name="column"):

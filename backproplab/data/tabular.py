@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from backproplab.arrays import Array
 from backproplab.data.dataset import Examples, RawData, RegressionDataset
 from backproplab.data.encoding import Columns
 from backproplab.data.splitting import Random, SplitBy, Stratified
@@ -33,6 +34,7 @@ from backproplab.tables import (
     infer,
     infer_target,
     listed,
+    measured,
     no_feature,
     read_table,
 )
@@ -86,6 +88,7 @@ class Csv(RegressionDataset, name="csv"):
     columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore, or
     ``{date: '%d.%m.%Y'}``.  missing: texts that mean a missing value, beside empty cells.
     id: a column that names the rows: no feature, written with predictions.
+    weights: a column that says what each row counts in loss and metrics, from 0: no feature.
     delimiter, decimal, header, encoding: how the file is written; found where they are left out.
     split: random, stratified (the default with classes), ``{group: COLUMN}``, ``{time: COLUMN}``,
     or ``{column: COLUMN}`` with the words train, validation and test.
@@ -99,6 +102,7 @@ class Csv(RegressionDataset, name="csv"):
     columns: Annotated[dict[str, Annotated[str, ColumnKind()]], Field(default_factory=dict)]
     missing: Annotated[tuple[str, ...], Field(strict=False)] = ()
     id: str = ""
+    weights: str = ""
     delimiter: Annotated[str, AfterValidator(_one_letter)] = ""
     decimal: Literal["", ".", ","] = ""
     header: bool | None = None
@@ -125,6 +129,10 @@ class Csv(RegressionDataset, name="csv"):
             return 0
 
     @property
+    def divided_by(self) -> SplitBy:
+        return self.split or super().divided_by
+
+    @property
     def form(self) -> Form:
         """How the file is written, as far as the config says."""
         return Form(self.delimiter, self.decimal, self.header, self.encoding, self.missing)
@@ -142,15 +150,28 @@ class Csv(RegressionDataset, name="csv"):
             raise no_feature(table, roles)
         classes = target.kind == "classification"
         outputs = len(target.classes) if classes else 1
-        split = self.split or Stratified()
+        split = self.divided_by
         return RawData(
-            Examples(np.empty((len(table), 0)), target.read(table)),
+            Examples(np.empty((len(table), 0)), target.read(table), self.counts(table)),
             Task(target.kind, outputs, target.classes, target.name),
             columns=Columns.of(table, features),
             keys=split.read(table, self.formats),
             split=split,
             remarks=(*remarks(roles, target), *([] if table.header else [NO_HEADER])),
         )
+
+    def counts(self, table: Table) -> Array | None:
+        """What each row counts, (n,); None where all count alike. Raises DataError with the line
+        of a row without a number from 0."""
+        if not self.weights:
+            return None
+        table.column(self.weights, "data.weights")
+        values = np.asarray(measured(table, Feature(self.weights, "numeric")))[:, 0]
+        wrong = ~(values >= 0)
+        if wrong.any():
+            what = "is empty" if np.isnan(values[wrong][0]) else "is below 0"
+            raise table.fault(self.weights, int(np.argmax(wrong)), f"{what}, and it is a weight")
+        return values
 
     def other(self, path: Path, texts: Collection[str] = ()) -> Table:
         kept = [name for name, kind in self.columns.items() if kind not in ("numeric", "ignore")]
@@ -163,6 +184,9 @@ class Csv(RegressionDataset, name="csv"):
         if self.id:
             table.column(self.id, "data.id")
             skipped[self.id] = "the id"
+        if self.weights:
+            table.column(self.weights, "data.weights")
+            skipped[self.weights] = "the weights"
         if self.split and self.split.column and self.split.name in ("group", "column"):
             table.column(self.split.column, f"data.split.{self.split.name}")
             skipped[self.split.column] = f"the {self.split.name} of the split"

@@ -44,7 +44,8 @@ def judge(f: Objective, run: Descent, minima: Sequence[Array]) -> Verdict:
     reference = target if target is not None else _closest(run, minima)
     eigen = f.eigenvalues(reference) if reference is not None else None
     factor = _factor(run.points, reference) if reference is not None else np.nan
-    limit = stable_rate(run, eigen)
+    steep = float(eigen[-1]) if eigen is not None else np.nan
+    limit = run.setting.optimizer.stable_rate(steep)
     manner: Manner = "straight"
     if end == "cycle" or (reference is not None and _sides(run.points, reference) >= SIDES):
         manner = "oscillating"
@@ -120,16 +121,3 @@ def _wanders(run: Descent) -> bool:
     moves = np.abs(np.diff(run.points[3 * count :], axis=0)).max()
     flat = np.median(late) > 0.9 * np.median(early) if np.median(early) > 0 else False
     return bool(flat and moves > 1e-3)
-
-
-def stable_rate(run: Descent, eigenvalues: Array | None) -> float | None:
-    """2/λ of sgd, 2(1+β)/λ of momentum, (2+2β)/((1+2β)λ) of Nesterov's; None of others."""
-    if eigenvalues is None or not np.isfinite(eigenvalues).all() or eigenvalues[-1] <= 0:
-        return None
-    optimizer, steep = run.setting.optimizer, float(eigenvalues[-1])
-    beta = float(getattr(optimizer, "momentum", 0.0))
-    if optimizer.name == "sgd":
-        return 2 / steep
-    if optimizer.name == "momentum":
-        return 2 * (1 + beta) / steep
-    return (2 + 2 * beta) / ((1 + 2 * beta) * steep) if optimizer.name == "nesterov" else None

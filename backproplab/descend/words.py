@@ -13,7 +13,6 @@ NAMES = {
     "maximum": "a maximum", "cycle": "a cycle", "stalled": "stalled",
     "out of steps": "out of steps", "gone": "gone",
 }  # fmt: skip
-LIMITS = {"sgd": "2/λ", "momentum": "2(1+β)/λ", "nesterov": "(2+2β)/((1+2β)λ)"}
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -82,7 +81,7 @@ def _end(f: Objective, run: Descent, v: Verdict) -> list[str]:
 
 def _manner(run: Descent, v: Verdict) -> list[str]:
     rate = run.setting.learning_rate
-    name = run.setting.optimizer.name
+    name, formula = run.setting.optimizer.name, run.setting.optimizer.limit
     beyond = v.limit is not None and rate > v.limit * (1 + 1e-9)
     at = v.limit is not None and abs(rate / v.limit - 1) <= 1e-9
     if v.limit is not None and v.eigenvalues is not None and (beyond or at):
@@ -91,9 +90,9 @@ def _manner(run: Descent, v: Verdict) -> list[str]:
             "each step lands farther away" if beyond else "the steep direction keeps its distance"
         )
         steep = number(float(v.eigenvalues[-1]))
-        return [f"{number(rate)} {verb} {LIMITS[name]} = {number(v.limit)} (λ = {steep}): {what}"]
+        return [f"{number(rate)} {verb} {formula} = {number(v.limit)} (λ = {steep}): {what}"]
     found = [_how(v, rate, name)]
-    if name not in LIMITS and v.end not in ("stalled", "maximum"):
+    if not formula and v.end not in ("stalled", "maximum"):
         found.append(f"{name} has no limit of this kind: its step does not grow with the slope")
     return [text for text in found if text]
 

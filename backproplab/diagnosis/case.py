@@ -16,7 +16,7 @@ from backproplab.data import updates_per_epoch
 from backproplab.diagnosis.curves import Curves
 from backproplab.diagnosis.end import End
 from backproplab.diagnosis.splits import Data
-from backproplab.errors import BackpropLabError, ConfigError
+from backproplab.errors import BackpropLabError, ConfigError, RunError
 from backproplab.experiment import Parts, build
 from backproplab.experiment.beginning import beginning
 from backproplab.files import DiskFolder
@@ -67,8 +67,10 @@ class Case:
     def experiment(self) -> Experiment:
         try:
             return self._experiment or read(self.folder / CONFIG)[0]
-        except (ConfigError, OSError) as error:
-            raise Unknown("its config.yaml is not one of this version") from error
+        except (ConfigError, RunError, OSError) as error:
+            raise Unknown(
+                "its config.yaml is not one of this version, or what it imports has changed"
+            ) from error
 
     @cached_property
     def curves(self) -> Curves:

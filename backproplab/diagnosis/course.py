@@ -215,8 +215,13 @@ def few_examples(case: Case, limits: Limits) -> Facts | None:
         return None
     error = (accuracy * (1 - accuracy) / m) ** 0.5
     facts = {"accuracy": accuracy, "examples": m, "error": error}
-    facts |= {"one": 1 / m, "least": m / (m + 3.84)}
+    facts |= {"one": 1 / m, "least": wilson(m)}
     return facts if m < limits["examples"] or error > limits["error"] else None
+
+
+def wilson(examples: int) -> float:
+    """What m right of m examples say of many more, with 97.5 %: m / (m + 1.96²), Wilson's bound."""
+    return examples / (examples + 3.84)
 
 
 def few_and_all_right(case: Case, limits: Limits) -> Facts | None:

@@ -1,9 +1,9 @@
 """Curvature and gradient noise with a run's last weights: figures for the course, asked for.
 
-λ, the largest eigenvalue of the Hessian in absolute value, by 15 products H v. Gradient descent on
-a bowl converges while rate · λ < 2; with hidden layers rate · λ near 2 is the normal state at full
-batch (Cohen et al. 2021, arXiv 2103.00065). The noise scale tr(Σ) / ‖G‖² predicts the batch beyond
-which averaging brings little (McCandlish et al. 2018, arXiv 1812.06162).
+λ is the largest eigenvalue of the Hessian. Gradient descent on a bowl converges while rate · λ < 2;
+with hidden layers rate · λ near 2 is the normal state at full batch (Cohen et al. 2021, arXiv
+2103.00065). The noise scale tr(Σ) / ‖G‖² predicts the batch beyond which averaging brings little
+(McCandlish et al. 2018, arXiv 1812.06162).
 """
 
 from __future__ import annotations
@@ -15,29 +15,18 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd import Tensor, grad, ops, vjp
+from backproplab.autograd import Tensor, grad, ops
 from backproplab.diagnosis.end import End
+from backproplab.learners.spectrum import spectrum
 
-EXAMPLES, PRODUCTS = 512, 15
 BATCHES, BATCH = 60, 8  # gradients of the noise scale
-Tree = dict[str, Any]
 
 
 def curvature(end: End) -> float:
-    """λ of the mean loss of up to 512 training examples: (v · H v) after the last product."""
-    weights = _weights(end)
-    _, pullback = vjp(grad(partial(_loss, end, slice(EXAMPLES))), weights)
-    chance = np.random.default_rng(0)
-    v = {name: np.asarray(chance.standard_normal(x.shape), x.dtype) for name, x in weights.items()}
-    found = 0.0
-    for _ in range(PRODUCTS):
-        size = np.sqrt(_dot(v, v))
-        if not size:
-            break
-        v = {name: x / x.dtype.type(size) for name, x in v.items()}
-        product = {name: np.asarray(x) for name, x in pullback(v)[0].items()}
-        found, v = _dot(v, product), product
-    return found
+    """λ of the mean loss of the training examples."""
+    descent = end.descent
+    parts = descent.network, descent.loss, descent.parameters, end.parts.material.train
+    return float(spectrum(*parts).largest[0])
 
 
 def noise_scale(end: End) -> float:
@@ -77,7 +66,3 @@ def _loss(end: End, rows: Any, weights: Mapping[str, Tensor]) -> Tensor:
     statistics = {n: Tensor(x) for n, x in end.descent.weights.items() if n not in weights}
     outputs = network({**statistics, **weights}, Tensor(train.inputs[rows]))
     return ops.mean(end.descent.loss(outputs, Tensor(train.encoded[rows])))
-
-
-def _dot(a: Tree, b: Tree) -> float:
-    return float(sum(np.vdot(np.float64(a[name]), np.float64(b[name])) for name in a))

@@ -12,6 +12,7 @@ import numpy as np
 
 from backproplab.config import Experiment
 from backproplab.diagnosis.case import Case, Facts, Unknown
+from backproplab.diagnosis.course import wilson
 from backproplab.diagnosis.markdown import markdown
 from backproplab.diagnosis.table import RULES, Level, Rule
 from backproplab.diagnosis.words import sentence
@@ -181,8 +182,10 @@ def _learned(case: Case, facts: Facts) -> Finding:
         facts |= {"examples": n, "chance": case.start["majority"]}
         where = " on {examples:n} {split} examples"
         if name == "accuracy":
-            facts["error"] = (value * (1 - value) / n) ** 0.5
-            where = f" ± {{error:e}}{where}, chance is {{chance:p1}}"
+            facts |= {"error": (value * (1 - value) / n) ** 0.5, "least": wilson(n)}
+            sure = f"{where}, so at least {{least:p1}} of many more" if value == 1 else where
+            where = f" ± {{error:e}}{where}" if facts["error"] else sure
+            where += ", chance is {chance:p1}"
     except Unknown:
         pass
     level, word, head = Level.GOOD, "trained", "Trained"

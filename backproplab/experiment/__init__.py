@@ -3,7 +3,8 @@
 from backproplab.experiment.course import Result
 from backproplab.experiment.model import Model, model
 from backproplab.experiment.parts import Parts, build
+from backproplab.experiment.rates import find_learning_rate
 from backproplab.experiment.resume import resume
-from backproplab.experiment.run import find_learning_rate, run
+from backproplab.experiment.run import run
 
 __all__ = ["Model", "Parts", "Result", "build", "find_learning_rate", "model", "resume", "run"]

@@ -86,9 +86,9 @@ class Course:
         self.best, patience = _watchers(parts)
         telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
         objective = parts.experiment.objective
-        own = [Whereabouts(objective)] if objective else []
-        # telemetry sees that the run ends
-        everyone = [self.best, *callbacks, *patience, *own, *telemetry]
+        own = [*_own_callbacks(parts.experiment), *([Whereabouts(objective)] if objective else [])]
+        # telemetry sees how the run ends
+        everyone = [self.best, *callbacks, *own, *patience, *telemetry]
         learning = parts.experiment.learner.begin(parts.material)
         self.initial = fingerprint(learning.weights)
         declared = [*parts.experiment.learner.declares, *(m for c in everyone for m in c.declares)]
@@ -315,6 +315,14 @@ DATA_CHANGED = "the data have changed since the run began"
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _own_callbacks(experiment: Experiment) -> list[Callback]:
+    """Those that the config names, under names that no callback of ours has."""
+    made = {observer.name: observer.begin() for observer in experiment.callbacks or ()}
+    for name, callback in made.items():
+        callback.name = f"callbacks.{name}"
+    return list(made.values())
 
 
 def _watchers(parts: Parts) -> tuple[Best, list[Callback]]:

@@ -49,12 +49,13 @@ def _outline(value: Any) -> Any:
 
 def crew_size(experiment: Experiment) -> int:
     """How many of such runs are best trained in lockstep: 1 where it gains nothing, as
-    where each has a Hessian.
+    where each has a Hessian, or where parts of the user may know nothing of crews.
 
     As many as keep their weights, slots and activations in half of a core's L2 cache, which is
     read from the machine; measured, fewer than four gain too little, and above 32 nothing more.
     """
-    if not experiment.learner.stacks or experiment.optimizer.second_order:
+    alone = experiment.imports or experiment.optimizer.second_order
+    if alone or not experiment.learner.stacks:
         return 1
     parts = build(experiment)
     if parts.network is None or parts.network.mixes_members:
@@ -84,8 +85,8 @@ def train_slice(
     """
     ends: dict[int, Result | Exception] = {}
     courses: dict[int, Course] = {}
-    data, threads = cache(load), experiments[0].threads
-    with threadpool_limits(1 if threads == "auto" else threads):
+    data = cache(load)
+    with threadpool_limits(1):  # and more where a course says so, until this ends
         rows = hparams or [None] * len(experiments)
         for number, run in enumerate(zip(experiments, folders, pauses, rows, strict=True)):
             try:
@@ -125,7 +126,10 @@ def _course(
     hparams: HParams | None,
 ) -> Course:
     """The run, begun or taken up from the slice before, wherever that was."""
-    course = Course(build(experiment, data), folder, pause=pause, alone=False, hparams=hparams)
+    parts = build(experiment, data)
+    if parts.threads > 1:
+        threadpool_limits(parts.threads)
+    course = Course(parts, folder, pause=pause, alone=False, hparams=hparams)
     if record := RunFolder(folder).record:
         course.take_up(record, inexact=True, whole=False)
     else:

@@ -10,13 +10,14 @@ import numpy as np
 
 from backproplab import data, environment
 from backproplab.config import Experiment
-from backproplab.data import Dataset, Splits, batch_length
+from backproplab.data import Dataset, Preparation, Splits, batch_length
 from backproplab.errors import ConfigError, MachineError, Problem
-from backproplab.learners import Learner, Material
+from backproplab.learners import GradientDescent, Learner, Material
 from backproplab.learners.inside import looked_at
-from backproplab.learners.tiles import tile_length
+from backproplab.learners.tiles import tile_length, tiles_of
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
+from backproplab.nn.metrics import METRICS
 from backproplab.ranks import Ranks
 from backproplab.text import counted
 
@@ -28,9 +29,22 @@ ANYWHERE = (
 )  # bytes that a process which has come so far can have: what is free is not looked up
 
 
-def loss_problems(loss: Loss, splits: Splits) -> list[Problem]:
-    problem = loss.problem(splits.task)
-    return [Problem("", f"loss: {loss.name} {problem}")] if problem else []
+def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> list[Problem]:
+    """A loss that does not fit the data, and weights that the learner cannot take."""
+    problem = loss.problem(splits.task) if loss else ""
+    problems = [Problem("", f"loss: {loss.name} {problem}")] if loss and problem else []
+    learner = experiment.learner
+    if splits.train.weights is not None and "loss" not in learner.uses:
+        what = f"data.weights: {learner.name} learns from examples that count alike"
+        problems.append(Problem("", what, "remove it, or use learner=gradient_descent"))
+    return problems
+
+
+def metric_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
+    """Metrics that a config names and that are of another task."""
+    kind = splits.task.kind
+    other = [name for name in experiment.metrics or () if kind not in METRICS[name].tasks]
+    return [Problem("", f"metrics: '{name}' is none of a {kind}", "remove it") for name in other]
 
 
 def pass_length(experiment: Experiment, rows: int) -> int:
@@ -145,6 +159,16 @@ def threads_for(network: Network, rows: int) -> int:
     return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
 
 
+def takes_turns(network: Network, experiment: Experiment, length: int) -> bool:
+    """Whether threads can take the tiles of an update of ``length`` examples: then their number
+    changes no bit, and BLAS has one thread."""
+    learner = experiment.learner
+    shares = isinstance(learner, GradientDescent) and learner.gradient.shares
+    tile, exact = tile_of(network, experiment, length), experiment.accumulate > 1
+    several = len(tiles_of(length, tile, exact)) > 1
+    return shares and several and not network.differs_in_training
+
+
 def tile_of(network: Network, experiment: Experiment, length: int) -> int:
     """Examples that the network computes at a time, of an update of ``length`` examples."""
     own = experiment.batch_size if experiment.accumulate > 1 else None
@@ -194,14 +218,16 @@ def check_own_memory(learner: Learner, material: Material) -> None:
         )
 
 
-def load(dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> Splits:
+def load(
+    dataset: Dataset, seed: int, dtype: np.dtype[Any], kept: Preparation | None = None
+) -> Splits:
     """``data.load``, unless reading takes more memory than is free."""
     if (needed := dataset.memory) > ANYWHERE:
         free = environment.free_memory()
         if free is not None and needed > free:
             what = f"data: reading it needs up to {_gib(needed)}; {_gib(free)} are free"
             raise MachineError(f"{what} — use fewer rows, or another machine")
-    return data.load(dataset, seed, dtype)
+    return data.load(dataset, seed, dtype, kept)
 
 
 def _gib(size: float) -> str:

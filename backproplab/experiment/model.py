@@ -5,10 +5,10 @@ It needs the run's folder alone: config, preparation, checkpoint. Nothing is tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,23 +16,21 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.config import Experiment, load
-from backproplab.data import Examples, Preparation
+from backproplab.data import Csv, Examples, Preparation
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
 from backproplab.files import DiskFolder
-from backproplab.journal import Journal
+from backproplab.journal.saved import Which, read_weights
 from backproplab.learners import Evaluation, NoBrake
 from backproplab.learners.evaluation import tile_length, tiles
 from backproplab.measures import SPLITS, Row
-from backproplab.nn import Loss, Network, ParameterVector, metrics_of
+from backproplab.nn import Loss, Network, ParameterVector, encoded, metrics_of, weighted
 from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
 from backproplab.tables import Table, Target, table_of
 from backproplab.text import counted, typed
 
-Which = Literal["best", "last"]
 Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
-WEIGHTS = "learner/weights/"  # of the checkpoint's arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +39,7 @@ class Model:
 
     preparation: of its inputs and targets, as fitted when it was trained.
     weights: whether they are those of the best epoch, or the last.
+    threads: of BLAS, as many as the run had.
     """
 
     folder: Path
@@ -50,6 +49,7 @@ class Model:
     parameters: ParameterVector
     loss: Loss
     weights: Which
+    threads: int = 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -148,9 +148,12 @@ class Model:
         The loss is the one that was trained with; metrics are in the units of the target.
         """
         if data is not None:
-            return {"data": self._measured(Examples(self.inputs(data), self.labels(data)))}
+            of = self.inputs(data), self.labels(data), self.counts(data)
+            return {"data": self._measured(Examples(*of))}
         e = self.experiment
-        splits = load_splits(e.data, e.seed, np.dtype(e.dtype))
+        keeps = e.init_from and e.init_from.preprocessing == "keep"
+        kept = self.preparation if keeps else None
+        splits = load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
         found = {name: getattr(splits, name) for name in SPLITS}
         return {name: self._measured(part) for name, part in found.items() if part}
 
@@ -164,17 +167,27 @@ class Model:
         targets = Target(name, task.kind, self.classes).read(table)
         return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
 
+    def counts(self, data: Data) -> Array | None:
+        """What each row of a table counts, if the run's data have weights. Raises DataError."""
+        dataset, table = self.experiment.data, self.opened(data)
+        return (
+            dataset.counts(table) if isinstance(dataset, Csv) and isinstance(table, Table) else None
+        )
+
     def _measured(self, examples: Examples) -> tuple[int, Row]:
         task, dtype = self.preparation.task, self.parameters.flat.dtype
-        encoded = self.loss.encode(examples.targets, task, dtype)
-        evaluation = Evaluation(self.network, self.parameters, self.loss, ())
+        loss = weighted(self.loss, examples.weights is not None)
+        taken = encoded(loss, examples, task, dtype)
+        evaluation = Evaluation(self.network, self.parameters, loss, ())
         with self._threads, np.errstate(all="ignore"):
-            row = evaluation(examples.inputs, examples.targets, encoded)
+            row = evaluation(examples.inputs, examples.targets, taken)
         assert row is not None
         outputs, targets = self.outputs(examples.inputs), examples.targets
         if task.kind == "regression":
             outputs, targets = (self.preparation.real(x) for x in (outputs, targets))
-        row |= {m.name: m.function(self.loss, outputs, targets) for m in metrics_of(task)}
+        of = self.loss, outputs, targets, examples.weights
+        metrics = metrics_of(task, self.experiment.metrics or ())
+        row |= {m.name: m.function(*of) for m in metrics}
         return len(examples), {name: float(value) for name, value in row.items()}
 
     def remarks(self, data: Data) -> Iterator[str]:
@@ -183,7 +196,9 @@ class Model:
         inputs = self.preparation.inputs
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
-            own = {self.preparation.task.target, self.row_name}
+            dataset = self.experiment.data
+            weights = dataset.weights if isinstance(dataset, Csv) else ""
+            own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]
             if spare:
@@ -191,8 +206,7 @@ class Model:
 
     @property
     def _threads(self) -> Any:
-        threads = self.experiment.threads
-        return threadpool_limits(1 if threads == "auto" else threads)
+        return threadpool_limits(self.threads)
 
 
 def model(folder: Path | str, weights: Which = "best") -> Model:
@@ -223,20 +237,21 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     loss = experiment.loss.resolve(preparation.task)
     network = experiment.model.network(preparation.shape, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
-    return Model(path, experiment, preparation, network, parameters, loss, which)
+    own = experiment, preparation, network, parameters, loss, which
+    return Model(path, *own, threads=_threads(record))
+
+
+def _threads(record: Mapping[str, Any]) -> int:
+    """Threads of BLAS in a run: another number rounds differently."""
+    threads = record.get("numerics", {}).get("threads")
+    return threads if type(threads) is int and threads > 0 else 1
 
 
 def _weights(
     path: Path, network: Network, dtype: np.dtype[Any], wanted: Which
 ) -> tuple[ParameterVector, Which]:
     """The weights of a checkpoint, and which they are."""
-    journal = Journal(DiskFolder(path), (), (), {})
-    checkpoint = journal.read()
-    if checkpoint is None:
-        raise RunError(f"{path} has no checkpoint: it was stopped before its first one")
-    best = journal.kept(checkpoint, "best") if wanted == "best" else {}
-    start, last = len(WEIGHTS), checkpoint.arrays.items()
-    arrays = best or {name[start:]: x for name, x in last if name.startswith(WEIGHTS)}
+    arrays, which = read_weights(path, wanted)
     parameters = network.parameters(dtype)
     for name, view in parameters.views.items():
         if name not in arrays or arrays[name].shape != view.shape:
@@ -244,7 +259,7 @@ def _weights(
                 f"{path}: the checkpoint's weights are not those of its config: {name}"
             )
         np.copyto(view, arrays[name])
-    return parameters, "best" if best else "last"
+    return parameters, which
 
 
 def _matrix(table: Table, preparation: Preparation) -> Array:

@@ -5,24 +5,26 @@ They hold no weights: a learner draws those when it begins, so parts can be used
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.config import Experiment, to_yaml
 from backproplab.data import (
     BatchMode,
     Dataset,
     Examples,
     Order,
+    Preparation,
     Splits,
     batch_length,
     updates_per_epoch,
 )
-from backproplab.environment import decisive_versions
+from backproplab.environment import decisive_versions, free_cores
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
@@ -31,22 +33,24 @@ from backproplab.experiment.limits import (
     length_problems,
     load,
     loss_problems,
+    metric_problems,
     monitor_problems,
     network_problems,
     rank_problems,
     size_problems,
+    takes_turns,
     threads_for,
     tile_of,
     undefined_measures,
 )
 from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
-from backproplab.measures import SPLITS, Measure
-from backproplab.nn import Loss, Metric, Network, metrics_of
+from backproplab.measures import MEASURES, SPLITS, Measure
+from backproplab.nn import Loss, Metric, Network, encoded, metrics_of, weighted
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 
-Loader = Callable[[Dataset, int, np.dtype[Any]], Splits]
+Loader = Callable[[Dataset, int, np.dtype[Any], Preparation | None], Splits]
 EVALUATIONS = 10  # of a learner without batches, where a config does not say how often
 
 
@@ -55,7 +59,8 @@ class Parts:
     """What an experiment is made of, ready to train.
 
     network: None for a learner that has no use for the key ``model``.  loss: None for one that
-    gives no outputs.  ranks: the processes that train it together.
+    gives no outputs.  ranks: the processes that train it together.  initial: first weights that
+    are not drawn.
     """
 
     experiment: Experiment
@@ -64,6 +69,7 @@ class Parts:
     loss: Loss | None
     metrics: tuple[Metric, ...]
     ranks: Ranks = ONE
+    initial: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -108,7 +114,22 @@ class Parts:
     @property
     def threads(self) -> int:
         """Threads of BLAS, once ``build`` has chosen."""
+        return 1 if self.takes_turns else self._threads
+
+    @property
+    def _threads(self) -> int:
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
+
+    @cached_property
+    def takes_turns(self) -> bool:
+        """Whether the threads take tiles, not parts of a product."""
+        e, alone = self.experiment, self.ranks.size == 1
+        return (
+            self.network is not None
+            and e.learner.batches
+            and alone
+            and takes_turns(self.network, e, self.batch_length)
+        )
 
     @property
     def length(self) -> Length:
@@ -145,6 +166,8 @@ class Parts:
             engine=e.engine,
             pixels=self.splits.pixels,
             ranks=self.ranks,
+            threads=self._threads if self.takes_turns else 1,
+            initial=self.initial,
         )
 
     def descent(self) -> Descent:
@@ -165,7 +188,8 @@ class Parts:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """What the learner measures of each split."""
-        return self.experiment.learner.measures(self.splits.task)
+        own = self.experiment.learner.measures(self.splits.task)
+        return tuple(dict.fromkeys([*own, *(MEASURES[m] for m in self.experiment.metrics or ())]))
 
     @property
     def monitor(self) -> str:
@@ -180,7 +204,8 @@ class Parts:
         """A split with its targets as the loss takes them."""
         targets = examples.targets
         if self.loss:
-            targets = self.loss.encode(targets, self.splits.task, np.dtype(self.experiment.dtype))
+            dtype = np.dtype(self.experiment.dtype)
+            targets = encoded(self.loss, examples, self.splits.task, dtype)
         return Split(examples.inputs, examples.targets, targets)
 
 
@@ -192,26 +217,35 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     same, and DataError. Writes nothing.
     """
     learner, subject = experiment.learner, experiment.objective or experiment
-    splits = data(subject.data, experiment.seed, np.dtype(experiment.dtype))
+    kept = experiment.init_from.kept() if experiment.init_from else None
+    splits = data(subject.data, experiment.seed, np.dtype(experiment.dtype), kept)
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
+    problems += metric_problems(experiment, splits)
     loss = learner.loss(subject.loss, splits.task)
+    problems += loss_problems(experiment, loss, splits)
     if loss:
-        problems += loss_problems(loss, splits)
+        loss = weighted(loss, splits.train.weights is not None)
     mini = learner.batches and experiment.batch_mode == "minibatch"
     if experiment.batch_size is None and mini:
         size = min(BATCH_SIZE, len(splits.train))
         experiment = experiment.model_copy(update={"batch_size": size})
     network = None
+    initial: Mapping[str, Array] = {}
     try:
         if "model" in learner.uses:
             units = learner.units(splits.task, splits.input_shape, loss)
             network = subject.model.network(splits.input_shape, units)
+            network = network.frozen(experiment.freeze or ())
+            if experiment.init_from:
+                initial, unfit = experiment.init_from.chosen(network)
+                problems += unfit
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))
     except ConfigError as error:
         problems += error.problems
-    parts = Parts(experiment, splits, network, loss, metrics_of(splits.task), ranks)
+    metrics = metrics_of(splits.task, experiment.metrics or ())
+    parts = Parts(experiment, splits, network, loss, metrics, ranks, initial)
     undefined = undefined_measures(parts.metrics, splits)
     validated = splits.validation is not None
     problems += monitor_problems(experiment, parts.measures, validated, undefined)
@@ -239,10 +273,11 @@ def _facts(parts: Parts) -> dict[str, str]:
 
 
 def _with_threads(parts: Parts) -> Parts:
-    """With the number of BLAS threads, where the config leaves it open."""
+    """With the number of threads, where the config leaves it open."""
     experiment, network = parts.experiment, parts.network
     if experiment.threads != "auto":
         return parts
     alone = network and experiment.learner.batches and parts.ranks.size == 1
     threads = threads_for(network, parts.tile) if network and alone else 1
+    threads = free_cores() if parts.takes_turns else threads
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

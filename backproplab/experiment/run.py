@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backproplab.config import Experiment
@@ -18,7 +17,6 @@ from backproplab.experiment.account import HParams
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
 from backproplab.files import DiskFolder, UnwrittenFolder
-from backproplab.learners.range_test import RangeTest, range_test
 from backproplab.loop import Callback, Display, Loop, Pace
 from backproplab.ranks import ONE, Ranks
 from backproplab.signals import Stop, StopNow, listening
@@ -86,22 +84,3 @@ def train(course: Course, pace: Pace, displays: Sequence[Display] = ()) -> Resul
     except BaseException as error:
         course.fail(error)
         raise
-
-
-def find_learning_rate(parts: Parts, smallest: float, largest: float, steps: int) -> RangeTest:
-    """The range test of an experiment that is built; nothing is written.
-
-    Its learning rate, schedule and clipping play no part.
-    """
-    descent, order = parts.descent(), parts.order()
-    assert order is not None
-    train_split = parts.material.train
-
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for _ in range(steps):
-            rows = slice(None) if order.mode == "batch" else order.upcoming(1)
-            order.done(1)
-            yield train_split.inputs[rows], train_split.encoded[rows]
-
-    with threadpool_limits(parts.threads):
-        return range_test(descent, batches(), smallest, largest, steps)

@@ -14,10 +14,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, backward, ops
+from backproplab.errors import ConfigError, Problem
 from backproplab.experiment import Parts
 from backproplab.experiment.reading import parts_of
 from backproplab.learners import Descent, Split
-from backproplab.nn import Activation, Loss, Network, Place
+from backproplab.nn import Activation, Loss, Network, Place, Weighted
 from backproplab.nn.activations import Linear
 from backproplab.streams import stream
 
@@ -83,6 +84,10 @@ def update(parts: Parts, number: int = 0) -> Update:
 
     number: of the training example, from 0.
     """
+    if isinstance(parts.loss, Weighted):
+        what = "loss: explain shows an update to which examples count alike"
+        hint = "remove data.weights, loss.class_weights and loss.label_smoothing"
+        raise ConfigError(Problem("", what, hint))
     example = example_of(parts, number)
     descent = parts.descent()
     network = opened(descent.network)

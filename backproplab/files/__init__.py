@@ -2,6 +2,7 @@
 
 from backproplab.files.atomic import (
     exclusive_folder,
+    link,
     machine_limits,
     sync_directory,
     write_atomic,
@@ -32,6 +33,7 @@ __all__ = [
     "cache_folder",
     "exclusive_folder",
     "is_plain_name",
+    "link",
     "machine_limits",
     "open_regular",
     "parse_object",

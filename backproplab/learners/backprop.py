@@ -19,13 +19,15 @@ from backproplab.learners.tiles import TiledSource
 from backproplab.nn import Loss, Network, ParameterVector
 from backproplab.streams import Chance
 
+Key = tuple[int, int, int]
+
 
 class BackpropSource(TiledSource):
     """The gradient of the mean loss of a batch, by automatic differentiation."""
 
     @cached_property
-    def _bound(self) -> dict[tuple[int, int], Bound]:
-        """By the size of the batch, and of the part whose outputs are wanted."""
+    def _bound(self) -> dict[Key, Bound]:
+        """By the size of the batch, of the part whose outputs are wanted, and what is filled."""
         return {}
 
     def loss(self, inputs: Array, targets: Array) -> Any:
@@ -46,7 +48,7 @@ class BackpropSource(TiledSource):
         outputs: Array | None,
     ) -> None:
         """The part that these rows have in the gradient of a batch of ``batch`` examples."""
-        key = batch, 0 if outputs is None else outputs.shape[-2]
+        key = batch, 0 if outputs is None else outputs.shape[-2], id(into)
         bound = self._bound.get(key) or self._bind(key, into, outputs)
         bound.of_rows(rows, inputs, targets)
         if outputs is not None:
@@ -54,17 +56,20 @@ class BackpropSource(TiledSource):
         self.refusal = self.refusal or bound.refusal
 
     def ahead(
-        self, inputs: Array, targets: Array, rows: tuple[int, ...]
-    ) -> tuple[Plan, int] | None:
-        """What computes the gradient of so shaped rows, as ``Bound.ahead``; None also for several
-        tiles, and for several ranks, whose gradients have to be added."""
-        batch = rows[-1]
-        parts = max(len(self._tiles(batch)), self.ranks.size)
-        if parts > 1 or (batch, 0) not in self._bound:
+        self, inputs: Array, targets: Array, rows: tuple[int, ...], with_outputs: bool
+    ) -> tuple[Plan, int, Array] | None:
+        """What computes the gradient of so shaped rows, as ``Bound.ahead``, and the last array
+        that it fills: the outputs, where they are wanted. None also for several tiles, and for
+        several ranks, whose gradients have to be added."""
+        key = rows[-1], rows[-1] if with_outputs else 0, id(self.gradient)
+        parts = max(len(self._tiles(rows[-1])), self.ranks.size)
+        if parts > 1 or key not in self._bound:
             return None
-        return self._bound[batch, 0].ahead(rows, inputs, targets)
+        bound = self._bound[key]
+        found = bound.ahead(rows, inputs, targets)
+        return found and (*found, bound.into[-1])
 
-    def _bind(self, key: tuple[int, int], into: ParameterVector, outputs: Array | None) -> Bound:
+    def _bind(self, key: Key, into: ParameterVector, outputs: Array | None) -> Bound:
         memory, wanted = list(self.parameters.views.values()), list(into.views.values())
         if outputs is not None:
             wanted.append(np.empty_like(outputs))

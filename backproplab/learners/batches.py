@@ -1,4 +1,5 @@
-"""BatchMeasures: loss and metrics of the batches themselves, as training sees them.
+"""Reports: what is wanted of each update. BatchMeasures: loss and metrics of the batches
+themselves, as training sees them.
 
 A step leaves its outputs here; many batches are measured at once, so that a small step is not
 slowed by them, and the recorded step does not compute the loss. This file must not know why the
@@ -8,7 +9,7 @@ values are wanted.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,36 @@ from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.learner import Advance
 
 ENTRIES = 2**18  # most numbers of outputs that are kept: they should stay in the cache
+SCALARS = RATE, NORM = "learning_rate", "gradient_norm"
+
+
+class Reports:
+    """Of each update what is wanted: learning rate, norm of the gradient, measures of its batch.
+
+    wanted: name -> report it every n updates.  made: gets the values.
+    norm: of the gradient at hand; of a crew one for each member.
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[str, int],
+        made: Advance,
+        batches: BatchMeasures,
+        norm: Callable[[], Any],
+    ) -> None:
+        self.wanted = {name: wanted[name] for name in SCALARS if name in wanted}
+        self.made, self.batches, self.norm = made, batches, norm
+
+    def __bool__(self) -> bool:
+        return bool(self.wanted or self.batches.every)
+
+    def note(self, step: int, rows: Array, rate: Any) -> None:
+        """Update number ``step``, from 1, on these rows; its gradient is known and not clipped."""
+        for name, every in self.wanted.items():
+            if step % every == 0:
+                value = self.norm() if name == NORM else rate.ravel() if np.ndim(rate) else rate
+                self.made.report(name, step, value)
+        self.batches.keep(step, rows)
 
 
 class BatchMeasures:
@@ -76,8 +107,9 @@ class BatchMeasures:
         if "loss" in self.wanted:
             losses = self.like.loss(Tensor(outputs), Tensor(self.encoded[rows])).value
             found["loss"] = np.mean(losses, axis=-1, dtype=np.float64)
+        weights = self.like.loss.sample_weights(self.encoded[rows]) if self.metrics else None
         for name, metric in self.metrics.items():
-            found[name] = metric.function(self.like.loss, outputs, self.targets[rows])
+            found[name] = metric.function(self.like.loss, outputs, self.targets[rows], weights)
         for name, values in found.items():
             for step, value in zip(self.steps, values, strict=True):
                 if step % self.wanted[name] == 0:

@@ -14,8 +14,8 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.columns import merged
-from backproplab.learners.batches import BatchMeasures
-from backproplab.learners.descent import CONVERGED, SCALARS, Descent
+from backproplab.learners.batches import BatchMeasures, Reports
+from backproplab.learners.descent import CONVERGED, Descent
 from backproplab.learners.inside import Inside
 from backproplab.learners.leaps import Leapt
 from backproplab.learners.learner import Advance, Arrays, Brake, Learning, Span
@@ -71,12 +71,11 @@ class DescentCrew(Learning):
         vars(self).pop("inside", None)
         made, train, updates = Advance(), self._split("train"), self.updates
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
-        asked = [name for name in SCALARS if name in wanted]
-        single = bool(asked or batches.every)  # each update is looked at
+        reports = Reports(wanted, made, batches, lambda: updates.norm)
         while made.done < span.steps:
             if made.done and brake.between_steps():
                 break
-            leapt = Leapt(0) if single else self._leap(span, made.done)
+            leapt = self._leap(span, made.done, reports)
             made.done += leapt.done
             if leapt.done and not leapt.filled:
                 continue
@@ -95,11 +94,7 @@ class DescentCrew(Learning):
                 break
             if self.moves:
                 self.rates = self._rates(step)
-            for name in asked:
-                if (step + 1) % wanted[name] == 0:
-                    found = self.rates.ravel() if name == SCALARS[0] else updates.norm
-                    made.report(name, step + 1, found)
-            batches.keep(step + 1, taken)
+            reports.note(step + 1, taken, self.rates)
             updates.follow(self.rates, step + 1)
             made.done += 1
         batches.measure()
@@ -107,13 +102,13 @@ class DescentCrew(Learning):
             member.refusal = updates.source.refusal
         return made
 
-    def _leap(self, span: Span, number: int) -> Leapt:
+    def _leap(self, span: Span, number: int, reports: Reports) -> Leapt:
         """The updates of the span from this number on, as far as they are made in one call."""
         train = self._split("train")
         rows = np.moveaxis(span.stretch(number), 1, 0) + train.offsets
         first, live = span.start + number, list(self.live)
         rates = self._rates if self.moves else lambda step: self.rates
-        leapt = self.updates.leap(train, rows, rates, self.moves, first, live)
+        leapt = self.updates.leap(train, rows, rates, self.moves, first, reports, live)
         if leapt.done and self.moves:
             self.rates = self._rates(first + leapt.done - 1)
         return leapt

@@ -6,8 +6,7 @@ knows no optimizer and no loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -48,7 +47,9 @@ class Curvature:
         """
         if rows is not None:
             inputs, targets = inputs.take(rows, axis=0), targets.take(rows, axis=0)
-        loss = partial(self._loss, inputs.astype(np.float64), double(targets))
+        loss = loss_of_weights(
+            self.network, self.loss, self.parameters, inputs, targets, self.chance
+        )
         _, pullback = vjp(grad(loss), self.parameters.trainable.astype(np.float64))
         for row, unit in enumerate(self._units()):
             if brake and brake.within_step():
@@ -62,24 +63,6 @@ class Curvature:
             unit[..., row] = 1
             yield unit
 
-    def _loss(self, inputs: Array, targets: Array, theta: Tensor) -> Tensor:
-        """Of all members, so that the gradient has each one's own."""
-        losses = self.loss(
-            self.network(self._named(theta), Tensor(inputs), self.chance), Tensor(targets)
-        )
-        return ops.sum(ops.mean(losses, axis=-1))
-
-    def _named(self, theta: Tensor) -> Mapping[str, Tensor]:
-        """The weights as parts of θ, and copies of the running statistics, which stay."""
-        shapes, population = self.parameters.weights, self.parameters.population
-        ends = accumulate(map(prod, shapes.values()))
-        found = {
-            name: ops.reshape(theta[..., end - prod(shape) : end], shape=(*population, *shape))
-            for (name, shape), end in zip(shapes.items(), ends, strict=True)
-        }
-        others = self.parameters.views.items()
-        return found | {n: Tensor(v.astype(np.float64)) for n, v in others if n not in shapes}
-
     def solve(self, gradient: Array, more: Any) -> Array:
         """Newton's direction, (H + damping + more)⁻¹ gradient, (…, n), of each member.
 
@@ -91,6 +74,36 @@ class Curvature:
         )
         found = np.array([newton_direction(*member) for member in members])
         return found.reshape(gradient.shape).astype(gradient.dtype)
+
+
+def loss_of_weights(
+    network: Network, loss: Loss, parameters: ParameterVector, inputs: Array, targets: Array,
+    chance: Chance | None = None,
+) -> Callable[[Tensor], Tensor]:  # fmt: skip
+    """The mean loss of these examples as a function of the weights (…, n), in float64.
+
+    Of a crew the sum over its members, so that the gradient has each one's own. Running
+    statistics stay as they are.  chance: draws the masks of dropout; without it there is none.
+    """
+    examples = Tensor(inputs.astype(np.float64)), Tensor(double(targets))
+
+    def mean(theta: Tensor) -> Tensor:
+        outputs = network(_named(parameters, theta), examples[0], chance)
+        return ops.sum(ops.mean(loss(outputs, examples[1]), axis=-1))
+
+    return mean
+
+
+def _named(parameters: ParameterVector, theta: Tensor) -> Mapping[str, Tensor]:
+    """The weights as parts of θ, and copies of the running statistics."""
+    shapes, population = parameters.weights, parameters.population
+    ends = accumulate(map(prod, shapes.values()))
+    found = {
+        name: ops.reshape(theta[..., end - prod(shape) : end], shape=(*population, *shape))
+        for (name, shape), end in zip(shapes.items(), ends, strict=True)
+    }
+    others = parameters.views.items()
+    return found | {n: Tensor(v.astype(np.float64)) for n, v in others if n not in shapes}
 
 
 def newton_direction(hessian: Array, gradient: Array, damping: float) -> Array:

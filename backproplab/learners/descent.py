@@ -15,7 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.errors import Problem
-from backproplab.learners.batches import BatchMeasures
+from backproplab.learners.batches import SCALARS, BatchMeasures, Reports
 from backproplab.learners.curvature import LIMIT
 from backproplab.learners.gradient import Backprop, Gradient
 from backproplab.learners.inside import Inside
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from backproplab.learners.crew import DescentCrew
 
 T = TypeVar("T")
+BEGUN = frozenset({"init_from", "freeze"})  # keys of a network that continues another one
 CONVERGED = "converged"  # the reason of a run that its gradient's norm ended
-SCALARS = ("learning_rate", "gradient_norm")  # reported by update where they are wanted
 
 
 class GradientDescent(Learner, name="gradient_descent"):
@@ -60,7 +60,7 @@ class GradientDescent(Learner, name="gradient_descent"):
     unit = "update"
     batches = True
     shares = True
-    uses: ClassVar[frozenset[str]] = frozenset(
+    uses: ClassVar[frozenset[str]] = BEGUN | frozenset(
         ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
     )
 
@@ -70,6 +70,9 @@ class GradientDescent(Learner, name="gradient_descent"):
         if self.tolerance and material.batch < len(material.train):
             what = "learner.tolerance: a batch's gradient says nothing of the end"
             problems.append(Problem("", what, "set batch_mode=batch, or tolerance=off"))
+        if material.keys.get("freeze") and not isinstance(self.gradient, Backprop):
+            what = f"freeze: {self.gradient.name} gradients are of all layers"
+            problems.append(Problem("", what, "use learner.gradient=backprop"))
         if material.keys["optimizer"].second_order and network and network.size > LIMIT:
             what = f"optimizer: newton is for at most {LIMIT:,} weights, the network has "
             what += f"{network.size:,}"
@@ -103,8 +106,7 @@ class Descent(Learning):
         self.offers = *SCALARS, "loss", *(metric.name for metric in material.metrics)
         self.settings = settings
         self.material = material
-        self.parameters = self.network.parameters(material.dtype)
-        self.network.initialize(self.parameters, material.stream("init"))
+        self.parameters = material.first(self.network)
         self.gradient = self.parameters.twin()
         self.slots = {name: self.parameters.twin() for name in keys["optimizer"].slots}
         self.chance = material.stream("dropout")
@@ -158,13 +160,12 @@ class Descent(Learning):
         vars(self).pop("inside", None)
         made, train, updates = Advance(), self.material.train, self.updates
         batches = BatchMeasures(updates.evaluation, wanted, train.targets, train.encoded, made)
-        asked = [name for name in SCALARS if name in wanted]
+        reports = Reports(wanted, made, batches, lambda: updates.norm)
         rate = self.rate(span.start)
-        single = bool(asked or batches.every)  # each update is looked at
         while made.done < span.steps:
             if made.done and brake.between_steps():
                 break
-            leapt = Leapt(0) if single else self._leap(span, made.done)
+            leapt = self._leap(span, made.done, reports)
             made.done += leapt.done
             if leapt.done and not leapt.filled:
                 continue
@@ -182,20 +183,17 @@ class Descent(Learning):
                 break
             if self.rate.moves:
                 rate = self.rate(step)
-            for name in asked:
-                if (step + 1) % wanted[name] == 0:
-                    made.report(name, step + 1, rate if name == SCALARS[0] else updates.norm)
-            batches.keep(step + 1, rows)
+            reports.note(step + 1, rows, rate)
             updates.follow(rate, step + 1)
             made.done += 1
         batches.measure()
         self.refusal = updates.source.refusal
         return made
 
-    def _leap(self, span: Span, number: int) -> Leapt:
+    def _leap(self, span: Span, number: int, reports: Reports) -> Leapt:
         """The updates of the span from this number on, as far as they are made in one call."""
-        rows, rate = span.stretch(number), self.rate
-        return self.updates.leap(self.material.train, rows, rate, rate.moves, span.start + number)
+        rows, rate, first = span.stretch(number), self.rate, span.start + number
+        return self.updates.leap(self.material.train, rows, rate, rate.moves, first, reports)
 
     def divergence(self, step: int, rows: Array | slice) -> Divergence:
         """What is wrong with the step on these rows, whose numbers are not finite."""

@@ -15,6 +15,7 @@ from backproplab.autograd.engines import Bound, EngineName
 from backproplab.autograd.engines import engine as engine_named
 from backproplab.learners.learner import Brake, NoBrake
 from backproplab.learners.material import Material
+from backproplab.learners.turns import Turns
 from backproplab.measures import Row
 from backproplab.nn import Loss, Metric, Network, ParameterVector
 from backproplab.nn.layer import Weights
@@ -28,6 +29,7 @@ class Evaluation:
     """Measures splits with the current weights, without dropout.
 
     ranks: the processes that share the tiles; their sums are added in the order of the tiles.
+    threads: of this process, that share its tiles.
     """
 
     def __init__(
@@ -38,15 +40,17 @@ class Evaluation:
         metrics: tuple[Metric, ...],
         engine: EngineName = "auto",
         ranks: Ranks = ONE,
+        threads: int = 1,
     ) -> None:
         self.ranks = ranks
+        self.turns = Turns(threads)
         self.network = network
         self.parameters = parameters
         self.loss = loss
         self.metrics = metrics
         self.engine = engine_named(engine)
         self.length = tile_length(network)
-        self._bound: dict[int, Bound] = {}  # by the size of the tile
+        self._bound: dict[tuple[int, int], Bound] = {}  # by thread, and the size of the tile
 
     def __call__(
         self, inputs: Array, targets: Array, encoded: Array, brake: Brake | None = None
@@ -64,38 +68,42 @@ class Evaluation:
         outputs = np.zeros((*population, examples, *self.network.output_shape), self.dtype)
         members = (slice(None),) * len(population)
         sums = np.zeros((-(-examples // self.length), *population))  # of each tile's losses
-        own, stopped = self.ranks.share(len(sums)), False
-        for number, tile in enumerate(tiles(examples, self.length, brake or NoBrake())):
-            if stopped := tile is None:
-                break
+        own = self.ranks.share(len(sums))
+
+        def compute(thread: int, number: int) -> None:
+            tile = slice(number * self.length, min((number + 1) * self.length, examples))
             if number in own:
-                predicted, losses = self._tile(inputs[*lead, tile], encoded[*lead, tile])
-                outputs[*members, tile] = predicted
+                of = inputs[*lead, tile], encoded[*lead, tile]
+                outputs[*members, tile], losses = self._tile(thread, *of)
                 np.sum(losses, axis=-1, dtype=np.float64, out=sums[number, ...])
-        if not self.ranks.add(sums, outputs, unless=stopped):
+
+        ends = (brake or NoBrake()).within_step
+        whole = self.turns.take(len(sums), compute, lambda thread: None, ends)
+        if not self.ranks.add(sums, outputs, unless=not whole):
             return None
         row = {"loss": sum(sums) / examples}
-        return row | {m.name: m.function(self.loss, outputs, targets) for m in self.metrics}
+        of = self.loss, outputs, targets, self.loss.sample_weights(encoded)
+        return row | {m.name: m.function(*of) for m in self.metrics}
 
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.parameters.flat.dtype
 
-    def _tile(self, inputs: Array, encoded: Array) -> Sequence[Array]:
-        """The outputs and the losses of some examples; valid until the next call."""
-        count = inputs.shape[-1 - len(self.network.input_shape)]
-        bound = self._bound.get(count) or self._bind(count)
+    def _tile(self, thread: int, inputs: Array, encoded: Array) -> Sequence[Array]:
+        """The outputs and the losses of some examples; valid until the thread's next call."""
+        key = thread, inputs.shape[-1 - len(self.network.input_shape)]
+        bound = self._bound.get(key) or self._bind(key)
         bound(inputs, encoded, stay=True)
         return bound.into
 
-    def _bind(self, count: int) -> Bound:
-        of_each = *self.parameters.population, count
+    def _bind(self, key: tuple[int, int]) -> Bound:
+        of_each = *self.parameters.population, key[1]
         into = [
             np.empty((*of_each, *shape), self.dtype) for shape in (self.network.output_shape, ())
         ]
         step = partial(_forward, self.network, self.loss, self.parameters.tensors())
         bound = self.engine.bind(step, list(self.parameters.views.values()), into)
-        self._bound[count] = bound
+        self._bound[key] = bound
         return bound
 
 
@@ -117,8 +125,8 @@ def measure_outputs(
     whole = np.concatenate(outputs)
     losses = loss(Tensor(whole), Tensor(of.encoded)).value
     row = {"loss": float(np.mean(losses, dtype=np.float64))}
-    found = {m.name: float(m.function(loss, whole, of.targets)) for m in material.metrics}
-    return [row | found]
+    against = loss, whole, of.targets, loss.sample_weights(of.encoded)
+    return [row | {m.name: float(m.function(*against)) for m in material.metrics}]
 
 
 def tile_length(network: Network) -> int:

@@ -52,8 +52,8 @@ class Gradient(Family):
     stacks: ClassVar[bool] = False
     shares: ClassVar[bool] = False
 
-    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
-        """What fills a gradient; ``parts`` and ``ranks`` are the arguments of ``TiledSource``."""
+    def source(self, *parts: Any, ranks: Ranks = ONE, threads: int = 1) -> GradientSource:
+        """What fills a gradient; the arguments are those of ``TiledSource``."""
         raise NotImplementedError
 
     def passes(self, network: Network) -> tuple[int, int]:
@@ -82,8 +82,8 @@ class Backprop(Gradient, name="backprop"):
     def passes(self, network: Network) -> tuple[int, int]:
         return 1, 1
 
-    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
-        return BackpropSource(*parts, ranks=ranks)
+    def source(self, *parts: Any, ranks: Ranks = ONE, threads: int = 1) -> GradientSource:
+        return BackpropSource(*parts, ranks=ranks, threads=threads)
 
 
 class Analytic(Gradient, name="analytic"):
@@ -95,8 +95,8 @@ class Analytic(Gradient, name="analytic"):
     def passes(self, network: Network) -> tuple[int, int]:
         return 1, 1
 
-    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
-        return AnalyticSource(*parts, ranks=ranks)
+    def source(self, *parts: Any, ranks: Ranks = ONE, threads: int = 1) -> GradientSource:
+        return AnalyticSource(*parts, ranks=ranks, threads=threads)
 
     def problems(self, material: Material) -> list[Problem]:
         assert material.network is not None
@@ -145,6 +145,6 @@ class Numeric(Gradient, name="numeric"):
         assert material.network is not None
         return self.passes(material.network)[0]
 
-    def source(self, *parts: Any, ranks: Ranks = ONE) -> GradientSource:
+    def source(self, *parts: Any, ranks: Ranks = ONE, threads: int = 1) -> GradientSource:
         step = None if isinstance(self.step, str) else self.step
         return NumericSource(self.scheme, step, *parts)

@@ -1,8 +1,7 @@
 """Leaps: many updates in one call of the player, with the bits of one after the other.
 
-A round of it takes a batch's rows, computes the gradient, looks for NaN, clips, and updates. This
-file must not know who asks, nor what is reported: a caller that looks at each update makes them
-one by one.
+A round of it takes a batch's rows, computes the gradient, looks for NaN, lets the caller look if
+it wants to, clips, and updates. This file must not know who asks, nor what is reported.
 """
 
 from __future__ import annotations
@@ -44,6 +43,19 @@ class Leapt(NamedTuple):
     filled: bool = False
 
 
+class Look:
+    """Shows each update of a leap to who asks for it, by its number in the leap."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.see: Callable[[int], None] | None = None
+
+    def __call__(self) -> None:
+        assert self.see
+        self.see(self.number)
+        self.number += 1
+
+
 class Leaps:
     """The updates of these vectors, as far as they can be played.
 
@@ -61,6 +73,7 @@ class Leaps:
         self.gradient = gradient
         self.clipping = clipping
         self.tapes: dict[Any, tuple[Tape, Array]] = {}
+        self.look = Look()
         self.most = 32
         self.refusal = ""
         flat = {name: vector.flat for name, vector in slots.items()}
@@ -80,11 +93,13 @@ class Leaps:
         moves: bool,
         first: int,
         watched: Sequence[int] | None = None,
+        look: Callable[[int], None] | None = None,
     ) -> Leapt:
         """Updates on these rows of the examples, in order, as long as there is time.
 
         rows: (steps, …).  rates: of the update after that many others, constant unless it moves.
         first: updates made before.  watched: the members of a crew whose numbers are to be finite.
+        look: gets the number of each update, from 0, when its gradient is known and not clipped.
         """
         if plan.runs + len(rows) < WORTH or not len(rows):
             return Leapt(0)
@@ -92,13 +107,14 @@ class Leaps:
         try:
             changes = moves or self.trace.reads_time or not self.tapes
             own = [rates(first + k) for k in range(count if changes else 1)]
-            tape, table = self._tape(plan, examples, rows, own[0], watched)
+            tape, table = self._tape(plan, examples, rows, own[0], watched, look is not None)
             count = min(count, len(table))
             table[:count] = rows[:count]
             self.trace.fill(self.numbers, own, first + 1)  # type: ignore[arg-type]
         except Unplayable as error:
             self.refusal = str(error)
             return Leapt(0)
+        self.look.number, self.look.see = 0, look
         began = time.monotonic()
         try:
             tape.play(count, SECONDS)
@@ -106,6 +122,7 @@ class Leaps:
             return Leapt(tape.rounds, filled=True)
         finally:
             plan.runs += tape.rounds
+            self.look.see = None
         quick = tape.rounds == count and time.monotonic() - began < SECONDS / 2
         self.most = min(max(2 * count, self.most) if quick else max(tape.rounds, 1), ROUNDS)
         return Leapt(tape.rounds)
@@ -117,9 +134,10 @@ class Leaps:
         rows: Array,
         rate: Any,
         watched: Sequence[int] | None,
+        looks: bool,
     ) -> tuple[Tape, Array]:
         """The tape for so shaped batches, and the table of their rows."""
-        key = rows.shape[1:], None if watched is None else tuple(watched)
+        key = plan, rows.shape[1:], None if watched is None else tuple(watched), looks
         if key not in self.tapes:
             rounds = max(min(ENTRIES // rows[0].size, ROUNDS), 1)
             table = np.empty((rounds, *rows.shape[1:]), np.intp)
@@ -129,14 +147,15 @@ class Leaps:
                     for x, own in zip(examples, plan.inputs, strict=True)
                 ],
                 *plan.calls,
-                *self._looks(watched),
+                *self._checks(watched),
+                *([self.look] if looks else []),
                 *self._clips(),
                 *self._updates(rate),
             ]
             self.tapes[key] = Tape(calls, [table, *self.trace.tables]), table
         return self.tapes[key]
 
-    def _looks(self, watched: Sequence[int] | None) -> list[Call]:
+    def _checks(self, watched: Sequence[int] | None) -> list[Call]:
         flat = self.gradient.flat
         vectors = [flat] if watched is None else [flat[member] for member in watched]
         return [partial(require_finite, vector) for vector in vectors]

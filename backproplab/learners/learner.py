@@ -237,6 +237,7 @@ class Learner(Family):
     timed: its fields say where it ends, and more steps lead no further.
     """
 
+    required = ("begin",)
     unit: ClassVar[str] = "step"
     uses: ClassVar[frozenset[str]] = frozenset()
     batches: ClassVar[bool] = False

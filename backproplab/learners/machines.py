@@ -66,8 +66,7 @@ class LinearMachine:
 
     def __init__(self, material: Material) -> None:
         assert material.network is not None
-        parameters = material.network.parameters(material.dtype)
-        material.network.initialize(parameters, material.stream("init"))
+        parameters = material.first(material.network)
         self.inputs = material.train.inputs
         self.weights = {"kernel_machine/inputs": self.inputs, **parameters.views}
         self.network = Linearized(material.network, parameters)

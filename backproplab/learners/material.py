@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from backproplab.arrays import Array
 from backproplab.autograd.engines import EngineName
 from backproplab.data import Pixels
 from backproplab.errors import Problem
-from backproplab.nn import Loss, Metric, Network
+from backproplab.nn import Loss, Metric, Network, ParameterVector
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import stream
 from backproplab.task import Task
@@ -41,7 +41,9 @@ class Material:
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
     pixels: gives back the images that inputs are; None if they are none.
     batch: examples a step, of a learner that walks in batches.
+    initial: first weights by name, of those that are not drawn.
     ranks: the processes that share each batch.
+    threads: of this process, each of which takes tiles of a batch; their number changes no bit.
     """
 
     task: Task
@@ -57,6 +59,16 @@ class Material:
     pixels: Pixels | None = None
     batch: int = 0
     ranks: Ranks = ONE
+    threads: int = 1
+    initial: Mapping[str, Array] = field(default_factory=dict)
+
+    def first(self, network: Network) -> ParameterVector:
+        """The network's first weights: drawn, those of ``initial`` put over them."""
+        parameters = network.parameters(self.dtype)
+        network.initialize(parameters, self.stream("init"))
+        for name, array in self.initial.items():
+            parameters.views[name][...] = array
+        return parameters
 
     @property
     def train(self) -> Split:

@@ -20,8 +20,7 @@ class Networked(Learning):
 
     def __init__(self, material: Material) -> None:
         self.material = material
-        self.parameters = self.network.parameters(material.dtype)
-        self.network.initialize(self.parameters, material.stream("init"))
+        self.parameters = material.first(self.network)
         of = self.network, self.parameters, loss_of(material), material.metrics, material.engine
         self.evaluation = Evaluation(*of)
 

@@ -18,7 +18,7 @@ from backproplab.autograd import Tensor, ops, vjp
 from backproplab.autograd.ops.random import normal_noise
 from backproplab.errors import Problem
 from backproplab.learners.crew import DescentCrew
-from backproplab.learners.descent import Descent, GradientDescent
+from backproplab.learners.descent import BEGUN, Descent, GradientDescent
 from backproplab.learners.learner import (
     Advance,
     Arrays,
@@ -58,7 +58,7 @@ class ScoreMatching(Learner, name="score_matching"):
 
     unit = "update"
     batches = True
-    uses: ClassVar[frozenset[str]] = GradientDescent.uses - {"loss"}
+    uses: ClassVar[frozenset[str]] = GradientDescent.uses - BEGUN - {"loss"}
 
     def measures(self, task: Task) -> tuple[Measure, ...]:
         return (LOSS,)

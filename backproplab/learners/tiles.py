@@ -1,13 +1,13 @@
 """Tiles: a batch whose activations outgrow the cache is walked in parts, each with its share.
 
-Of several ranks each walks its own rows, and their shares are added. This file must not know how
-the gradient of a part is computed.
+Of several threads each takes tiles of its own; of several ranks each walks its own rows. Shares
+are added in the order of the tiles. This file must not know how the gradient of a part is computed.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,26 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor
 from backproplab.autograd.engines import EngineName
 from backproplab.autograd.engines import engine as engine_named
-from backproplab.learners.learner import Brake
+from backproplab.learners.learner import Brake, NoBrake
+from backproplab.learners.turns import Turns
 from backproplab.nn import Loss, Network, ParameterVector
 from backproplab.ranks import ONE, Ranks
 from backproplab.streams import Chance, Rows, restore_state, state_of
 
 TILE = 2**22  # bytes that a tile's activations should stay below: a few times a core's L2 cache
+
+
+class Batch(NamedTuple):
+    """What a gradient is computed of: rows of the examples, None for all, ``length`` of them.
+
+    outputs: filled with what the network gives in training, where it is wanted.
+    """
+
+    inputs: Array
+    targets: Array
+    rows: Array | None
+    length: int
+    outputs: Array | None
 
 
 class TiledSource:
@@ -31,6 +45,8 @@ class TiledSource:
     tile: examples taken at a time; by default about ``tile_length``, in equal parts.
     gradient: the twin of ``parameters`` that each call fills.
     ranks: the processes that share each batch.
+    threads: that take tiles, where the order of the tiles matters to their shares alone. The
+        products of each should be computed by one thread; their number changes no bit.
     refusal: why the engine ``auto`` computes eagerly; empty if it does not.
     """
 
@@ -45,6 +61,7 @@ class TiledSource:
         gradient: ParameterVector | None = None,
         *,
         ranks: Ranks = ONE,
+        threads: int = 1,
     ) -> None:
         self.network = network
         self.loss_function = loss
@@ -57,7 +74,8 @@ class TiledSource:
         self.gradient = gradient or parameters.twin()
         self.exact_tile = tile
         self.tile = tile or tile_length(network, parameters.flat.itemsize)
-        self._share: ParameterVector | None = None  # a tile's gradient
+        self.turns = Turns(1 if network.differs_in_training or ranks.size > 1 else threads)
+        self._shares: dict[int, ParameterVector] = {}  # by thread: its tile's gradient
 
     def __call__(
         self,
@@ -85,6 +103,8 @@ class TiledSource:
             whole = slice(batch) if rows is None else rows
             self._compute(inputs, targets, whole, batch, self.gradient, outputs)
             return True
+        if self.turns.threads > 1:
+            return self._spread(Batch(inputs, targets, rows, batch, outputs), tiles, brake)
         before, given_up = self._mark(), False
         alone = sum(len(self._own(tile, batch)) > 0 for tile in tiles) == 1
         if not alone:
@@ -98,8 +118,11 @@ class TiledSource:
             if isinstance(self.chance, Rows):
                 within = slice(part.start - tile.start, part.stop - tile.start)
                 self.chance.of(tile.stop - tile.start, within)
-            if part:
-                self._add(inputs, targets, rows, part, batch, outputs, alone)
+            if part and alone:
+                self._part(Batch(inputs, targets, rows, batch, outputs), part, self.gradient)
+            elif part:
+                self._part(Batch(inputs, targets, rows, batch, outputs), part, self._share(0))
+                self._add(0)
             elif self.network.differs_in_training:  # the numbers of other ranks' rows
                 self.network(self.parameters.tensors(), Tensor(inputs[:0]), self.chance)
         found = [self.gradient.flat] if outputs is None else [self.gradient.flat, outputs]
@@ -114,35 +137,33 @@ class TiledSource:
         start, stop = max(tile.start, own.start), min(tile.stop, own.stop)
         return range(start, stop) if start < stop else range(tile.start, tile.start)
 
-    def _add(
-        self,
-        inputs: Array,
-        targets: Array,
-        rows: Array | None,
-        part: range,
-        batch: int,
-        outputs: Array | None,
-        alone: bool,
-    ) -> None:
-        """Add what a part of the batch has in its gradient. alone: it is the only part."""
+    def _spread(self, batch: Batch, tiles: list[slice], brake: Brake | None) -> bool:
+        """The gradient by several threads; False if the brake ended it."""
+        self.gradient.flat[...] = 0
+
+        def compute(thread: int, number: int) -> None:
+            self._part(batch, tiles[number], self._share(thread))
+
+        return self.turns.take(len(tiles), compute, self._add, (brake or NoBrake()).within_step)
+
+    def _part(self, batch: Batch, part: range | slice, into: ParameterVector) -> None:
+        """What a part of the batch has in its gradient."""
         at = slice(part.start, part.stop)
-        of = at if rows is None else rows[..., at]
-        own = None if outputs is None else outputs[..., at, :]
-        if alone:
-            self._compute(inputs, targets, of, batch, self.gradient, own)
-            return
-        share = self._share = self._share or self.parameters.twin()
-        self._compute(inputs, targets, of, batch, share, own)
-        np.add(self.gradient.flat, share.flat, out=self.gradient.flat)
+        of = at if batch.rows is None else batch.rows[..., at]
+        own = None if batch.outputs is None else batch.outputs[..., at, :]
+        self._compute(batch.inputs, batch.targets, of, batch.length, into, own)
+
+    def _share(self, thread: int) -> ParameterVector:
+        """Where the thread puts the gradient of its tile."""
+        if thread not in self._shares:
+            self._shares[thread] = self.parameters.twin()
+        return self._shares[thread]
+
+    def _add(self, thread: int) -> None:
+        np.add(self.gradient.flat, self._shares[thread].flat, out=self.gradient.flat)
 
     def _tiles(self, examples: int) -> list[slice]:
-        """The parts of a batch: of the length given, or as equal as they can be."""
-        if self.exact_tile is None:
-            count = max((2 * examples + self.tile) // (2 * self.tile), 1)  # rounded
-            bounds = [examples * k // count for k in range(count + 1)]
-        else:
-            bounds = [*range(0, examples, self.tile), examples]
-        return [slice(start, end) for start, end in pairwise(bounds)]
+        return tiles_of(examples, self.tile, self.exact_tile is not None)
 
     def _mark(self) -> tuple[Any, Array]:
         """What tiles move before the update: the stream of chance and the running statistics."""
@@ -163,6 +184,17 @@ class TiledSource:
     ) -> None:
         """The part that these rows have in the gradient of a batch of ``batch`` examples."""
         raise NotImplementedError
+
+
+def tiles_of(examples: int, tile: int, exact: bool) -> list[slice]:
+    """The parts of a batch: of the length ``tile`` exactly, or about as long and as equal as can
+    be."""
+    if exact:
+        bounds = [*range(0, examples, tile), examples]
+    else:
+        count = max((2 * examples + tile) // (2 * tile), 1)  # rounded
+        bounds = [examples * k // count for k in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(bounds)]
 
 
 def tile_length(network: Network, itemsize: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.learners.batches import Reports
 from backproplab.learners.curvature import Curvature
 from backproplab.learners.evaluation import Evaluation
 from backproplab.learners.gradient import Gradient
@@ -58,7 +59,7 @@ class Updates:
         self.gradient = gradient
         self.clipping = keys["clipping"]
         parts = network, loss, parameters, chance, material.engine, tile, gradient
-        self.source = origin.source(*parts, ranks=material.ranks)
+        self.source = origin.source(*parts, ranks=material.ranks, threads=material.threads)
         self.curvature = (
             Curvature(network, loss, parameters, chance, optimizer.damping)
             if isinstance(optimizer, Newton)
@@ -75,7 +76,7 @@ class Updates:
         )
         self.leaps = Leaps(optimizer, parameters, gradient, slots, self.clipping)
         of = network, parameters, loss, material.metrics, material.engine, material.ranks
-        self.evaluation = Evaluation(*of)
+        self.evaluation = Evaluation(*of, threads=material.threads)
 
     def leap(
         self,
@@ -84,20 +85,30 @@ class Updates:
         rates: Callable[[int], Any],
         moves: bool,
         first: int,
+        reports: Reports,
         watched: Sequence[int] | None = None,
     ) -> Leapt:
         """As many of the updates on these rows as the player makes in one call; often none.
 
-        rows: (steps, …, batch).  The other arguments are those of ``Leaps.make``.
+        rows: (steps, …, batch).  reports: what is wanted of each update.
+        The other arguments are those of ``Leaps.make``.
         """
         ahead = getattr(self.source, "ahead", None)
         if self.undoes or ahead is None or self.leaps.refusal:
             return Leapt(0)
-        plan, runs = ahead(train.inputs, train.encoded, rows.shape[1:]) or (None, 0)
-        if plan is None:
+        batches, examples = reports.batches, (train.inputs, train.encoded)
+        found = ahead(*examples, rows.shape[1:], with_outputs=bool(batches.every))
+        if found is None:
             return Leapt(0)
-        examples = train.inputs, train.encoded
-        return self.leaps.make(plan, examples, rows[:runs], rates, moves, first, watched)
+        plan, runs, outputs = found
+
+        def look(number: int) -> None:
+            if (room := batches.room(rows[number])) is not None:
+                np.copyto(room, outputs)
+            reports.note(first + number + 1, rows[number], rates(first + number))
+
+        seen = look if reports else None
+        return self.leaps.make(plan, examples, rows[:runs], rates, moves, first, watched, seen)
 
     def fill(
         self,

@@ -4,6 +4,7 @@ from backproplab.loop.callbacks import EPOCH, Callback, Display, Every, Log, Whe
 from backproplab.loop.early_stopping import Best, EarlyStopping, Patience
 from backproplab.loop.lane import Lane, Length, Progress
 from backproplab.loop.loop import Loop
+from backproplab.loop.observer import Observer
 from backproplab.loop.pace import Pace
 from backproplab.loop.whereabouts import Whereabouts
 
@@ -18,6 +19,7 @@ __all__ = [
     "Length",
     "Log",
     "Loop",
+    "Observer",
     "Pace",
     "Patience",
     "Progress",

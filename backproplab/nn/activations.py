@@ -24,6 +24,7 @@ class Activation(Layer, family=True):
     knees: outputs below and above which it is nearly flat: within 1 % of a bound.
     """
 
+    required = ("function",)
     function: ClassVar[Any]
     dead: ClassVar[float | None] = None
     knees: ClassVar[tuple[float, float] | None] = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -19,17 +19,23 @@ from backproplab.streams import Chance
 
 @dataclass(frozen=True)
 class Place:
-    """One layer in a chain, with its name (``dense_2``), input shape and output shape."""
+    """One layer in a chain, with its name (``dense_2``), input shape and output shape.
+
+    frozen: training leaves its arrays alone, and it computes what it does in evaluation.
+    """
 
     name: str
     layer: Layer
     input_shape: Shape
     output_shape: Shape
+    frozen: bool = False
 
     @cached_property
     def weights(self) -> dict[str, Weight]:
         """The layer's arrays by their names in the layer."""
-        return self.layer.weights(self.input_shape)
+        own = self.layer.weights(self.input_shape)
+        frozen = {name: replace(weight, trainable=False) for name, weight in own.items()}
+        return frozen if self.frozen else own
 
     @property
     def parameters(self) -> int:
@@ -39,7 +45,8 @@ class Place:
     def apply(self, weights: Weights, x: Tensor, generator: Chance | None) -> Tensor:
         """The layer's output for ``x``; ``weights`` are those of the whole chain."""
         own = {name: weights[f"{self.name}/{name}"] for name in self.weights}
-        return self.layer.apply(own, x, Pass(self.input_shape, generator))
+        at = Pass(self.input_shape, None if self.frozen else generator)
+        return self.layer.apply(own, x, at)
 
 
 def chain(layers: Iterable[Layer], shape: Shape, source: str = "the data") -> tuple[Place, ...]:

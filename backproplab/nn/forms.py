@@ -20,13 +20,26 @@ Form = Literal["naive", "shifted", "clipped", "fused"]
 
 
 def softmax_cross_entropy(z: Tensor, labels: Tensor, form: Form, epsilon: float) -> Tensor:
-    """-ln p[label] of each example; z (…, batch, classes), labels (batch,)."""
+    """-ln p[label] of each example; z (…, batch, classes), labels (batch,).
+
+    Labels may be rows t (batch, classes) of real numbers instead: Σ -t ln p.
+    """
+    if labels.dtype.kind == "f":
+        return ops.sum(labels * _surprise(z, labels, form, epsilon), axis=-1)
     if form == "fused":
         return ops.softmax_cross_entropy(z, labels)
     p = _softmax(z, form)
     hot = ops.one_hot(labels, classes=z.shape[-1], dtype=z.dtype)
     chosen = ops.sum(ops.where(ops.greater(hot, 0), p, 0.0), axis=-1)  # 0 times NaN were NaN
     return -ops.log(_clipped(chosen, epsilon) if form == "clipped" else chosen)
+
+
+def _surprise(z: Tensor, t: Tensor, form: Form, epsilon: float) -> Tensor:
+    """-ln p of each class; unless fused, 0 of one that plays no part, as 0 times NaN were NaN."""
+    if form == "fused":
+        return ops.logsumexp(z, axis=-1, keepdims=True) - z
+    p = ops.where(ops.greater(t, 0), _softmax(z, form), 1.0)
+    return -ops.log(_clipped(p, epsilon) if form == "clipped" else p)
 
 
 def _softmax(z: Tensor, form: Form) -> Tensor:
@@ -55,3 +68,10 @@ def clipped_slope(slope: Array, chosen: Array, form: Form, epsilon: float) -> Ar
     if form != "clipped":
         return slope
     return np.where((chosen < epsilon) | (chosen > 1 - epsilon), 0.0, slope).astype(slope.dtype)
+
+
+def softmax_slope(p: Array, t: Array, form: Form, epsilon: float) -> Array:
+    """∂(Σ -t ln p)/∂z = p Σ t - t, of the classes whose probability the clip does not hold."""
+    free = (p >= epsilon) & (p <= 1 - epsilon) if form == "clipped" else np.ones_like(p, bool)
+    t = (t * free).astype(p.dtype)
+    return p * t.sum(axis=-1, keepdims=True) - t

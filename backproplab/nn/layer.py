@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 from backproplab.autograd import Tensor
 from backproplab.autograd.ops.shapes import expand_dims
@@ -68,6 +69,8 @@ class ShapeError(ValueError):
 
 class Layer(Family):
     """A function from (…, batch, *shape) to (…, batch, *output_shape(shape))."""
+
+    required: ClassVar[tuple[str, ...]] = ("apply",)
 
     @property
     def mixes_examples(self) -> bool:

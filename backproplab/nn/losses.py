@@ -14,13 +14,15 @@ from pydantic import Field
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, ops
 from backproplab.errors import DataError
+from backproplab.nn.class_weights import ClassWeights, unknown, weights_of
 from backproplab.nn.forms import (
     Form,
     clipped_slope,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
+    softmax_slope,
 )
-from backproplab.spec import Family, Positive
+from backproplab.spec import Family, Fraction, Off, Positive
 from backproplab.task import Task
 
 
@@ -50,6 +52,23 @@ class Loss(Family):
             return targets.astype(dtype, copy=False)
         return np.equal(targets[:, None], np.arange(task.outputs)).astype(dtype)
 
+    def rows(self, targets: Array, task: Task) -> tuple[Array, Array, Array]:
+        """The targets for examples that do not count alike: (rows, counts, base) in float64.
+
+        rows: (n, k), which the loss takes as well.  counts: (n,), what each example counts by its
+        class.  base: (n,), of which the mean divides the sum of the losses.
+        """
+        rows, ones = self.encode(targets, task, np.float64), np.ones(len(targets))
+        return rows, ones, ones
+
+    def parted(self, encoded: Array) -> tuple[Array, Array | None]:
+        """The rows of the targets, and what each counts in the loss; None if all count alike."""
+        return encoded, None
+
+    def sample_weights(self, encoded: Array) -> Array | None:
+        """What each example counts in metrics, (…, batch); None if all count alike."""
+        return None
+
     def decide(self, outputs: Array) -> Array:
         """The predicted classes (…, batch): the first with the largest output.
 
@@ -76,12 +95,35 @@ class CrossEntropy(Loss):
 
     form: naive, shifted, clipped or fused: see nn/forms.py.
     epsilon: what clipped keeps probabilities away from 0 and 1.
+    class_weights: what examples of a class count, by its name (1 where it is left out), or
+        balanced: n / (classes · examples of the class), of the training examples.
+    label_smoothing: ε, the share of each target that is spread evenly over all classes. The loss
+        with weights w is that of PyTorch's CrossEntropyLoss: Σ_k w_k t_k (-ln p_k) of each example,
+        t = (1 - ε) one-hot + ε/classes, divided by the mean of the examples' w.
     """
 
     form: Form = "fused"
     epsilon: Annotated[float, Field(gt=0, lt=0.5)] = 1e-7
+    class_weights: ClassWeights = None
+    label_smoothing: Annotated[Fraction | None, Off()] = None
 
     on_logits = True
+
+    def __hash__(self) -> int:
+        return hash(repr(self))  # a mapping has none
+
+    def problem(self, task: Task) -> str:
+        if task.kind == "classification":
+            return unknown(self.class_weights, task)
+        return "needs classes, the data are a regression"
+
+    def rows(self, targets: Array, task: Task) -> tuple[Array, Array, Array]:
+        """The smoothed and weighted shares of the classes, whose sum is what an example counts."""
+        hot = np.equal(targets[:, None], np.arange(task.outputs))
+        weights, spread = weights_of(self.class_weights, task), self.label_smoothing or 0.0
+        shares = weights * ((1 - spread) * hot + spread / task.outputs)
+        counts = shares.sum(axis=-1)
+        return shares / counts[:, None], counts, weights[targets]
 
     def by_sigmoid(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The sum over the outputs of a sigmoid's cross-entropy each."""
@@ -98,22 +140,24 @@ class Auto(CrossEntropy, name="auto"):
     """The task's usual loss: softmax or (two classes) binary cross-entropy, mse for regression."""
 
     def problem(self, task: Task) -> str:
-        if task.kind == "regression" and self.form != "fused":
-            return f"form: {self.form} needs classes, the data are a regression"
+        if task.kind == "classification":
+            return super().problem(task)
+        for name in ("form", "class_weights", "label_smoothing"):
+            if (value := getattr(self, name)) != type(self).model_fields[name].default:
+                return f"{name}: {value} needs classes, the data are a regression"
         return ""
 
     def resolve(self, task: Task) -> Loss:
+        if self.problem(task):
+            return self
         if task.kind == "regression":
             return MeanSquaredError()
         kind = BinaryCrossEntropy if task.outputs == 2 else SoftmaxCrossEntropy
-        return kind(form=self.form, epsilon=self.epsilon)
+        return kind(**dict(self))
 
 
 class SoftmaxCrossEntropy(CrossEntropy, name="softmax_cross_entropy"):
     """-ln softmax(z)[label], on logits."""
-
-    def problem(self, task: Task) -> str:
-        return "needs classes, the data are a regression" if task.kind == "regression" else ""
 
     def encode(self, targets: Array, task: Task, dtype: Any) -> Array:
         """The labels, checked once here, because a replayed step does not check them."""
@@ -125,7 +169,9 @@ class SoftmaxCrossEntropy(CrossEntropy, name="softmax_cross_entropy"):
         return ops.softmax(Tensor(outputs), axis=-1).value
 
     def slope(self, outputs: Array, targets: Array) -> Array:
-        """p - t: softmax and logarithm as one output, t one-hot."""
+        """p - t: softmax and logarithm as one output, t one-hot, or the rows as they are."""
+        if targets.dtype.kind == "f":
+            return softmax_slope(self.probabilities(outputs), targets, self.form, self.epsilon)
         hot = np.equal(targets[..., None], np.arange(outputs.shape[-1]))
         p = self.probabilities(outputs)
         chosen = np.sum(p * hot, axis=-1, keepdims=True)
@@ -140,8 +186,13 @@ class BinaryCrossEntropy(CrossEntropy, name="binary_cross_entropy"):
 
     def problem(self, task: Task) -> str:
         if task.kind == "classification" and task.outputs == 2:
-            return ""
+            return super().problem(task)
         return f"needs two classes, the data are {task}; use softmax_cross_entropy"
+
+    def rows(self, targets: Array, task: Task) -> tuple[Array, Array, Array]:
+        """The share of the second class, which is 1 less that of the first."""
+        shares, counts, base = super().rows(targets, task)
+        return shares[:, 1:], counts, base
 
     def units(self, task: Task) -> int:
         return 1
@@ -166,10 +217,13 @@ class SigmoidCrossEntropy(CrossEntropy, name="sigmoid_cross_entropy"):
     """Σ over the classes k of -t_k ln σ(z_k) - (1 - t_k) ln(1 - σ(z_k)), t one-hot: a sigmoid each.
 
     With the derivative σ(z) - t; Nielsen 2015, "Neural Networks and Deep Learning", chapter 3.
+    Smoothed, t is (1 - ε) one-hot + ε/2, as in Keras' BinaryCrossentropy.
     """
 
-    def problem(self, task: Task) -> str:
-        return "needs classes, the data are a regression" if task.kind == "regression" else ""
+    def rows(self, targets: Array, task: Task) -> tuple[Array, Array, Array]:
+        counts = weights_of(self.class_weights, task)[targets]
+        hot, spread = targets[:, None] == np.arange(task.outputs), self.label_smoothing or 0.0
+        return (1 - spread) * hot + spread / 2, counts, counts
 
     def probabilities(self, outputs: Array) -> Array:
         return ops.sigmoid(Tensor(outputs)).value

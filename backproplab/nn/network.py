@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Annotated, Any
@@ -55,6 +56,16 @@ class Network:
             what = f"model.{error.path}: {error.what}"
             raise ConfigError(Problem("", what, error.hint)) from None
 
+    def frozen(self, names: Sequence[str]) -> Network:
+        """The network with these layers frozen. Raises ConfigError for names that no layer has."""
+        known = [place.name for place in self.places]
+        if unknown := [name for name in names if name not in known]:
+            hint = f"the layers are {', '.join(known)}"
+            raise ConfigError(
+                *(Problem("", f"freeze: there is no layer '{name}'", hint) for name in unknown)
+            )
+        return replace(self, places=tuple(replace(p, frozen=p.name in names) for p in self.places))
+
     @property
     def input_shape(self) -> Shape:
         return self.places[0].input_shape
@@ -76,7 +87,7 @@ class Network:
     @property
     def mixes_examples(self) -> bool:
         """True if, in training, an example's result depends on the other examples of its batch."""
-        return any(place.layer.mixes_examples for place in self.places)
+        return any(p.layer.mixes_examples for p in self.places if not p.frozen)
 
     @property
     def mixes_members(self) -> bool:
@@ -86,7 +97,7 @@ class Network:
     @property
     def differs_in_training(self) -> bool:
         """True if a training pass computes something else than an evaluation, as dropout does."""
-        return any(place.layer.differs_in_training for place in self.places)
+        return any(p.layer.differs_in_training for p in self.places if not p.frozen)
 
     def blocked(self, examples: int) -> dict[int, str]:
         """By place: why nothing is learned through it from a batch of so few examples."""

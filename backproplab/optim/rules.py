@@ -36,6 +36,7 @@ class Optimizer(Family):
     scratch: number of vectors in ``work`` that ``update`` may overwrite.
     blockwise: each entry's update depends on that entry alone, so blocks may be updated separately.
     second_order: ``update`` gets Newton's direction in place of the gradient.
+    limit: the formula of ``stable_rate``, with λ the curvature and β the momentum; empty without.
     """
 
     flavor: Literal["keras", "torch"] = "keras"
@@ -43,10 +44,12 @@ class Optimizer(Family):
     l2: Annotated[NonNegative, Off(0.0)] = 0.0
     weight_decay: Annotated[NonNegative, Off(0.0)] = 0.0
 
+    required = ("update",)
     slots: ClassVar[tuple[str, ...]] = ()
     scratch: ClassVar[int] = 1
     blockwise: ClassVar[bool] = True
     second_order: ClassVar[bool] = False
+    limit: ClassVar[str] = ""
     learning_rates: ClassVar[tuple[float, float]] = (0.01, 0.001)  # keras, torch
     torch_fields: ClassVar[Mapping[str, float]] = {}  # PyTorch's defaults where they differ
 
@@ -74,6 +77,11 @@ class Optimizer(Family):
         """Whether weight decay shrinks the weights directly instead of adding to the gradient."""
         return self.flavor == "keras"
 
+    def stable_rate(self, curvature: float) -> float | None:
+        """The largest rate at which it converges on a bowl whose largest curvature is this; None
+        if there is none of this kind, as for rules that divide by the size of the gradient."""
+        return None
+
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         """One step on a block (…, n) of the vector: writes theta, slots and work; no allocation.
 
@@ -98,6 +106,11 @@ def follow(average: Array, value: Array, decay: Any, work: Array) -> None:
 class Sgd(Optimizer, name="sgd"):
     """θ ← θ - lr g. Robbins and Monro 1951."""
 
+    limit = "2/λ"
+
+    def stable_rate(self, curvature: float) -> float | None:
+        return 2 / curvature if curvature > 0 else None
+
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         (step,) = work
         theta -= np.multiply(grad, lr, out=step)
@@ -115,11 +128,15 @@ class Newton(Sgd, name="newton"):
 
     blockwise = False
     second_order = True
+    limit = "2(1 + damping/λ)"
     learning_rates = (1.0, 1.0)
 
     @property
     def decoupled(self) -> bool:
         return False
+
+    def stable_rate(self, curvature: float) -> float | None:
+        return 2 * (1 + self.damping / curvature) if curvature > 0 else None
 
 
 class Momentum(Optimizer, name="momentum"):
@@ -131,6 +148,10 @@ class Momentum(Optimizer, name="momentum"):
 
     momentum: Fraction = 0.9
     slots = ("velocity",)
+    limit = "2(1+β)/λ"
+
+    def stable_rate(self, curvature: float) -> float | None:
+        return 2 * (1 + self.momentum) / curvature if curvature > 0 else None
 
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         (step,), velocity = work, slots["velocity"]
@@ -148,6 +169,12 @@ class Nesterov(Momentum, name="nesterov"):
 
     Equal while lr is constant. Sutskever et al. 2013.
     """
+
+    limit = "(2+2β)/((1+2β)λ)"
+
+    def stable_rate(self, curvature: float) -> float | None:
+        beta = self.momentum
+        return 2 * (1 + beta) / ((1 + 2 * beta) * curvature) if curvature > 0 else None
 
     def update(self, theta: Array, grad: Array, lr: Any, t: int, work: Pad, **slots: Array) -> None:
         (step,), velocity = work, slots["velocity"]

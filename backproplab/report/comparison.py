@@ -19,7 +19,7 @@ from backproplab.config.experiment import Role, added_defaults, keys
 from backproplab.errors import ConfigError, RunError, did_you_mean
 from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences
-from backproplab.report.gathering import Record
+from backproplab.report.gathering import Record, unrepeated
 from backproplab.report.pairing import Paired, paired
 from backproplab.runs import best_by
 from backproplab.runs.sweep_file import read_sweep
@@ -44,8 +44,9 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RankedTrial:
-    """Runs that differ at most by their seed. values: of the keys that differ, by dotted path.
+    """Runs that differ at most by their seed and fold.
 
+    values: of the keys that differ, by dotted path.
     asked: its planned number of runs; 0 if unknown.
     """
 
@@ -58,15 +59,15 @@ class RankedTrial:
     def counted(self) -> tuple[Record, ...]:
         """The runs that statistics use: completed and pruned ones, else unfinished ones.
 
-        Of several runs with one seed the newest: a repetition is no further sample.
+        Of several runs with one seed and fold the newest: a repetition is no further sample.
         """
         counted = [r for r in self.records if r.info.status.counts]
         counted = counted or [r for r in self.records if r.info.status.is_under_way]
         newest: dict[Any, Record] = {}
         for record in counted:
-            seed = record.info.folder if record.seed is None else repr(record.seed)
-            if seed not in newest or record.info.instant > newest[seed].info.instant:
-                newest[seed] = record
+            repeat = record.info.folder if record.seed is None else record.repeat
+            if repeat not in newest or record.info.instant > newest[repeat].info.instant:
+                newest[repeat] = record
         return tuple(newest.values())
 
     @property
@@ -86,8 +87,8 @@ class RankedTrial:
         return [value for value in found if value is not None]
 
     def by_seed(self, name: str) -> dict[str, float]:
-        """The finite values of a metric by seed, of the counted runs."""
-        found = {repr(r.seed): value_of(r, name, self.metric.at) for r in self.counted}
+        """The finite values of a metric by seed and fold, of the counted runs."""
+        found = {r.repeat: value_of(r, name, self.metric.at) for r in self.counted}
         return {seed: value for seed, value in found.items() if value is not None}
 
     def mean(self, name: str) -> float | None:
@@ -148,6 +149,17 @@ class Comparison:
     @property
     def several_seeds(self) -> bool:
         return any(len(trial.records) > 1 for trial in self.trials)
+
+    @cached_property
+    def has_folds(self) -> bool:
+        return any(record.fold is not None for record in self.records)
+
+    @cached_property
+    def repeats(self) -> str:
+        """The word for the runs of a trial: ``seeds``, ``folds`` of one seed, or ``runs``."""
+        if not self.has_folds:
+            return "seeds"
+        return "runs" if len({str(record.seed) for record in self.records}) > 1 else "folds"
 
     @cached_property
     def labels(self) -> dict[str, dict[str, str]]:
@@ -214,10 +226,11 @@ def compare(
     chosen = _ranking(records, metric, goal, sweep.get("metric"))
     records = [_at_best(record, chosen) for record in records]
     groups = _grouped(records) if group_seeds else [(record,) for record in records]
-    left_out = {*keys(Role.NO_NUMBER), *(["seed"] if group_seeds else [])}
     read = [at for at, group in enumerate(groups) if group[0].config]
     varied = _varied(sweep)
-    trees = [_without(groups[at][0].config, left_out) for at in read]
+    configs = [groups[at][0].config for at in read]
+    configs = [unrepeated(config) for config in configs] if group_seeds else configs
+    trees = [_without(config, keys(Role.NO_NUMBER)) for config in configs]
     found = dict(differences(trees, varied=varied))
     values = dict(zip(read, zip(*found.values(), strict=True), strict=False))
     trials = [
@@ -305,13 +318,13 @@ def _asked(group: Sequence[Record]) -> int:
 
 
 def _identity(record: Record) -> Any:
-    """Equal for configs that compute the same, except for the seed; a folder without a config.
+    """Equal for configs that compute the same, except for seed and fold; a folder without a config.
 
     A default of a key that earlier versions did not have counts as absent.
     """
     if not record.config:
         return record.info.folder
-    tree = _without(record.config, keys(Role.NO_NUMBER) | {"seed"})
+    tree = _without(unrepeated(record.config), keys(Role.NO_NUMBER))
     added = added_defaults()
     unread = {"batch_size"} if tree.get("batch_mode", "minibatch") != "minibatch" else set()
     used = {

@@ -58,7 +58,7 @@ def _of_one(comparison: Comparison) -> Conclusion:
     trial = comparison.trials[0]
     end, seeds = outcome(trial), len(trial.numbers(trial.metric.name))
     text = f"It is the {label_of(trial.metric.name)}"
-    text += f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    text += f", mean ± standard deviation over {seeds} {comparison.repeats}" if seeds > 1 else ""
     if comparison.metric.at == "best" and end.best_epochs:
         text += f", at the best epoch, {whole(end.best_epochs)} of {whole(end.epochs)}"
     others = [f"{n} {_value(trial, n)}" for n in comparison.names if _is_other(comparison, n)]
@@ -91,26 +91,27 @@ def _winner(comparison: Comparison) -> tuple[str, str]:
     against = _against(comparison)
     ties, unsure, worse = (_named(comparison, against, verdict) for verdict in (TIE, UNSURE, WORSE))
     seeds = max((len(pair.differences) for _, pair in against), default=0)
+    repeats = f"{seeds} {comparison.repeats}"
     if ties:
-        tied = f"{listed(ties)} cannot be distinguished from it: {_why(against, seeds)}"
+        tied = f"{listed(ties)} cannot be distinguished from it: {_why(against, repeats)}"
         return OPEN, f"{who} {has}, but {tied}."
     if unsure:
-        never = f"It is no worse than any other on all {seeds} seeds"
+        never = f"It is no worse than any other on all {repeats}"
         text = f"It {has}. {never}, but they do not bound by how much: {listed(unsure)}."
         return f"{who} leads, unproven.", text
     if worse:
         rest = f"each of the {counted(len(worse), 'other')}" if len(worse) > 1 else worse[0]
-        text = f"It {has}. On the same {seeds} seeds {rest} is worse by more than chance explains."
+        text = f"It {has}. On the same {repeats} {rest} is worse by more than chance explains."
         return f"{who} wins.", text
     return _unpaired(comparison, who, has)
 
 
-def _why(against: Against, seeds: int) -> str:
+def _why(against: Against, repeats: str) -> str:
     """Why ties are ties."""
     ties = [pair for _, pair in against if pair.verdict == TIE]
     if not any(pair.wins for pair in ties):
         return "the differences are 0"
-    some = f"on at least one of {seeds} seeds"
+    some = f"on at least one of {repeats}"
     return f"each beats it {some}" if len(ties) > 1 else f"it is better {some}"
 
 
@@ -177,14 +178,18 @@ def _chance(comparison: Comparison) -> tuple[str, ...]:
         return (f"It is the best of {count} by one number each. {picked}",)
     seeds = max(len(pair.differences) for _, pair in against)
     first = (
-        f"{amount(seeds).capitalize()} seeds. ± is their spread; differences are paired by seed."
+        f"{amount(seeds).capitalize()} {comparison.repeats}. ± is their spread; differences are "
+        f"paired by {comparison.repeats.removesuffix('s')}."
     )
+    if comparison.has_folds:
+        first += " The training rows of folds overlap, so that intervals are too narrow."
     several = (
         f"Intervals are 95{HARD}% each, not corrected for {counted(len(against), 'comparison')}. "
         if len(against) > 1
         else f"Intervals are of 95{HARD}%. "
     )
-    return first, _needed(comparison), several + picked
+    needed = "" if comparison.has_folds else _needed(comparison)
+    return first, needed, several + picked
 
 
 def _open(comparison: Comparison) -> list[tuple[int, RankedTrial, Paired]]:
@@ -218,6 +223,8 @@ def _tested(comparison: Comparison) -> str:
 
 def _command(comparison: Comparison) -> str:
     """The same with more seeds, if the runs were started by one command with one file."""
+    if comparison.has_folds:
+        return ""
     commands = {tuple(map(str, r.details.get("argv") or ())) for r in comparison.records}
     if len(commands) != 1 or any(
         r.info.status is not Status.COMPLETED for r in comparison.trials[0].records

@@ -24,7 +24,8 @@ def findings(comparison: Comparison) -> tuple[Finding, ...]:
     """The findings, those about keys first, each with what it rests on."""
     own = _of_search(comparison) if comparison.is_search else _of_grid(comparison)
     seeds = max(len(trial.counted) for trial in comparison.trials)
-    rests = f"means of {amount(seeds)} seeds" if seeds > 1 else "one seed each, may be chance"
+    means = f"means of {amount(seeds)} {comparison.repeats}"
+    rests = means if seeds > 1 else "one seed each, may be chance"
     found = [finding for finding in (*own, endings(comparison)) if finding]
     supported = [replace(finding, evidence=f"{finding.evidence} · {rests}") for finding in found]
     failed = failures(comparison)

@@ -51,6 +51,19 @@ class Record:
     def seed(self) -> Any:
         return self.config.get("seed", self.details.get("seed"))
 
+    @property
+    def fold(self) -> int | None:
+        """Which fold of a cross-validation is its test split; None without one."""
+        data = self.config.get("data")
+        fold = data.get("fold") if isinstance(data, dict) else None
+        index = fold.get("index") if isinstance(fold, dict) else None
+        return index if isinstance(index, int) else None
+
+    @property
+    def repeat(self) -> str:
+        """What tells it from the other runs of its trial: ``0``, a seed, or ``0/2`` with a fold."""
+        return str(self.seed) if self.fold is None else f"{self.seed}/{self.fold}"
+
     @cached_property
     def hashes(self) -> dict[str, str]:
         """Hashes of data, init, batch_order, weights, as far as the run got."""
@@ -65,7 +78,7 @@ class Record:
             return self.closely
         try:
             experiment = Experiment.model_validate(self.config)
-        except ValueError:
+        except (ValueError, RunError):  # RunError: a file that it imports has changed
             return None
         return verdict(self.info.folder, self.details, experiment)
 
@@ -212,3 +225,13 @@ def _sweep_fields(session: Path, warnings: list[str]) -> dict[Path, dict[str, An
         warnings.append(f"{error}: its runs are grouped by config")
         return {}
     return found
+
+
+def unrepeated(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without what tells a trial's runs apart: the seed, and which fold it is."""
+    tree = {key: value for key, value in config.items() if key != "seed"}
+    data = tree.get("data")
+    if isinstance(data, dict) and isinstance(fold := data.get("fold"), dict):
+        left = {key: value for key, value in fold.items() if key != "index"}
+        tree["data"] = {**data, "fold": left}
+    return tree

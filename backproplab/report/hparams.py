@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from backproplab.config import Experiment, Role, keys, tree_of
 from backproplab.experiment.account import HParams, Setting, setting
 from backproplab.report.differences import ABSENT, differences
+from backproplab.report.gathering import unrepeated
 
 
 def hparams_of(experiments: Mapping[str, Experiment], session: str) -> dict[str, HParams]:
     """By name: the data, and the settings that differ. Experiments that differ by their seeds
     alone are one row, with the means of their metrics; one experiment alone has none."""
-    left_out = {*keys(Role.NO_NUMBER), "seed"}
+    left_out = keys(Role.NO_NUMBER)
     trees = [
-        {key: value for key, value in tree_of(experiment).items() if key not in left_out}
+        {k: value for k, value in unrepeated(tree_of(experiment)).items() if k not in left_out}
         for experiment in experiments.values()
     ]
     found = dict(differences(trees))

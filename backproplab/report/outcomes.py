@@ -104,7 +104,7 @@ def guess(comparison: Comparison) -> tuple[float, str] | None:
 def value_by_seed(trial: RankedTrial) -> dict[str, float]:
     """The metric of each seed, of the runs that count."""
     name, at = trial.metric.name, trial.metric.at
-    found = {str(r.seed): value_of(r, name, at) for r in trial.counted}
+    found = {r.repeat: value_of(r, name, at) for r in trial.counted}
     return {seed: value for seed, value in found.items() if value is not None}
 
 

@@ -20,7 +20,7 @@ from backproplab.report.differences import ABSENT, lookup, shown
 from backproplab.report.environments import environment
 from backproplab.report.markup import Markup, document, element, pairs, section
 from backproplab.report.naming import name_of, short_key
-from backproplab.report.pairing import LEGEND
+from backproplab.report.pairing import legend
 from backproplab.report.settings import settings
 from backproplab.report.standings import ROWS, standings
 from backproplab.status import Status
@@ -129,12 +129,13 @@ def _ranking(comparison: Comparison, test: bool, beside: Path | None) -> list[Ma
     if len(comparison.trials) < 2:
         return []
     seeds = (
-        "Mean and standard deviation over seeds, at each run’s best epoch. In the strip a dot is a "
-        "seed, the bar their mean, the dotted line the mean of number 1. "
+        f"Mean and standard deviation over {comparison.repeats}, at each run’s best epoch. In the "
+        f"strip a dot is a {comparison.repeats.removesuffix('s')}, the bar their mean, the dotted "
+        "line the mean of number 1. "
         if comparison.several_seeds
         else ""
     )
-    text = seeds + (LEGEND if comparison.is_paired else "")
+    text = seeds + (legend(comparison.repeats) if comparison.is_paired else "")
     caption = [element("p", text, class_="cap wide")] if text else []
     left = len(comparison.trials) - ROWS
     rest = (
@@ -207,7 +208,9 @@ def _environment(comparison: Comparison) -> Markup:
     best = comparison.trials[0].best_record
     rows = [("session", ", ".join(comparison.sessions[:4])), *environment(comparison.records)]
     again = f"backproplab train {shlex.quote(str(best.info.folder / 'config.yaml'))}"
-    rows.append((f"number 1, seed {best.seed}" if len(comparison.records) > 1 else "repeat", again))
+    rows.append(
+        (f"number 1, seed {best.repeat}" if len(comparison.records) > 1 else "repeat", again)
+    )
     try:
         text = read_regular(best.info.folder / "config.yaml").decode(errors="replace").rstrip()
     except OSError:  # reported when the config was read

@@ -80,6 +80,11 @@ class Paired:
         return WORSE if self.sign * self.mean > 0 else TIE
 
 
+def legend(repeats: str) -> str:
+    """How to read the columns. repeats: the word for what pairs are of, ``seeds`` or ``folds``."""
+    return LEGEND.replace("seeds", repeats).replace("seed", repeats.removesuffix("s"))
+
+
 def quantile(freedom: int) -> float:
     """The 97.5 % quantile of Student's t; from 11 on by Cornish and Fisher's series."""
     if freedom <= len(T_97_5):

@@ -38,7 +38,7 @@ def _compare(name: str, thing: str, records: Sequence[Record]) -> tuple[bool | N
     groups: dict[tuple[object, int], list[str]] = defaultdict(list)
     for record in known:
         length = record.info.epochs if name == "batch_order" else 0
-        groups[record.seed, length].append(record.hashes[name])
+        groups[record.repeat, length].append(record.hashes[name])
     several_seeds = len({seed for seed, _ in groups}) > 1
     if any(len(set(found)) > 1 for found in groups.values()):
         why = [key for key in CAUSES[name] if len({repr(r.config.get(key)) for r in known}) > 1]

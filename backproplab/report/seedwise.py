@@ -25,7 +25,7 @@ BEST, ROWS, SEEDS = 6, 40, 6  # most lines, rows, columns of seeds
 
 def seeds_of(comparison: Comparison) -> list[str]:
     """The seeds that the runs have, in order."""
-    found = {str(record.seed) for record in comparison.records}
+    found = {record.repeat for record in comparison.records}
     return sorted(found, key=lambda seed: (len(seed), seed))
 
 
@@ -89,7 +89,8 @@ def spread(comparison: Comparison) -> str:
         return ""
     share = seed_share([[found[seed] for seed in seeds] for found in values])
     text = (
-        f"{100 * share:.0f} % of the variance of the best {len(trials)} is what a seed does to all"
+        f"{100 * share:.0f} % of the variance of the best {len(trials)} is what a "
+        f"{comparison.repeats.removesuffix('s')} does to all"
     )
     return f"{text} alike" + ("; so look at Δ, not at ±." if share > 0.5 else ".")
 
@@ -119,7 +120,7 @@ def table(comparison: Comparison, beside: Path | None = None) -> Markup:
 
 
 def _of_seed(trial: RankedTrial, seed: str, beside: Path | None) -> Markup:
-    known = [record for record in (*trial.counted, *trial.records) if str(record.seed) == seed]
+    known = [record for record in (*trial.counted, *trial.records) if record.repeat == seed]
     return _run(known[0], trial, beside) if known else element("td", "–", class_="n")
 
 

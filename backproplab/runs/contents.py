@@ -14,8 +14,9 @@ from collections.abc import Iterator
 
 from backproplab.files import parse_object, read_regular
 from backproplab.files.atomic import TEMPORARY
+from backproplab.journal.saved import PREPARATION
 from backproplab.runs.folders import MARKER, read_json, read_marker
-from backproplab.runs.run_folder import CONFIG, PREPARATION, READS, RECORD, TRACEBACK
+from backproplab.runs.run_folder import CONFIG, READS, RECORD, TRACEBACK
 from backproplab.runs.safety import names_in, opened
 from backproplab.runs.sweep_file import LIMIT, NAME
 

@@ -20,11 +20,10 @@ from typing import Any
 from backproplab.errors import DamageError
 from backproplab.files import Folder, parse_object, unusable
 from backproplab.files.reading import MIB
+from backproplab.journal.saved import LARGEST, PREPARATION
 from backproplab.status import Status
 
 CONFIG, RECORD, TRACEBACK = "config.yaml", "run.json", "traceback.txt"
-PREPARATION = "preparation.json"
-LARGEST = 256 * MIB  # of preparation.json
 FORMAT = 2
 NEEDED: dict[str, type] = {"id": str, "status": str, "configs": list, "hashes": dict}
 OPTIONAL: dict[str, type] = {

@@ -82,6 +82,13 @@ def pruner_problems(file: SweepFile, sweep: Document, drafts: Sequence[Draft]) -
     return [Problem(sweep.where(("pruner",)), what + rest, "lower min_epochs, or raise epochs")]
 
 
+def fold_problems(file: SweepFile, sweep: Document, drafts: Sequence[Draft]) -> list[Problem]:
+    """Folds of data that cannot have any, or have one already."""
+    found = {"data.fold says already which fold" for d in drafts if file.folds and d[1].data.fold}
+    found |= {why for d in drafts if file.folds and (why := d[1].data.fold_problem)}
+    return [Problem(sweep.where(("folds",)), f"folds: {why}", "remove it") for why in sorted(found)]
+
+
 def undefined_problems(
     file: SweepFile, sweep: Document, undefined: Mapping[str, str]
 ) -> list[Problem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from backproplab.data import Fold
 from backproplab.errors import BackpropLabError
 from backproplab.experiment.crew import MOST, crew_size, shape_of
 from backproplab.sweep.session import Job, SweepFolder
@@ -22,7 +23,7 @@ class Crews:
         self.folder = folder
         self.lockstep = folder.sweep.lockstep
         self.alone: set[str] = set()
-        self._shapes: dict[int, str] = {}  # by trial
+        self._shapes: dict[tuple[int, Fold | None], str] = {}  # by trial and fold
         self._sizes: dict[str, int] = {}  # by shape
 
     def take(self, ready: list[Job], slots: int) -> list[Job]:
@@ -44,16 +45,16 @@ class Crews:
         return self.folder.reached(job)[1:] == self.folder.reached(first)[1:]  # in a file: last
 
     def _shape(self, job: Job) -> str:
-        number = job.trial.number
-        if number not in self._shapes:
-            self._shapes[number] = shape_of(job.trial.resolved)
-        return self._shapes[number]
+        place = job.trial.number, job.repeat.fold
+        if place not in self._shapes:
+            self._shapes[place] = shape_of(job.experiment)
+        return self._shapes[place]
 
     def _size(self, job: Job) -> int:
         shape = self._shape(job)
         if shape not in self._sizes:
             try:
-                self._sizes[shape] = crew_size(job.trial.experiment(job.seed))
+                self._sizes[shape] = crew_size(job.experiment)
             except BackpropLabError:  # reported by the run itself
                 self._sizes[shape] = 1
         return self._sizes[shape]

@@ -29,7 +29,7 @@ from backproplab.signals import Stop, StopNow, listening
 from backproplab.status import Status
 from backproplab.sweep.crews import Crews
 from backproplab.sweep.executors import Workers
-from backproplab.sweep.job import Outcome, Work, run_slice
+from backproplab.sweep.job import Outcome, Work, packed, run_slice
 from backproplab.sweep.search import Searcher
 from backproplab.sweep.session import Job, SweepFolder
 from backproplab.sweep.sources import Chosen, Grid, Stage, TrialSource
@@ -77,8 +77,9 @@ class Driver:
         self.ended: set[str] = set()
         sweep = folder.sweep
         trials = sweep.search.num_trials if sweep.search else None
-        runs = (trials or len(sweep.trials)) * len(sweep.seeds)
-        self.standing = Standing(runs, len(sweep.seeds), sweep.metric.minimizes, sweep.metric.name)
+        each = len(sweep.repeats)
+        runs = (trials or len(sweep.trials)) * each
+        self.standing = Standing(runs, each, sweep.metric.minimizes, sweep.metric.name)
 
     def run(self) -> Iterator[Standing]:
         """Raises StoppedError after a signal, MachineError when the workers are gone."""
@@ -171,17 +172,21 @@ class Driver:
     def _submit(self, crew: Crew) -> Back:
         works = []
         for job in crew:
-            experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
+            experiment = job.experiment
             if experiment.threads == "auto":  # the workers share the cores
                 experiment = experiment.model_copy(update={"threads": 1})
-            if job.trial.number or job.seed != self.folder.sweep.seeds[0]:  # one graph is enough
+            if (
+                job.trial.number or job.repeat != self.folder.sweep.repeats[0]
+            ):  # one graph is enough
                 quiet = experiment.tensorboard.model_copy(update={"graph": False})
                 experiment = experiment.model_copy(update={"tensorboard": quiet})
             until = self.stages[job.folder].until
             hparams = self.folder.hparams(job)
             works.append(Work(experiment, self.folder.files(job), until, hparams))
         versions = environment.decisive_versions()
-        return self.workers.executor.submit(run_slice, works, SLICE, self.workers.flag, versions)
+        return self.workers.executor.submit(
+            run_slice, packed(works), SLICE, self.workers.flag, versions
+        )
 
     def _take(self, crew: Crew, future: Back) -> None:
         """Keep what came back; what has not arrived is handed out again."""

@@ -8,11 +8,12 @@ This file must not know the sweep, nor who calls.
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from backproplab import environment
+from backproplab import environment, own_parts
 from backproplab.config import Experiment
 from backproplab.errors import ConfigError, described
 from backproplab.experiment import Result
@@ -21,6 +22,7 @@ from backproplab.experiment.crew import train_slice
 from backproplab.experiment.records import write_failure
 from backproplab.files import MemoryFolder
 from backproplab.journal import EVENTS
+from backproplab.journal.saved import Saved, keep
 from backproplab.loop import Pace
 from backproplab.notes import collected
 from backproplab.runs.run_folder import RunFolder
@@ -49,6 +51,38 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Cargo:
+    """Works on their way to a process that may lack what they are made of.
+
+    The user's own parts travel as their files, which are executed before anything is unpacked, and
+    runs that they begin with as their weights.
+    """
+
+    sources: tuple[own_parts.Source, ...]
+    runs: tuple[Saved, ...]
+    content: bytes
+
+    def unpacked(self) -> Sequence[Work]:
+        """Raises UnfitWorkerError where a file cannot be executed."""
+        try:
+            own_parts.install(self.sources)
+        except ConfigError as error:
+            raise UnfitWorkerError(f"a worker cannot import {error}") from error
+        keep(self.runs)
+        works: Sequence[Work] = pickle.loads(self.content)
+        return works
+
+
+def packed(works: Sequence[Work]) -> Sequence[Work] | Cargo:
+    """The works as any process can take them."""
+    paths = {own.path for work in works for own in work.experiment.imports or ()}
+    runs = {own.sha256: own.saved() for work in works if (own := work.experiment.init_from)}
+    if not (paths or runs):
+        return works
+    return Cargo(own_parts.sources(sorted(paths)), tuple(runs.values()), pickle.dumps(works))
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of a run, or of a slice of it.
 
@@ -65,7 +99,7 @@ class Outcome:
 
 
 def run_slice(
-    works: Sequence[Work],
+    works: Sequence[Work] | Cargo,
     seconds: float = math.inf,
     flag: Flag | None = None,
     versions: Mapping[str, str] | None = None,
@@ -73,12 +107,13 @@ def run_slice(
     """Continue the runs, in memory; several must be of one shape and at one step.
 
     They pause when ``seconds`` are over, or once ``flag`` exists.
-    Raises UnfitWorkerError if this process has other ``versions``, and nothing else: an exception
-    that cannot be unpickled would break the pool that carries it.
+    Raises UnfitWorkerError if this process has other ``versions``, or cannot execute the user's
+    files, and nothing else: an exception that cannot be unpickled would break the pool.
     It trains in a thread of its own, so that no process takes its errors for those of the caller.
     """
     if other := environment.other_versions(versions or {}):
         raise UnfitWorkerError(f"a worker has {other}")
+    works = works.unpacked() if isinstance(works, Cargo) else works
     with ThreadPoolExecutor(1, "run") as own, collected() as notes:
         outcomes = own.submit(_outcomes, works, seconds, flag).result()
     return [replace(outcome, notes=tuple(notes)) for outcome in outcomes]

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from backproplab.config import located
-from backproplab.data import Dataset, Splits
+from backproplab.config import Experiment, located
+from backproplab.data import Splits
 from backproplab.errors import ConfigError, DataError, Problem
 from backproplab.experiment.cautions import cautions
+from backproplab.experiment.crew import shape_of
 from backproplab.experiment.limits import load, measured, undefined_measures
 from backproplab.experiment.parts import Loader, Parts, build
 from backproplab.measures import named
+from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.trials import Draft, label
 from backproplab.text import counted
 
 SMALL = 2**17  # bytes of training data that load in a few milliseconds
-MOST = 1000  # runs that are built with every seed
+MOST = 1000  # runs that are all built
 
+T = TypeVar("T")
 Fault = tuple[type[ConfigError] | type[DataError], Problem]
 
 
@@ -80,36 +83,49 @@ class Rehearsal:
 
 
 def rehearse(
-    drafts: Sequence[Draft], seeds: Sequence[int], trials: int, force: bool = False
+    drafts: Sequence[Draft], repeats: Sequence[Repeat], trials: int, force: bool = False
 ) -> Rehearsal:
-    """Build every draft with its first seed; with all seeds if runs are few and data small.
+    """Build every draft's first run; all of its runs if they are few and data small.
 
     trials: in all, those included that have no draft because their config is at fault.
     force: what takes very long is meant.
-    Each data set is loaded once for a seed, and only one is held at a time.
+    Each data set is loaded once for a seed and fold, and only one is held at a time. Another seed
+    or fold has other data, which drafts of one shape meet alike: one of them is built.
     """
     found = Rehearsal(trials, force)
     groups: dict[str, list[Draft]] = {}
     for draft in drafts:
-        groups.setdefault(repr((draft[1].data, draft[1].dtype)), []).append(draft)
-    few = len(drafts) * len(seeds) <= MOST
+        of = draft[1].data, draft[1].dtype, draft[1].init_from
+        groups.setdefault(repr(of), []).append(draft)
+    few = len(drafts) * len(repeats) <= MOST
     for group in groups.values():
         first = group[0][1]
-        for seed in seeds:
-            data = _Loaded(first.data, seed, np.dtype(first.dtype))
-            for draft in group:
-                _build(draft, seed, data, found)
+        alike = [[draft] for draft in group]
+        for repeat in repeats:
+            data = _Loaded(repeat.of(first))
+            for drafts_alike in alike:
+                _build(drafts_alike, repeat, data, found)
             if not (few and data.is_small):
                 break
+            if repeat == repeats[0]:
+                alike = _by_shape(group)
     return found
 
 
-def _build(draft: Draft, seed: int, data: Loader, found: Rehearsal) -> None:
-    values, experiment, document = draft
+def _by_shape(drafts: Sequence[Draft]) -> list[list[Draft]]:
+    found: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        found.setdefault(shape_of(draft[1]), []).append(draft)
+    return list(found.values())
+
+
+def _build(drafts: Sequence[Draft], repeat: Repeat, data: Loader, found: Rehearsal) -> None:
+    """Build the first of drafts that are alike; what is found is said of all of them."""
+    _, experiment, document = drafts[0]
     # ``threads: auto`` would allocate the weights to choose a number
-    experiment = experiment.model_copy(update={"seed": seed, "threads": 1})
+    experiment = repeat.of(experiment).model_copy(update={"threads": 1})
     faults: list[Fault] = []
-    name = label(values, list(values))
+    names = [label(values, list(values)) for values, *_ in drafts]
     try:
         parts = build(experiment, data)
         found.measured.append(_measured(parts))
@@ -118,14 +134,20 @@ def _build(draft: Draft, seed: int, data: Loader, found: Rehearsal) -> None:
         found.undefined |= undefined_measures(parts.metrics, parts.splits)
         for caution in located(ConfigError(*cautions(parts)), document).problems:
             kind = caution.what.partition(":")[0]
-            found.cautions_of.setdefault(kind, {}).setdefault(name, caution)
+            _say_of(names, found.cautions_of.setdefault(kind, {}), caution)
     except ConfigError as error:
         faults = [(ConfigError, problem) for problem in located(error, document).problems]
     except DataError as error:
         where = document.where(("data",))
         faults = [(DataError, Problem(where, f"data: {line}")) for line in str(error).splitlines()]
     for fault in faults:
-        found.faults.setdefault(fault, {})[name] = None
+        _say_of(names, found.faults.setdefault(fault, {}), None)
+
+
+def _say_of(names: Sequence[str], said: dict[str, T], what: T) -> None:
+    """What the first one's data show is so for all; what was said of it before is its own."""
+    if names[0] not in said:
+        said |= dict.fromkeys(names, what)
 
 
 def _measured(parts: Parts) -> list[str]:
@@ -136,10 +158,12 @@ def _measured(parts: Parts) -> list[str]:
 class _Loaded:
     """A loader that has loaded one data set, or fails each time as it failed then."""
 
-    def __init__(self, dataset: Dataset, seed: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, experiment: Experiment) -> None:
         self.result: Splits | ConfigError | DataError
+        seed, dtype = experiment.seed, np.dtype(experiment.dtype)
         try:
-            self.result = load(dataset, seed, dtype)
+            kept = experiment.init_from.kept() if experiment.init_from else None
+            self.result = load(experiment.data, seed, dtype, kept)
         except (ConfigError, DataError) as error:
             self.result = error
 

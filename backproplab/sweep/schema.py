@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from backproplab.config.experiment import Name
 from backproplab.config.wording import cut
+from backproplab.data.folds import Folds
 from backproplab.measures import goal_of
 from backproplab.spec import Count, Family, Off, Positive, Spec
 
@@ -245,6 +246,7 @@ class SweepFile(Block, Search):
 
     base: the config that every trial starts from: a path relative to this file, or a mapping.
     name: by default the file's. seeds: how many from the base's seed on, or which.
+    folds: of a cross-validation: each trial runs once for each, with it as the test split.
     max_trials: more are refused.
     lockstep: ``auto`` trains runs of one shape together where that is faster; each comes out as it
         would alone.
@@ -253,6 +255,7 @@ class SweepFile(Block, Search):
     base: Annotated[Any, AfterValidator(_base)]
     name: Name | None = None
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
+    folds: Annotated[Folds | None, Off()] = None
     metric: Annotated[Objective, BeforeValidator(_objective)] = Objective()
     max_trials: Count = 1000
     lockstep: Annotated[Literal["auto", "off"], Off("off")] = "auto"

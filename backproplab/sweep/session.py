@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +22,15 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from backproplab.errors import DamageError, MachineError
+from backproplab.config import Experiment
+from backproplab.errors import DamageError, MachineError, RunError
 from backproplab.experiment import account
 from backproplab.experiment.account import HParams, Setting, setting
 from backproplab.experiment.records import write_failure
 from backproplab.files import (
     DiskFolder,
     MemoryFolder,
+    link,
     machine_limits,
     sync_directory,
     unusable,
@@ -43,8 +44,9 @@ from backproplab.runs.run_folder import FORMAT, TRACEBACK, RunFolder
 from backproplab.runs.sweep_file import NAME, read_sweep
 from backproplab.status import Status
 from backproplab.sweep.job import remaining
+from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.space import Sweep
-from backproplab.sweep.trials import Trial, with_seed
+from backproplab.sweep.trials import Trial
 from backproplab.text import counted
 
 PARTIAL = ".partial-"  # a run's folder that is being written
@@ -54,11 +56,19 @@ FREE = ("lockstep", "max_trials")  # change no result: a sweep may continue with
 
 @dataclass(frozen=True)
 class Job:
-    """One trial with one seed: one run. ``folder`` is its name in the session."""
+    """One trial with one seed and fold: one run."""
 
     trial: Trial
-    seed: int
-    folder: str
+    repeat: Repeat
+
+    @property
+    def folder(self) -> str:
+        """Its name in the session."""
+        return self.trial.label + self.repeat.suffix
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.trial.experiment(self.repeat)
 
 
 class Reached(NamedTuple):
@@ -84,17 +94,23 @@ class SweepFolder:
         self._tidy()
 
     def jobs(self, trial: Trial) -> list[Job]:
-        """A job for each seed. The trial is written down before any of them runs."""
-        alone = len(self.sweep.seeds) == 1
-        names = [trial.label if alone else with_seed(trial.label, s) for s in self.sweep.seeds]
+        """A job for each seed and fold. The trial is written down before any of them runs.
+
+        Raises RunError if it is another one than was written: it begins with a run that changed.
+        """
+        written = self.trials.get(trial.number, {}).get("key", trial.key)
+        if trial.resolved.init_from and written != trial.key:
+            what = f"{trial.resolved.init_from.run} has changed since the sweep began"
+            raise RunError(f"{self.path}: {what} — begin a new sweep with it")
+        jobs = [Job(trial, repeat) for repeat in self.sweep.repeats]
         self.trials[trial.number] = {
             "number": trial.number,
             "key": trial.key,
             "label": trial.label,
             "values": trial.values,
-            "runs": names,
+            "runs": [job.folder for job in jobs],
         }
-        return [Job(trial, s, name) for s, name in zip(self.sweep.seeds, names, strict=True)]
+        return jobs
 
     def hparams(self, job: Job) -> HParams:
         """The row of its trial in TensorBoard's HPARAMS tab: the data, and what differs."""
@@ -241,7 +257,7 @@ class SweepFolder:
         if self.status(job) is not Status.PAUSED:
             partial.mkdir()
             return
-        shutil.copytree(self.path / job.folder, partial, copy_function=_link)
+        shutil.copytree(self.path / job.folder, partial, copy_function=link)
         for path in partial.rglob("*"):  # older best weights, which the slice deleted
             name = path.relative_to(partial).as_posix()
             if path.is_file() and name not in files and not EVENTS.fullmatch(name):
@@ -258,8 +274,7 @@ class SweepFolder:
     def fail(self, job: Job, error: BaseException) -> None:
         """Record that the run has failed, and why, beside what a paused one has left."""
         folder = MemoryFolder(given := self.files(job))
-        experiment = job.trial.experiment(job.seed).model_copy(update={"name": job.folder})
-        write_failure(RunFolder(folder), experiment, error, self.hparams(job))
+        write_failure(RunFolder(folder), job.experiment, error, self.hparams(job))
         self.keep([(job, remaining(folder.files, given))])
 
     def end(self, job: Job, status: Status) -> None:
@@ -280,14 +295,6 @@ class SweepFolder:
         for before in self.path.glob(f"{BEFORE}*"):
             final = self.path / before.name.removeprefix(BEFORE)
             shutil.rmtree(before) if final.exists() else before.replace(final)
-
-
-def _link(source: str, target: str) -> None:
-    """The same file once more; a copy where the file system knows no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def identity(sweep: Sweep) -> str:

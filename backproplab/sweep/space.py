@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -24,6 +25,7 @@ from backproplab.files import read_regular
 from backproplab.runs.sweep_file import LIMIT, NAME
 from backproplab.sweep.blocks import Origins, block_problems, points
 from backproplab.sweep.checks import (
+    fold_problems,
     limit_problems,
     metric_problems,
     not_whole,
@@ -31,6 +33,7 @@ from backproplab.sweep.checks import (
     undefined_problems,
 )
 from backproplab.sweep.rehearsal import rehearse
+from backproplab.sweep.repeats import Repeat, repeats
 from backproplab.sweep.schema import Objective, Parameter, Search, SweepFile
 from backproplab.sweep.trials import (
     Draft,
@@ -70,6 +73,7 @@ class Sweep:
     name: str
     metric: Objective
     seeds: tuple[int, ...]
+    folds: int | None
     trials: tuple[Trial, ...]
     search: Search | None
     lockstep: bool
@@ -80,6 +84,11 @@ class Sweep:
     document: Document = field(repr=False, compare=False)
     cautions: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
+    @cached_property
+    def repeats(self) -> tuple[Repeat, ...]:
+        """The runs of each trial."""
+        return repeats(self.seeds, self.folds)
+
     def trial(self, number: int, values: Values) -> Trial:
         """The trial of a search with the values that it chose, by path.
 
@@ -87,7 +96,7 @@ class Sweep:
         """
         origins: Origins = {path: ("parameters", path) for path in values}
         resolved, document = resolve(self.base, self.document, values, origins)
-        longest = room(self.seeds)
+        longest = room(self.repeats)
         short = label(values, list(values), longest - len(f"_{number}"))
         name = numbered(short, number, longest)
         return Trial(number, values, key_of(resolved), name, resolved, document)
@@ -102,7 +111,7 @@ def read(
 ) -> Sweep:
     """The sweep in a sweep file or over a config, with command-line words put over it.
 
-    settings: options that set keys of the file, ``{"seeds": 5, "max_trials": 2000}``; None
+    settings: options that set keys of the file, ``{"seeds": 5, "folds": 5}``; None
     is no option. yes: any number of trials is meant. force: so is what takes very long; a session
     that has begun has been forced.
     Every trial is built as ``train`` would build it, with its data.
@@ -141,8 +150,10 @@ def _read(
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
     fit_seeds = [seed for seed in seeds if seed < 2**63]
-    rehearsal = rehearse(trials, fit_seeds, len(points), force)
-    problems += [*unfit.values(), *found]
+    unfolded = fold_problems(file, sweep, trials)
+    runs = repeats(fit_seeds, None if unfolded else file.folds)
+    rehearsal = rehearse(trials, runs, len(points), force)
+    problems += [*unfit.values(), *found, *unfolded]
     problems += metric_problems(file, sweep, trials, rehearsal.measured)
     problems += pruner_problems(file, sweep, trials)
     problems += undefined_problems(file, sweep, rehearsal.undefined)
@@ -259,7 +270,7 @@ def _sweep(
     trials: tuple[Trial, ...] = ()
     duplicates: tuple[str, ...] = ()
     if file.method == "grid":
-        trials, duplicates = _trials(drafts, name, room(seeds))
+        trials, duplicates = _trials(drafts, name, room(repeats(seeds, file.folds)))
     else:
         search = Search(**{key: getattr(file, key) for key in Search.model_fields})
     texts = {n: _text(Path(n)) for n in dict.fromkeys((sweep.name, base.name))}
@@ -268,6 +279,7 @@ def _sweep(
         name,
         file.metric,
         seeds,
+        file.folds,
         trials,
         search,
         file.lockstep == "auto",

@@ -22,6 +22,7 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, Problem
 from backproplab.layout import middle
 from backproplab.sweep.labels import CUT, names_of, plain
+from backproplab.sweep.repeats import Repeat
 
 Values = dict[str, Any]
 Draft = tuple[Values, Experiment, Document]  # what a trial sets, its config, where it is written
@@ -45,9 +46,10 @@ class Trial:
     resolved: Experiment = field(repr=False)
     document: Document = field(repr=False, compare=False)
 
-    def experiment(self, seed: int) -> Experiment:
-        """The trial with one of the sweep's seeds, named by its label."""
-        return self.resolved.model_copy(update={"name": self.label, "seed": seed})
+    def experiment(self, repeat: Repeat) -> Experiment:
+        """One run of the trial, named as its folder."""
+        name = self.label + repeat.suffix
+        return repeat.of(self.resolved).model_copy(update={"name": name})
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,9 @@ def numbered(label: str, number: int, longest: int = LONGEST) -> str:
     return middle(label, longest - len(suffix), sign=CUT) + suffix
 
 
-def with_seed(label: str, seed: int) -> str:
-    """The name of one of several runs of a trial."""
-    return f"{label}_seed-{seed}"
-
-
-def room(seeds: Sequence[int]) -> int:
+def room(repeats: Sequence[Repeat]) -> int:
     """How long a label may be, so that the folders of all of its runs can be named."""
-    return LONGEST - (max(len(with_seed("", s)) for s in seeds) if len(seeds) > 1 else 0)
+    return LONGEST - max(len(repeat.suffix) for repeat in repeats)
 
 
 def _unique(labels: Sequence[str], longest: int) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from backproplab.config.composer import Composed, compose
 from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
+from backproplab.config.importing import imported
 from backproplab.config.overrides import put_overrides
 from backproplab.config.settling import settle
 from backproplab.config.wording import TreePath, command_line
@@ -130,6 +131,7 @@ def put_words(sweep: Document, words: Sequence[str]) -> tuple[Document, list[str
 
 def apply_words(base: Document, words: Sequence[str]) -> tuple[Document, list[Problem]]:
     """The base with its words, as far as they are sound, and what is wrong with it so far."""
+    base, words = imported(base, words)
     changed, problems = put_overrides(base, words)
     settled = settle(changed, [Cursor((), changed.tree, Experiment)])
     return settled, [*settled.faults, *problems]

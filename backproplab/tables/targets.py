@@ -59,13 +59,13 @@ def infer_target(table: Table, name: str, task: str) -> Target:
     """The target of a table. name: empty to find it.  task: auto, classification or regression."""
     named = bool(name)
     name = name or _guess(table)
+    how = "by its name" if name.lower() in NAMES else "the last column"
     column = _without_marks(table.column(name, "data.target"))
-    _refuse_missing(table, name, column)
+    _refuse_missing(table, name, column, "" if named else how)
     kind, why = _kind(table, column)
     if task == "classification" or task == "regression":
         kind, why = task, ""  # type: ignore[assignment]  # mypy knows two words as str
     if not named:
-        how = "by its name" if name.lower() in NAMES else "the last column"
         why = "; ".join(filter(None, [how, why]))
     if kind == "regression":
         _numbers(table, name, column)
@@ -130,11 +130,14 @@ def _without_marks(column: Column) -> Column:
     return Texts(np.where(marked[column.codes], -1, column.codes), column.levels)
 
 
-def _refuse_missing(table: Table, name: str, column: Column) -> None:
+def _refuse_missing(table: Table, name: str, column: Column, guessed: str = "") -> None:
+    """guessed: why this column is taken for the target; empty if it was named."""
     if column.missing.any():
         rows = np.flatnonzero(column.missing)
-        what = f"the target is missing in {counted(len(rows), 'row')}"
-        raise table.fault(name, int(rows[0]), what, "remove these rows")
+        target = f"the target ({guessed})" if guessed else "the target"
+        what = f"{target} is missing in {counted(len(rows), 'row')}"
+        hint = "name another target, or remove these rows" if guessed else "remove these rows"
+        raise table.fault(name, int(rows[0]), what, hint)
 
 
 def _numbers(table: Table, name: str, column: Column) -> Array:

@@ -22,6 +22,7 @@ from backproplab.arrays import Array
 from backproplab.autograd import Tensor, ops
 from backproplab.learners import Arrays, Descent, Glimpse, Inside, Json, Learning, Material
 from backproplab.loop import EPOCH, Callback, Lane
+from backproplab.nn import Weighted
 from backproplab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 
 ROWS = 4096  # of which the size of inputs and targets is taken
@@ -184,21 +185,26 @@ def rms(values: Array) -> float:
 def chance(material: Material) -> tuple[float, float]:
     """(the loss of the best constant answer, the share of the largest class; 0 in regression).
 
-    Cross-entropy: -Σ p ln p of the shares p of the training labels. Other losses: that of the mean
+    Cross-entropy: -Σ p ln p of the shares p of the training labels (with weights, of the masses m:
+    -Σ m ln(m / Σ m)). Other losses: that of the mean
     or the median of the targets, whichever is less: exact for mse and mae, a bound for huber.
     """
-    train, majority = material.train, 0.0
-    if material.task.kind == "classification":
-        shares = np.bincount(train.targets) / len(train)
-        shares, majority = shares[shares > 0], float(shares.max())
-        if isinstance(material.loss, SoftmaxCrossEntropy | BinaryCrossEntropy):
-            return float(-np.sum(shares * np.log(shares))), majority
-    assert material.loss is not None
+    train, majority, measure = material.train, 0.0, material.loss
+    assert measure is not None
     encoded = train.encoded.astype(np.float64)
-    answers = (np.mean(encoded, axis=0), np.median(encoded, axis=0))
-    losses = [material.loss(_all(answer, encoded), Tensor(encoded)).value for answer in answers]
+    if material.task.kind == "classification":
+        shares = np.bincount(train.targets, measure.sample_weights(encoded)) / len(train)
+        majority = float(shares.max())
+        plain = measure.of if isinstance(measure, Weighted) else measure
+        if isinstance(plain, SoftmaxCrossEntropy | BinaryCrossEntropy):
+            masses = measure.masses(encoded) if isinstance(measure, Weighted) else shares
+            masses = masses[masses > 0]
+            return float(-np.sum(masses * np.log(masses / masses.sum()))), majority
+    rows, counts = measure.parted(encoded)
+    answers = (np.average(rows, 0, counts), np.median(rows, axis=0))
+    losses = [measure(_all(answer, rows), Tensor(encoded)).value for answer in answers]
     return float(min(np.mean(loss) for loss in losses)), majority
 
 
-def _all(answer: Array, encoded: Array) -> Tensor:
-    return Tensor(np.broadcast_to(answer, encoded.shape).copy())
+def _all(answer: Array, rows: Array) -> Tensor:
+    return Tensor(np.broadcast_to(answer, rows.shape).copy())

@@ -24,6 +24,7 @@ from backproplab.autograd.engines.replay import Replay
 from backproplab.errors import DataError
 
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
+WINDOWS = Path(__file__).with_name("test_native_windows.py")
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
 IDS = [f"{op.name}-{k}" for op, k in CASES]
@@ -407,7 +408,7 @@ def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
         f"records.LIBRARY = pathlib.Path({str(library)!r})\n"
         "assert selftest.missing() == ''\n"
         "own = ['-q', '-p', 'no:cacheprovider', '-m', 'not slow', '-k', 'not building and not built']\n"
-        f"sys.exit(pytest.main([{__file__!r}, {str(LEAPS)!r}, *own]))"
+        f"sys.exit(pytest.main([{__file__!r}, {str(LEAPS)!r}, {str(WINDOWS)!r}, *own]))"
     )
     environment = os.environ | {
         "LD_PRELOAD": " ".join(preloaded),

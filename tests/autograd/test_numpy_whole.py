@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.lib import NumpyVersion
 from numpy.testing.overrides import (
     get_overridable_numpy_array_functions,
     get_overridable_numpy_ufuncs,
 )
 
 from backproplab.autograd import Tensor
-from backproplab.autograd.like_numpy import REFUSED, RULES, NoRuleError, rule_of
+from backproplab.autograd.like_numpy import REFUSED, RULES, NoRuleError, rule_of, signatures
 from backproplab.errors import GraphError
+
+NUMPY = NumpyVersion(np.__version__)
 
 
 def public(function):
@@ -50,6 +53,13 @@ def test_each_function_has_a_rule_or_a_reason(name):
         assert callable(rule_of(function, name))
 
 
+@pytest.mark.skipif(NUMPY < "2.4.0", reason="compiled functions have signatures from NumPy 2.4 on")
+@pytest.mark.parametrize("function", signatures.COMPILED, ids=lambda f: f.__name__)
+def test_our_signature_of_a_compiled_function_is_numpys(function):
+    own = inspect.signature(signatures.COMPILED[function])
+    assert own == inspect.signature(function)
+
+
 # --- random arguments of NumPy's signature
 
 AXIS = st.integers(-3, 2)
@@ -59,6 +69,7 @@ SMALL = st.integers(-2, 3)
 SHAPES = st.sampled_from([(3,), (2, 3), (3, 3), (4,), (1, 3), (2, 3, 3), (), (0, 3), (2, 2), (1,)])
 FEW = st.lists(SMALL, min_size=1, max_size=3)
 NONE = st.none()
+UNBOUNDED = [None] if NUMPY >= "2.1.0" else []  # NumPy 2.0 refuses to clip without a bound
 
 
 @st.composite
@@ -84,7 +95,7 @@ PARAMETERS = {  # by NumPy's name
     "ord": st.sampled_from([None, 0, 1, -1, 2, -2, 3, 0.5, np.inf, -np.inf, "fro", "nuc", "odd"]), "p": st.one_of(st.sampled_from([None, 1, -1, 2, -2, np.inf, "fro"]), VECTOR),
     "q": st.one_of(st.sampled_from([0, 0.3, 0.5, 1, [0.1, 0.9], [[0.2], [0.7]]]), arrays()),
     "method": st.sampled_from(["linear", "lower", "higher", "nearest", "midpoint", "hazen", "weibull", "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "median_unbiased", "normal_unbiased"]),
-    "decimals": st.integers(-1, 2), "a_min": st.sampled_from([None, -0.3, 0.1]), "a_max": st.sampled_from([None, 0.2, 0.0]), "min": st.sampled_from([-0.3]), "max": st.sampled_from([0.3]),
+    "decimals": st.integers(-1, 2), "a_min": st.sampled_from([*UNBOUNDED, -0.3, 0.1]), "a_max": st.sampled_from([*UNBOUNDED, 0.2, 0.0]), "min": st.sampled_from([-0.3]), "max": st.sampled_from([0.3]),
     "dtype": st.sampled_from([None, np.float64, np.float32]), "initial": st.sampled_from([0.5, 2.0]), "where": st.one_of(FLAG, st.just(np.array([True, False, True]))),
     "shape": st.one_of(st.integers(-1, 6), st.lists(st.integers(-1, 4), max_size=3).map(tuple)), "newshape": st.integers(0, 6), "new_shape": st.one_of(st.integers(0, 5), st.just((2, 3))),
     "source": AXIS, "destination": AXIS, "axes": st.one_of(st.integers(0, 2), st.permutations(range(2)).map(tuple), st.permutations(range(3)).map(tuple), st.just(([0], [0]))),
@@ -120,7 +131,7 @@ def parameters(function):
         **OF_FUNCTION.get(function.__name__, {}),
         **OF_FUNCTION.get(public(function)[6:], {}),
     }
-    for p in inspect.signature(function).parameters.values():
+    for p in signatures.parameters(function):
         if p.kind is p.VAR_KEYWORD:
             continue
         needed = p.default is p.empty
@@ -277,3 +288,24 @@ def test_a_ufunc_and_its_methods(name, data):
         check(ufunc.accumulate, args[:1], axis)
         check(ufunc.outer, args, {})
         check(ufunc.reduceat, [args[0], [0, 2, 1]], axis)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("ord", [None, 0, 1, -1, 3, -3, np.inf, -np.inf, "nuc", "fro"])
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (0, 0)])
+def test_the_norm_of_no_numbers_is_numpy_s(shape, ord, keepdims):
+    """NumPy before 2.3 has no answer to some of them."""
+    x = np.zeros(shape)
+    expected = answer(np.linalg.norm, [x, ord], {"keepdims": keepdims})
+    found = answer(np.linalg.norm, [Tensor(x, None, True), ord], {"keepdims": keepdims})
+    if isinstance(found, Exception):
+        assert isinstance(expected, Exception)
+    elif not isinstance(expected, Exception):
+        np.testing.assert_array_equal(found.value, expected)
+
+
+def test_correlate_takes_no_numbers():
+    for a, v in ((1.0, np.ones(2)), (np.ones(2), 1.0)):
+        assert isinstance(answer(np.correlate, [a, v], {}), ValueError)
+        with pytest.raises(ValueError, match="takes vectors"):
+            np.correlate(Tensor(np.asarray(a), None, True), v)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from backproplab.config import yaml_source
 from backproplab.config.composer import DEPTH, VALUES, compose, spot_of
+from backproplab.config.scalars import FLOAT
 from backproplab.errors import ConfigError
 
 
@@ -123,7 +124,10 @@ def test_spots_agree_with_universal_newlines(text: str, data: st.DataObject) -> 
     assert spot_of(text, index) == (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1)
 
 
-plain_text = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8)
+# 1e3 is a number in YAML 1.2 and a text in PyYAML's 1.1, which does not quote it
+plain_text = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8).filter(
+    lambda text: not FLOAT.fullmatch(text)
+)
 trees = st.recursive(
     st.none()
     | st.booleans()

@@ -202,6 +202,21 @@ def test_a_healthy_run_is_silent(made):
     )
 
 
+def test_a_share_of_0_or_1_has_no_standard_error(made):
+    """There √(p (1 - p) / m) is 0; of 1000 right, Wilson's bound is 1000 / 1003.84 = .9962."""
+    all_right, none = (
+        verdict(made(loss=[2.0, 1.0], val=[2.0, 1.0], val_accuracy=share)).outcome.sentence
+        for share in (1.0, 0.0)
+    )
+    assert all_right == (
+        "Learned: 100.0 % on 1,000 validation examples, so at least 99.6 % of many more, "
+        "chance is 20.0 %."
+    )
+    assert (
+        none == "No better than chance yet: 0.0 % on 1,000 validation examples, chance is 20.0 %."
+    )
+
+
 def test_outcome_and_cause_are_two_sentences(made):
     """Chance is an outcome; its cause is the first rule in the table's order, the others remarks."""
     run = made(loss=FLAT, accuracy=0.2, start={"inputs": 200.0} | signals(0.001))

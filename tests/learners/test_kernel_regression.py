@@ -473,7 +473,7 @@ def test_the_comparison_with_networks_is_a_sound_sweep():
     sweep = bpl.sweep.read(CONFIGS / "closed_form.yaml")
     assert (len(sweep.trials), len(sweep.seeds)) == (8, 3)
     for trial in sweep.trials:
-        build(trial.experiment(sweep.seeds[0]))
+        build(trial.experiment(sweep.repeats[0]))
 
 
 # --- acceptance on data

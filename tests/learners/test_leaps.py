@@ -5,7 +5,7 @@ import pytest
 
 from backproplab.learners import GradientDescent, Material, Span, Split
 from backproplab.learners.learner import NoBrake
-from backproplab.nn import Loss, Model
+from backproplab.nn import Loss, Model, metrics_of
 from backproplab.optim import Clipping, Optimizer, Schedule
 from backproplab.ranks import ONE, Ranks
 from backproplab.registry import families
@@ -13,6 +13,7 @@ from backproplab.task import Task
 
 ROWS = 47
 THREE = Task("classification", 3)
+METRICS = metrics_of(THREE)
 DTYPES = [np.float32, np.float64]
 CLIPPINGS = [None, "value", "norm", "global_norm"]
 MODES = ["stochastic", "minibatch", "batch"]
@@ -41,7 +42,7 @@ def learning(
     }
     network = Model(layers=layers).network((5,), 3)
     splits = {"train": Split(x, y, loss.encode(y, THREE, np.dtype(dtype)))}
-    of = THREE, splits, network, loss, (), keys, seed, np.dtype(dtype), steps, engine
+    of = THREE, splits, network, loss, METRICS, keys, seed, np.dtype(dtype), steps, engine
     return GradientDescent().begin(Material(*of, ranks=ranks))
 
 
@@ -61,7 +62,7 @@ def advance(learnings, steps, start=0, mode="minibatch", wanted=None, brake=None
         rows = np.arange(ROWS) if mode == "batch" else rows
         if crew:
             span = Span(start, count, np.stack([rows] * len(learnings)), length)
-            found.append(crew.advance(span, {}, NoBrake()))
+            found.append(crew.advance(span, wanted or {}, NoBrake()))
         else:
             span = Span(start, count, rows, length, whole=mode == "batch")
             found += [x.advance(span, wanted or {}, brake or NoBrake()) for x in learnings]
@@ -127,16 +128,44 @@ def test_a_run_continued_by_another_engine(cut):
         assert_alike(whole, continued)
 
 
+EACH = {"learning_rate": 1, "gradient_norm": 3, "loss": 2, "accuracy": 5}
+WANTED = [EACH, {"gradient_norm": 1}, {"loss": 7}]
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=str)
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("mode", MODES)
 @np.errstate(all="ignore")
-def test_what_is_wanted_of_every_update_is_the_same():
-    wanted = {"learning_rate": 1, "gradient_norm": 3, "loss": 2}
-    found = [
-        advance([learning(engine, schedule="cosine")], 60, wanted=wanted)
-        for engine in ("replay", "native")
-    ]
+def test_what_is_wanted_of_every_update_is_seen_within_leaps(mode, members, wanted):
+    """And the weights are those of a run of which nothing is wanted."""
+    found, left = [], []
+    for engine in ("replay", "native"):
+        runs = [
+            learning(engine, schedule="cosine", clipping="norm", rate=0.1 + k)
+            for k in range(members)
+        ]
+        crew = runs[0].settings.stack(runs) if members > 1 else None
+        found.append(advance(runs, 130, mode=mode, wanted=wanted, crew=crew))
+        left.append(runs)
+        last = (crew or runs[0]).updates.leaps
+        assert bool(last.tapes) == (engine == "native")
     for one, other in zip(*found, strict=True):
         assert repr(one.scalars) == repr(other.scalars)
     assert {name for made in found[0] for name in made.scalars} == wanted.keys()
+    unseen = [learning("native", schedule="cosine", clipping="norm", rate=0.1)]
+    advance(unseen, 130, mode=mode)
+    for runs in left:
+        assert_alike(runs[0], unseen[0])
+
+
+@np.errstate(all="ignore")
+def test_updates_before_a_bad_one_are_seen_and_no_other():
+    found = []
+    for engine in ("replay", "native"):
+        run = learning(engine, bad=LATE)
+        found.append(advance([run], ROWS, mode="stochastic", wanted={"gradient_norm": 1})[0])
+    assert repr(found[0].scalars) == repr(found[1].scalars)
+    assert found[1].scalars["gradient_norm"][0] == list(range(1, 41))
 
 
 @np.errstate(all="ignore")

@@ -254,3 +254,30 @@ def test_a_population_is_its_members_bit_for_bit(optimizer, dtype):
     alone = [run(optimizer, theta[p].copy(), gradients[:, p], rates[p, 0])[-1] for p in range(3)]
     together = run(optimizer, theta.copy(), gradients, rates)[-1]
     np.testing.assert_array_equal(together, alone)
+
+
+@every_member
+def test_the_largest_stable_rate_parts_the_rates_that_converge(optimizer):
+    """On ½ λ θ² it converges a thousandth below the limit and not a thousandth above."""
+    curvature = 13.0
+    limit = optimizer.stable_rate(curvature)
+    assert (limit is not None) == bool(optimizer.limit)
+    assert optimizer.stable_rate(-1.0) is None
+    if limit is None or optimizer.second_order:
+        return
+    for share, converges in ((0.999, True), (1.001, False)):
+        theta, gradient = np.ones(1), np.empty(1)
+        update = bound(optimizer, theta, gradient)
+        for t in range(1, 20_001):
+            gradient[:] = curvature * theta
+            update(share * limit, t)
+            if abs(theta[0]) > 1e6:
+                break
+        assert (abs(theta[0]) < 1e-6) == converges
+
+
+def test_newton_s_largest_stable_rate():
+    """Its step on ½ λ θ² covers rate · λ / (λ + damping) of the distance."""
+    newton = Optimizer.members["newton"]
+    assert newton().stable_rate(13.0) == 2
+    assert newton(damping=6.5).stable_rate(13.0) * 13 / (13 + 6.5) == pytest.approx(2)

@@ -7,6 +7,7 @@ from backproplab import config, report
 from backproplab.report.axes import LETTERS, Axis
 from backproplab.report.naming import name_of
 from backproplab.runs import create_session, experiment_folder
+from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.space import read
 
 UNITS = (1, 12, 128, 16, 2)
@@ -47,7 +48,7 @@ def comparison_of(root, tmp_path, words, base="model: {hidden: [8]}\n"):
     for at, trial in enumerate(sweep.trials):
         folder = experiment_folder(session, trial.label)
         folder.mkdir(exist_ok=True)
-        (folder / "config.yaml").write_text(config.to_yaml(trial.experiment(0)))
+        (folder / "config.yaml").write_text(config.to_yaml(trial.experiment(Repeat(0))))
         record = '{"format": 1, "status": "completed", "epochs": 1, "metrics": {"val_loss": %f}}'
         (folder / "run.json").write_text(record % (0.1 + at))
     records, _ = report.read_records(report.chosen_runs(root, [session.name]))

@@ -127,9 +127,9 @@ def test_each_data_set_is_loaded_once_for_a_seed(
 ) -> None:
     loads: list[tuple[str, int]] = []
 
-    def load(dataset: Any, seed: int, dtype: Any) -> Any:
+    def load(dataset: Any, seed: int, dtype: Any, kept: Any) -> Any:
         loads.append((dataset.name, seed))
-        return loaded(dataset, seed, dtype)
+        return loaded(dataset, seed, dtype, kept)
 
     loaded = rehearsal.load
     monkeypatch.setattr(rehearsal, "load", load)
@@ -159,8 +159,8 @@ def test_what_is_built_is_what_the_runs_will_be(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(f"base: {{{BASE_INLINE}}}\nseeds: 2\ngrid: {grid}\n")
     sweep = space.read(tmp_path / "s.yaml")
     for trial in sweep.trials:
-        for seed in sweep.seeds:
-            assert isinstance(build(trial.experiment(seed)).experiment, Experiment)
+        for repeat in sweep.repeats:
+            assert isinstance(build(trial.experiment(repeat)).experiment, Experiment)
 
 
 def test_the_command_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,3 +176,23 @@ def test_the_command_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert isinstance(result.exception, BackpropLabError)
         assert result.exception.exit_code == 2
         assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_later_seed_draws_is_said_of_all_trials_and_a_trial_s_own_only_of_it(
+    tmp_path: Path,
+) -> None:
+    """Seed 0 draws a validation split without class b; two trials have a schedule that never moves."""
+    rows = "".join(f"{i / 7},{'ab'[i % 4 == 0]}\n" for i in range(32))
+    (tmp_path / "f.csv").write_text(f"x,kind\n{rows}")
+    data = "{name: csv, path: f.csv, target: kind, split: random, validation_split: 0.15}"
+    grid = "{schedule: [constant, {step: {every: 50}}], learning_rate: [0.1, 0.2]}"
+    found = {}
+    for seeds in ([1], [0], [1, 0], [1, 2, 0, 3]):
+        (tmp_path / "s.yaml").write_text(
+            f"base: {{data: {data}, epochs: 2, batch_size: 8}}\nseeds: {seeds}\ngrid: {grid}\n"
+        )
+        found[str(seeds)] = set(space.read(tmp_path / "s.yaml").cautions)
+    own, both = found["[1]"], found["[0]"]
+    assert [text.rpartition("(")[2] for text in own] == ["2 of 4 trials)"]
+    assert [text.rpartition("(")[2] for text in both - own] == ["4 of 4 trials)"]
+    assert found["[1, 0]"] == found["[1, 2, 0, 3]"] == both

@@ -14,6 +14,7 @@ from backproplab.config import load
 from backproplab.config.experiment import added_defaults
 from backproplab.errors import ConfigError
 from backproplab.files import is_plain_name
+from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.schema import (
     Asha,
     Distribution,
@@ -69,7 +70,7 @@ def test_grid_times_zip_times_branches(folder: Path) -> None:
         "model.activation": "relu", "batch_mode": "minibatch", "epochs": 5,
         "optimizer": "adam", "learning_rate": 0.003,
     }  # fmt: skip
-    assert found.trials[-1].experiment(8).learning_rate == 0.003
+    assert found.trials[-1].experiment(Repeat(8)).learning_rate == 0.003
     assert found.name == "s"
 
 
@@ -78,14 +79,14 @@ def test_a_trial_is_the_base_with_its_values(folder: Path) -> None:
         0
     ]
     alone = load(folder / "base.yaml", "optimizer.beta_1=0.8", "epochs=3", "name=s", "seed=1")
-    assert trial.experiment(1) == alone
+    assert trial.experiment(Repeat(1)) == alone
 
 
 @pytest.mark.parametrize("words", [(), ("epochs=4",), ("model.hidden=[4,2]", "data={name: xor}")])
 def test_a_config_alone_is_one_trial(folder: Path, words: tuple[str, ...]) -> None:
     found = read(folder / "base.yaml", words)
     assert len(found.trials) == 1
-    assert found.trials[0].experiment(7) == load(folder / "base.yaml", *words)
+    assert found.trials[0].experiment(Repeat(7)) == load(folder / "base.yaml", *words)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +285,7 @@ def test_a_search_is_described(folder: Path) -> None:
     }
     trial = found.trial(3, {"learning_rate": 0.01})
     assert trial.label == "learning_rate-0.01_3"
-    assert trial.experiment(1).learning_rate == 0.01
+    assert trial.experiment(Repeat(1)).learning_rate == 0.01
     with pytest.raises(ConfigError, match=r"s.yaml:5:18: learning_rate: must be > 0"):
         found.trial(4, {"learning_rate": -1.0})
 

@@ -65,7 +65,7 @@ DAMAGE = {
         b"x,y\n" + b"1.5,0\n2.5,1\n" * 1000 + b"inf,1\n", {}, ":2002: column 'x': inf is not a finite number",
     ),
     "a number too large": (changed(6, "1e999,Ulm,a"), {}, ":6: column 'age': inf is not a finite number"),
-    "a missing target": (changed(6, "25,Ulm,"), {}, ":6: column 'label': the target is missing in 1 row"),
+    "a missing target": (changed(6, "25,Ulm,"), {}, ":6: column 'label': the target (by its name) is missing in 1 row"),
     "a target asked as a number": (
         GOOD.encode(), {"task": "regression"}, ":2: column 'label': 'a' is not a number",
     ),

@@ -47,7 +47,7 @@ def logs(file, folder, *words, trials=None):
     for trial in sweep.trials[:trials]:
         model = trial.resolved.model
         name = (model.activation.name, model.initializer.name)
-        found[name] = Log(trial.experiment(sweep.seeds[0]), folder / str(trial.number))
+        found[name] = Log(trial.experiment(sweep.repeats[0]), folder / str(trial.number))
     return found
 
 
@@ -156,7 +156,7 @@ def test_the_deeper_the_less_of_the_gradient_reaches_the_first_layer(tmp_path, f
     shares = []
     for trial in sweep.trials:
         folder = tmp_path / str(trial.number)
-        norms = bias_gradients(trial.experiment(0), len(sweep.seeds), folder)
+        norms = bias_gradients(trial.experiment(sweep.repeats[0]), len(sweep.seeds), folder)
         shares.append(np.median(norms[:, 0] / norms[:, -1]))
     np.testing.assert_array_less(shares / np.array([0.206, 0.043, 0.0083]), 2)
     assert shares[0] > shares[1] > shares[2]

@@ -11,7 +11,7 @@ from backproplab.arrays import Array
 from backproplab.autograd.engines.memory import Memory, aligned
 from backproplab.autograd.engines.peepholes import simplified
 from backproplab.autograd.engines.program import Instruction, Program
-from backproplab.autograd.lowering import Call, lower
+from backproplab.autograd.lowering import Call, Pass, lower
 
 MOST_BOUND = 4096  # input addresses for which calls are kept
 Key = tuple[int, ...]  # the addresses of the movable inputs
@@ -101,7 +101,7 @@ class Plan:
         memory, and would need it once for each address."""
         views = self._views(n)
         return self.recorded.buffers[n].contiguous and all(
-            step.op.lowering is None or len(calls) == 1
+            step.op.lowering is None or (len(calls) == 1 and not isinstance(calls[0], Pass))
             for step, calls in zip(self.program.instructions, self.steps, strict=True)
             if views.intersection(step.inputs)
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.linalg as la
 
+from backproplab.autograd.like_numpy.signatures import present
 from backproplab.autograd.like_numpy.table import RULES, constant, of_op, refuse
 
 PLACES = (np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.searchsorted, np.digitize,
@@ -26,6 +27,7 @@ WHOLE = (np.packbits, np.unpackbits, np.bitwise_and, np.bitwise_or, np.bitwise_x
 STEPS = (np.floor_divide, np.spacing, np.isnat)
 
 RULES |= {f: constant(f) for f in (*PLACES, *TRUTHS, *TYPES, *SIZES, *TEXTS, *WHOLE, *STEPS)}
+RULES |= {f: constant(f) for f in present("in1d")}
 of_op(np.argsort, np.zeros_like, np.ones_like)
 
 

@@ -146,9 +146,11 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Tensor:
 
 @rule(np.correlate)
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Tensor:
-    if shape_of(v) and shape_of(v)[0] > shape_of(a)[0]:
+    if not (shape_of(a) and shape_of(v)):
+        raise ValueError("correlate takes vectors, not numbers")
+    if shape_of(v)[0] > shape_of(a)[0]:
         return ops.flip(_correlate(v, a, mode))
-    return _convolve(a, ops.flip(v) if shape_of(v) else v, mode)
+    return _convolve(a, ops.flip(v), mode)
 
 
 @rule(np.bincount)

@@ -7,7 +7,6 @@ and the gradient of an entry goes back to its place.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd import ops
+from backproplab.autograd.like_numpy.signatures import parameters, present
 from backproplab.autograd.like_numpy.table import (
     RULES,
     Function,
@@ -23,6 +23,7 @@ from backproplab.autograd.like_numpy.table import (
     plain,
     rule,
     tracked_in,
+    used,
     without,
 )
 from backproplab.autograd.primitive import lift
@@ -61,7 +62,7 @@ class Places:
 
 def moving(function: Function, *data: str) -> Function:
     """The rule of a function that moves the entries of its arguments named ``data``."""
-    names = list(inspect.signature(function).parameters)
+    names = [p.name for p in parameters(function)]
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if len(args) > len(names):
@@ -82,14 +83,24 @@ RULES |= {
         (np.column_stack, "tup"), (np.compress, "a"), (np.delete, "arr"), (np.diagflat, "v"),
         (np.dsplit, "ary"), (np.dstack, "tup"), (np.extract, "arr"), (np.hsplit, "ary"),
         (np.lib.stride_tricks.sliding_window_view, "x"), (np.resize, "a"), (np.rollaxis, "a"),
-        (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.unstack, "x"), (np.vsplit, "ary"),
+        (np.rot90, "m"), (np.fliplr, "m"), (np.flipud, "m"), (np.vsplit, "ary"),
         (np.trim_zeros, "filt"),
         (np.fft.fftshift, "x"), (np.fft.ifftshift, "x"),
     )
 }  # fmt: skip
-of_op(np.ravel, np.reshape, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze,
+RULES |= {function: moving(function, "x") for function in present("unstack")}
+of_op(np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze,
       np.broadcast_to, np.flip, np.roll, np.tril, np.triu, np.diagonal, np.diag,
       np.take_along_axis, np.split, np.array_split, np.tile)  # fmt: skip
+
+
+@rule(np.reshape)
+def _reshape(
+    a: Any, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None
+) -> Tensor:
+    if order != "C":
+        used({"order": order})
+    return ops.reshape(a, shape=newshape if shape is None else shape)  # its name in NumPy 2.0
 
 
 @rule(np.concatenate)

@@ -39,12 +39,19 @@ def _vector_norm(x: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
     if ord == 0:
         return ops.cast(ops.sum(ops.not_equal(x, 0), axis=axes, keepdims=keepdims), dtype=x.dtype)
     if ord in (inf, -inf):
-        return (ops.max if ord > 0 else ops.min)(size, axis=axes, keepdims=keepdims)
+        return _extreme(size, ord, axes, keepdims)
     if ord == 1:
         return ops.sum(size, axis=axes, keepdims=keepdims)
     total = ops.sum(ops.power(size, float(ord)), axis=axes, keepdims=keepdims)
     none = ops.equal(total, 0)  # derivative 0 at 0
-    return ops.where(none, 0.0, ops.power(ops.where(none, 1.0, total), 1.0 / ord))
+    root = ops.power(ops.where(none, 1.0, total), 1.0 / ord)
+    return ops.where(none, 0.0 if ord > 0 else inf, root)
+
+
+def _extreme(sizes: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
+    """The largest for ord > 0, of which that of no numbers is 0; else the smallest."""
+    of = ops.min if ord < 0 else ops.max if sizes.size else ops.sum
+    return of(sizes, axis=axes, keepdims=keepdims)
 
 
 def _matrix_norm(x: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
@@ -56,7 +63,7 @@ def _matrix_norm(x: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
     if ord in (1, -1, inf, -inf):
         summed, kept = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = ops.sum(ops.absolute(x), axis=summed, keepdims=True)
-        y = (ops.max if ord > 0 else ops.min)(sums, axis=kept, keepdims=True)
+        y = _extreme(sums, ord, kept, keepdims=True)
     elif ord in (2, -2, "nuc"):
         s = ops.svd(ops.moveaxis(x, source=(rows, columns), destination=(-2, -1)))[1]
         y = ops.sum(s, axis=-1) if ord == "nuc" else part(s, -1, 0 if ord == 2 else -1)

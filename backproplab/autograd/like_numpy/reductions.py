@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 
 from backproplab.autograd import ops
+from backproplab.autograd.like_numpy.signatures import parameters, present
 from backproplab.autograd.like_numpy.table import (
     RULES,
     Function,
@@ -30,8 +30,7 @@ def summary(function: Function, op: Function, nothing: Any = None, join: Any = N
     nothing: the entry that changes no result, for what ``where`` leaves out.
     join: the op of two arrays that takes ``initial`` into the result.
     """
-    names = list(inspect.signature(function).parameters)[1:]
-    first = next(iter(inspect.signature(function).parameters))
+    first, *names = (p.name for p in parameters(function))
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not kwargs and len(args) == 1:
@@ -188,10 +187,7 @@ def _running(name: str) -> Function:
     return call
 
 
-RULES |= {
-    np.cumulative_sum: _running("cumulative_sum"),
-    np.cumulative_prod: _running("cumulative_prod"),
-}
+RULES |= {f: _running(f.__name__) for f in present("cumulative_sum", "cumulative_prod")}
 
 
 # --- without the NaNs

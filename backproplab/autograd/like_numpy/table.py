@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from backproplab.autograd.like_numpy.signatures import parameters
 from backproplab.autograd.primitive import FUNCTIONS, Op
 from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError, did_you_mean
@@ -83,7 +84,7 @@ def _is_public(ufunc: np.ufunc) -> bool:
 def bound(function: Function, op: Function) -> Function:
     """The op as a function with NumPy's signature: the settings, which NumPy takes by position
     too, become keywords. The signature is read once, here."""
-    names = list(inspect.signature(function).parameters)
+    names = [p.name for p in parameters(function)]
     count = _array_count(op)
 
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd import ops
+from backproplab.autograd.like_numpy.signatures import present
 from backproplab.autograd.like_numpy.table import (
     Function,
     NoRuleError,
@@ -112,7 +113,7 @@ def _vecdot(a: Any, b: Any, /, *, axis: int = -1, **settings: Any) -> Tensor:
     return ops.sum(a * b, axis=-1)
 
 
-@rule(np.matvec)
+@rule(*present("matvec"))
 def _matvec(a: Any, b: Any, /, **settings: Any) -> Tensor:
     used(settings)
     if len(shape_of(a)) < 2 or shape_of(a)[-1:] != shape_of(b)[-1:]:
@@ -120,7 +121,7 @@ def _matvec(a: Any, b: Any, /, **settings: Any) -> Tensor:
     return ops.matmul(a, ops.expand_dims(b, axis=-1))[..., 0]
 
 
-@rule(np.vecmat)
+@rule(*present("vecmat"))
 def _vecmat(a: Any, b: Any, /, **settings: Any) -> Tensor:
     used(settings)
     if len(shape_of(b)) < 2 or shape_of(a)[-1:] != shape_of(b)[-2:-1]:

@@ -6,6 +6,6 @@ a rule knows arrays and settings only, an op is still declared in one place, and
 read the same calls. A rule has the name of its op.
 """
 
-from backproplab.autograd.lowering.calls import Call, into, lower, stepwise
+from backproplab.autograd.lowering.calls import Call, Pass, in_one_pass, into, lower, stepwise
 
-__all__ = ["Call", "into", "lower", "stepwise"]
+__all__ = ["Call", "Pass", "in_one_pass", "into", "lower", "stepwise"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,35 @@ from backproplab.arrays import Array
 from backproplab.autograd.primitive import Op
 
 Call = Callable[[], Any]
+Rule = Callable[..., Sequence[Call]]
 BY_NAME = (np.maximum, np.minimum)  # NumPy deprecates their out by position
+
+
+class Pass:
+    """The calls of a rule, one after the other; an engine may know a single loop for all of them.
+
+    rule: made the ``calls`` of these arrays, ``out`` and settings.
+    """
+
+    def __init__(
+        self, rule: Rule, arrays: Sequence[Array], out: Array, settings: dict[str, Any]
+    ) -> None:
+        self.rule, self.arrays, self.out, self.settings = rule, arrays, out, settings
+        self.calls = rule(*arrays, out=out, **settings)
+
+    def __call__(self) -> None:
+        for call in self.calls:
+            call()
+
+
+def in_one_pass(rule: Rule) -> Rule:
+    """The rule, whose calls an engine may make in one pass."""
+
+    @wraps(rule)
+    def whole(*arrays: Array, out: Array, **settings: Any) -> list[Call]:
+        return [Pass(rule, arrays, out, settings)]
+
+    return whole
 
 
 def lower(op: Op, inputs: Sequence[Array], out: Array, settings: dict[str, Any]) -> Sequence[Call]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from backproplab.arrays import Array
-from backproplab.autograd.lowering.calls import Call
+from backproplab.autograd.lowering.calls import Call, in_one_pass
 from backproplab.autograd.windows import Sizes, Windows
 
 Use = Callable[[tuple[Any, ...], Array], list[Call]]
@@ -41,11 +41,13 @@ def patches(x: Array, out: Array, windows: Windows) -> list[Call]:
     return [partial(np.copyto, out, as_strided(x, out.shape, strides, writeable=False))]
 
 
+@in_one_pass
 def fold(x: Array, out: Array, windows: Windows, spatial: Sizes) -> list[Call]:
     views = windows.views(out)
     return [partial(out.fill, 0), *[partial(np.add, v, x[place], out=v) for place, v in views]]
 
 
+@in_one_pass
 def window_max(x: Array, out: Array, windows: Windows) -> list[Call]:
     first, *others = [view for _, view in windows.views(x)]
     if not others:
@@ -54,6 +56,7 @@ def window_max(x: Array, out: Array, windows: Windows) -> list[Call]:
     return [partial(np.maximum, a, b, out=out) for a, b in pairs]
 
 
+@in_one_pass
 def place_at_first(g: Array, x: Array, top: Array, out: Array, windows: Windows) -> list[Call]:
     views = {repr(place): view for place, view in windows.views(out)}
     part = np.empty(np.broadcast_shapes(g.shape, top.shape), g.dtype)

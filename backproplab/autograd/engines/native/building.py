@@ -14,7 +14,8 @@ import sysconfig
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SOURCE = HERE / "player.c"
+SOURCES = [HERE / "player.c", *sorted(HERE.glob("kernels/*.c"))]
+HEADERS = sorted(HERE.rglob("*.h"))
 LIBRARY = HERE / f"player{sysconfig.get_config_var('SHLIB_SUFFIX') or '.so'}"
 FLAGS = ("-O3", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-fPIC", "-shared")
 SAFE = ("-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno")  # no fused
@@ -22,8 +23,9 @@ SAFE = ("-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno")  # no fu
 
 
 def digest() -> str:
-    """Of the source; a library names that of its own, so that an old one is not loaded."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
+    """Of the sources; a library names that of its own, so that an old one is not loaded."""
+    whole = b"".join(path.read_bytes() for path in (*SOURCES, *HEADERS))
+    return hashlib.sha256(whole).hexdigest()[:16]
 
 
 def compiler() -> list[str]:
@@ -40,7 +42,7 @@ def build(flags: tuple[str, ...] = (), library: Path = LIBRARY) -> str:
         return "no C compiler (cc, gcc, clang) on the PATH"
     new = library.with_name(f"{library.name}.{os.getpid()}")
     name = f'-DSOURCE="{digest()}"'
-    whole = [*command, *FLAGS, *SAFE, *flags, name, str(SOURCE), "-o", str(new), "-lm"]
+    whole = [*command, *FLAGS, *SAFE, *flags, name, *map(str, SOURCES), "-o", str(new), "-lm"]
     try:
         done = subprocess.run(whole, capture_output=True, text=True, check=False)
         if done.returncode == 0:

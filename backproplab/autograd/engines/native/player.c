@@ -4,19 +4,10 @@
 // own (their addresses come from its door for compilers), those of this file, which copy and
 // check, or a call back into Python. All have one signature; a result other than 0 ends the
 // playing. No Python.h, no NumPy headers: ctypes calls it with the GIL released.
+#include "loops.h"
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 #include <time.h>
-
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define WIDE
-#endif
-
-typedef intptr_t I;
-typedef int (*Loop)(void *context, char *const *data, const I *lengths, const I *strides, void *aux);
 
 #define OPERANDS 8
 #define AXES 32

@@ -15,6 +15,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
+from backproplab.autograd.engines.native.passes import one_pass
 from backproplab.autograd.engines.native.proof import arrays_of, is_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
@@ -25,6 +26,7 @@ from backproplab.autograd.engines.native.records import (
     library,
 )
 from backproplab.autograd.engines.native.translate import PRODUCTS, Part, address_of, translate
+from backproplab.autograd.lowering import Pass
 
 Call = Callable[[], Any]
 WORTH = 16  # runs after which a list is translated: as many cost about as much as a translation
@@ -136,25 +138,25 @@ class Tape:
 
 def proven(call: Call) -> list[Part]:
     """The parts of a call, after a trial of one in which the order of additions matters."""
+    if isinstance(call, Pass):
+        return one_pass(call, _alone) or [part for own in call.calls for part in proven(own)]
     parts = translate(call)
     assert isinstance(call, partial)
     reduces = isinstance(getattr(call.func, "__self__", None), np.ufunc)
     if not reduces and call.func not in PRODUCTS:
         return parts
     for kernels in (True, False):
-        if is_equal(call, _alone, kernels):
+        if is_equal(call, lambda call, k: _alone(translate(call, k), call), kernels):
             return translate(call, kernels)
     raise Unplayable("NumPy's own call has other bits")
 
 
-def _alone(call: partial[Any], kernels: bool) -> Callable[[], None]:
-    """What plays this call."""
-    parts = translate(call, kernels)
+def _alone(parts: Sequence[Part], kept: Any) -> Callable[[], None]:
+    """What plays these parts."""
     records, pool = _packed(parts, None)
-    kept = parts, pool, call
     ending = Ending()
 
-    def play(kept: Any = kept) -> None:
+    def play(kept: Any = (parts, pool, kept)) -> None:
         library().play(records, len(records), 1, None, 0, 0.0, ctypes.byref(ending))
 
     return play

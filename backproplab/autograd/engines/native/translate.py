@@ -153,7 +153,9 @@ def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -
     if to.itemsize not in (1, 4, 8) or not name:
         raise Unplayable(f"a copy of {given.dtype} to {to.dtype}")
     if where is None:
-        views = walk([given, to])
+        views = in_lines(walk([given, to]))
+        if given.dtype == to.dtype and has_lines(views):
+            return [_rows(views)]
     elif where.dtype == bool and given.dtype == to.dtype:
         name = f"copy_masked_{to.itemsize}"
         given_view, mask, to_view = walk([given, where, to])
@@ -161,6 +163,30 @@ def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -
     else:
         raise Unplayable("a masked copy to another type")
     return [Part(Loop(library().loop(name)), views)]
+
+
+def has_lines(views: Sequence[Array]) -> bool:
+    """Whether there are rows, and the entries of each lie side by side."""
+    return all(x.ndim > 1 and x.strides[-1] == x.itemsize for x in views)
+
+
+def in_lines(views: Sequence[Array]) -> list[Array]:
+    """The views with the longest axis last along which the entries of all lie side by side, if
+    there is one; for loops that may walk in any order."""
+    axes = range(views[0].ndim)
+    lines = [a for a in axes if all(x.strides[a] == x.itemsize for x in views)]
+    if not lines:
+        return list(views)
+    last = max(lines, key=lambda a: views[0].shape[a])
+    return [np.moveaxis(x, last, -1) for x in views]
+
+
+def _rows(views: Sequence[Array]) -> Part:
+    """A copy row by row."""
+    given, to = views
+    lengths = given.shape[-2], given.shape[-1] * given.itemsize
+    loop = Loop(library().loop("copy_rows"))
+    return Part(loop, [x[..., 0, 0] for x in views], lengths, (given.strides[-2], to.strides[-2]))
 
 
 def take(x: Array, rows: Array, axis: int | None, out: Array, mode: str) -> list[Part]:
