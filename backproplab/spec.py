@@ -241,13 +241,15 @@ class Family(Spec):
     ) -> dict[str, Any]:
         if not cls.is_family():
             return handler(schema)
+        if not cls.members:  # only files of the user have any
+            return {"type": ["string", "object"]}
         members = [member for _, member in sorted(cls.members.items())]
         return {"anyOf": [{"enum": sorted(cls.members)}, *(m._json_forms() for m in members)]}
 
     @classmethod
     def _json_forms(cls) -> dict[str, Any]:
         """The JSON schema of ``{name: …, fields}`` and of ``{<name>: …}``."""
-        schema = cls.model_json_schema()
+        schema = _inlined(cls.model_json_schema())
         fields = {"name": {"const": cls.name}, **schema.get("properties", {})}
         required = ["name", *schema.get("required", [])]
         named = schema | {"properties": fields, "required": required}
@@ -258,3 +260,19 @@ class Family(Spec):
         """The form in a saved config: ``{name: …, every field}``, or the name if it has none."""
         fields = self.model_dump()
         return {"name": self.name, **fields} if fields else self.name
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema with each ``$ref`` replaced by what it names, so that it can be a part."""
+    named = schema.pop("$defs", {})
+
+    def inlined(node: Any) -> Any:
+        if isinstance(node, dict):
+            name = str(node.get("$ref", "")).removeprefix("#/$defs/")
+            return (
+                inlined(named[name]) if name in named else {k: inlined(v) for k, v in node.items()}
+            )
+        return [inlined(item) for item in node] if isinstance(node, list) else node
+
+    found: dict[str, Any] = inlined(schema)
+    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from backproplab import report
 from backproplab.cli.printing import command, grid, hidden, lines, pieces, printable, sentence
 from backproplab.layout import Column
-from backproplab.report import conclusion, faults, followers, sameness, seedwise
+from backproplab.report import baselines, conclusion, faults, followers, sameness, seedwise
 from backproplab.report.diagnoses import why_first
 from backproplab.report.pairing import legend
 from backproplab.text import counted, typed
@@ -39,6 +39,7 @@ def compared(
         return
     lines([""])
     _said("test", "" if test else _tested(comparison))
+    _said("base", baselines.against_baselines(comparison))
     for text in followers.sentences(comparison):
         _said("follow", text)
     _equal(comparison)

@@ -29,6 +29,10 @@ def command(
         typer.Argument(metavar="[KEY=V1,V2]...", help="Values to sweep, or one to set."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs a trial, by seed.")] = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(help="Compare with: majority,linear,random_forest,gradient_boosting."),
+    ] = None,
     folds: Annotated[
         int | None, typer.Option(min=2, help="Cross-validate: a run for each fold as test split.")
     ] = None,
@@ -68,7 +72,9 @@ def command(
     if session and resume:
         log_dir = session.parent  # whatever --log-dir says: this one is meant
     where = _workers(executor, jobs)
-    settings = {"seeds": seeds, "folds": folds, "max_trials": max_trials, "lockstep": lockstep}
+    named = baselines.split(",") if baselines else None
+    runs = {"seeds": seeds, "folds": folds, "baselines": named}
+    settings = {**runs, "max_trials": max_trials, "lockstep": lockstep}
     words = [*(words or []), *importing(imports)]
     sweep = read(session or path, words, settings, yes, force)
     for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):

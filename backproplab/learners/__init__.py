@@ -1,5 +1,6 @@
 """How weights are found. Importing this room registers every learner."""
 
+from backproplab.learners.baselines import Baseline
 from backproplab.learners.cma_es import CmaEs
 from backproplab.learners.contrastive_divergence import ContrastiveDivergence
 from backproplab.learners.descent import Descent, GradientDescent
@@ -36,6 +37,7 @@ __all__ = [
     "Advance",
     "Arrays",
     "Backprop",
+    "Baseline",
     "Brake",
     "CmaEs",
     "ContrastiveDivergence",

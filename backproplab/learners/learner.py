@@ -234,6 +234,7 @@ class Learner(Family):
     shares: several ranks can train with it, each with its share of every batch.
     declares: measures that ``Learning.scalars`` gives every epoch, each a column of metrics.csv.
     default_learning_rate: of one that uses the key without an optimizer.
+    weighs: it takes examples that do not count alike; one that trains by the key ``loss`` does.
     timed: its fields say where it ends, and more steps lead no further.
     """
 
@@ -244,6 +245,7 @@ class Learner(Family):
     shares: ClassVar[bool] = False
     declares: ClassVar[tuple[Measure, ...]] = ()
     default_learning_rate: ClassVar[float] = 0.01
+    weighs: ClassVar[bool] = False
     timed: ClassVar[bool] = False
 
     def measures(self, task: Task) -> tuple[Measure, ...]:

@@ -4,7 +4,7 @@ This room reads run folders. It must not train, or know how anything is shown in
 """
 
 from backproplab.report.columns import columns_of
-from backproplab.report.comparison import Comparison, RankedTrial, Ranking, compare
+from backproplab.report.comparison import Comparison, compare
 from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
@@ -16,6 +16,7 @@ from backproplab.report.tables import (
     ranked_table,
     test_of_best,
 )
+from backproplab.report.trials import RankedTrial, Ranking
 
 __all__ = [
     "FORMATS",

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from backproplab.layout import shortened
-from backproplab.report.comparison import RankedTrial, labels_of
+from backproplab.report.comparison import labels_of
 from backproplab.report.differences import ABSENT
 from backproplab.report.scales import Scale
+from backproplab.report.trials import RankedTrial
 
 RATIO = 100.0  # a scale is logarithmic from this ratio of largest to smallest number
 LETTERS = 18  # longest label

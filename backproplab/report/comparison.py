@@ -6,9 +6,6 @@ This file must not know how a comparison is shown.
 from __future__ import annotations
 
 import json
-import math
-import statistics
-from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,106 +18,11 @@ from backproplab.measures import Goal, goal_of
 from backproplab.report.differences import ABSENT, differences
 from backproplab.report.gathering import Record, unrepeated
 from backproplab.report.pairing import Paired, paired
+from backproplab.report.trials import RankedTrial, Ranking
 from backproplab.runs import best_by
 from backproplab.runs.sweep_file import read_sweep
-from backproplab.status import Status
 
 WORDS: dict[str, Goal] = {"minimize": "min", "maximize": "max", "min": "min", "max": "max"}
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The metric that ranks trials. at: its value in a run's best epoch by this metric, or last."""
-
-    name: str
-    goal: Goal
-    at: Literal["best", "last"] = "best"
-
-    @property
-    def sign(self) -> int:
-        """Multiplied by this factor, a lower value is better."""
-        return 1 if self.goal == "min" else -1
-
-
-@dataclass(frozen=True)
-class RankedTrial:
-    """Runs that differ at most by their seed and fold.
-
-    values: of the keys that differ, by dotted path.
-    asked: its planned number of runs; 0 if unknown.
-    """
-
-    records: tuple[Record, ...]
-    metric: Ranking
-    values: dict[str, Any] = field(default_factory=dict)
-    asked: int = 0
-
-    @cached_property
-    def counted(self) -> tuple[Record, ...]:
-        """The runs that statistics use: completed and pruned ones, else unfinished ones.
-
-        Of several runs with one seed and fold the newest: a repetition is no further sample.
-        """
-        counted = [r for r in self.records if r.info.status.counts]
-        counted = counted or [r for r in self.records if r.info.status.is_under_way]
-        newest: dict[Any, Record] = {}
-        for record in counted:
-            repeat = record.info.folder if record.seed is None else record.repeat
-            if repeat not in newest or record.info.instant > newest[repeat].info.instant:
-                newest[repeat] = record
-        return tuple(newest.values())
-
-    @property
-    def status(self) -> str:
-        """``completed``, ``diverged``, ``diverged 2/5``, ``missing 2/3``."""
-        total = max(self.asked, len(self.records))
-        counts = Counter[str](record.info.status for record in self.records)
-        counts += Counter(missing=total - len(self.records))
-        if len(counts) == 1:
-            return next(iter(counts))
-        bad = {status: n for status, n in sorted(counts.items()) if status != Status.COMPLETED}
-        return ", ".join(f"{status} {n}/{total}" for status, n in bad.items())
-
-    def numbers(self, name: str) -> list[float]:
-        """The finite values of a metric, one for each counted run that has it."""
-        found = [value_of(record, name, self.metric.at) for record in self.counted]
-        return [value for value in found if value is not None]
-
-    def by_seed(self, name: str) -> dict[str, float]:
-        """The finite values of a metric by seed and fold, of the counted runs."""
-        found = {r.repeat: value_of(r, name, self.metric.at) for r in self.counted}
-        return {seed: value for seed, value in found.items() if value is not None}
-
-    def mean(self, name: str) -> float | None:
-        numbers = self.numbers(name)
-        return statistics.fmean(numbers) if numbers else None
-
-    def std(self, name: str) -> float | None:
-        """The sample standard deviation (n - 1); None for fewer than two runs."""
-        numbers = self.numbers(name)
-        return statistics.stdev(numbers) if len(numbers) > 1 else None
-
-    @property
-    def best_record(self) -> Record:
-        """The run with the best value; the first if none has a value."""
-        name, sign = self.metric.name, self.metric.sign
-
-        def badness(record: Record) -> float:
-            value = value_of(record, name, self.metric.at)
-            return math.inf if value is None else sign * value
-
-        return min(self.counted or self.records, key=badness)
-
-    @property
-    def rank_key(self) -> tuple[int, float]:
-        """Sort key: all runs completed, some, none, none measured; then the mean."""
-        mean = self.mean(self.metric.name)
-        if mean is None:
-            return 3, 0.0
-        statuses = [record.info.status for record in self.records]
-        done = 0 if Status.PRUNED in statuses else statuses.count(Status.COMPLETED)
-        whole = done == max(self.asked, len(statuses))
-        return (0 if whole else 1 if done else 2), self.metric.sign * mean
 
 
 @dataclass(frozen=True)
@@ -243,21 +145,21 @@ def compare(
         for at, group in enumerate(groups)
     ]
     ranked = sorted(trials, key=lambda trial: trial.rank_key)
-    return Comparison(chosen, _varied_first(found, varied), tuple(ranked), sweep)
+    differing = [key for key in found if not _is_unused(key, trials)]
+    return Comparison(chosen, _varied_first(differing, varied), tuple(ranked), sweep)
+
+
+def _is_unused(key: str, trials: Sequence[RankedTrial]) -> bool:
+    """Whether the key differs only in that baselines have no use for it."""
+    values = [t.values[key] for t in trials if t.is_baseline]
+    others = {repr(t.values[key]) for t in trials if not t.is_baseline}
+    return bool(values) and len(others) == 1 and all(value is ABSENT for value in values)
 
 
 def labels_of(values: Iterable[Any]) -> dict[str, str]:
     """A value's ``repr`` -> its label, unique among these values."""
     distinct = {repr(value): value for value in values}
     return dict(zip(distinct, briefs([*distinct.values()]), strict=True))
-
-
-def value_of(record: Record, name: str, at: str = "best") -> float | None:
-    """A finite metric of one run, or None; a test metric is measured once, without best epoch."""
-    info = record.info
-    value = info.best.get(name) if at == "best" and name != "epoch" else None
-    value = info.metrics.get(name) if value is None else value
-    return value if value is not None and math.isfinite(value) else None
 
 
 def metric_names(records: Sequence[Record]) -> list[str]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backproplab.measures import label_of, parsed
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.baselines import against_baselines
+from backproplab.report.comparison import Comparison
 from backproplab.report.faults import Finding
 from backproplab.report.findings import findings
 from backproplab.report.naming import name_of, settings_of
@@ -18,6 +19,7 @@ from backproplab.report.numerals import HARD, amount, both, listed, signed, whol
 from backproplab.report.outcomes import outcome
 from backproplab.report.pairing import TIE, UNSURE, WORSE, Paired
 from backproplab.report.tables import test_of_best
+from backproplab.report.trials import RankedTrial
 from backproplab.status import Status
 from backproplab.text import counted
 
@@ -50,6 +52,7 @@ def conclude(comparison: Comparison) -> Conclusion:
     if len(trials) == 1:
         return _of_one(comparison)
     head, text = _winner(comparison)
+    text = " ".join(filter(None, (text, against_baselines(comparison))))
     return Conclusion(head, text, findings(comparison), _doubts(comparison), _command(comparison))
 
 

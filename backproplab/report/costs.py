@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from backproplab.passes import COUNTERS
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.differences import ABSENT
 from backproplab.report.outcomes import span
 from backproplab.report.series import Band
+from backproplab.report.trials import RankedTrial
 
 EPOCH = "epoch"
 Place = Callable[[Any], Any]  # epochs, one or an array, in another unit

@@ -24,7 +24,8 @@ STILL = "still improving"
 CLOSER = 24  # runs that are looked at with their data and weights
 
 if TYPE_CHECKING:
-    from backproplab.report.comparison import Comparison, RankedTrial
+    from backproplab.report.comparison import Comparison
+    from backproplab.report.trials import RankedTrial
 
 
 def words_of(records: Sequence[Record]) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from backproplab.report.axes import Axis
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.outcomes import outcome, value_by_seed
+from backproplab.report.trials import RankedTrial
 
 
 @dataclass(frozen=True)

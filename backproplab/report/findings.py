@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from backproplab.report.axes import Axis
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.differences import ABSENT
 from backproplab.report.effects import Cost, Group, cost, groups, is_ratio
 from backproplab.report.faults import Finding, endings, failures
 from backproplab.report.naming import Layout, short_key
 from backproplab.report.numerals import HARD, amount, listed, plain, ratio, signed, three
+from backproplab.report.trials import RankedTrial
 
 BEST = 5  # the best trials of a search, of which the ranges are given
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.markup import Markup, element
 from backproplab.report.naming import Layout, short_key
 from backproplab.report.numerals import three
 from backproplab.report.outcomes import outcome
 from backproplab.report.scales import Scale
+from backproplab.report.trials import RankedTrial
 
 STEPS = 7  # shades of the map
 COLUMNS, ROWS = 8, 12  # most of them

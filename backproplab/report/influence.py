@@ -5,11 +5,12 @@ This file must not know how costs are computed.
 
 from __future__ import annotations
 
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.effects import Group, cost, groups, is_ratio
 from backproplab.report.markup import Markup, element
 from backproplab.report.naming import Layout, phrase, short_key
 from backproplab.report.numerals import ratio, signed, three
+from backproplab.report.trials import RankedTrial
 
 ROWS = 12  # most rows of a table
 KEYS = 4  # most keys

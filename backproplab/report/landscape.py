@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backproplab.report.axes import Axis
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.differences import ABSENT
 from backproplab.report.markup import Markup
 from backproplab.report.naming import PANELS, Layout
@@ -27,6 +27,7 @@ from backproplab.report.svg import (
     svg,
     text,
 )
+from backproplab.report.trials import RankedTrial
 
 MARGIN = 0.06  # of the axis, at both ends
 LEFT, TOP, LANE = 52.0, 22.0, 24.0

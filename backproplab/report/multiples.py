@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backproplab.measures import goal_of, label_of, named, parsed
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.costs import EPOCH, Place, passes_differ, place, unit_of, units_of
 from backproplab.report.naming import COLORS, PANELS, Layout, short_key, tags
 from backproplab.report.numerals import both
 from backproplab.report.outcomes import outcome, span
 from backproplab.report.series import Band, bands
+from backproplab.report.trials import RankedTrial
 from backproplab.text import counted
 
 

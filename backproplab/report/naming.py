@@ -12,9 +12,10 @@ from typing import Any
 
 from backproplab.layout import middle
 from backproplab.report.axes import Axis
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.differences import ABSENT, shown
 from backproplab.report.numerals import HARD, plain
+from backproplab.report.trials import RankedTrial
 
 LABELED = 3  # most keys in a label
 LETTERS, SHORT = 28, 16  # of a value in it, of a label in a figure

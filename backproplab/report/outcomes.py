@@ -15,8 +15,9 @@ from typing import Literal
 from backproplab.learners import Learner
 from backproplab.learners.descent import CONVERGED
 from backproplab.measures import LOSS, parsed
-from backproplab.report.comparison import Comparison, RankedTrial, value_of
+from backproplab.report.comparison import Comparison
 from backproplab.report.gathering import Record
+from backproplab.report.trials import RankedTrial, value_of
 from backproplab.status import Status
 
 Word = Literal["still improving", "level", "worsens", "blew up", "diverged", ""]

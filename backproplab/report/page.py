@@ -13,7 +13,7 @@ from typing import Any
 
 from backproplab.files import read_regular
 from backproplab.report import influence, notes, panels, seedwise
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.conclusion import conclude
 from backproplab.report.diagnoses import listed_findings, why_first, words_of
 from backproplab.report.differences import ABSENT, lookup, shown
@@ -23,6 +23,7 @@ from backproplab.report.naming import name_of, short_key
 from backproplab.report.pairing import legend
 from backproplab.report.settings import settings
 from backproplab.report.standings import ROWS, standings
+from backproplab.report.trials import RankedTrial
 from backproplab.status import Status
 from backproplab.text import counted
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backproplab.report.comparison import RankedTrial
+    from backproplab.report.trials import RankedTrial
 
 BEST, TIE, UNSURE, WORSE = "best", "tie", "worse?", "worse"
 SIGNS = {BEST: "●", TIE: "≈", UNSURE: "?", WORSE: " "}

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean, pvariance
 from urllib.parse import quote
 
-from backproplab.report.comparison import Comparison, RankedTrial, value_of
+from backproplab.report.comparison import Comparison
 from backproplab.report.gathering import Record
 from backproplab.report.markup import Markup, element
 from backproplab.report.naming import name_of, tags
@@ -18,6 +18,7 @@ from backproplab.report.numerals import HARD, listed, ratio, value
 from backproplab.report.outcomes import value_by_seed
 from backproplab.report.scales import Scale
 from backproplab.report.svg import Frame, apart, circle, labels_beside, path, svg, text
+from backproplab.report.trials import RankedTrial, value_of
 from backproplab.status import Status
 
 BEST, ROWS, SEEDS = 6, 40, 6  # most lines, rows, columns of seeds

@@ -16,9 +16,10 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import RunError
 from backproplab.measures import POSITION, named
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.differences import ABSENT, written
 from backproplab.report.gathering import Record
+from backproplab.report.trials import RankedTrial
 from backproplab.runs import read_metrics
 from backproplab.text import csv_cell
 

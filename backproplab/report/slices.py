@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.landscape import Stage
 from backproplab.report.markup import Markup
 from backproplab.report.naming import Layout
 from backproplab.report.numerals import three
 from backproplab.report.outcomes import outcome
 from backproplab.report.svg import svg, text
+from backproplab.report.trials import RankedTrial
 
 BEST = 5  # points with their rank
 RIGHT, BOTTOM = 430.0, 244.0

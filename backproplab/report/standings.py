@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backproplab.layout import middle
 from backproplab.measures import listed, parsed
-from backproplab.report.comparison import Comparison, RankedTrial
+from backproplab.report.comparison import Comparison
 from backproplab.report.differences import shown
 from backproplab.report.markup import Markup, element
 from backproplab.report.naming import described, short_key
@@ -22,6 +22,7 @@ from backproplab.report.pairing import BEST, SIGNS, TIE, UNSURE
 from backproplab.report.scales import Scale
 from backproplab.report.seedwise import link
 from backproplab.report.svg import circle, path, svg, text
+from backproplab.report.trials import RankedTrial
 from backproplab.status import Status
 
 ROWS = 60  # most rows

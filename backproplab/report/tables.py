@@ -15,12 +15,13 @@ from typing import Any
 from backproplab.errors import ConfigError, did_you_mean
 from backproplab.layout import fit
 from backproplab.measures import listed, parsed
-from backproplab.report.comparison import Comparison, RankedTrial, labels_of
+from backproplab.report.comparison import Comparison, labels_of
 from backproplab.report.costs import COUNTS, cost_columns, count_of, shown_keys, spent
 from backproplab.report.diagnoses import words_of
 from backproplab.report.differences import ABSENT, lookup, paths, shown, written
 from backproplab.report.outcomes import outcome, span
 from backproplab.report.pairing import BEST, SIGNS, Paired
+from backproplab.report.trials import RankedTrial
 from backproplab.status import Status
 from backproplab.text import csv_cell, number, seconds, signed, spread
 
@@ -129,7 +130,7 @@ def setting(trial: RankedTrial, path: str) -> Any:
 def measured(trial: RankedTrial, name: str) -> str:
     mean, std = trial.mean(name), trial.std(name)
     if mean is None:
-        return "–"
+        return "∞" if trial.is_infinite(name) else "–"
     if std is None:
         return number(mean)
     return spread(mean, std)

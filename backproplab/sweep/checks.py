@@ -89,6 +89,15 @@ def fold_problems(file: SweepFile, sweep: Document, drafts: Sequence[Draft]) -> 
     return [Problem(sweep.where(("folds",)), f"folds: {why}", "remove it") for why in sorted(found)]
 
 
+def baseline_problems(file: SweepFile, sweep: Document) -> list[Problem]:
+    """Baselines of a search, whose trials are chosen."""
+    if not file.baselines or file.method == "grid":
+        return []
+    what = f"baselines: no choice of method: {file.method}"
+    hint = "sweep them alone, learner=random_forest,linear, and compare both sessions"
+    return [Problem(sweep.where(("baselines",)), what, hint)]
+
+
 def undefined_problems(
     file: SweepFile, sweep: Document, undefined: Mapping[str, str]
 ) -> list[Problem]:

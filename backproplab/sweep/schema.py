@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from backproplab.config.experiment import Name
 from backproplab.config.wording import cut
 from backproplab.data.folds import Folds
+from backproplab.learners import Baseline
 from backproplab.measures import goal_of
 from backproplab.spec import Count, Family, Off, Positive, Spec
 
@@ -247,6 +248,8 @@ class SweepFile(Block, Search):
     base: the config that every trial starts from: a path relative to this file, or a mapping.
     name: by default the file's. seeds: how many from the base's seed on, or which.
     folds: of a cross-validation: each trial runs once for each, with it as the test split.
+    baselines: learners of scikit-learn to compare with, fitted once for each data set, seed and
+        fold: majority, linear, random_forest, gradient_boosting.
     max_trials: more are refused.
     lockstep: ``auto`` trains runs of one shape together where that is faster; each comes out as it
         would alone.
@@ -256,6 +259,7 @@ class SweepFile(Block, Search):
     name: Name | None = None
     seeds: Annotated[Any, AfterValidator(_seeds)] = 1
     folds: Annotated[Folds | None, Off()] = None
+    baselines: tuple[Baseline, ...] = Field(default=(), strict=False)
     metric: Annotated[Objective, BeforeValidator(_objective)] = Objective()
     max_trials: Count = 1000
     lockstep: Annotated[Literal["auto", "off"], Off("off")] = "auto"

@@ -23,8 +23,10 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import ConfigError, DamageError, DataError, Problem
 from backproplab.files import read_regular
 from backproplab.runs.sweep_file import LIMIT, NAME
+from backproplab.sweep.baselines import baseline_drafts
 from backproplab.sweep.blocks import Origins, block_problems, points
 from backproplab.sweep.checks import (
+    baseline_problems,
     fold_problems,
     limit_problems,
     metric_problems,
@@ -146,6 +148,7 @@ def _read(
     checked = file.model_copy(update={"parameters": fit})
     points = list(_points(checked, sweep))
     trials, found = _resolve_all(base, sweep, points)
+    trials += baseline_drafts(file.baselines, trials)
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
@@ -153,7 +156,7 @@ def _read(
     unfolded = fold_problems(file, sweep, trials)
     runs = repeats(fit_seeds, None if unfolded else file.folds)
     rehearsal = rehearse(trials, runs, len(points), force)
-    problems += [*unfit.values(), *found, *unfolded]
+    problems += [*unfit.values(), *found, *unfolded, *baseline_problems(file, sweep)]
     problems += metric_problems(file, sweep, trials, rehearsal.measured)
     problems += pruner_problems(file, sweep, trials)
     problems += undefined_problems(file, sweep, rehearsal.undefined)

@@ -97,7 +97,8 @@ TABLES = {
     "diff": "diff 18 19",
     "diff of layers": "diff 17 19",
     "check": "check layers.yaml",
-    "find-lr": "find-lr c.yaml --steps 20",
+    "landscape": "landscape latest --points 5",
+    "find-lr": "find-lr c.yaml --steps 20 --seeds 2",
     "explain": "explain 'tanh(x*w + b)*v' x=1 w=2 b=0.5 v=3",
     "sweep --dry-run": "sweep c.yaml optimizer=sgd,adam learning_rate=0.01,0.1 --dry-run",
 }

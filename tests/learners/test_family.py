@@ -5,6 +5,7 @@ bytes. A key without use is refused with its line. A layer or a word that it nee
 """
 
 import json
+import math
 import random
 import shlex
 import subprocess
@@ -23,7 +24,7 @@ from backproplab.config.experiment import BATCHED, SOMETIMES
 from backproplab.diagnosis import verdict
 from backproplab.errors import ConfigError
 from backproplab.experiment import build
-from backproplab.learners import Learner, NoBrake, Span
+from backproplab.learners import Baseline, Learner, NoBrake, Span
 from backproplab.registry import families
 from backproplab.text import counted
 from tests.stopping import StopAt
@@ -45,9 +46,13 @@ NEEDS = {
         "learner": BOLTZMANN,
     },
     "gradient_flow": {"learner": {"gradient_flow": {"until": 1e4}}},
+    "random_forest": {"learner": {"random_forest": {"trees": 3}}},
+    "gradient_boosting": {"learner": {"gradient_boosting": {"iterations": 2}}},
 }
 # forward passes of all steps, of learners whose steps need none
 LEAST_PASSES = {"kernel_regression": 0, "kernel_regression_empirical": 1}
+LEAST_PASSES |= dict.fromkeys(Baseline.members, 0)
+SEEDLESS = {"majority"}  # the shares of the classes are those of any stratified split
 # examples of such a run, for one that takes no circle
 LARGER = {"contrastive_divergence": {"name": "bars_and_stripes", "side": 9}}
 # steps of a run that lasts a few seconds
@@ -56,7 +61,8 @@ LONG = {"random_guess": 100_000, "gradient_descent": 40_000, "score_matching": 4
 LINES = {
     "model": "{hidden: [3]}", "loss": "mse", "optimizer": "sgd", "learning_rate": "0.1",
     "schedule": "cosine", "clipping": "{value: 1}", "epochs": "3", "batch_mode": "batch",
-    "batch_size": "8", "accumulate": "2",
+    "batch_size": "8", "accumulate": "2", "metrics": "[accuracy]", "freeze": "[dense_1]",
+    "init_from": json.dumps({"run": "/", "sha256": "0" * 64}),
 }  # fmt: skip
 
 
@@ -118,7 +124,7 @@ def test_twice_with_one_seed_the_same_bytes_and_with_another_seed_others(whole, 
     hashes = [
         json.loads((f / "run.json").read_text())["hashes"] for f in (folder, tmp_path / "other")
     ]
-    assert hashes[0]["weights"] != hashes[1]["weights"]
+    assert name in SEEDLESS or hashes[0]["weights"] != hashes[1]["weights"]
 
 
 def test_stopped_anywhere_and_resumed_it_leaves_the_same_bytes(whole, tmp_path, written):
@@ -137,7 +143,8 @@ def test_its_record_counts_steps_and_passes(whole):
     assert record["steps"] == STEPS
     assert record["unit"] == ("" if LEARNERS[name].batches else LEARNERS[name].unit)
     assert record["forward_passes"] >= LEAST_PASSES.get(name, STEPS)
-    assert np.isfinite(list(record["metrics"].values())).all()
+    ends = [math.inf if value is None else value for value in record["metrics"].values()]
+    assert name == "random_forest" or np.isfinite(ends).all()  # few trees are sure of a class
     columns = (folder / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {measure.name for measure in LEARNERS[name].declares} <= set(columns)
 

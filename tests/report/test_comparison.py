@@ -8,8 +8,8 @@ import pytest
 
 from backproplab.errors import ConfigError, RunError
 from backproplab.report import chosen_runs
-from backproplab.report.comparison import value_of
 from backproplab.report.sameness import sentence
+from backproplab.report.trials import value_of
 from backproplab.runs import create_session
 
 
