@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 BENCH  := .venv-bench
 PEERS  ?= torch jax keras scikit-learn
 THREADS ?= 1 2
-ROWS   ?= A B C D CNN genetic-wide genetic genetic-small numeric sweep sweep-command command-line logging
+ROWS   ?= A B C D CNN CNN-norm dropout float64 deep genetic-wide genetic genetic-small numeric sweep sweep-command command-line logging
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .DEFAULT_GOAL := help
 

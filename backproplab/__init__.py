@@ -97,7 +97,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"backproplab.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'backproplab' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    found = globals()[name] = getattr(import_module(_HOME[name]), name)  # found there from now on
+    return found
 
 
 def __dir__() -> list[str]:

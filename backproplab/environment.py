@@ -142,9 +142,15 @@ def decisive_versions() -> dict[str, str]:
 
 def other_versions(expected: Mapping[str, str]) -> str:
     """``numpy 2.3.0, needed 2.4.6``: packages that are not here as expected; empty if all are."""
-    here = _versions()
-    found = [(name, here.get(name, "missing"), needed) for name, needed in expected.items()]
+    found = [(name, _version(name), needed) for name, needed in expected.items()]
     return ", ".join(f"{name} {v}, needed {needed}" for name, v, needed in found if v != needed)
+
+
+def _version(package: str) -> str:
+    try:
+        return _versions().get(package) or metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "missing"
 
 
 @cache

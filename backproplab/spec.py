@@ -241,6 +241,8 @@ class Family(Spec):
     ) -> dict[str, Any]:
         if not cls.is_family():
             return handler(schema)
+        if not cls.members:  # only files of the user have any
+            return {"type": ["string", "object"]}
         members = [member for _, member in sorted(cls.members.items())]
         return {"anyOf": [{"enum": sorted(cls.members)}, *(m._json_forms() for m in members)]}
 

@@ -38,10 +38,18 @@ def network_of(work: Workload) -> Network:
     """The network of a config that describes ``work``."""
     images: list[Any] = [{"reshape": [28, 28, 1]}] if work.filters else []
     for filters in work.filters:
-        images += [{"conv2d": {"filters": filters, "padding": "same"}}, "max_pool", "relu"]
+        images += [{"conv2d": {"filters": filters, "padding": "same"}}]
+        images += [
+            *([{"batch_norm": {"flavor": "torch"}}] if work.batch_norm else []),
+            "max_pool",
+            "relu",
+        ]
     images += ["flatten"] if work.filters else []
-    dense = [{"dense": {"units": n, "activation": "relu"}} for n in work.hidden]
-    model = Model(layers=[*images, *dense, {"dense": CLASSES}])
+    hidden: list[Any] = []
+    for units in work.hidden:
+        hidden += [{"dense": {"units": units, "activation": work.activation}}]
+        hidden += [{"dropout": work.dropout}] if work.dropout else []
+    model = Model(layers=[*images, *hidden, {"dense": CLASSES}])
     return model.network((work.inputs,), CLASSES)
 
 
@@ -50,13 +58,14 @@ def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> 
 
     As in a run, the threads take tiles of a batch where it has several, else parts of a product.
     """
-    x, y = examples(work.inputs)
+    x, y = examples(work.inputs, work.dtype)
     tiled = len(tiles_of(work.batch, tile_length(network_of(work), x.itemsize), exact=False)) > 1
     threads = int(environ.get("OMP_NUM_THREADS", "1")) if tiled else 1
     own = replace(material(work, x, y, ranks), engine=engine, threads=threads)
     descent = GradientDescent().begin(own)
     blas = ThreadpoolController()
-    for view, first in zip(descent.weights.values(), first_weights(work), strict=True):
+    trained = [descent.weights[name] for name in trained_in(descent.network)]
+    for view, first in zip(trained, first_weights(work), strict=True):
         view[...] = first
     order, batches, whole = np.arange(len(x)), minibatches(work), work.batch == len(x)
     done, pace = 0, Pace(saves=False, ranks=ranks)
@@ -73,7 +82,12 @@ def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> 
             assert made.done == steps
             done += made.done
 
-    return Side(step, lambda: list(descent.weights.values()))
+    return Side(step, lambda: trained)
+
+
+def trained_in(network: Network) -> list[str]:
+    """The names of the weights that a gradient moves, in the order of ``first_weights``."""
+    return [name for name, weight in network.weights.items() if weight.trainable]
 
 
 def material(work: Workload, x: Array, y: Array, ranks: Ranks = ONE) -> Material:
@@ -93,16 +107,23 @@ def material(work: Workload, x: Array, y: Array, ranks: Ranks = ONE) -> Material
             "accumulate": 1,
         },
         seed=0,
-        dtype=np.dtype(np.float32),
+        dtype=np.dtype(work.dtype),
         steps=1,
         ranks=ranks,
     )
 
 
 def loss_of(work: Workload, weights: list[Array], rows: int = 1000) -> float:
-    """The mean loss of the first examples, by which all sides' weights are compared."""
-    x, y = examples(work.inputs)
+    """The mean loss of the first examples, by which all sides' weights are compared.
+
+    Batch normalization has the moments of these examples, as in training.
+    """
+    x, y = examples(work.inputs, work.dtype)
     network = network_of(work)
-    tensors = {n: Tensor(w) for n, w in zip(network.weights, weights, strict=True)}
-    losses = SoftmaxCrossEntropy()(network(tensors, Tensor(x[:rows])), Tensor(y[:rows]))
+    parameters = network.parameters(np.dtype(work.dtype))
+    for name, own in zip(trained_in(network), weights, strict=True):
+        parameters.views[name][...] = own
+    chance = np.random.default_rng(0) if work.batch_norm else None
+    outputs = network(parameters.tensors(), Tensor(x[:rows]), chance)
+    losses = SoftmaxCrossEntropy()(outputs, Tensor(y[:rows]))
     return float(ops.mean(losses).value)

@@ -23,15 +23,16 @@ from benchmarks.workloads import (
     minibatches,
 )
 
+TRAINED = nn.Linear | nn.Conv2d | nn.BatchNorm2d
 torch.set_num_threads(int(environ["OMP_NUM_THREADS"]))
 
 
 def prepare(work: Workload, compiled: bool = False, channels_last: bool = False) -> Side:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     model = _model(work).to(memory_format=layout)
-    layers = [layer for layer in model if isinstance(layer, nn.Linear | nn.Conv2d)]
+    layers = [layer for layer in model if isinstance(layer, TRAINED)]
     _set(layers, work)
-    inputs, labels = (torch.from_numpy(array) for array in examples(work.inputs))
+    inputs, labels = (torch.from_numpy(array) for array in examples(work.inputs, work.dtype))
     inputs = inputs.reshape(-1, 1, 28, 28) if work.filters else inputs
     optimizer = OPTIMIZERS[work.optimizer](model.parameters(), work.rate)
     loss_of = torch.compile(_loss) if compiled else _loss
@@ -53,11 +54,15 @@ def _loss(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def _model(work: Workload) -> nn.Sequential:
     layers: list[nn.Module] = []
     for shape in work.kernels[: len(work.filters)]:
-        layers += [nn.Conv2d(*shape[2:], 3, padding="same"), nn.MaxPool2d(2), nn.ReLU()]
+        layers += [nn.Conv2d(*shape[2:], 3, padding="same")]
+        layers += [nn.BatchNorm2d(shape[-1])] if work.batch_norm else []
+        layers += [nn.MaxPool2d(2), nn.ReLU()]
     layers += [nn.Flatten()] if work.filters else []
-    for shape in work.kernels[len(work.filters) :]:
-        layers += [nn.Linear(*shape), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    *hidden, last = work.kernels[len(work.filters) :]
+    for shape in hidden:
+        layers += [nn.Linear(*shape), nn.Tanh() if work.activation == "tanh" else nn.ReLU()]
+        layers += [nn.Dropout(work.dropout)] if work.dropout else []
+    return nn.Sequential(*layers, nn.Linear(*last)).to(getattr(torch, work.dtype))
 
 
 def _set(layers: list[nn.Module], work: Workload) -> None:
@@ -81,6 +86,8 @@ def _to_torch(kernel: Array, work: Workload) -> Array:
 
     After a convolution PyTorch flattens channels first, we flatten them last.
     """
+    if kernel.ndim == 1:
+        return kernel
     if kernel.ndim == 4:
         return kernel.transpose(3, 2, 0, 1)
     if work.filters:
@@ -90,6 +97,8 @@ def _to_torch(kernel: Array, work: Workload) -> Array:
 
 
 def _from_torch(weight: Array, work: Workload) -> Array:
+    if weight.ndim == 1:
+        return weight
     if weight.ndim == 4:
         return weight.transpose(2, 3, 1, 0)
     if work.filters:

@@ -35,9 +35,11 @@ class Side(NamedTuple):
 class Workload:
     """One network, trained with softmax cross-entropy.
 
-    inputs, hidden: widths of the input and of the hidden dense layers, which have relu.
+    inputs, hidden: widths of the input and of the hidden dense layers.
     filters: for each, a 3×3 convolution (same), 2×2 max pool, relu before them; 28×28 images.
     steps: training steps per round.
+    activation: of the hidden layers.  dropout: after each of them.
+    batch_norm: after each convolution.  dtype: of data and weights.
     """
 
     name: str
@@ -49,6 +51,16 @@ class Workload:
     rate: float
     steps: int
     filters: tuple[int, ...] = ()
+    activation: Literal["relu", "tanh"] = "relu"
+    dropout: float = 0.0
+    batch_norm: bool = False
+    dtype: Literal["float32", "float64"] = "float32"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every side has it; the others are compared with PyTorch alone."""
+        own = self.activation, self.dropout, self.batch_norm, self.dtype
+        return own == ("relu", 0.0, False, "float32")
 
     @property
     def kernels(self) -> list[tuple[int, ...]]:
@@ -73,6 +85,22 @@ WORKLOADS = {
             "CNN", "conv 16-32, 3×3, pool, dense, minibatch 64", 784, (), 64, "sgd", 1e-2, 10,
             (16, 32),
         ),
+        Workload(
+            "CNN-norm", "the same with batch normalization after each convolution", 784, (), 64,
+            "sgd", 1e-2, 10, (16, 32), batch_norm=True,
+        ),
+        Workload(
+            "dropout", "784-256-256-10, dropout of a half, minibatch 64, Adam", 784, (256,) * 2, 64,
+            "adam", 1e-3, 100, dropout=0.5,
+        ),
+        Workload(
+            "float64", "784-128-10, minibatch 32, Adam, float64", 784, (128,), 32, "adam", 1e-3,
+            200, dtype="float64",
+        ),
+        Workload(
+            "deep", "784, five times 200 tanh, 10, minibatch 10, SGD", 784, (200,) * 5, 10, "sgd",
+            1e-2, 200, activation="tanh",
+        ),
     )
 }  # fmt: skip
 
@@ -84,7 +112,9 @@ GOALS = {
     ("B", "scikit-learn"): 2.5, ("B", "keras"): 40.0, ("B", "hand"): 0.87,
     ("C", "torch"): 0.9, ("C", "hand"): 0.87,
     ("D", "torch"): 1.1, ("D", "jax"): 1.5, ("D", "scikit-learn"): 1.3, ("D", "hand"): 0.87,
-    ("CNN", "torch"): 0.9,
+    ("CNN", "torch"): 0.9, ("CNN", "torch.channels_last"): 1.1,
+    ("CNN-norm", "torch.channels_last"): 1.0, ("dropout", "torch"): 1.0,
+    ("float64", "torch"): 1.0, ("deep", "torch"): 1.0,
     ("genetic-wide", "hand"): 0.91, ("genetic", "hand"): 0.91, ("genetic-small", "hand"): 0.91,
     ("genetic-wide", "one at a time"): 2.0, ("genetic", "one at a time"): 2.0,
     ("genetic-small", "one at a time"): 2.0,
@@ -111,21 +141,21 @@ def source() -> str:
 
 
 @lru_cache(maxsize=1)  # all sides share it
-def examples(inputs: int) -> tuple[Array, Array]:
-    """60 000 inputs (float32, standardized) and labels (int64).
+def examples(inputs: int, dtype: str = "float32") -> tuple[Array, Array]:
+    """60 000 inputs (standardized) and labels (int64).
 
     784 inputs are the images, 64 every third pixel of their center; any other number is noise.
     """
     if inputs not in (784, 64) or not FASHION_MNIST.is_dir():
         generator = np.random.default_rng(0)
         noise = generator.standard_normal((ROWS, inputs), np.float32)
-        return noise, generator.integers(0, CLASSES, ROWS)
+        return noise.astype(dtype), generator.integers(0, CLASSES, ROWS)
     x = _idx("train-images-idx3-ubyte.gz", 16).reshape(ROWS, 28, 28)
     x = x if inputs == 784 else x[:, 2:26:3, 2:26:3]
     x = x.reshape(ROWS, inputs).astype(np.float32)
     x -= x.mean()
     x /= x.std()
-    return x, _idx("train-labels-idx1-ubyte.gz", 8).astype(np.int64)
+    return x.astype(dtype, copy=False), _idx("train-labels-idx1-ubyte.gz", 8).astype(np.int64)
 
 
 def _idx(name: str, header: int) -> Array:
@@ -133,13 +163,16 @@ def _idx(name: str, header: int) -> Array:
 
 
 def first_weights(work: Workload) -> list[Array]:
-    """Kernel and bias of each layer, float32: Glorot uniform and zero, the same for all sides."""
+    """Of each layer kernel and bias, Glorot uniform and zero, the same for all sides; after each
+    convolution, where there is batch normalization, its scale and shift, 1 and 0."""
     generator, weights = np.random.default_rng(0), []
     for shape in work.kernels:
         window = int(np.prod(shape[:-2]))
         limit = np.sqrt(6 / (window * (shape[-2] + shape[-1])))
-        kernel = generator.uniform(-limit, limit, shape).astype(np.float32)
-        weights += [kernel, np.zeros(shape[-1], np.float32)]
+        kernel = generator.uniform(-limit, limit, shape).astype(work.dtype)
+        weights += [kernel, np.zeros(shape[-1], work.dtype)]
+        if work.batch_norm and len(shape) == 4:
+            weights += [np.ones(shape[-1], work.dtype), np.zeros(shape[-1], work.dtype)]
     return weights
 
 
@@ -151,10 +184,10 @@ def minibatches(work: Workload) -> Iterator[slice]:
 
 def stretches(batches: Iterable[slice]) -> list[slice]:
     """The rows of the ``batches`` in as few slices as possible."""
-    merged: list[slice] = []
+    ends: list[int] = []  # begin and end of each, in turn: slices would take longer than B's step
     for rows in batches:
-        if merged and merged[-1].stop == rows.start:
-            merged[-1] = slice(merged[-1].start, rows.stop)
+        if ends and ends[-1] == rows.start:
+            ends[-1] = rows.stop
         else:
-            merged.append(rows)
-    return merged
+            ends += rows.start, rows.stop
+    return [slice(*pair) for pair in zip(ends[::2], ends[1::2], strict=True)]

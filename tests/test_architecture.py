@@ -41,6 +41,7 @@ LEVELS = [
     {"checking"},
     {"explain", "diagnosis", "exporting"},
     {"descend"},
+    {"landscape"},
     {"report"},
     {"sweep"},
     {"cli"},
@@ -77,6 +78,8 @@ WALLS = {
     "mpi4py": {"sweep/executors/mpi.py", "ranks.py"},
     "matplotlib": {"report"},
     "contourpy": {"descend/contours.py"},
+    "onnx": {"exporting/onnx_file.py", "exporting/onnx_graph.py"},
+    "onnxruntime": {"exporting/onnx_file.py"},
     "PIL": {"telemetry/canvas.py"},
     "hatchling": {BUILD_HOOK},
 }
@@ -135,7 +138,7 @@ FLOORS = [
     {"lowering"},
     {"ops"},
     {"like_numpy"},
-    {"backward", "graph", "numpy_dispatch", "operators", "trees"},
+    {"backward", "each_unit", "graph", "numpy_dispatch", "operators", "trees"},
     {"transforms", "custom", "gradcheck", "implicit"},
     {"engines"},
 ]

@@ -43,7 +43,7 @@ def declare(request):
     """Declares a metric for as long as the test runs."""
 
     def declare(name, goal, function=hits):
-        metric(name, goal, ["classification"], function, f"share of {name}")
+        metric(name, goal, ["classification"], function, f"share of {name}", standard=True)
         request.addfinalizer(lambda: (METRICS.pop(name), MEASURES.pop(name)))
 
     return declare

@@ -3,6 +3,7 @@
 import csv
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import backproplab as bpl
 from backproplab.config import Experiment
 from backproplab.descend.path import Setting, descend
-from backproplab.errors import ConfigError
+from backproplab.diagnosis import verdict
+from backproplab.errors import ConfigError, RunError
 from backproplab.experiment.crew import shape_of, train_slice
 from backproplab.files import DiskFolder, MemoryFolder
 from backproplab.formulas import NAMED, Objective
@@ -21,6 +23,7 @@ from backproplab.optim import Optimizer
 from backproplab.optim.schedules import Cosine
 from tests.stopping import StopAt
 
+ROOT = Path(__file__).parent.parent / "configs" / "objectives"
 STEPS = 20
 ABLE = sorted(n for n, m in Learner.members.items() if {"model", "loss"} <= set(m().uses))
 FIRST_ORDER = sorted(n for n, m in Optimizer.members.items() if not m.second_order and n != "lbfgs")
@@ -193,3 +196,23 @@ def test_without_either_the_data_are_missing(tmp_path):
     config.write_text("objective: off\nepochs: 3\n")
     with pytest.raises(ConfigError, match="data is missing"):
         bpl.load(config)
+
+
+@pytest.mark.slow
+def test_reports_and_predictions_know_that_there_are_no_data(tmp_path, monkeypatch):
+    from backproplab.cli import main  # as a user types it
+
+    monkeypatch.chdir(tmp_path)
+    sweep = bpl.sweep.read(ROOT / "two_minima.yaml", ["steps=300"])
+    session = bpl.sweep.run(sweep, tmp_path / "runs", executor="local:1")
+    monkeypatch.setattr("sys.argv", ["backproplab", "report", str(session)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    page = next(tmp_path.glob("report-*.html")).read_text()
+    assert "5 runs on two_minima: 5 completed" in page
+    assert "more epochs would help" not in page  # each ended where the gradient is small
+    run = next(session.glob("*/run.json")).parent
+    with pytest.raises(RunError, match="an objective predicts nothing"):
+        bpl.model(run)
+    assert verdict(run).word == "descended"

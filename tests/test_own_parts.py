@@ -1,5 +1,6 @@
 """Parts of one's own: files that a config imports, and packages with entry points."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from sklearn.metrics import f1_score
 
 from backproplab import own_parts
 from backproplab.config import load, to_yaml
+from backproplab.config.importing import Import
 from backproplab.errors import ConfigError, RunError
 from backproplab.experiment import model, resume, run
 from backproplab.experiment.crew import crew_size
+from backproplab.loop import Observer
 from backproplab.nn import Loss
 from backproplab.nn.metrics import METRICS
 from backproplab.optim import Optimizer
@@ -92,7 +96,7 @@ def test_a_fault_in_the_file_is_reported_with_both_lines(folder, text, line, wha
     assert f"{folder / 'mine.py'}:{line}: " in problem.what
     assert what in str(problem)
     assert [dict(catalog) for catalog in own_parts.CATALOGS] == before
-    assert set(sys.modules) - modules <= {"inspect"}
+    assert not any(name.startswith("backproplab_own") for name in set(sys.modules) - modules)
 
 
 @pytest.mark.parametrize("text", ["imports: mine.py", "imports: [5]", "imports: [nothere.py]", "imports: [{path: mine.py, sha: x}]"])  # fmt: skip
@@ -164,6 +168,13 @@ def test_callbacks_and_metrics_are_checked(folder):
         load(folder / "c.yaml", "learner=score_matching", "metrics=[accuracy]")
 
 
+def test_the_schema_of_an_editor_takes_what_configs_write():
+    jsonschema = Import.model_json_schema()
+    assert jsonschema["anyOf"][0] == {"type": "string"}
+    assert jsonschema["anyOf"][1]["required"] == ["path"]
+    assert TypeAdapter(Observer).json_schema() == {"type": ["string", "object"]}
+
+
 def test_f1_macro_is_that_of_scikit_learn():
     chance = np.random.default_rng(0)
     outputs, targets = chance.normal(size=(3, 40, 5)), chance.integers(4, size=40)
@@ -180,6 +191,7 @@ def backproplab(*words, **environment):
     return subprocess.run(command, capture_output=True, text=True, check=False, env=own)
 
 
+@pytest.mark.slow
 def test_a_fault_while_training_names_the_line_of_the_user(folder):
     (folder / "mine.py").write_text(MINE.format(factor=1.0) + "        theta.nothing()\n")
     ended = backproplab("train", folder / "c.yaml", "--log-dir", folder / "runs")
@@ -188,20 +200,36 @@ def test_a_fault_while_training_names_the_line_of_the_user(folder):
     assert "a bug in backproplab" not in ended.stderr
 
 
+def installed(folder, version="1.0", text=None):
+    """A package with an entry point in a folder of its own; the PYTHONPATH that finds it."""
+    site = folder / f"site-{version}"
+    (info := site / f"their-{version}.dist-info").mkdir(parents=True, exist_ok=True)
+    (info / "METADATA").write_text(f"Name: their\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text("[backproplab.parts]\nx = their\n")
+    (info / "top_level.txt").write_text("their\n")
+    (site / "their.py").write_text(text or MINE.format(factor=1.0).replace("mine", "theirs"))
+    return os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@pytest.mark.slow
 def test_packages_bring_parts_by_entry_points(folder):
-    site = folder / "site"
-    (site / "their-1.0.dist-info").mkdir(parents=True)
-    (site / "their-1.0.dist-info" / "METADATA").write_text("Name: their\nVersion: 1.0\n")
-    (site / "their-1.0.dist-info" / "entry_points.txt").write_text("[backproplab.parts]\nx = their\n")  # fmt: skip
-    (site / "their.py").write_text(MINE.format(factor=1.0).replace("mine", "theirs"))
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    words = "config", "show", folder / "c.yaml", "optimizer={theirs: {factor: 3}}"
-    found = backproplab(*words, PYTHONPATH=path)
-    assert found.returncode == 0, found.stderr
-    assert "name: theirs" in found.stdout
-    assert "factor: 3.0" in found.stdout
-    (site / "their.py").write_text("1 / 0")
-    broken = backproplab(*words, PYTHONPATH=path)
+    path = installed(folder)
+    words = "optimizer={theirs: {factor: 3}}", "--log-dir", folder / "runs", "--name", "own"
+    trained = backproplab("train", folder / "c.yaml", *words, PYTHONPATH=path)
+    assert trained.returncode == 0, trained.stderr
+    (run_folder,) = (folder / "runs").glob("[!.]*/own")
+    assert "name: theirs" in (run_folder / "config.yaml").read_text()
+    assert json.loads((run_folder / "run.json").read_text())["numerics"]["their"] == "1.0"
+    newer = installed(folder, "1.1")
+    resumed = backproplab("resume", run_folder, "--epochs", "3", PYTHONPATH=newer)
+    assert resumed.returncode == 5
+    assert "rounds differently: their: 1.0, now 1.1" in resumed.stderr
+
+
+@pytest.mark.slow
+def test_a_package_that_cannot_be_imported_is_named(folder):
+    path = installed(folder, text="1 / 0")
+    broken = backproplab("config", "show", folder / "c.yaml", "optimizer=theirs", PYTHONPATH=path)
     assert broken.returncode == 2
     assert "backproplab.parts x: their cannot be imported: ZeroDivisionError" in broken.stderr
 

@@ -8,11 +8,14 @@ would take 2ⁿ visits, and assigning instead of adding would lose all paths exc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from backproplab.autograd.ops.elementwise import add
 from backproplab.autograd.ops.shapes import cast, leaf, sum_to
 from backproplab.autograd.ops.storage import zeros_like
 from backproplab.autograd.tensor import Node, Tensor
+
+_number = attrgetter("node.number")
 
 
 def backward(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> list[Tensor]:
@@ -28,19 +31,55 @@ def swept(root: Tensor, seed: Tensor, targets: Sequence[Tensor]) -> tuple[list[T
     """(the gradients of ``backward``, whether a leaf other than the targets is below the root)."""
     order, onward, foreign = _towards(root, targets)
     beyond = foreign or any(t.node is not None for t in targets)
-    keep = beyond or seed.tracked
-    cotangents = {id(root): seed} if id(root) in onward else {}
-    for tensor in reversed(order):
-        g = cotangents.get(id(tensor))
-        if g is None:
-            continue
-        for x, contribution in _contributions(tensor, g, onward, keep):
-            sofar = cotangents.get(id(x))
-            cotangents[id(x)] = contribution if sofar is None else add(sofar, contribution)
+    if beyond or seed.tracked:
+        cotangents = _swept(root, seed, order, onward, targets)
+    else:
+        cotangents = _without_graph(root, seed, order, onward, targets)
     found = [cotangents.get(id(t)) for t in targets]
     return [
         zeros_like(Tensor(t.value)) if g is None else g for g, t in zip(found, targets, strict=True)
     ], beyond
+
+
+def _without_graph(
+    root: Tensor, seed: Tensor, order: list[Tensor], onward: set[int], targets: Sequence[Tensor]
+) -> dict[int, Tensor]:
+    """The cotangents as plain values: while they are computed, no tensor here is tracked."""
+    paused = [t for t in (*order, *targets) if t.tracked]
+    try:
+        for t in paused:
+            t.tracked = False
+        cotangents = _swept(root, seed, order, onward, targets)
+    finally:
+        for t in paused:
+            t.tracked = True
+    for t in targets:  # a rule may return an input as it is
+        g = cotangents.get(id(t))
+        if g is not None and g.tracked:
+            cotangents[id(t)] = Tensor(g.value)
+    return cotangents
+
+
+def _swept(
+    root: Tensor, seed: Tensor, order: list[Tensor], onward: set[int], targets: Sequence[Tensor]
+) -> dict[int, Tensor]:
+    """The cotangent of each target that has one, by its id."""
+    cotangents = {id(root): seed} if id(root) in onward else {}
+    aims = {id(t) for t in targets}
+    for tensor in reversed(order):
+        at = id(tensor)
+        g = cotangents.get(at) if at in aims else cotangents.pop(at, None)  # frees its memory
+        if g is None:
+            continue
+        node: Node = tensor.node  # type: ignore[assignment]  # those in the order have one
+        for position, x in enumerate(node.inputs):
+            rule = node.op.rule(position) if id(x) in onward else None
+            if rule is None:
+                continue
+            part = _fit(rule(g, tensor, *node.inputs, **node.settings), x)
+            sofar = cotangents.get(id(x))
+            cotangents[id(x)] = part if sofar is None else add(sofar, part)
+    return cotangents
 
 
 def reaches_beyond(root: Tensor, leaves: Sequence[Tensor]) -> bool:
@@ -71,6 +110,8 @@ def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set
                     seen.add(id(x))
                     stack.append(x)
     below.sort(key=_number)
+    if not foreign:
+        return below, seen, False
     onward = aims & seen
     order = []
     for tensor in below:
@@ -80,27 +121,6 @@ def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set
                 order.append(tensor)
                 break
     return order, onward, foreign
-
-
-def _number(tensor: Tensor) -> int:
-    return tensor.node.number  # type: ignore[union-attr]
-
-
-def _contributions(
-    result: Tensor, g: Tensor, onward: set[int], keep: bool
-) -> list[tuple[Tensor, Tensor]]:
-    """(input, its part of the cotangent) for each input that depends on a target."""
-    node: Node = result.node  # type: ignore[assignment]
-    op, inputs, y = node.op, node.inputs, result
-    if not keep:
-        inputs = tuple([Tensor(x.value) if x.tracked else x for x in inputs])
-        y = Tensor(result.value)
-    parts = []
-    for position, x in enumerate(node.inputs):
-        rule = op.rule(position) if id(x) in onward else None
-        if rule is not None:
-            parts.append((x, _fit(rule(g, y, *inputs, **node.settings), x)))
-    return parts
 
 
 def _fit(contribution: Tensor, x: Tensor) -> Tensor:

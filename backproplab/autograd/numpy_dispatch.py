@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.like_numpy import METHODS, NoRuleError, plain, rule_of, tracked_in
+from backproplab.autograd.like_numpy import METHODS, NoRuleError, plain, public, rule_of, tracked_in
 from backproplab.errors import GraphError
 
 MISUSE = (NoRuleError, TypeError, ValueError, AttributeError, IndexError)
@@ -22,12 +22,12 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **setting
     """``Tensor.__array_ufunc__``: a ufunc's call, or its reduce, accumulate, outer, …"""
     try:
         if method == "__call__":
-            return rule_of(ufunc, f"np.{ufunc.__name__}")(*inputs, **settings)
+            return rule_of(ufunc)(*inputs, **settings)
         return METHODS[method](ufunc, *inputs, **settings)
     except MISUSE as error:
         if not tracked_in((inputs, settings)):
             return getattr(ufunc, method)(*plain(inputs), **plain(settings))
-        call = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        call = public(ufunc) + ("" if method == "__call__" else f".{method}")
         raise _taught(call, error, settings) from error
 
 
@@ -40,15 +40,11 @@ def array_function(
 ) -> Any:
     """``Tensor.__array_function__``: any other public NumPy function."""
     try:
-        return rule_of(function, _public(function))(*args, **kwargs)
+        return rule_of(function)(*args, **kwargs)
     except MISUSE as error:
         if not tracked_in((args, dict(kwargs))):
             return function(*plain(tuple(args)), **plain(dict(kwargs)))
-        raise _taught(_public(function), error, kwargs) from error
-
-
-def _public(function: Callable[..., Any]) -> str:
-    return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
+        raise _taught(public(function), error, kwargs) from error
 
 
 def _taught(call: str, error: Exception, settings: Mapping[str, Any]) -> Exception:

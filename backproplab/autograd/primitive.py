@@ -86,7 +86,7 @@ class Op:
             )
         if self.settings is not None:
             keywords = self.settings(*arrays, **keywords)
-        return apply(self, *arrays, **keywords)
+        return applied(self, arrays, keywords)
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.doc}>"
@@ -143,6 +143,11 @@ def composition(function: F) -> F:
 
 def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
     """The result of ``op``, with a node that records how it was computed if an input is tracked."""
+    return applied(op, arrays, settings)
+
+
+def applied(op: Op, arrays: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
+    """``apply``, of arguments that are packed already."""
     inputs = arrays
     for x in arrays:
         if type(x) is not Tensor:

@@ -12,6 +12,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from backproplab.arrays import Array
 from backproplab.errors import GraphError
@@ -60,8 +61,8 @@ class Tensor:
     tracked: bool
 
     def __init__(self, value: Any, node: Node | None = None, tracked: bool = False) -> None:
-        if type(value) is not np.ndarray:
-            value = value if isinstance(value, np.ndarray) else np.asarray(value)
+        if type(value) is not ndarray:
+            value = value if isinstance(value, ndarray) else np.asarray(value)
         self.value = value
         if value.dtype.kind not in REAL:
             raise GraphError(

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.autograd.backward import backward, reaches_beyond, swept
+from backproplab.autograd.each_unit import for_each_unit, is_known
 from backproplab.autograd.ops.indexing import concatenate, stack
 from backproplab.autograd.ops.reductions import sum as add_up
 from backproplab.autograd.ops.shapes import leaf, reshape, transpose
@@ -22,6 +24,8 @@ from backproplab.autograd.trees import aligned, leaves, mapped, rebuild, tensors
 from backproplab.errors import GraphError
 
 Function = Callable[..., Any]
+ONE = Tensor(1.0)
+FEW = 3  # a Jacobian with fewer rows is computed sooner one by one
 
 
 def fresh_leaf(x: Any) -> Tensor:
@@ -77,9 +81,11 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
         y = _one_number(called(function, *[trees.get(i, x) for i, x in enumerate(xs)], **settings))
         chosen = [trees[p % len(xs)] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
-        sweep, beyond = swept(y, Tensor(np.ones_like(y.value)), own)
+        sweep, beyond = swept(y, Tensor(np.array(1, y.dtype).reshape(y.shape)), own)
         found = iter(sweep)
-        gradients = [settle(rebuild(tree, found), own) for tree in chosen]
+        gradients = [rebuild(tree, found) for tree in chosen]
+        if beyond:
+            gradients = [settle(tree, own) for tree in gradients]
         value = y if beyond else Tensor(y.value)
         set_tracked(own, False)
         return value, gradients[0] if in_one else tuple(gradients)
@@ -106,14 +112,14 @@ def vjp(function: Function, *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, .
         set_tracked(own, True)
         ys = tensors(y)
         us = [_like(u, part, "cotangent") for u, part in _paired(cotangent, y, ys)]
-        if len(ys) == 1:
-            found = iter(backward(ys[0], us[0], own))
-        else:
-            total = _sum_of_products(us, ys)
-            found = iter(backward(total, Tensor(np.ones_like(total.value)), own))
-        cotangents = tuple(settle(rebuild(tree, found), own) for tree in trees)
+        root, seed = (ys[0], us[0]) if len(ys) == 1 else (_sum_of_products(us, ys), ONE)
+        sweep, beyond = swept(root, seed, own)
+        found = iter(sweep)
+        cotangents = [rebuild(tree, found) for tree in trees]
+        if beyond or seed.tracked:
+            cotangents = [settle(tree, own) for tree in cotangents]
         set_tracked(own, False)
-        return cotangents
+        return tuple(cotangents)
 
     return value, pullback
 
@@ -135,8 +141,8 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
 
 def jacobian(function: Function, argnums: int = 0) -> Function:
-    """∂y/∂x as a function, of shape ``y.shape + x.shape``; one pass per entry of the smaller of
-    y and x."""
+    """∂y/∂x as a function, of shape ``y.shape + x.shape``: one pass per entry of the smaller of
+    y and x, all of them at once where every op is of the registry."""
 
     def wrapped(*xs: Any) -> Tensor:
         at = argnums % len(xs)
@@ -148,6 +154,10 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
             return y
 
         y = only(x)
+        whole = _at_once(y, x)
+        if whole is not None:
+            set_tracked([x], False)
+            return Tensor(whole)
         if x.size < y.size:
             return _by_columns(only, xs[at], y)
         rows = [backward(y, Tensor(seed), [x])[0] for seed in _unit_vectors(y)]
@@ -182,6 +192,27 @@ def ggnvp(function: Function, loss: Function, x: Any, v: Any) -> Any:
     return pullback(hvp(loss, y, along))[0]
 
 
+def _at_once(y: Tensor, x: Tensor) -> Array | None:
+    """The Jacobian with all rows, or all columns, along a leading axis; None if it is to have a
+    graph, is small, or has an op that is not of the registry."""
+    if min(x.size, y.size) < FEW or reaches_beyond(y, [x]) or not is_known(y):
+        return None
+    if x.size < y.size:
+        along = Tensor(next(_unit_vectors(x)), None, True)
+        columns = for_each_unit(_rate(y, x, along), along)
+        return None if columns is None else np.moveaxis(columns, 0, -1).reshape(y.shape + x.shape)
+    seed = Tensor(next(_unit_vectors(y)), None, True)
+    rows = for_each_unit(backward(y, seed, [x])[0], seed)
+    return None if rows is None else rows.reshape(y.shape + x.shape)
+
+
+def _rate(y: Tensor, x: Tensor, along: Tensor) -> Tensor:
+    """∂y/∂x · along, with a graph from ``along``: the vjp of the vjp."""
+    u = Tensor(np.zeros_like(y.value), None, True)
+    product = add_up(backward(y, u, [x])[0] * along)
+    return backward(product, Tensor(np.ones_like(product.value)), [u])[0]
+
+
 def _by_columns(function: Function, given: Any, y: Tensor) -> Tensor:
     x = given if isinstance(given, Tensor) else Tensor(np.asarray(given, y.dtype))
     if not x.size:
@@ -211,6 +242,8 @@ def _as_tensors(y: Any) -> Any:
 
 
 def _one_number(y: Any) -> Tensor:
+    if type(y) is Tensor and y.value.size == 1 and y.value.dtype != bool:
+        return y
     parts = tensors(_as_tensors(y))
     if len(parts) == 1 and parts[0].dtype == bool:
         raise GraphError("a gradient needs a number as result, got a truth value")

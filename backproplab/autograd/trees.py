@@ -15,6 +15,7 @@ from backproplab.autograd.tensor import Tensor
 
 NUMBERS = (bool, int, float, complex)
 ARRAYS = (Tensor, np.ndarray, float)
+SEQUENCES = (list, tuple)
 
 
 def is_container(x: Any) -> bool:
@@ -23,19 +24,22 @@ def is_container(x: Any) -> bool:
         return False
     if isinstance(x, dict):
         return True
-    return isinstance(x, list | tuple) and _lengths(x) is None
+    return isinstance(x, SEQUENCES) and _lengths(x) is None
 
 
 def _lengths(x: Any) -> tuple[int, ...] | None:
     """The shape of a number, or of nested lists of numbers; None for anything else."""
     if isinstance(x, NUMBERS):
         return ()
-    if not isinstance(x, list | tuple):
+    if not isinstance(x, SEQUENCES):
         return None
-    inner = {_lengths(entry) for entry in x}
-    if len(inner) > 1 or None in inner:
-        return None
-    return (len(x), *(inner.pop() or () if inner else ()))
+    inner: tuple[int, ...] = ()
+    for place, entry in enumerate(x):
+        lengths = _lengths(entry)
+        if lengths is None or (place and lengths != inner):
+            return None
+        inner = lengths
+    return (len(x), *inner)
 
 
 def leaves(tree: Any) -> list[Any]:

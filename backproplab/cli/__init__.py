@@ -28,6 +28,7 @@ CONTENTS = {
     "runs": "List the runs, newest first.",
     "show": "Show one run: its config, how it ended, what it measured.",
     "diagnose": "Say what went wrong or well in a run, why, and what to try next.",
+    "landscape": "Show the loss around a run's weights, along its path, or towards another run.",
     "compare": "Compare runs: what differed, and which were best.",
     "diff": "Show two runs side by side, and where their metrics part.",
     "export": "Write the metrics of runs as CSV, or the model of one as Python.",

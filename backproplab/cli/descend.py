@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, report, write
+
 if TYPE_CHECKING:
+    from backproplab.config import Experiment
     from backproplab.descend import Descent, Shown
+    from backproplab.descend.asked import Asked
     from backproplab.descend.verdict import Verdict
 
 FIRST, LAST = 8, 2  # steps of the table of one run
@@ -21,9 +26,9 @@ def command(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="EXPR|NAME",
-            help="A formula of one or two variables in quotes, or quadratic, rosenbrock,"
-            " two_minima, saddle, beale, himmelblau, plateau.",
+            metavar="EXPR|NAME|CONFIG",
+            help="A formula of one or two variables in quotes; or quadratic, rosenbrock,"
+            " two_minima, saddle, beale, himmelblau, plateau; or a YAML file with an objective.",
         ),
     ],
     words: Annotated[
@@ -31,7 +36,7 @@ def command(
         typer.Argument(
             metavar="[NAME=VALUE]...",
             help="Starts x=-1,2; learning_rate=0.1,0.4; optimizer=sgd,adam; schedule, steps,"
-            " tolerance; an optimizer's settings.",
+            " tolerance; an optimizer's settings. Of a config its keys.",
         ),
     ] = None,
     maximize: Annotated[bool, typer.Option("--maximize", help="Climb instead.")] = False,
@@ -39,18 +44,14 @@ def command(
         bool, typer.Option("--pair", help="Each optimizer with its own rate, not all with all.")
     ] = False,
     table: Annotated[bool, typer.Option("--table", help="Every step of every run.")] = False,
-    svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the paths as SVG; - for stdout.")
-    ] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PNG.")] = None,
-    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the paths as PDF.")] = None,
+    svg: Svg = None,
+    png: Png = None,
+    pdf: Pdf = None,
     animate: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page that moves along the paths: HTML."),
     ] = None,
-    theme: Annotated[
-        str, typer.Option(metavar="light|dark", help="Colors of the drawing.")
-    ] = "light",
+    theme: ThemeName = "light",
     log_dir: Annotated[
         Path | None,
         typer.Option("--log-dir", metavar="DIR", help="Write every run's scalars for TensorBoard."),
@@ -61,65 +62,63 @@ def command(
     x=-1,2 y=1,3 are two starts, (-1, 1) and (2, 3). Optimizers and rates are combined.
     """
     from backproplab.descend import descend_all
-    from backproplab.descend.asked import read
-    from backproplab.errors import ConfigError
-    from backproplab.palette import THEMES
 
-    if theme not in THEMES:
-        raise ConfigError(f"--theme {theme}: choose light or dark")
-    forms = {"svg": svg, "png": png, "pdf": pdf, "animate": animate}
-    files = {form: path for form, path in forms.items() if path}
-    _check(files)
-    asked = read(what, words or [], maximize, pair)
+    files = checked(theme, svg=svg, png=png, pdf=pdf, animate=animate)
+    asked = _asked(what, words or [], maximize, pair)
     shown = descend_all(asked.objective, asked.settings, asked.steps, asked.tolerance, asked.known)
     if log_dir:
         _log(shown, log_dir)
-    if _draw(shown, files, theme):
-        return
+    if not write(files, partial(_drawn, shown, theme)):
+        _print(shown, table)
+    report(files)
+
+
+def _asked(what: str, words: Sequence[str], maximize: bool, pair: bool) -> Asked:
+    """The runs that a formula and words ask for, or a config, or each trial of a sweep."""
+    from backproplab.descend.asked import read
+    from backproplab.errors import ConfigError
+
+    if not what.endswith((".yaml", ".yml")):
+        return read(what, words, maximize, pair)
+    if maximize or pair:
+        raise ConfigError("--maximize and --pair are for formulas; a file has its own keys")
+    from backproplab.descend.configs import asked_of  # loads the training stack
+
+    return asked_of(_experiments(Path(what), words))
+
+
+def _experiments(path: Path, words: Sequence[str]) -> list[Experiment]:
+    """A config's experiment, or one for each trial of a sweep."""
+    from backproplab.config import load
+    from backproplab.config.loading import OF_SWEEPS
+    from backproplab.config.yaml_source import read_yaml
+
+    if not OF_SWEEPS & read_yaml(path).tree.keys() and not any("," in word for word in words):
+        return [load(path, *words)]
+    from backproplab.sweep.space import read
+
+    return [trial.resolved for trial in read(path, words).trials]
+
+
+def _print(shown: Shown, whole: bool) -> None:
+    """A line for each run; of one run, or of all with ``whole``, its steps."""
     _head(shown)
-    if len(shown.runs) == 1 or table:
-        for run, verdict in zip(shown.runs, shown.verdicts, strict=True):
-            _steps(shown, run, verdict, table)
-    else:
-        _runs(shown)
+    if len(shown.runs) > 1 and not whole:
+        return _runs(shown)
+    for run, verdict in zip(shown.runs, shown.verdicts, strict=True):
+        _steps(shown, run, verdict, whole)
 
 
-def _check(files: Mapping[str, Path]) -> None:
-    """Refuse files that cannot be written, before anything is computed."""
-    from backproplab.errors import ConfigError, RefusedError
-    from backproplab.explain import raster
-
-    if len(set(files.values())) < len(files):
-        raise ConfigError("two outputs have the same file; give each its own")
-    for form, path in files.items():
-        if form in ("png", "pdf"):
-            raster.check()
-        if str(path) == "-" and form != "svg":
-            raise ConfigError(f"--{form} writes a file, not to stdout")
-        if path.exists() and (path.is_symlink() or not path.is_file()):
-            raise RefusedError(f"{path} is not a regular file; choose another name")
-
-
-def _draw(shown: Shown, files: Mapping[str, Path], theme: str) -> bool:
-    """Write the figure; true if it went to stdout."""
-    from backproplab.explain import raster
-    from backproplab.files import write_atomic
-
-    if not files:
-        return False
+def _drawn(shown: Shown, theme: str, form: str) -> str | bytes:
+    """The paths as a file of this form."""
     from backproplab.descend import animation
     from backproplab.descend.figure import render
+    from backproplab.explain import raster
 
+    if form == "animate":
+        return animation.render(shown)
     text = render(shown, theme)
-    for form, path in files.items():
-        if str(path) != "-":
-            drawn = {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
-            write_atomic(path, animation.render(shown) if form == "animate" else drawn)
-            typer.echo(f"wrote {path}", err=True)
-    if str(files.get("svg", "")) == "-":
-        typer.echo(text, nl=False)
-        return True
-    return False
+    return {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
 
 
 def _log(shown: Shown, root: Path) -> None:
@@ -133,17 +132,17 @@ def _log(shown: Shown, root: Path) -> None:
 
 def _head(shown: Shown) -> None:
     from backproplab.cli.explain import signs
-    from backproplab.cli.printing import pieces
+    from backproplab.cli.printing import heading, sentence
     from backproplab.descend.words import height, place
 
     verb = "maximized, " if shown.objective.sign < 0 else ""
-    aside = f"   {verb}until within {shown.tolerance:g} of where it leads"
-    pieces((signs(shown.objective.title), "bold"), (aside, "dim"))
+    aside = f"{verb}until within {shown.tolerance:g} of where it leads"
+    heading(signs(shown.objective.title), aside)
     kind = "maximum" if shown.objective.sign < 0 else "minimum"
     known = [f"{place(m)} (f = {height(shown.objective.value(m))})" for m in shown.minima[:4]]
     found = f"known {kind}: {', '.join(known)}" if known else f"no {kind} is known near the starts"
-    pieces((found, "dim"))
-    pieces(("", ""))
+    sentence(found)
+    typer.echo()
 
 
 def _curve(run: Descent, logarithmic: bool, base: float, sign: float) -> str:

@@ -25,13 +25,18 @@ def command(
         Path | None,
         typer.Argument(metavar="[FILE]", help="A table with targets; by default the run's own."),
     ] = None,
+    attack: Annotated[
+        str | None,
+        typer.Option(metavar="fgsm:EPSILON", help="Also on inputs that are moved to be worst."),
+    ] = None,
     weights: Weights = "best",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     log_dir: LogDir = RUNS,
 ) -> None:
     """Measure a trained run on a table with targets, or on each split of its own data.
 
-    Metrics are in the units of the target; the loss is the one that was trained with.
+    Metrics are in the units of the target; the loss is the one that was trained with. --attack
+    fgsm:0.1 moves each input by 0.1 in the direction of the sign of its loss's slope.
     """
     import json
 
@@ -40,7 +45,7 @@ def command(
 
     used = model(find_run(log_dir, run).folder, weights)
     table = None if data is None else used.opened(data)
-    found = used.evaluate(table)
+    found = used.evaluate(table, _epsilon(attack))
     if as_json:
         rows = {name: {"rows": count, **row} for name, (count, row) in found.items()}
         typer.echo(json.dumps({"weights": used.weights, **rows}, indent=2))
@@ -51,6 +56,23 @@ def command(
             typer.echo(f"{'note':<8}{remark}", err=True)
         if used.classes:
             _confusion(used, table)
+
+
+def _epsilon(attack: str | None) -> float | None:
+    """How far the attack moves each input."""
+    from backproplab.errors import ConfigError, Problem
+
+    if attack is None:
+        return None
+    name, _, text = attack.partition(":")
+    try:
+        epsilon = float(text)
+    except ValueError:
+        epsilon = -1.0
+    if name != "fgsm" or not 0 <= epsilon < float("inf"):
+        hint = "valid: fgsm:EPSILON, such as fgsm:0.1"
+        raise ConfigError(Problem(f"--attack {attack}", "no such attack", hint))
+    return epsilon
 
 
 def _show(found: dict[str, tuple[int, Row]]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, report, write
+
 if TYPE_CHECKING:
-    from backproplab.explain import Explanation, Line, Report, ReportTable
+    from backproplab.explain import Line, Report, ReportTable
 
 ROLES = {
     "value": "bold cyan", "gradient": "bold yellow", "aside": "dim",
@@ -17,60 +19,74 @@ ROLES = {
 }  # fmt: skip
 
 
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPR|CONFIG",
+        help="A formula in quotes, such as '(a + b) * (b + 1)', or a YAML file.",
+    ),
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME=VALUE]...",
+        help="Values of variables: numbers, vectors, formulas of others; or of config keys.",
+    ),
+]
+Upstream = Annotated[
+    str | None,
+    typer.Option(metavar="VALUE", help="The gradient that arrives at the result: [1,2,3]."),
+]
+Dot = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the graph for Graphviz.")]
+Markdown = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown with LaTeX.")
+]
+Html = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a page that walks through the steps.")
+]
+Order = Annotated[int, typer.Option(metavar="1|2", help="2: second derivatives, term by term.")]
+Implicit = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The variable that an equation defines: its slopes."),
+]
+Nudge = Annotated[
+    bool,
+    typer.Option(
+        "--nudge",
+        help="Difference quotients for h from 1 to 1e-15; of a config the changes that a"
+        " weight's makes, such as dense_1/kernel[0,1]=0.001.",
+    ),
+]
+Types = Annotated[
+    str | None,
+    typer.Option(metavar="TYPES", help="Every step in these: float16,float32,float64."),
+]
+Examples = Annotated[
+    int, typer.Option(metavar="M", help="Of a config: the first M examples and their mean.")
+]
+Steps = Annotated[bool, typer.Option("--steps", help="Walk through both passes, one step a key.")]
+
+
+BESIDE = re.compile(r" {3}.* -> ")  # the route of a path, at the end of its line
+
+
 def command(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="EXPR|CONFIG",
-            help="A formula in quotes, such as '(a + b) * (b + 1)', or a YAML file.",
-        ),
-    ],
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME=VALUE]...",
-            help="Values of variables: numbers, vectors, formulas of others; or of config keys.",
-        ),
-    ] = None,
-    upstream: Annotated[
-        str | None,
-        typer.Option(metavar="VALUE", help="The gradient that arrives at the result: [1,2,3]."),
-    ] = None,
-    svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the graph as SVG; - for stdout.")
-    ] = None,
-    dot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the graph for Graphviz.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the report as Markdown with LaTeX.")
-    ] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the graph as PNG.")] = None,
-    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the graph as PDF.")] = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page that walks through the steps.")
-    ] = None,
-    order: Annotated[
-        int, typer.Option(metavar="1|2", help="2: second derivatives, term by term.")
-    ] = 1,
-    implicit: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The variable that an equation defines: its slopes."),
-    ] = None,
-    nudge: Annotated[
-        bool, typer.Option("--nudge", help="Difference quotients for h from 1 to 1e-15.")
-    ] = False,
-    dtype: Annotated[
-        str | None,
-        typer.Option(metavar="TYPES", help="Every step in these: float16,float32,float64."),
-    ] = None,
-    examples: Annotated[
-        int, typer.Option(metavar="M", help="Of a config: the first M examples and their mean.")
-    ] = 0,
-    steps: Annotated[
-        bool, typer.Option("--steps", help="Walk through both passes, one step a key.")
-    ] = False,
-    theme: Annotated[str, typer.Option(metavar="light|dark", help="Colors of drawings.")] = "light",
+    what: What,
+    words: Words = None,
+    upstream: Upstream = None,
+    svg: Svg = None,
+    dot: Dot = None,
+    markdown: Markdown = None,
+    png: Png = None,
+    pdf: Pdf = None,
+    html: Html = None,
+    order: Order = 1,
+    implicit: Implicit = None,
+    nudge: Nudge = False,
+    dtype: Types = None,
+    examples: Examples = 0,
+    steps: Steps = False,
+    theme: ThemeName = "light",
 ) -> None:
     """Show forward values, the chain rule along each edge, every path, the derivative three ways.
 
@@ -79,27 +95,26 @@ def command(
     explain 'x**2 + y' 'x=2*t' 'y=exp(t)' t=1. Put -- before a formula that starts with a minus.
     """
     from backproplab import explain
-    from backproplab.errors import ConfigError
-    from backproplab.palette import THEMES
 
-    if theme not in THEMES:
-        raise ConfigError(f"--theme {theme}: choose light or dark")
-    if order not in (1, 2):
-        raise ConfigError(f"--order {order}: choose 1 or 2")
-    types = tuple(dtype.split(",")) if dtype else ()
-    asked = explain.Asked(upstream, order, implicit, nudge, types)
-    is_config = _is_file(what) or what.endswith((".yaml", ".yml"))
-    explanation = (
-        explain.of_config(Path(what), words or [], examples)
-        if is_config
-        else explain.of_expression(what, words or [], asked)
-    )
+    outputs = {"svg": svg, "dot": dot, "markdown": markdown, "html": html, "png": png, "pdf": pdf}
+    files = checked(theme, **outputs)
+    if _is_config(what):
+        found = explain.of_config(Path(what), words or [], examples, nudge)
+    else:
+        types = tuple(dtype.split(",")) if dtype else ()
+        asked = explain.Asked(upstream, order, implicit, nudge, types)
+        found = explain.of_expression(what, words or [], asked)
     if steps:
         from backproplab.cli.explain_steps import walk
 
-        return walk(explanation.trace)
-    outputs = {"svg": svg, "dot": dot, "markdown": markdown, "html": html, "png": png, "pdf": pdf}
-    _write(explanation, {form: path for form, path in outputs.items() if path}, theme)
+        return walk(found.trace)
+    if not write(files, lambda form: getattr(found, form)(theme)):
+        _show(found.report)
+    report(files)
+
+
+def _is_config(word: str) -> bool:
+    return word.endswith((".yaml", ".yml")) or _is_file(word)
 
 
 def _is_file(word: str) -> bool:
@@ -109,45 +124,15 @@ def _is_file(word: str) -> bool:
         return False
 
 
-def _write(explanation: Explanation, outputs: Mapping[str, Path], theme: str) -> None:
-    """Write the outputs, and the report unless another form goes to stdout.
-
-    All files are checked before the first is written.
-    """
-    from backproplab.errors import ConfigError, RefusedError
-    from backproplab.files import write_atomic
-
-    if len(set(outputs.values())) < len(outputs):
-        raise ConfigError("two outputs have the same file; give each its own")
-    if any(str(outputs.get(form, "")) == "-" for form in ("png", "pdf")):
-        raise ConfigError("--png and --pdf write files, not to stdout")
-    to_stdout = [form for form, path in outputs.items() if str(path) == "-"]
-    files = {form: path for form, path in outputs.items() if form not in to_stdout}
-    for path in files.values():
-        if path.exists() and (path.is_symlink() or not path.is_file()):
-            raise RefusedError(f"{path} is not a regular file; choose another name")
-    texts = {form: getattr(explanation, form)(theme) for form in outputs}
-    for form, path in files.items():
-        write_atomic(path, texts[form])
-    if to_stdout:
-        typer.echo(texts[to_stdout[0]], nl=False)
-    else:
-        _show(explanation.report)
-    for path in files.values():
-        typer.echo(f"wrote {path}", err=True)
-
-
-def _show(report: Report) -> None:
+def _show(shown: Report) -> None:
     """Print the report on the terminal."""
-    from backproplab.cli.printing import pieces
+    from backproplab.cli.printing import heading, pieces
 
-    aside = f"   {report.aside}" if report.aside else ""
-    pieces((signs(report.title), "bold"), (aside, "dim"))
-    for section in report.sections:
+    heading(signs(shown.title), shown.aside)
+    for section in shown.sections:
         pieces(("", ""))
         if section.title:
-            aside = f"   {signs(section.aside)}" if section.aside else ""
-            pieces((section.title, "bold"), (aside, "dim"))
+            heading(section.title, signs(section.aside))
         if isinstance(section.body, list):
             for line in section.body:
                 _print(line)
@@ -164,16 +149,17 @@ def signs(text: str) -> str:
 
 
 def _print(line: Line) -> None:
-    """A line in its colors; one that is too long is wrapped at spaces, without."""
+    """A line in its colors; one that is too long goes without the route beside it, or is wrapped
+    at spaces, without colors."""
     from backproplab.cli.printing import pieces, sentence, width
 
-    styled = [(signs(text), ROLES.get(role, "")) for text, role in line]
-    text = "".join(text for text, _ in styled)
     room = width()
-    if room is not None and len(text) + 2 > room:
-        sentence(text, "  ", 6)
-    else:
-        pieces(("  ", ""), *styled)
+    for parts in (line, [piece for piece in line if not BESIDE.match(piece[0])]):
+        styled = [(signs(text), ROLES.get(role, "")) for text, role in parts]
+        if room is None or sum(len(text) for text, _ in styled) + 2 <= room:
+            pieces(("  ", ""), *styled)
+            return
+    sentence(signs("".join(text for text, _ in line)), "  ", 6)
 
 
 def _table(body: ReportTable) -> None:

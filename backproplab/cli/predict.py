@@ -12,7 +12,7 @@ import typer
 from backproplab.cli.options import RUNS, LogDir, Weights, check_free
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from backproplab.arrays import Array
     from backproplab.experiment import Model
@@ -30,6 +30,9 @@ def command(
     proba: Annotated[
         bool, typer.Option("--proba", help="Write how sure it is of each class, p_<class>.")
     ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Write the columns of the table, too.")
+    ] = False,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE|-", help="Where to; - for stdout.")
     ] = "-",
@@ -38,7 +41,8 @@ def command(
 ) -> None:
     """Predict a row for each row of the table, which needs no target; columns are known by name.
 
-    Writes CSV: row, the id if the run's data name one, prediction, and with --proba p_<class>.
+    Writes CSV: row, the id if the run's data name one, prediction, with --proba p_<class>, and with
+    --keep all columns of the table as they were.
     """
     from backproplab.experiment import model
     from backproplab.files import write_atomic
@@ -49,7 +53,7 @@ def command(
         check_free(path, "predictions", "--output", _is_ours)
     used = model(find_run(log_dir, run).folder, weights)
     table = used.opened(data)
-    text = _written(used, table, proba)
+    text = _written(used, table, proba, keep)
     for remark in used.remarks(table):
         typer.echo(f"{'note':<8}{remark}", err=True)
     if path is None:
@@ -59,7 +63,7 @@ def command(
     typer.echo(f"{len(table):,} predictions by the {used.weights} weights in {path}")
 
 
-def _written(used: Model, table: Table | Array, proba: bool) -> str:
+def _written(used: Model, table: Table | Array, proba: bool, keep: bool) -> str:
     """The CSV of the predictions."""
     from backproplab.errors import ConfigError, Problem
     from backproplab.tables import Table
@@ -72,8 +76,7 @@ def _written(used: Model, table: Table | Array, proba: bool) -> str:
     outputs = used.outputs(used.inputs(table))
     columns: dict[str, Sequence[object] | Array] = {FIRST: range(1, len(table) + 1)}
     if isinstance(table, Table) and (name := used.row_name):
-        column = table.column(name)
-        columns[name] = ["" if gap else column.text(i) for i, gap in enumerate(column.missing)]
+        columns[name] = _cells(table, name)
     decided = used.decided(outputs)
     if decided.ndim == 1:
         columns["prediction"] = decided.tolist()
@@ -82,11 +85,30 @@ def _written(used: Model, table: Table | Array, proba: bool) -> str:
     if proba:
         shares = used.loss.probabilities(outputs).T
         columns |= {f"p_{c}": x.tolist() for c, x in zip(used.classes, shares, strict=True)}
+    if keep:
+        columns |= _kept(table, columns)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(map(csv_cell, columns))
     writer.writerows(map(csv_cell, row) for row in zip(*columns.values(), strict=True))
     return file.getvalue()
+
+
+def _cells(table: Table, name: str) -> list[str]:
+    """A column as texts."""
+    column = table.column(name)
+    return ["" if gap else column.text(i) for i, gap in enumerate(column.missing)]
+
+
+def _kept(table: Table | Array, written: Collection[str]) -> dict[str, list[str]]:
+    """The columns of the table that are not written; ConfigError for what is none."""
+    from backproplab.errors import ConfigError, Problem
+    from backproplab.tables import Table
+
+    if not isinstance(table, Table):
+        raise ConfigError(Problem("--keep", "an array has no columns", "leave it out"))
+    names = [name for name in table.columns if name not in written]
+    return {name: _cells(table, name) for name in names}
 
 
 def _is_ours(content: bytes) -> bool:

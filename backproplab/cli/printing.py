@@ -47,6 +47,17 @@ def pieces(*parts: tuple[str, str]) -> None:
     console().print(Text.assemble(*parts))
 
 
+def heading(title: str, aside: str = "") -> None:
+    """A title, and an aside after it or, where that is too long, below it."""
+    room = width()
+    if room is None or len(title) + len(aside) + 3 <= room:
+        pieces((title, "bold"), (f"   {aside}" if aside else "", "dim"))
+        return
+    lines(paragraph(title, room, "", 2))
+    if aside:
+        lines(paragraph(aside, room, "  ", 2))
+
+
 def table(columns: Sequence[Column], hint: str = "") -> None:
     """A table that fits the terminal; the columns that do not are named below it."""
     hidden(grid(columns), hint)

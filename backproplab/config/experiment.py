@@ -250,8 +250,7 @@ class Experiment(Spec):
     def unused_keys(self) -> frozenset[str]:
         """The keys that the learner has no use for, and those that an objective replaces."""
         used = self.learner.uses | (BATCHED if self.learner.batches else set())
-        unused = SOMETIMES - used - ({"metrics"} if "loss" in used else set())
-        return unused | (REPLACED if self.objective else set())
+        return (SOMETIMES - used) | (REPLACED if self.objective else set())
 
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})

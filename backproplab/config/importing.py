@@ -53,7 +53,7 @@ class Import(Spec):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
+        return {"anyOf": [{"type": "string"}, handler(schema) | {"required": ["path"]}]}
 
 
 def imported(document: Document, words: Sequence[str]) -> tuple[Document, list[str]]:

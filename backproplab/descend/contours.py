@@ -13,15 +13,18 @@ GRID, LEVELS = 161, 14
 
 def contours(f: Objective, across: Limits, up: Limits) -> list[Array]:
     """Lines of equal f, (points, 2) each; their levels grow about geometrically."""
+    x, y = np.linspace(*across, GRID), np.linspace(*up, GRID)
+    return contour_lines(x, y, f.on(*np.meshgrid(x, y)))
+
+
+def contour_lines(x: Array, y: Array, values: Array) -> list[Array]:
+    """Lines of equal values (len(y), len(x)) on a grid, (points, 2) each."""
     from contourpy import contour_generator
 
-    x, y = np.linspace(*across, GRID), np.linspace(*up, GRID)
-    values = f.on(*np.meshgrid(x, y))
     finite = np.isfinite(values)
     if not finite.any():
         return []
-    masked = np.ma.masked_array(values, ~finite)
-    generator = contour_generator(x, y, masked)
+    generator = contour_generator(x, y, np.ma.masked_array(values, ~finite))
     return [np.asarray(line) for level in levels(values[finite]) for line in generator.lines(level)]
 
 

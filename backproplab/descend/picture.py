@@ -55,7 +55,7 @@ class Picture:
         """What all runs share, in words."""
         runs = self.shown.runs
         starts = {run.setting.start for run in runs}
-        parts = [f"from {place(np.array(next(iter(starts))))}"] if len(starts) == 1 else []
+        parts = [f"from {_place(next(iter(starts)))}"] if len(starts) == 1 else []
         names = {run.setting.optimizer.name for run in runs}
         parts += [next(iter(names))] if len(names) == 1 else []
         rates = {run.setting.learning_rate for run in runs}
@@ -98,5 +98,10 @@ class Picture:
         if (beta := getattr(run.setting.optimizer, "momentum", None)) is not None:
             line.tex(rf", \, \mu = {number(beta)}", t.second)
         if len({r.setting.start for r in self.shown.runs}) > 1:
-            line.say(f"  from {place(np.array(run.setting.start))}", t.second, size=13)
+            line.say(f"  from {_place(run.setting.start)}", t.second, size=13)
         return line
+
+
+def _place(start: Sequence[float]) -> str:
+    """A start with the sign of a minus, as axes have it."""
+    return place(np.array(start)).replace("-", "−")

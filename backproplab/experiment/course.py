@@ -16,6 +16,7 @@ from backproplab.config import Experiment, Role, keys, to_yaml, tree_of
 from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import account, numerics, records
 from backproplab.experiment.account import HParams
+from backproplab.experiment.foreign import packages
 from backproplab.experiment.limits import measured
 from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
@@ -79,7 +80,8 @@ class Course:
         self.parts = parts
         self.folder = RunFolder(files)
         self.config = to_yaml(parts.experiment)
-        self.numerics = numerics.numerics(parts.threads)
+        foreign = packages(parts.experiment)
+        self.numerics = numerics.numerics(parts.threads) | foreign
         self.restored_epoch = 0
         self.record: dict[str, Any] = hparams.entry if hparams else {}
         self.record |= {} if alone else {"in_sweep": True}

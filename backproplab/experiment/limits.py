@@ -160,14 +160,25 @@ def threads_for(network: Network, rows: int) -> int:
     return environment.free_cores() if rows * network.largest_product >= WORTH_THREADS else 1
 
 
-def takes_turns(network: Network, experiment: Experiment, length: int) -> bool:
-    """Whether threads can take the tiles of an update of ``length`` examples: then their number
-    changes no bit, and BLAS has one thread."""
+def turns_of(network: Network, experiment: Experiment, length: int) -> int:
+    """Tiles of an update of ``length`` examples that threads can take: then the number of threads
+    changes no bit, and BLAS has one; 0 if they cannot."""
     learner = experiment.learner
     shares = isinstance(learner, GradientDescent) and learner.gradient.shares
     tile, exact = tile_of(network, experiment, length), experiment.accumulate > 1
-    several = len(tiles_of(length, tile, exact)) > 1
-    return shares and several and not network.differs_in_training
+    count = len(tiles_of(length, tile, exact))
+    return count if shares and count > 1 and not network.differs_in_training else 0
+
+
+def threads_for_tiles(network: Network, experiment: Experiment, length: int) -> int:
+    """Threads that take tiles: as many as cores are free, if there are so many tiles, and if a
+    quarter of the free memory is enough for them: each has a gradient and the values of a tile."""
+    values = 2 * network.footprint * tile_of(network, experiment, length)
+    each = np.dtype(experiment.dtype).itemsize * (network.size + values)
+    free, most = environment.free_memory(), turns_of(network, experiment, length)
+    if free is not None:
+        most = min(most, free // (4 * each))
+    return max(min(environment.free_cores(), most), 1)
 
 
 def tile_of(network: Network, experiment: Experiment, length: int) -> int:

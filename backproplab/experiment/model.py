@@ -6,7 +6,8 @@ It needs the run's folder alone: config, preparation, checkpoint. Nothing is tra
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from backproplab.arrays import Array
-from backproplab.autograd import Tensor
+from backproplab.autograd import Tensor, vjp
 from backproplab.config import Experiment, load
 from backproplab.data import Csv, Examples, Preparation
 from backproplab.data.encoding import Columns, Encoder
@@ -26,6 +27,7 @@ from backproplab.learners import Evaluation, NoBrake
 from backproplab.learners.evaluation import tile_length, tiles
 from backproplab.measures import SPLITS, Row
 from backproplab.nn import Loss, Network, ParameterVector, encoded, metrics_of, weighted
+from backproplab.nn.layer import Weights
 from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
 from backproplab.tables import Table, Target, table_of
 from backproplab.text import counted, typed
@@ -133,7 +135,8 @@ class Model:
                 for tile in tiles(len(inputs), length, NoBrake())
                 if tile is not None
             ]
-        return np.concatenate(found)
+        none = np.empty((0, *self.network.output_shape), self.parameters.flat.dtype)
+        return np.concatenate([none, *found])
 
     def decided(self, outputs: Array) -> Array:
         """What outputs say: classes, or numbers in the units of the target."""
@@ -142,20 +145,55 @@ class Model:
             return real[:, 0] if real.shape[-1] == 1 else real
         return np.array(self.named)[self.loss.decide(outputs)]
 
-    def evaluate(self, data: Data = None) -> dict[str, tuple[int, Row]]:
+    def evaluate(self, data: Data = None, fgsm: float | None = None) -> dict[str, tuple[int, Row]]:
         """By name (rows, loss and metrics): of data with targets, or of the run's own splits.
 
         The loss is the one that was trained with; metrics are in the units of the target.
+        fgsm: also of the same examples, attacked: ``test fgsm``.
         """
+        examples = self._examples(data)
+        found = {name: self._measured(part) for name, part in examples.items()}
+        if fgsm is None:
+            return found
+        attacked = {f"{name} fgsm": self.attacked(part, fgsm) for name, part in examples.items()}
+        return found | {name: self._measured(part) for name, part in attacked.items()}
+
+    def attacked(self, examples: Examples, epsilon: float) -> Examples:
+        """x + epsilon sign(∂loss/∂x): the fast gradient sign method, Goodfellow et al. 2015.
+
+        x are the prepared inputs, in deviations where they are standardized.
+        """
+        signs = np.sign(self.input_gradients(examples))
+        return replace(examples, inputs=examples.inputs + signs.dtype.type(epsilon) * signs)
+
+    def input_gradients(self, examples: Examples) -> Array:
+        """∂loss/∂x of each example's own loss, (n, *shape), at its prepared inputs x."""
+        tensors, length = self.parameters.tensors(), tile_length(self.network)
+        task, dtype = self.preparation.task, self.parameters.flat.dtype
+        taken = self.loss.encode(examples.targets, task, dtype)
+        slopes = np.empty_like(examples.inputs)
+        with self._threads, np.errstate(all="ignore"):
+            for tile in tiles(len(examples), length, NoBrake()):
+                if tile is not None:
+                    targets = Tensor(taken[tile])
+                    x = examples.inputs[tile]
+                    losses, pull = vjp(partial(self._losses, tensors, targets), x)
+                    slopes[tile] = pull(np.ones_like(losses.value))[0].value
+        return slopes
+
+    def _losses(self, tensors: Weights, targets: Tensor, x: Tensor) -> Tensor:
+        return self.loss(self.network(tensors, x), targets)
+
+    def _examples(self, data: Data) -> dict[str, Examples]:
+        """Prepared examples by name: of data with targets, or the run's own splits."""
         if data is not None:
-            of = self.inputs(data), self.labels(data), self.counts(data)
-            return {"data": self._measured(Examples(*of))}
+            return {"data": Examples(self.inputs(data), self.labels(data), self.counts(data))}
         e = self.experiment
         keeps = e.init_from and e.init_from.preprocessing == "keep"
         kept = self.preparation if keeps else None
         splits = load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
         found = {name: getattr(splits, name) for name in SPLITS}
-        return {name: self._measured(part) for name, part in found.items() if part}
+        return {name: part for name, part in found.items() if part}
 
     def labels(self, data: Data) -> Array:
         """The targets of data, as training holds them. Raises DataError if it has none."""

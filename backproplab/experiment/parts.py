@@ -6,11 +6,13 @@ They hold no weights: a learner draws those when it begins, so parts can be used
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from backproplab.arrays import Array
 from backproplab.config import Experiment, to_yaml
@@ -24,7 +26,7 @@ from backproplab.data import (
     batch_length,
     updates_per_epoch,
 )
-from backproplab.environment import decisive_versions, free_cores
+from backproplab.environment import decisive_versions
 from backproplab.errors import ConfigError, Problem
 from backproplab.experiment.limits import (
     BATCH_SIZE,
@@ -38,9 +40,10 @@ from backproplab.experiment.limits import (
     network_problems,
     rank_problems,
     size_problems,
-    takes_turns,
     threads_for,
+    threads_for_tiles,
     tile_of,
+    turns_of,
     undefined_measures,
 )
 from backproplab.learners import Descent, Material, Split
@@ -120,6 +123,10 @@ class Parts:
     def _threads(self) -> int:
         return 1 if self.experiment.threads == "auto" else self.experiment.threads
 
+    def limited(self) -> AbstractContextManager[Any]:
+        """Around work outside a run: BLAS has the run's threads."""
+        return threadpool_limits(self.threads)
+
     @cached_property
     def takes_turns(self) -> bool:
         """Whether the threads take tiles, not parts of a product."""
@@ -128,7 +135,7 @@ class Parts:
             self.network is not None
             and e.learner.batches
             and alone
-            and takes_turns(self.network, e, self.batch_length)
+            and turns_of(self.network, e, self.batch_length) > 0
         )
 
     @property
@@ -279,5 +286,6 @@ def _with_threads(parts: Parts) -> Parts:
         return parts
     alone = network and experiment.learner.batches and parts.ranks.size == 1
     threads = threads_for(network, parts.tile) if network and alone else 1
-    threads = free_cores() if parts.takes_turns else threads
+    if network and parts.takes_turns:
+        threads = threads_for_tiles(network, experiment, parts.batch_length)
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from backproplab.arrays import Array
 from backproplab.config import Experiment
@@ -67,17 +66,17 @@ def find_learning_rate(
     every = [parts, *(build(other, data) for other in others)]
     split = "validation" if parts.splits.validation else "train"
     rates, trial = np.geomspace(smallest, largest, steps), min(steps, parts.updates)
-    with threadpool_limits(parts.threads):
+    with parts.limited():
         runs = [growing(one.descent(), _batches(one, steps), rates) for one in every]
         test = RangeTest.of(rates, runs)
         limits = [limit for one in every if (limit := _limit(one.descent())) is not None]
-        scores = [_raced(one, test.candidates, trial, split) for one in every]
+        scores = [raced(one, test.candidates, trial, split) for one in every]
         before = [_loss(one.descent(), split) for one in every]
     found = np.stack(scores, axis=1), float(np.mean(before)), split, trial
     return FoundRates(test, test.candidates, *found, tuple(limits))
 
 
-def _raced(parts: Parts, rates: Array, steps: int, split: str) -> Array:
+def raced(parts: Parts, rates: Array, steps: int, split: str) -> Array:
     """How far each of these rates gets, from the same weights with the same batches."""
     constant = Experiment.model_fields["schedule"].get_default(call_default_factory=True)
     members = [

@@ -101,6 +101,8 @@ class Explanation:
 def of_expression(text: str, words: Sequence[str] = (), asked: Asked | None = None) -> Explanation:
     """The explanation of a formula at the point in ``words`` (NAME=VALUE). Raises ConfigError."""
     asked = asked or Asked()
+    if asked.order not in (1, 2):
+        raise ConfigError(f"--order {asked.order}: choose 1 or 2")
     if asked.implicit is not None:
         text = _difference(text)
     parsed, values = read_point(text, words)
@@ -136,16 +138,20 @@ def _difference(text: str) -> str:
     return f"{left.strip()} - ({right.strip()})"
 
 
-def of_config(path: Path, overrides: Sequence[str] = (), count: int = 0) -> Explanation:
+def of_config(
+    path: Path, words: Sequence[str] = (), count: int = 0, nudge: bool = False
+) -> Explanation:
     """The explanation of a config's first update on one example.
 
+    words: of the command line, ``key=value``; with ``nudge`` one is ``dense_1/kernel[0,1]=0.001``.
     count: of further examples side by side, with their mean gradient. Raises ConfigError,
     DataError.
     """
     from backproplab.experiment.reading import parts_of  # loads the training stack
-    from backproplab.explain import examples, network, unit_svg, units, update
+    from backproplab.explain import examples, network, unit_svg, units, update, weight_nudge
 
-    parts = parts_of(path, overrides)
+    nudges = [word for word in words if nudge and weight_nudge.is_nudge(word)]
+    parts = parts_of(path, [word for word in words if word not in nudges])
     if objective := parts.experiment.objective:
         values = [f"{name}={value:g}" for name, value in objective.start.items()]
         command = typed("backproplab", "explain", objective.formula.text, *values)
@@ -155,6 +161,9 @@ def of_config(path: Path, overrides: Sequence[str] = (), count: int = 0) -> Expl
     title = f"One update of a {done.network} network"
     picture = partial(unit_svg.render, net, title) if net else None
     shown = network.report_of(done)
+    if nudge:
+        asked = weight_nudge.read(nudges, done, net)
+        shown.sections.extend(weight_nudge.sections(done, asked, net))
     if count:
         shown.sections.extend(examples.sections(examples.examples(parts, count)))
     return Explanation(shown, network.drawing_of(done), None, picture)

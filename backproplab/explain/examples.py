@@ -12,7 +12,7 @@ from backproplab.errors import ConfigError, Problem
 from backproplab.experiment import Parts
 from backproplab.explain.lines import Line, short
 from backproplab.explain.report import ReportTable, Section
-from backproplab.explain.units import Moved, UnitNet, unit_net
+from backproplab.explain.units import UnitNet, unit_net
 from backproplab.explain.update import Parameter, batch_step, update
 
 MOST = 8  # examples that are shown
@@ -32,15 +32,15 @@ class Examples:
             columns = [net.moved[layer] for net in self.nets]
             for entries in zip(*columns, strict=True):
                 p = self.together[f"{name}/{'bias' if entries[0].name[0] == 'b' else 'kernel'}"]
-                index = _index(entries[0])
+                index = index_of(entries[0].name)
                 mean, old, new = (float(a[index]) for a in (p.gradient, p.old, p.new))
                 yield entries[0].name, [m.gradient for m in entries], mean, old, new
 
 
-def _index(moved: Moved) -> tuple[int, ...]:
+def index_of(name: str) -> tuple[int, ...]:
     """Where a scalar weight stands in its array: ``w1_12`` is row 1, column 0 of the kernel."""
-    units = moved.name.partition("_")[2]
-    if moved.name.startswith("b"):
+    units = name.partition("_")[2]
+    if name.startswith("b"):
         return (int(units) - 1,)
     return int(units[1]) - 1, int(units[0]) - 1
 

@@ -29,7 +29,8 @@ INFIX = {
 def pretty(text: str) -> str:
     """``df/dx = 2 · x³``: products, powers, arrows and Greek letters as signs."""
     text = re.sub(rf"(?<![\w.]){UNIT.pattern}(?!\w)", _unit, text)
-    text = re.sub(r"(?<![\w.])([xy])_(\d)(?!\w)", lambda m: m[1] + m[2].translate(BELOW), text)
+    below = r"(?<![\w.])(x|y|yhat)_(\d)(?!\w)"
+    text = re.sub(below, lambda m: m[1] + m[2].translate(BELOW), text)
     text = text.replace("yhat", "ŷ")
     text = re.sub(r" ?\*\* ?(?:\((-?\d+)\)|(-?\d+))(?![\w.])", _power, text)
     text = re.sub(r" ?\*\* ?", "^", text).replace("*", "·").replace("->", "→")
@@ -47,7 +48,12 @@ def _power(match: re.Match[str]) -> str:
 
 
 def tex(text: str) -> str:
-    """The formula, or equations joined by ``=``, as TeX; what is no formula becomes its text."""
+    """The formula, or equations joined by ``=``, as TeX; what is no formula becomes its text.
+
+    A path ``z1_1 -> C`` has an arrow between its nodes.
+    """
+    if " -> " in text and " = " not in text:
+        return r" \to ".join(_side(node.strip()) for node in text.split(" -> "))
     number = re.match(r"(\(\d\)) ", text)  # of one of the four equations
     lead = rf"{number[1]} \quad " if number else ""
     rest = text[number.end() :] if number else text

@@ -84,11 +84,11 @@ def _secants(
     yield marker(*panel.at(x, y), 0, theme.ink, theme.ink, 5)
     for n, h in enumerate(SECANTS):
         yield marker(*panel.at(x + h, along(x + h)), n + 1, theme.runs[n + 2], theme.paper, 5)
-        text = f"secant, h = {h:g}: slope {(along(x + h) - y) / h:.5g}"
+        text = f"secant, h = {h:g}: slope {(along(x + h) - y) / h:.5g}".replace("-", "−")
         yield from set_line(
             Line(13).say(text, theme.runs[n + 2]), panel.x + 210 * (n % 2), 70 + 18 * (n // 2)
         )
-    text = f"tangent: slope {slope:.5g}"
+    text = f"tangent: slope {slope:.5g}".replace("-", "−")
     yield from set_line(Line(13).say(text, theme.gradient), panel.x + 210, 88)
 
 

@@ -24,6 +24,7 @@ from backproplab.explain.typeset import Line
 from backproplab.palette import Theme
 
 MOST = 150  # steps of a page
+LEAST = 0.62  # of its size to which a graph shrinks: type stays at 10 pixels; then it scrolls
 
 
 def render(drawing: Drawing, trace: Trace) -> str:
@@ -62,7 +63,7 @@ def _graph(drawing: Drawing, trace: Trace, taken: Sequence[Step], theme: Theme) 
     at = {box.key: n for n, box in enumerate(drawing.boxes)}
     parts = [
         f'<svg viewBox="0 0 {layout.width:.0f} {layout.height:.0f}" role="img"'
-        f' style="max-width:{layout.width * 1.1:.0f}px" xmlns="http://www.w3.org/2000/svg">',
+        f' style="max-width:{layout.width * 1.1:.0f}px;min-width:{layout.width * LEAST:.0f}px" xmlns="http://www.w3.org/2000/svg">',
         '<defs><marker id="head" viewBox="0 0 10 8" refX="9" refY="4" markerWidth="10"'
         ' markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">'
         f'<path d="M0 0 10 4 0 8z" fill="{theme.second}"/></marker></defs>',
@@ -186,12 +187,18 @@ def _rules(taken: Sequence[Step], theme: Theme) -> Iterator[str]:
         general = taken[used[0]].general
         body = inline(Line(18).tex(tex(general), theme.ink)) if general else ""
         here = [(n, inline(Line(17).tex(tex(taken[n].here), theme.ink))) for n in used]
-        yield _card(f"{rule.removeprefix('chain: ').capitalize()} rule", body, used, here)
+        yield _card(_title(rule), body, used, here)
     every = [n for used in rules.values() for n in used]
     chain = inline(Line(18).tex(tex("df/du = df/dv * dv/du"), theme.ink))
     here = [(n, inline(Line(17).tex(tex(taken[n].chain), theme.gradient))) for n in sorted(every)]
     yield _card("Chain rule", chain, every, here)
     yield _card("Sum over paths", "gradients that meet at a node are added", [len(taken) - 1], [])
+
+
+def _title(rule: str) -> str:
+    """``Product rule``, ``Derivative of sin`` for ``chain: sin'``."""
+    function = rule.removeprefix("chain: ")
+    return f"{rule.capitalize()} rule" if function == rule else f"Derivative of {function[:-1]}"
 
 
 def _card(title: str, body: str, used: Sequence[int], here: Sequence[tuple[int, str]]) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backproplab.explain import unit_paths
 from backproplab.explain.lines import Line, bracketed, rounded, short
 from backproplab.explain.report import ReportTable, Section
 from backproplab.explain.units import UnitLayer, UnitNet
 
 
 def sections(net: UnitNet) -> list[Section]:
-    """Forward, the equations at their place, and the table of the update."""
+    """Forward, the equations at their place, the paths, and the table of the update."""
     return [
         Section("Forward", list(forward(net)), "z = W a + b, then a = f(z), unit by unit", True),
         Section("Backward", list(backward(net)), "the four fundamental equations", True),
+        unit_paths.section(net),
         Section("Update", table(net), net.step),
         Section("", list(outcome(net)), "", True),
     ]  # fmt: skip

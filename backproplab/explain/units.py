@@ -13,7 +13,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.explain.update import Parameter, Update
-from backproplab.nn import Activation
+from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
 
 MOST_UNITS, MOST_LAYERS = 3, 3  # of a network that is shown unit by unit
@@ -93,6 +93,11 @@ def unit_net(update: Update) -> UnitNet | None:
     )  # fmt: skip
     moved = tuple(tuple(_moved(update, whole, n, at)) for n, at in enumerate(dense))
     return UnitNet(**{**whole.__dict__, "moved": moved})
+
+
+def dense_places(update: Update) -> list[Place]:
+    """Its dense layers, in the order of their numbers."""
+    return [place for place in update.steps if isinstance(place.layer, Dense)]
 
 
 def _own_output(update: Update) -> str:

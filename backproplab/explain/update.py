@@ -18,7 +18,7 @@ from backproplab.errors import ConfigError, Problem
 from backproplab.experiment import Parts
 from backproplab.experiment.reading import parts_of
 from backproplab.learners import Descent, Split
-from backproplab.nn import Activation, Network, Place, Weighted
+from backproplab.nn import Activation, Loss, Network, Place, Weighted
 from backproplab.nn.activations import Linear
 from backproplab.streams import stream
 
@@ -50,7 +50,7 @@ class Update:
     """One update; ``values`` holds the input, then the output of each of the ``steps``.
 
     after: the loss of the same example with the new parameters. loss_on_logits: the loss has a
-    softmax or a sigmoid of its own.
+    softmax or a sigmoid of its own. number: of the training example, from 0.
     """
 
     parts: Parts
@@ -63,6 +63,7 @@ class Update:
     parameters: dict[str, Parameter]
     after: float
     loss_on_logits: bool
+    number: int = 0
 
     def own(self, place: Place) -> dict[str, Parameter]:
         """The parameters of a step, by their names in the layer."""
@@ -87,11 +88,11 @@ def update(parts: Parts, number: int = 0) -> Update:
         what = "loss: explain shows an update to which examples count alike"
         hint = "remove data.weights, loss.class_weights and loss.label_smoothing"
         raise ConfigError(Problem("", what, hint))
-    example = parts.split(parts.splits.train.take(np.arange(number, number + 1)))
+    example = example_of(parts, number)
     descent = parts.descent()
     network = opened(descent.network)
     weights = descent.parameters.tensors(tracked=True)
-    made, loss = _forward(descent, network, weights, example, parts.experiment.seed)
+    made, loss = forward(descent.loss, network.places, weights, example, parts.experiment.seed)
     gradients = backward(loss, Tensor(np.ones_like(loss.value)), made)
     names = ["x", *[place.name for place in network.places]]
     slopes = [None, *map(_slope, network.places, made, made[1:])]
@@ -102,20 +103,25 @@ def update(parts: Parts, number: int = 0) -> Update:
     parameters = _step(descent, example)
     known = parts, descent.network, descent.loss.name, network.places
     moved = descent.parameters.tensors(tracked=False)
-    _, after = _forward(descent, network, moved, example, parts.experiment.seed)
+    _, after = forward(descent.loss, network.places, moved, example, parts.experiment.seed)
     losses = loss.value.item(), parameters, after.value.item(), descent.loss.on_logits
-    return Update(*known, values, example.encoded[0], *losses)
+    return Update(*known, values, example.encoded[0], *losses, number)
 
 
-def _forward(
-    descent: Descent, network: Network, weights: Mapping[str, Tensor], example: Split, seed: int
+def example_of(parts: Parts, number: int) -> Split:
+    """One training example, by its number from 0."""
+    return parts.split(parts.splits.train.take(np.arange(number, number + 1)))
+
+
+def forward(
+    loss: Loss, places: Sequence[Place], weights: Mapping[str, Tensor], example: Split, seed: int
 ) -> tuple[list[Tensor], Tensor]:
     """The input and the output of each place, and the loss."""
     generator = stream(seed, "dropout")
     made = [Tensor(example.inputs, None, True)]
-    for place in network.places:
+    for place in places:
         made.append(place.apply(weights, made[-1], generator))
-    return made, ops.mean(descent.loss(made[-1], Tensor(example.encoded)), axis=-1)
+    return made, ops.mean(loss(made[-1], Tensor(example.encoded)), axis=-1)
 
 
 def batch_step(parts: Parts, count: int) -> dict[str, Parameter]:

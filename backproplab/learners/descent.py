@@ -61,7 +61,7 @@ class GradientDescent(Learner, name="gradient_descent"):
     batches = True
     shares = True
     uses: ClassVar[frozenset[str]] = BEGUN | frozenset(
-        ["model", "loss", "optimizer", "learning_rate", "schedule", "clipping"]
+        ["model", "loss", "metrics", "optimizer", "learning_rate", "schedule", "clipping"]
     )
 
     def problems(self, material: Material) -> list[Problem]:

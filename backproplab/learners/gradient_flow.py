@@ -55,7 +55,7 @@ class GradientFlow(Learner, name="gradient_flow"):
 
     unit = "solver step"
     timed = True
-    uses: ClassVar[frozenset[str]] = frozenset({"model", "loss"})
+    uses: ClassVar[frozenset[str]] = frozenset({"model", "loss", "metrics"})
     declares = (measure("flow_time", None, "time of the flow"),)
 
     @model_validator(mode="before")

@@ -58,7 +58,7 @@ class ScoreMatching(Learner, name="score_matching"):
 
     unit = "update"
     batches = True
-    uses: ClassVar[frozenset[str]] = GradientDescent.uses - BEGUN - {"loss"}
+    uses: ClassVar[frozenset[str]] = GradientDescent.uses - BEGUN - {"loss", "metrics"}
 
     def measures(self, task: Task) -> tuple[Measure, ...]:
         return (LOSS,)

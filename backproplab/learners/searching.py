@@ -26,7 +26,7 @@ MEAN = measure("mean_fitness", None)  # minus the mean training loss of a genera
 class Search(Learner):
     """A learner that needs no gradient: it tries weights, and compares their training losses."""
 
-    uses: ClassVar[frozenset[str]] = frozenset({"model", "loss"})
+    uses: ClassVar[frozenset[str]] = frozenset({"model", "loss", "metrics"})
 
     def problems(self, material: Material) -> list[Problem]:
         assert material.network is not None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from backproplab.learners.descent import CONVERGED
 from backproplab.learners.objective import SLOPE, VALUE, Objective
 from backproplab.loop.callbacks import Callback
 from backproplab.loop.lane import Lane
 from backproplab.measures import Measure
-
-CONVERGED = "converged"  # the reason of a run that its gradient's norm ended
 
 
 class Whereabouts(Callback):

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Literal
 
 from backproplab.learners import Learner
+from backproplab.learners.descent import CONVERGED
 from backproplab.measures import LOSS, parsed
 from backproplab.report.comparison import Comparison
 from backproplab.report.gathering import Record
@@ -76,11 +77,13 @@ def outcome(trial: RankedTrial) -> Outcome:
     count = max(trial.asked, len(trial.records))
     mean = trial.mean(name)
     ends_in = mean, last, tuple(lost), count, trial.metric.sign
-    return Outcome(tuple(best), tuple(ended), *ends_in, all(map(_is_timed, counted)))
+    return Outcome(tuple(best), tuple(ended), *ends_in, all(map(_is_over, counted)))
 
 
-def _is_timed(record: Record) -> bool:
-    """Whether the learner's own fields say where it ends."""
+def _is_over(record: Record) -> bool:
+    """Whether the gradient was small at its end, or the learner's own fields say where it ends."""
+    if record.info.stop_reason == CONVERGED:
+        return True
     learner = record.config.get("learner")
     known = Learner.members.get(learner["name"] if isinstance(learner, dict) else str(learner))
     return known is not None and known.timed

@@ -25,6 +25,7 @@ from backproplab.errors import (
     described,
 )
 from backproplab.experiment.crew import MOST
+from backproplab.experiment.foreign import packages
 from backproplab.signals import Stop, StopNow, listening
 from backproplab.status import Status
 from backproplab.sweep.crews import Crews
@@ -183,7 +184,7 @@ class Driver:
             until = self.stages[job.folder].until
             hparams = self.folder.hparams(job)
             works.append(Work(experiment, self.folder.files(job), until, hparams))
-        versions = environment.decisive_versions()
+        versions = environment.decisive_versions() | packages(works[0].experiment)
         return self.workers.executor.submit(
             run_slice, packed(works), SLICE, self.workers.flag, versions
         )

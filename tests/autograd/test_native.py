@@ -15,10 +15,12 @@ from backproplab.autograd.engines.native import (
     building,
     door,
     fused,
+    products,
     proof,
     records,
     selftest,
     tape,
+    translate,
 )
 from backproplab.autograd.engines.replay import Replay
 from backproplab.errors import DataError
@@ -158,6 +160,77 @@ def played_alike(function, arrays, out, **settings):
     assert out.tobytes() == want.tobytes(), [x.shape for x in arrays]
 
 
+SETS = [level for level in (3, 4) if level <= products.level()]
+
+
+def own_product(call, cut):
+    """What our loop for this cut of k computes, whether or not BLAS does."""
+    tape._alone(cut, call)()
+    return call.args[-1]
+
+
+@pytest.mark.parametrize("level", SETS)
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 5, 3), (9, 7, 16), (15, 900, 40), (64, 1, 33)])
+def test_an_own_product_is_a_chain_of_fused_operations(m, k, n, level, monkeypatch):
+    """Numbers of few bits: in float64 their products and sums are exact, so that one rounding to
+    float32 after each is what a fused operation gives."""
+    monkeypatch.setattr(products, "level", lambda: level)
+    chance = np.random.default_rng(0)
+    a, b = (
+        np.ldexp(chance.integers(-512, 512, s), chance.integers(-6, 1, s)).astype("f4")
+        for s in ((m, k), (k, n))
+    )
+    want = np.zeros((m, n), "f4")
+    for i in range(k):
+        want[...] = want.astype(float) + np.outer(a[:, i], b[i]).astype(float)
+    for left in (a, np.asfortranarray(a)):
+        got = own_product(partial(np.dot, left, b, np.empty((m, n), "f4")), 0)
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("level", SETS)
+@np.errstate(all="ignore")
+def test_own_products_of_every_instruction_set_play_as_numpy(level, dtype, monkeypatch):
+    """Also in pieces of k, in crews and with odd numbers; what has other bits is BLAS'."""
+    monkeypatch.setattr(products, "level", lambda: level)
+    for m, k, n in [(8, 4, 16), (5, 70, 9), (17, 500, 20)]:
+        arrays = [np.empty((2, m, k), dtype), np.empty((2, k, n), dtype)]
+        for odd in (False, True):
+            for number, x in enumerate(arrays):
+                proof._fill(x, number, odd)
+            played_alike(np.matmul, arrays, np.empty((2, m, n), dtype))
+            played_alike(np.dot, [x[0] for x in arrays], np.empty((m, n), dtype))
+
+
+def test_pieces_of_k_are_cut_as_openblas_cuts_them():
+    """784 by at most 448: halves in units of 16; 900: a whole piece, and then halves."""
+    for k, ends in ((784, (400, 784)), (900, (448, 688, 900))):
+        a, b = (np.random.default_rng(0).standard_normal(s).astype("f4") for s in ((3, k), (k, 5)))
+        want, start = np.zeros((3, 5), "f4"), 0
+        for end in ends:
+            part = partial(np.dot, a[:, start:end], b[start:end], np.empty((3, 5), "f4"))
+            want, start = want + own_product(part, 0), end
+        cut = partial(np.dot, a, b, np.empty((3, 5), "f4"))
+        np.testing.assert_array_equal(own_product(cut, 2), want)
+
+
+def test_an_own_product_that_fails_its_proof_is_blas(monkeypatch):
+    a, b, out = np.ones((4, 6)), np.ones((6, 8)), np.empty((4, 8))
+    tried, proven = [], proof._equal
+    monkeypatch.setattr(proof, "TRIED", {})
+    monkeypatch.setattr(
+        proof,
+        "_equal",
+        lambda call, player: tried.append(1) or (len(tried) > 2 and proven(call, player)),
+    )
+    mine = tape.Tape([partial(np.dot, a, b, out)])
+    assert not mine.refusals
+    assert mine._records[0].loop == door.loop_of(np.matmul, (a.dtype,) * 3, None).address
+    mine()
+    np.testing.assert_array_equal(out, 6)
+
+
 AXES = [(-1,), (0,), (1,), (0, 1), (1, 2), (0, 2), (0, 1, 2)]
 
 
@@ -184,6 +257,32 @@ def test_a_product_with_itself(dtype):
         x = np.random.default_rng(0).standard_normal((n, n + 5)).astype(dtype)
         played_alike(np.dot, (x, x.T), np.empty((n, n), dtype))
         played_alike(np.dot, (x[:, :n], x[:, :n]), np.empty((n, n), dtype))
+
+
+ROW_SHAPES = [
+    ((600, 16), (16,)),
+    ((3, 600, 7), (3, 1, 7)),
+    ((3, 600, 7), (7,)),
+    ((601, 5), (1, 5)),  # no number of rows divides them
+    ((600, 16), (600, 1)),
+    ((600, 65), (65,)),
+]
+
+
+@pytest.mark.parametrize("ufunc", translate.ROUNDED)
+@pytest.mark.parametrize(("shape", "row"), ROW_SHAPES, ids=str)
+@np.errstate(all="ignore")
+def test_a_row_with_many_short_rows(ufunc, shape, row):
+    for dtype in (np.float32, np.float64):
+        x, y = (np.empty(own, dtype) for own in (shape, row))
+        for number, own in enumerate((x, y)):
+            proof._fill(own, number, odd=True)
+        played_alike(ufunc, (x, y), np.empty(shape, dtype))
+        played_alike(ufunc, (y, x), np.empty(shape, dtype))
+        played_alike(ufunc, (x.copy("F"), y), np.empty(shape, dtype))
+        own, want = x.copy(), ufunc(x, y)
+        tape.Tape([partial(ufunc, own, y, own)])()
+        assert own.tobytes() == want.tobytes()
 
 
 def test_an_output_that_overlaps_an_input_is_left_to_numpy():

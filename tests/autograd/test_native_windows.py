@@ -21,6 +21,7 @@ LINES = [  # spatial, and size, stride, dilation along one axis
     ((5, 5), (3, 1), (1, 1), 1),  # they overlap
     ((9,), (4,), (4,), 1),
     ((6,), (1,), (2,), 1),
+    ((5, 6), (2, 2), 2, 1),
 ]
 SEVERAL = [
     ((5, 6), (3, 3), 1, 1),

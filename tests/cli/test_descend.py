@@ -51,8 +51,10 @@ def test_a_page_that_moves_and_logs(backproplab, tmp_path):
     assert len(list((tmp_path / "logs").glob("*/events.out.tfevents.*"))) == 2
     again = backproplab(f"{words} --log-dir logs")
     assert (again.code, "is not empty — choose another --log-dir" in again.err) == (7, True)
-    no_file = backproplab(f"{words} --animate -")
-    assert (no_file.code, "--animate writes a file, not to stdout" in no_file.err) == (2, True)
+    piped = backproplab(f"{words} --animate -")
+    assert piped.out == (tmp_path / "page.html").read_text()
+    no_file = backproplab(f"{words} --png -")
+    assert (no_file.code, "--png writes a file, not to stdout" in no_file.err) == (2, True)
 
 
 WRONG = {

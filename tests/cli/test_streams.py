@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": "runs",
     "show": "show latest",
     "diagnose": "diagnose",
+    "landscape": "landscape --points 5",
     "compare": "compare",
     "diff": "diff 1 2",
     "export": "export",

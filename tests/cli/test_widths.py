@@ -97,7 +97,8 @@ TABLES = {
     "diff": "diff 18 19",
     "diff of layers": "diff 17 19",
     "check": "check layers.yaml",
-    "find-lr": "find-lr c.yaml --steps 20",
+    "landscape": "landscape latest --points 5",
+    "find-lr": "find-lr c.yaml --steps 20 --seeds 2",
     "explain": "explain 'tanh(x*w + b)*v' x=1 w=2 b=0.5 v=3",
     "sweep --dry-run": "sweep c.yaml optimizer=sgd,adam learning_rate=0.01,0.1 --dry-run",
 }
@@ -205,3 +206,19 @@ def test_the_end_of_a_sweep_fits(folder, width):
     assert [x for x in labels if x != "try"] == [
         "so", "test", "equal", "hidden", "table", "more", "report"
     ]  # fmt: skip
+
+
+LESSONS = {
+    "the lecture's example": "explain '(a + b) * (b + 1)' a=2 b=1",
+    "a network and a nudge": "explain two.yaml optimizer=sgd --nudge w1_21=0.001",
+    "rates": "descend '(x - 3)**2' x=0 learning_rate=0.01,0.4,0.95,1,1.05",
+    "steps": "descend rosenbrock optimizer=adam",
+}
+
+
+@pytest.mark.parametrize("width", NARROWEST)
+@pytest.mark.parametrize("case", LESSONS)
+def test_no_line_of_a_lesson_is_broken_by_the_terminal(tmp_path, case, width):
+    (tmp_path / "two.yaml").write_text("data: circle\nmodel: {hidden: [2], activation: tanh}\n")
+    for line in on_terminal(tmp_path, LESSONS[case], width).split("\n"):
+        assert len(line) <= width, line

@@ -73,6 +73,24 @@ def test_sgd_on_rosenbrock_is_slow():
     assert verdict("rosenbrock")[:3] == ("minimum", "slow", 11329)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "steps", "f"),
+    [("sgd", 1000, 0.4535), ("momentum", 1000, 2.5e-5), ("nesterov", 1000, 3.4e-5)],
+)
+def test_how_far_down_rosenbrock_s_valley_a_thousand_steps_lead(optimizer, steps, f):
+    words = f"optimizer={optimizer} learning_rate=0.001 steps={steps} tolerance=1e-12"
+    (run,) = shown("rosenbrock", *words.split()).runs
+    assert run.values[-1] == pytest.approx(f, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("starts", "minimum"), [("-2,-0.5,0,0.09", -1.046681), ("0.11,0.5,2", 0.945649)]
+)
+def test_the_barrier_between_two_minima_divides_the_starts(starts, minimum):
+    found = shown("two_minima", f"w={starts}")
+    assert [v.target[0] for v in found.verdicts] == pytest.approx([minimum] * len(found.runs))
+
+
 def test_a_hill_is_climbed():
     found = verdict("-(x - 1)**2 - (y + 2)**2", "x=3", "y=3", "learning_rate=0.1", maximize=True)
     assert found[0] == "minimum"  # of -f

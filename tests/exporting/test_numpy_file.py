@@ -76,7 +76,7 @@ def test_every_layer_gives_what_the_run_gives(name, tmp_path) -> None:
 
 
 def test_every_layer_is_exported_or_refused_by_name(tmp_path) -> None:
-    from backproplab.exporting.numpy_file import ACTIVATIONS, KINDS
+    from backproplab.exporting.describing import ACTIVATIONS, KINDS
 
     tried = {
         key
@@ -153,7 +153,7 @@ def test_the_file_runs_where_there_is_numpy_alone(tmp_path) -> None:
 )
 def test_a_layer_without_a_rule_is_refused(model, layer, tmp_path) -> None:
     used = trained(tmp_path, data={"name": "iris"}, model=model)
-    with pytest.raises(RunError, match=f"the layer {layer}.* has no export to NumPy"):
+    with pytest.raises(RunError, match=f"the layer {layer}.* has no export"):
         numpy_file(used)
 
 

@@ -61,7 +61,8 @@ LONG = {"random_guess": 100_000, "gradient_descent": 40_000, "score_matching": 4
 LINES = {
     "model": "{hidden: [3]}", "loss": "mse", "optimizer": "sgd", "learning_rate": "0.1",
     "schedule": "cosine", "clipping": "{value: 1}", "epochs": "3", "batch_mode": "batch",
-    "batch_size": "8", "accumulate": "2",
+    "batch_size": "8", "accumulate": "2", "metrics": "[accuracy]", "freeze": "[dense_1]",
+    "init_from": json.dumps({"run": "/", "sha256": "0" * 64}),
 }  # fmt: skip
 
 

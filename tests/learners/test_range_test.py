@@ -9,8 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from backproplab.config import Experiment
 from backproplab.errors import DivergedError
-from backproplab.experiment.rates import FoundRates
+from backproplab.experiment import build, find_learning_rate, run
+from backproplab.experiment.rates import FoundRates, raced
+from backproplab.learners.race import LOOKS
 from backproplab.learners.range_test import APART, BLOW_UP, SMOOTHING, RangeTest, growing
 from backproplab.report.range_figure import FORMS, SIGNATURE, range_figure
 
@@ -193,3 +196,50 @@ def test_a_figure_can_be_drawn_of_a_curve_without_a_suggestion():
 def test_matplotlib_is_loaded_when_a_figure_is_drawn():
     program = "import sys, backproplab.report.range_figure; sys.exit('matplotlib' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+RACE = {
+    "data": {"name": "circle", "samples": 60},
+    "model": {"hidden": [4], "activation": "tanh"},
+    "optimizer": "momentum",
+    "batch_size": 7,
+    "epochs": LOOKS,
+    "threads": 1,
+    "tensorboard": {"telemetry": False, "histograms": 0},
+}
+
+
+def test_a_trial_measures_what_a_run_with_its_rate_measures(tmp_path):
+    """A run of ten epochs looks where a race of as many updates does."""
+    parts = build(Experiment.model_validate(RACE | {"learning_rate": 0.5}))
+    rates = np.array([1e4, 0.1, 0.01])
+    found = raced(parts, rates, parts.updates, "validation")
+    for rate, score in zip(rates[1:], found[1:], strict=True):
+        own = parts.experiment.model_copy(update={"learning_rate": float(rate)})
+        assert run(own, tmp_path / f"{rate}").best["val_loss"] == pytest.approx(score, rel=1e-12)
+    alone = [raced(parts, rates[n : n + 1], parts.updates, "validation")[0] for n in range(3)]
+    np.testing.assert_array_equal(found, alone)
+
+
+SOURCES = {
+    "backprop": {},
+    "analytic": {"learner": {"name": "gradient_descent", "gradient": "analytic"}},
+    "newton": {"batch_mode": "batch", "batch_size": None, "optimizer": "newton"},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(change, id=name, marks=[pytest.mark.slow] if name == "newton" else [])
+        for name, change in SOURCES.items()
+    ],
+)
+def test_a_rate_is_found_for_every_source_of_gradients(change):
+    parts = build(Experiment.model_validate(RACE | change))
+    one, two = (find_learning_rate(parts, 1e-4, 1e3, 20, 2) for _ in range(2))
+    assert one.suggested == two.suggested
+    np.testing.assert_array_equal(one.scores, two.scores)
+    assert one.scores.shape == (len(one.tried), 2)
+    assert one.suggested in one.tried
+    assert bool(one.limits) == bool(parts.experiment.optimizer.limit)

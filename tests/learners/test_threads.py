@@ -243,6 +243,12 @@ def test_blas_has_one_thread_where_threads_take_tiles(monkeypatch):
     assert [(x.threads, x.material.threads) for x in found] == [(1, 3), *[(3, 1)] * 3]
 
 
-def test_auto_is_as_many_as_there_are_free_cores(monkeypatch):
-    monkeypatch.setattr("backproplab.experiment.parts.free_cores", lambda: 5)
-    assert build(of_config({}, monkeypatch)).experiment.threads == 5
+@pytest.mark.parametrize(("cores", "memory", "threads"), [
+    (5, 2**33, 5), (500, 2**33, 15), (5, 2**22, 1), (5, None, 5),
+])  # fmt: skip
+def test_auto_is_the_free_cores_for_as_many_tiles_as_there_are(cores, memory, threads, monkeypatch):
+    monkeypatch.setattr("backproplab.environment.free_cores", lambda: cores)
+    monkeypatch.setattr("backproplab.environment.free_memory", lambda: memory)
+    parts = build(of_config({}, monkeypatch))
+    assert len(parts.descent().updates.source._tiles(parts.batch_length)) == 15
+    assert parts.experiment.threads == threads

@@ -18,9 +18,20 @@ from backproplab.autograd.like_numpy.table import (
     RULES,
     NoRuleError,
     plain,
+    public,
     rule_of,
     tracked_in,
 )
 from backproplab.autograd.like_numpy.ufuncs import METHODS
 
-__all__ = ["METHODS", "REFUSED", "RULES", "NoRuleError", "array", "plain", "rule_of", "tracked_in"]
+__all__ = [
+    "METHODS",
+    "REFUSED",
+    "RULES",
+    "NoRuleError",
+    "array",
+    "plain",
+    "public",
+    "rule_of",
+    "tracked_in",
+]

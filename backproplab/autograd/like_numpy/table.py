@@ -57,13 +57,17 @@ def of_op(*functions: Function) -> None:
         )
 
 
-def rule_of(function: Function, public: str) -> Function:
-    """The rule of a function. NoRuleError, with the nearest name, if it has none.
+def public(function: Function) -> str:
+    """The name of a function in messages: ``np.linalg.norm``, and np.erf of SciPy's ufunc."""
+    if isinstance(function, np.ufunc):
+        return f"np.{function.__name__}"
+    return f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}"
 
-    public: the name that the message has for it.
-    """
-    if function in RULES:
-        return RULES[function]
+
+def rule_of(function: Function) -> Function:
+    """The rule of a function. NoRuleError, with the nearest name, if it has none."""
+    if (own := RULES.get(function)) is not None:
+        return own
     made = getattr(np, function.__name__, None)  # np.ones(3, like=x) calls another function
     if getattr(function, "__module__", "") == "numpy" and made in RULES:
         return RULES[made]
@@ -72,7 +76,7 @@ def rule_of(function: Function, public: str) -> Function:
         RULES[function] = _of_ufunc(FUNCTIONS[name])
         return RULES[function]
     hint = REFUSED.get(function) or did_you_mean(name, FUNCTIONS) or "write it with backproplab.ops"
-    raise NoRuleError(f"{public} has no rule for tensors — {hint}")
+    raise NoRuleError(f"{public(function)} has no rule for tensors — {hint}")
 
 
 def _is_public(ufunc: np.ufunc) -> bool:

@@ -150,7 +150,7 @@ def _reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, *args: Any, **settings: 
     settings = words | settings
     if ufunc in REDUCTIONS:
         given = {key: value for key, value in settings.items() if value is not None}
-        return rule_of(REDUCTIONS[ufunc], "")(array, axis=axis, **given)
+        return rule_of(REDUCTIONS[ufunc])(array, axis=axis, **given)
     if used(settings).get("keepdims") or not isinstance(axis, int):
         raise NoRuleError(f"np.{ufunc.__name__}.reduce has a rule over one axis, without keepdims")
     return _accumulated(ufunc, array, axis)[-1]
@@ -159,7 +159,7 @@ def _reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, *args: Any, **settings: 
 def _accumulate(ufunc: np.ufunc, array: Any, axis: int = 0, *args: Any, **settings: Any) -> Any:
     settings = dict(zip(("dtype", "out"), args, strict=False)) | settings
     if ufunc in SCANS:
-        return rule_of(SCANS[ufunc], "")(array, axis=axis, **settings)
+        return rule_of(SCANS[ufunc])(array, axis=axis, **settings)
     used(settings)
     return ops.stack(_accumulated(ufunc, array, axis), axis=axis)
 
@@ -168,7 +168,7 @@ def _accumulated(ufunc: np.ufunc, array: Any, axis: int) -> list[Tensor]:
     if ufunc not in FOLDED:
         names = ", ".join(f.__name__ for f in FOLDED)
         raise NoRuleError(f"np.{ufunc.__name__} has no rule over an axis; these have: {names}")
-    (x,), function = lift(array), rule_of(ufunc, f"np.{ufunc.__name__}")
+    (x,), function = lift(array), rule_of(ufunc)
     if not shape_of(x)[axis]:
         raise NoRuleError(f"np.{ufunc.__name__}: no entries along axis {axis}")
     entries = list(ops.moveaxis(x, source=axis, destination=0))
@@ -182,7 +182,7 @@ def _outer(ufunc: np.ufunc, a: Any, b: Any, **settings: Any) -> Any:
     if ufunc.signature:
         raise NoRuleError(f"np.{ufunc.__name__}.outer has no rule for tensors")
     column = ops.reshape(a, shape=shape_of(a) + (1,) * len(shape_of(b)))
-    return rule_of(ufunc, f"np.{ufunc.__name__}")(column, b, **settings)
+    return rule_of(ufunc)(column, b, **settings)
 
 
 def _reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: int = 0, **settings: Any) -> Any:

@@ -130,8 +130,10 @@ swapaxes: Op = primitive(
 
 
 def _expand_dims(x: Array, axis: tuple[int, ...], out: Array | None = None) -> Array:
-    lengths, ndim = iter(x.shape), x.ndim + len(axis)
-    return x.reshape([1 if a in axis else next(lengths) for a in range(-ndim, 0)])
+    lengths, ndim = list(x.shape), x.ndim + len(axis)
+    for a in axis:
+        lengths.insert(a + ndim, 1)
+    return x.reshape(lengths)
 
 
 expand_dims = primitive(
@@ -148,8 +150,18 @@ expand_dims = primitive(
 def _broadcast_to(x: Array, shape: tuple[int, ...], trailing: int, out: Any = None) -> Array:
     lead = _lead(x, trailing)
     own = x.shape[x.ndim - trailing :]
-    aligned = x.reshape(lead + (1,) * (len(shape) - trailing) + own)
-    return np.broadcast_to(aligned, lead + shape)
+    return _spread(x.reshape(lead + (1,) * (len(shape) - trailing) + own), lead + shape)
+
+
+def _spread(x: Array, shape: tuple[int, ...]) -> Array:
+    """np.broadcast_to, which makes an iterator to learn the shape and takes ten times as long."""
+    ends = tuple(zip(x.shape, shape, x.strides, strict=True))
+    if not (x.size and x.flags.c_contiguous and all(n in (1, m) for n, m, _ in ends)):
+        return np.broadcast_to(x, shape)
+    strides = tuple(stride if n == m else 0 for n, m, stride in ends)
+    view = np.ndarray(shape, x.dtype, x, 0, strides)
+    view.flags.writeable = False
+    return view
 
 
 broadcast_to: Op = primitive(

@@ -53,8 +53,12 @@ def _hidden(term: str, array: Any) -> int:
 
 
 def _einsum(*arrays: Array, subscripts: str, out: Array | None = None) -> Array:
-    result = np.einsum(subscripts, *arrays, out=out, optimize=len(arrays) > 1)
-    return np.asarray(result)
+    kept = out if out is not None and out.ndim else None  # NumPy 2.4.0 fails where it has no axes
+    result = np.einsum(subscripts, *arrays, out=kept, optimize=len(arrays) > 1)
+    if kept is out:
+        return np.asarray(result)
+    np.copyto(out, result)  # type: ignore[arg-type]
+    return out  # type: ignore[return-value]
 
 
 def _rule(position: int) -> Rule:

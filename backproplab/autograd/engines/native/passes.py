@@ -82,10 +82,10 @@ def largest(x: Array, out: Array, windows: Windows) -> list[Part]:
 
 def at_first(g: Array, x: Array, top: Array, out: Array, windows: Windows) -> list[Part]:
     """The calls of ``place_at_first``, for windows along one axis that do not overlap."""
-    (axis,) = [a for a, n in enumerate(windows.size) if n > 1] or [0]
-    if prod(windows.size) > windows.size[axis] or not windows.apart:
+    axes = [a for a, n in enumerate(windows.size) if n > 1] or [0]
+    if len(axes) > 1 or not windows.apart:
         raise Unplayable("windows over several axes, or that overlap")
-    places = windows.size[axis]
+    axis, places = axes[0], windows.size[axes[0]]
     over = [y.strides[axis - windows.rank - 1] * windows.dilation[axis] for y in (x, out)]
     (_, entries), (_, to) = (next(windows.views(y)) for y in (x, out))
     whole = places * entries.size == x.size

@@ -239,13 +239,17 @@ int check_count(void *context, char *const *data, const I *lengths, const I *str
     return found != (I)context;
 }
 
-#define FINITE(name, bits, exponent)                                                               \
-    int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {    \
+// data: numbers, side by side. The bits of infinity and NaN, without the sign, are the largest.
+#define FINITE(name, bits, infinity)                                                               \
+    WIDE int name(void *context, char *const *data, const I *lengths, const I *strides, void *aux) { \
         const bits *x = (const bits *)data[0];                                                     \
-        bits bad = 0;                                                                              \
+        bits largest = 0;                                                                          \
         (void)context, (void)strides, (void)aux;                                                   \
-        for (I i = 0; i < lengths[0]; i++) bad |= (x[i] & exponent) == exponent;                   \
-        return (int)bad;                                                                           \
+        for (I i = 0; i < lengths[0]; i++) {                                                       \
+            bits own = x[i] & ~((bits)1 << (8 * sizeof(bits) - 1));                                \
+            largest = own > largest ? own : largest;                                               \
+        }                                                                                          \
+        return largest >= infinity;                                                                \
     }
 FINITE(check_finite_4, uint32_t, UINT32_C(0x7f800000))
 FINITE(check_finite_8, uint64_t, UINT64_C(0x7ff0000000000000))

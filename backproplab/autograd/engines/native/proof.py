@@ -22,36 +22,40 @@ COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
 ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
 TRIED: dict[Any, bool] = {}
-Player = Callable[[partial[Any], bool], Callable[[], None]]
+Player = Callable[[partial[Any]], Callable[[], None]]
 
 
-def is_equal(call: partial[Any], player: Player, kernels: bool) -> bool:
-    """Whether what ``player(call, kernels)`` returns gives the bits of the call itself."""
-    key = kernels, *_key(call)
+def is_equal(call: partial[Any], player: Player, loop: Any) -> bool:
+    """Whether what ``player(call)`` returns gives the bits of the call itself.
+
+    loop: the one that makes it, as the same call may be made by several.
+    """
+    key = loop, *_key(call)
     if key not in TRIED:
-        TRIED[key] = _equal(call, player, kernels)
+        TRIED[key] = _equal(call, player)
     return TRIED[key]
 
 
-def _equal(call: partial[Any], player: Player, kernels: bool) -> bool:
+def _equal(call: partial[Any], player: Player) -> bool:
     """One sum in another order may be the same by chance: few results are tried more often."""
     arrays = list({id(x): x for x in arrays_of(call)}.values())
     tried = [False] * min(COMPARED // arrays[-1].size + 1, MOST)
     if max(x.size for x in arrays) < SMALL:
         tried.append(True)
-    sets = [{id(x): twin(x) for x in arrays} for _ in range(2)]
-    first, second = (_on(call, twins) for twins in sets)
+    *given, out = arrays
+    inputs, results = {id(x): twin(x) for x in given}, [twin(out) for _ in range(2)]
+    first, second = (_on(call, inputs | {id(out): result}) for result in results)
     play = None
     for trial, odd in enumerate(tried):
-        for twins in sets:
-            for number, x in enumerate(twins.values()):
-                _fill(x, 8 * trial + number, odd)
+        for number, x in enumerate(inputs.values()):
+            _fill(x, 8 * trial + number, odd)
+        for result in results:
+            result.fill(7)
         with np.errstate(all="ignore"):
             first()  # raises what is wrong with the call
-            play = play or player(second, kernels)
+            play = play or player(second)
             play()
-        one, other = ([x.tobytes() for x in twins.values()] for twins in sets)
-        if one != other:
+        if results[0].tobytes() != results[1].tobytes():
             return False
     return True
 
@@ -69,7 +73,13 @@ def twin(x: Array) -> Array:
 def _fill(x: Array, number: int, odd: bool) -> None:
     """Other numbers for each ``number``; odd: one in eight of them is no ordinary one."""
     start = 97 * number % COUNT
-    x[...] = np.resize(_numbers(x.dtype, odd)[start : start + COUNT], x.shape)
+    numbers = _numbers(x.dtype, odd)[start : start + COUNT]
+    if not x.flags.c_contiguous:
+        x[...] = np.resize(numbers, x.shape)
+        return
+    flat, whole = x.reshape(-1), x.size - x.size % COUNT
+    flat[:whole].reshape(-1, COUNT)[...] = numbers  # without a large array in between
+    flat[whole:] = numbers[: x.size - whole]
 
 
 @cache

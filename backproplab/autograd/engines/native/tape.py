@@ -16,6 +16,7 @@ from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
 from backproplab.autograd.engines.native.passes import one_pass
+from backproplab.autograd.engines.native.products import CUTS
 from backproplab.autograd.engines.native.proof import arrays_of, is_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
@@ -145,10 +146,17 @@ def proven(call: Call) -> list[Part]:
     reduces = isinstance(getattr(call.func, "__self__", None), np.ufunc)
     if not reduces and call.func not in PRODUCTS:
         return parts
-    for kernels in (True, False):
-        if is_equal(call, lambda call, k: _alone(translate(call, k), call), kernels):
-            return translate(call, kernels)
+    for skipped in range(len(CUTS) + 2):  # and the outer product, and BLAS
+        parts = translate(call, skipped)
+        played = partial(_translated, skipped)
+        if is_equal(call, played, parts[-1].loop[:2]):
+            return parts
     raise Unplayable("NumPy's own call has other bits")
+
+
+def _translated(skipped: int, call: partial[Any]) -> Callable[[], None]:
+    """What plays this call."""
+    return _alone(translate(call, skipped), call)
 
 
 def _alone(parts: Sequence[Part], kept: Any) -> Callable[[], None]:

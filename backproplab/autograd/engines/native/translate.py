@@ -9,18 +9,23 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
+from backproplab.autograd.engines.native.products import own_loops
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
 
 IDENTITIES = {np.add: 0, np.multiply: 1}
 PRODUCTS = (np.dot, np.matmul)
+ROUNDED = (np.add, np.subtract, np.multiply, np.divide)  # alike in a row of any length
+SHORT, MANY, AT_ONCE = 64, 512, 16  # entries of a row, number of rows, rows combined at a time
 WITHOUT_IDENTITY = (np.maximum, np.minimum)
 CASTS = {
     ("?", "f"): "copy_bool_float32",
@@ -46,17 +51,17 @@ class Part(NamedTuple):
     kept: Any = None
 
 
-def translate(call: Callable[[], Any], kernels: bool = True) -> list[Part]:
+def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
     """The parts of a call. Raises Unplayable.
 
-    kernels: products may be computed by loops of our own.
+    skipped: of our own loops for a product, those not to use.
     """
     if not isinstance(call, partial):
         raise Unplayable("not a call of a function on arrays")
     function, arguments, settings = call.func, call.args, call.keywords
     owner = getattr(function, "__self__", None)
     if function in PRODUCTS:
-        return product(*arguments, **settings | {"kernels": kernels})
+        return product(*arguments, **settings | {"skipped": skipped})
     if function in PLAYED:
         return PLAYED[function](*arguments, **settings)
     if isinstance(function, np.ufunc) and function.signature is None:
@@ -84,8 +89,33 @@ def elementwise(
     _check_overlap(wanted, operands)
     made = wanted if wanted.dtype == types[-1] else np.empty(wanted.shape, types[-1])
     views = walk([*operands, made])
+    if ufunc in ROUNDED:
+        views = _several_rows(views, parts)
     parts.append(Part(loop_of(ufunc, types, _inner(views)), views))
     return parts if made is wanted else [*parts, *copy(wanted, made)]
+
+
+def _several_rows(views: list[Array], parts: list[Part]) -> list[Array]:
+    """The views with several rows as one, where a row is combined with many short ones: it is
+    copied as often, by ``parts``."""
+    y = views[-1]
+    size = y.itemsize
+    if y.ndim < 2 or y.shape[-1] > SHORT or y.shape[-2] < MANY:
+        return views
+    whole, row = (y.shape[-1] * size, size), (0, size)
+    strides = [x.strides[-2:] for x in views]
+    if not all(own in (whole, row) for own in strides) or row not in strides:
+        return views
+    count = gcd(y.shape[-2], AT_ONCE)
+    shape = *y.shape[:-2], y.shape[-2] // count, count * y.shape[-1]
+    wide: list[Array] = []
+    for x, own in zip(views, strides, strict=True):
+        rows = x if own == whole else np.empty(x[..., :count, :].shape, x.dtype)
+        if own == row:
+            parts.extend(copy(rows, x[..., :count, :]))
+        steps = *rows.strides[:-2], 0 if own == row else count * whole[0], size
+        wide.append(as_strided(rows, shape, steps, writeable=rows.flags.writeable))
+    return wide
 
 
 def reduction(
@@ -113,7 +143,7 @@ def reduction(
     return parts
 
 
-def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
+def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     """``np.matmul(a, b, out)``, and np.dot where it means the same."""
     a, b = np.asarray(a), np.asarray(b)
     if not a.ndim or not b.ndim or a.dtype != b.dtype or a.dtype != out.dtype or not out.size:
@@ -132,11 +162,8 @@ def product(a: Array, b: Array, out: Array, kernels: bool = True) -> list[Part]:
     views = [x[..., 0, 0] for x in (a, b, out)]
     sides = tuple(stride for x in (a, b, out) for stride in x.strides[-2:])
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
-    beside = b.strides[-1] == out.strides[-1] == out.itemsize
-    if kernels and a.shape[-1] == 1 and beside and a.dtype.char in "fd":
-        loop = Loop(library().loop(f"outer_{out.itemsize}"))
-    else:
-        loop = loop_of(np.matmul, (a.dtype,) * 3, None)
+    own = own_loops(a, b, out)[skipped:]
+    loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
     return [Part(loop, views, sizes, (0, 0, 0, *sides))]
 
 

@@ -1,0 +1,39 @@
+// Products of our own, with vectors, for what is small enough to need no packing.
+//
+// Compiled without contraction: only what is written as a fused operation is one. Each instruction
+// set has loops of its own; `level` says which of them this machine can run.
+#include "../loops.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: -0 becomes +0
+
+#define LEVEL 4
+#define BYTES 4
+#include "products.h"
+#undef BYTES
+#define BYTES 8
+#include "products.h"
+#undef BYTES
+#undef LEVEL
+#define LEVEL 3
+#define BYTES 4
+#include "products.h"
+#undef BYTES
+#define BYTES 8
+#include "products.h"
+
+int level(void) {
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return 4;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 0;
+}
+#else
+int level(void) { return 0; }
+#endif

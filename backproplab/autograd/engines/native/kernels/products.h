@@ -1,0 +1,68 @@
+// Products for one type and one instruction set.
+//
+// An entry of a product is a chain of fused multiplications and additions over k, from 0, as
+// OpenBLAS computes it for most shapes; proof.py tries whether it does. It depends on its own row
+// and column alone, so the size of tiles changes no bit.
+#include "vectors.h"
+
+// A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
+ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_row, I a_k,
+                          const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends, MASK mask) {
+    V sum[8][2], x[2];
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(setzero)();
+    for (I k = 0; k < K; k++) {
+        UNROLL for (int j = 0; j < vectors; j++)
+            x[j] = vectors == 2 ? OF(loadu)(b + k * b_k + j * WIDTH) : LOAD_SOME(b + k * b_k, mask);
+        UNROLL for (int i = 0; i < rows; i++) {
+            V y = OF(set1)(a[i * a_row + k * a_k]);
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(fmadd)(y, x[j], sum[i][j]);
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++)
+        UNROLL for (int j = 0; j < vectors; j++) {
+            TYPE *to = c + i * c_row + j * WIDTH;
+            V y = sum[i][j];
+            if (ends & ADDS_ZERO) y = OF(add)(y, OF(setzero)());
+            if (vectors == 2) OF(storeu)(to, ends & ADDS ? OF(add)(OF(loadu)(to), y) : y);
+            else STORE_SOME(to, mask, ends & ADDS ? OF(add)(LOAD_SOME(to, mask), y) : y);
+        }
+}
+
+// All columns of some rows.
+ON INLINE void NAME(stripe)(const int rows, const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k,
+                            TYPE *c, I c_row, I K, I N, int ends) {
+    I j = 0;
+    for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
+        NAME(tile)(rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
+    for (; j < N; j += WIDTH)
+        NAME(tile)(rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
+}
+
+// Sums along k are those of pieces of at most `most`, as OpenBLAS cuts them.
+INLINE I NAME(piece)(I left, I most, I unit) {
+    if (left <= most || left >= 2 * most) return left < most ? left : most;
+    return (left / 2 + unit - 1) / unit * unit;
+}
+
+// As np.matmul's loop: lengths are 1, M, K, N. data: a (M, K), b (K, N), c (M, N), b and c with
+// their columns side by side. context: most of k in a piece, the unit of pieces, and ADDS_ZERO or 0.
+ON int NAME(product)(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
+    const I *cut = context, K = lengths[2], N = lengths[3];
+    const I a_row = strides[3] / BYTES, a_k = strides[4] / BYTES, b_k = strides[5] / BYTES;
+    const I c_row = strides[7] / BYTES;
+    (void)aux;
+    for (I k = 0, length; k < K; k += length) {
+        const TYPE *a = (const TYPE *)data[0] + k * a_k, *b = (const TYPE *)data[1] + k * b_k;
+        const int ends = (int)cut[2] | (k ? ADDS : 0);
+        TYPE *c = (TYPE *)data[2];
+        I M = lengths[1];
+        length = NAME(piece)(K - k, cut[0], cut[1]);
+#define ROWS(rows)                                                                                 \
+    for (; M >= rows; M -= rows, a += rows * a_row, c += rows * c_row)                             \
+        NAME(stripe)(rows, a, a_row, a_k, b, b_k, c, c_row, length, N, ends);
+        ROWS(8) ROWS(4) ROWS(2) ROWS(1)
+#undef ROWS
+    }
+    return 0;
+}
