@@ -33,7 +33,7 @@ def settings(comparison: Comparison) -> list[tuple[str, str]]:
     seeds = seeds_of(comparison)
     if len(seeds) > 1:
         by_seed = f"{_listed(seeds)}: the validation split, the first weights, the order of batches"
-        differed.append(("by seed", by_seed))
+        differed.append((f"by {comparison.repeats.removesuffix('s')}", by_seed))
     rest = [(name, text) for name, text in ranges.items() if name in ("method", "pruner")]
     rest.append(
         (
