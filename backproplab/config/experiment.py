@@ -140,16 +140,19 @@ class Experiment(Spec):
     ] = 42
     dtype: Literal["float32", "float64"] = "float32"
     imports: Annotated[
-        tuple[Import, ...] | None, Field(strict=False), NotSwept("list all files in the base")
+        tuple[Import, ...] | None,
+        Field(strict=False),
+        NotSwept("list all files in the base"),
+        Off(),
     ] = None
     data: Dataset
     objective: Annotated[Objective | None, Off()] = None
     learner: Learner = GradientDescent()
     model: Model = Model()
-    init_from: InitFrom | None = None
-    freeze: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
+    init_from: Annotated[InitFrom | None, Off()] = None
+    freeze: Annotated[tuple[str, ...] | None, Field(strict=False), Off()] = None
     loss: Loss = Auto()
-    metrics: Annotated[tuple[MetricName, ...] | None, Field(strict=False)] = None
+    metrics: Annotated[tuple[MetricName, ...] | None, Field(strict=False), Off()] = None
     optimizer: Optimizer = Adam()
     learning_rate: Annotated[LearningRate | None, Role.OWN] = None
     schedule: Annotated[Schedule, Role.OWN, Off("constant")] = Constant()
@@ -166,7 +169,11 @@ class Experiment(Spec):
     ] = None
     early_stopping: Annotated[EarlyStopping | None, Role.OWN, Off()] = None
     callbacks: Annotated[
-        tuple[Observer, ...] | None, Field(strict=False), Role.OWN, AfterValidator(_each_once)
+        tuple[Observer, ...] | None,
+        Field(strict=False),
+        Role.OWN,
+        AfterValidator(_each_once),
+        Off(),
     ] = None
     engine: Annotated[
         EngineName, Role.NO_NUMBER, NotSwept("it changes no number; set it in the base")
