@@ -222,3 +222,14 @@ def test_cross_entropy_of_no_examples():
     assert pullback(np.ones(0))[0].shape == (0, 4)
     with pytest.raises(GraphError, match="with 0 classes"):
         ops.softmax_cross_entropy(np.zeros((2, 0)), np.zeros(2, np.int64))
+
+
+@pytest.mark.parametrize("shape", [-1, (2, -1), (0,), (0, 3), (4,), (2, 1), (5, 3), (3, 3)])
+@pytest.mark.parametrize(
+    "x", [np.ones(()), np.ones(1), np.ones((1, 3)), np.ones((3, 1)), np.ones((3, 0))]
+)
+def test_broadcasting_has_numpys_answer_and_its_error(x, shape):
+    expected = attempted(lambda: np.broadcast_to(x, shape))
+    found = attempted(lambda: ops.broadcast_to(x, shape=shape))
+    assert (found is None) == (expected is None)
+    assert found is None or found[0].shape == expected[0].shape

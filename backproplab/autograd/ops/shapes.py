@@ -156,7 +156,7 @@ def _broadcast_to(x: Array, shape: tuple[int, ...], trailing: int, out: Any = No
 def _spread(x: Array, shape: tuple[int, ...]) -> Array:
     """np.broadcast_to, which makes an iterator to learn the shape and takes ten times as long."""
     ends = tuple(zip(x.shape, shape, x.strides, strict=True))
-    if not (x.size and x.flags.c_contiguous and all(n in (1, m) for n, m, _ in ends)):
+    if not (x.size and x.flags.c_contiguous and all(n == m or n == 1 <= m for n, m, _ in ends)):
         return np.broadcast_to(x, shape)
     strides = tuple(stride if n == m else 0 for n, m, stride in ends)
     view = np.ndarray(shape, x.dtype, x, 0, strides)
