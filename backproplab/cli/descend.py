@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, report, write
+from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, image, report, write
 
 if TYPE_CHECKING:
     from backproplab.config import Experiment
@@ -113,12 +113,8 @@ def _drawn(shown: Shown, theme: str, form: str) -> str | bytes:
     """The paths as a file of this form."""
     from backproplab.descend import animation
     from backproplab.descend.figure import render
-    from backproplab.explain import raster
 
-    if form == "animate":
-        return animation.render(shown)
-    text = render(shown, theme)
-    return {"png": raster.png, "pdf": raster.pdf}.get(form, str)(text)
+    return animation.render(shown) if form == "animate" else image(form, render(shown, theme))
 
 
 def _log(shown: Shown, root: Path) -> None:

@@ -1,4 +1,4 @@
-"""The files that ``explain`` and ``descend`` write, checked before anything is computed."""
+"""The files that a command draws, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ BINARY = ("png", "pdf")
 def checked(theme: str, **outputs: Path | None) -> dict[str, Path]:
     """The files that are asked for, by their form.
 
-    Raises ConfigError for an unknown theme, or for two outputs in one place; RefusedError for what
-    is no regular file.
+    Raises ConfigError for an unknown theme, for two outputs in one place, for a folder that is not
+    there; RefusedError for what is no regular file.
     """
     from backproplab.errors import ConfigError, RefusedError
     from backproplab.palette import THEMES
@@ -38,6 +38,8 @@ def checked(theme: str, **outputs: Path | None) -> dict[str, Path]:
             _check_binary(form, path)
         if str(path) != "-" and path.exists() and (path.is_symlink() or not path.is_file()):
             raise RefusedError(f"{path} is not a regular file; choose another name")
+        if str(path) != "-" and not path.parent.is_dir():
+            raise ConfigError(f"--{form} {path}: there is no folder {path.parent}")
     return files
 
 
@@ -48,6 +50,14 @@ def _check_binary(form: str, path: Path) -> None:
     if str(path) == "-":
         raise ConfigError(f"--{form} writes a file, not to stdout")
     raster.check()
+
+
+def image(form: str, drawing: str) -> str | bytes:
+    """The SVG as a file of this form: svg, png or pdf."""
+    from backproplab.explain import raster
+
+    made: str | bytes = {"png": raster.png, "pdf": raster.pdf}.get(form, str)(drawing)
+    return made
 
 
 def write(files: Mapping[str, Path], drawn: Callable[[str], str | bytes]) -> bool:

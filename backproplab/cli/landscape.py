@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backproplab.cli.drawings import Pdf, Png, Svg, ThemeName, checked, image, report, write
 from backproplab.cli.options import RUNS, LogDir, Weights
 
 if TYPE_CHECKING:
@@ -32,14 +32,10 @@ def command(
         float, typer.Option(help="How far a direction goes, in lengths of the weights.")
     ] = 1.0,
     weights: Weights = "last",
-    svg: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw it as SVG; - for stdout.")
-    ] = None,
-    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it as PNG.")] = None,
-    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it as PDF.")] = None,
-    theme: Annotated[
-        str, typer.Option(metavar="light|dark", help="Colors of the drawing.")
-    ] = "light",
+    svg: Svg = None,
+    png: Png = None,
+    pdf: Pdf = None,
+    theme: ThemeName = "light",
     as_json: Annotated[bool, typer.Option("--json", help="All numbers as JSON.")] = False,
     log_dir: LogDir = RUNS,
 ) -> None:
@@ -50,7 +46,6 @@ def command(
     """
     import json
 
-    from backproplab.cli.figures import checked, drawn
     from backproplab.errors import ConfigError
     from backproplab.landscape import trained, view
     from backproplab.runs import find_run
@@ -59,11 +54,13 @@ def command(
         raise ConfigError(f"--reach {reach:g}: must be above 0 and at most 100")
     if path and (to or weights == "best"):
         raise ConfigError("--path ends at the run's own last weights; leave out --to and --weights")
-    files = checked({"svg": svg, "png": png, "pdf": pdf}, theme)
+    files = checked(theme, svg=svg, png=png, pdf=pdf)
     found = trained(find_run(log_dir, run).folder, weights)
     other = trained(find_run(log_dir, to).folder, weights) if to else None
     shown = view(found, other, path, points, reach)
-    if drawn(lambda: shown.figure(theme), files):
+    piped = write(files, lambda form: image(form, shown.figure(theme)))
+    report(files)
+    if piped:
         return
     if as_json:
         typer.echo(json.dumps(shown.tree(), indent=1))

@@ -70,7 +70,9 @@ def test_a_file_is_replaced_and_other_things_are_not(backproplab, tmp_path):
         assert not (tmp_path / "new.svg").exists()
     assert backproplab("explain x x=1 --svg g.svg").code == 0
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
-    assert backproplab("explain x x=1 --svg nowhere/g.svg").code == 6
+    ended = backproplab("explain x x=1 --svg nowhere/g.svg")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--svg nowhere/g.svg: there is no folder nowhere" in ended.err
 
 
 HOSTILE = {
