@@ -179,3 +179,11 @@ def test_weights_travel_to_workers_without_a_shared_disk(folder, tmp_path, monke
     (outcome,) = run_slice(pickle.loads(cargo))
     assert outcome.error == ""
     assert json.loads(outcome.files["run.json"])["status"] == "completed"
+
+
+def test_frozen_numbers_are_counted_apart(folder):
+    """dense_1 of 64 inputs, scale and shift of its batch norm; running statistics never count."""
+    network = build(load(folder / "c.yaml")).network
+    assert network.frozen_size == 64 * 16 + 16 + 2 * 16
+    assert network.size == 16 * 8 + 8 + 8 * 10 + 10
+    assert network.frozen(()).frozen_size == 0

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backproplab.errors import Problem
     from backproplab.experiment import Parts, Result
     from backproplab.learners import Objective
+    from backproplab.nn import Network
     from backproplab.runs import RunInfo
 
 VERDICTS = {"right": "green", "wrong": "red"}
@@ -37,7 +38,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     e, splits = parts.experiment, parts.splits
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     network, loss = parts.network, parts.loss
-    size = [f"{network.size:,} parameters"] if network else []
+    size = [_size(network)] if network else []
     engines = [f"engine {engine(e.engine).described}"] if network else []
     rows = {
         "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
@@ -59,6 +60,13 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     for caution in cautions:
         for line in paragraph(str(caution), room, "caution", INDENT):
             out.print(Text(line, style="yellow"))
+
+
+def _size(network: Network) -> str:
+    """``259 parameters``, or ``259 parameters, 99 of them trained``."""
+    whole = network.size + network.frozen_size
+    of = f", {network.size:,} of them trained" if network.frozen_size else ""
+    return f"{whole:,} parameters{of}"
 
 
 def _start(objective: Objective) -> str:

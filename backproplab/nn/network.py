@@ -85,6 +85,11 @@ class Network:
         return sum(place.parameters for place in self.places)
 
     @property
+    def frozen_size(self) -> int:
+        """How many numbers are in layers that training leaves alone, as ``size`` counts them."""
+        return sum(replace(p, frozen=False).parameters for p in self.places if p.frozen)
+
+    @property
     def mixes_examples(self) -> bool:
         """True if, in training, an example's result depends on the other examples of its batch."""
         return any(p.layer.mixes_examples for p in self.places if not p.frozen)
