@@ -44,6 +44,8 @@ NO_LENGTHS = {  # whole numbers that are no length of a run
         "elites",
         "hidden",
         "k",
+        "trees",
+        "iterations",  # of a fit, which is one step
     ),
 }
 

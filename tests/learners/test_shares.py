@@ -115,6 +115,10 @@ FIELDS = {
     "contrastive_divergence": {"data": {"name": "bars_and_stripes"}, "model": None},
     "gradient_flow": {"learner": {"gradient_flow": {"until": 1}}},
     "kernel_regression": {"model": None},
+    **{
+        name: {"model": None}
+        for name in ("majority", "linear", "random_forest", "gradient_boosting")
+    },
 }
 
 

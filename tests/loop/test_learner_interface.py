@@ -472,7 +472,7 @@ tensorboard: {histograms: 0}
 
 @pytest.mark.parametrize(("goal", "function"), [("max", hits), ("min", misses)])
 def test_all_agree_on_the_goal_of_a_metric(tmp_path, request, goal, function):
-    metric("added", goal, ["classification"], function, f"share of {goal}")
+    metric("added", goal, ["classification"], function, f"share of {goal}", standard=True)
     request.addfinalizer(lambda: (METRICS.pop("added"), MEASURES.pop("added")))
     (tmp_path / "base.yaml").write_text(METRIC)
     (tmp_path / "s.yaml").write_text(

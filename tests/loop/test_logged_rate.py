@@ -31,7 +31,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 EPOCHS, EACH = 6, 4  # 120 training examples in batches of 32, the last one shorter
 
 
-def experiment(schedule: str, warmup: int, rate: float) -> Experiment:
+def experiment(schedule: str, warmup: int, rate: float, engine: str = "auto") -> Experiment:
     return Experiment.model_validate(
         {
             "data": "iris",
@@ -42,6 +42,7 @@ def experiment(schedule: str, warmup: int, rate: float) -> Experiment:
             "batch_size": 32,
             "epochs": EPOCHS,
             "threads": 1,
+            "engine": engine,
             "tensorboard": {"histograms": 0},
         }
     )
@@ -62,7 +63,7 @@ class Recorder(Callback):
 
 @pytest.fixture
 def used(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[float]]:
-    """The rates that updates really used, by step: one for each member."""
+    """The rates that updates really used, one by one, by step: one for each member."""
     found: dict[int, list[float]] = {}
     follow = Updates.follow
 
@@ -132,11 +133,16 @@ def test_the_logged_rate(
     members: int,
     seconds: float,
 ) -> None:
+    """Updates made one by one show what they use; many in one call are reported alike."""
     rates = [0.1, 0.03, 0.2][:members]
-    trained = train([experiment(schedule, warmup, rate) for rate in rates], seconds)
+    trained = train([experiment(schedule, warmup, rate, "replay") for rate in rates], seconds)
     assert sorted(used) == list(range(1, EPOCHS * EACH + 1))
+    used = dict(used)
     last = [used[epoch * EACH] for epoch in range(1, EPOCHS + 1)]
+    leaping = train([experiment(schedule, warmup, rate) for rate in rates], seconds)
     for number, (folder, heard) in enumerate(trained):
+        assert leaping[number][1] == heard
+        assert events(leaping[number][0], tmp_path) == events(folder, tmp_path)
         assert heard == {step: values[number] for step, values in used.items()}
         logged = events(folder, tmp_path)
         assert logged == {e: np.float32(values[number]) for e, values in enumerate(last)}
