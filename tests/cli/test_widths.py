@@ -109,8 +109,14 @@ def is_command(line):
     return "/" in line or "backproplab " in line
 
 
+LONGER = {"landscape", "find-lr", "compare by runs", "compare with tests", "compare all",
+          "show a long name", "diff of layers", "runs of one length"}  # fmt: skip
+
+
 @pytest.mark.parametrize("width", NARROWEST)
-@pytest.mark.parametrize("case", TABLES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow) if c in LONGER else c for c in TABLES]
+)
 def test_a_table_fits_and_nothing_in_it_is_cut(folder, case, width):
     words = TABLES[case].replace("SWEEP", min((folder / "runs").glob("*/sweep.json")).parent.name)
     whole = _call(folder, words)

@@ -168,7 +168,7 @@ LEFT = [ASHA.replace("random", "tpe"), f"seeds: 2\n{ASHA}", SEARCH.replace("rand
 
 
 @pytest.mark.parametrize(
-    "sweep", [ASHA, *(pytest.param(x, marks=pytest.mark.slow) for x in LEFT), GRID]
+    "sweep", [*(pytest.param(x, marks=pytest.mark.slow) for x in [ASHA, *LEFT]), GRID]
 )
 @pytest.mark.parametrize("slots", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_sweep_left_after_any_step_goes_on_to_the_same_end(sweeping, sweep, slots, monkeypatch):

@@ -34,6 +34,11 @@ BOWL: dict[str, Any] = {
 }
 NO_CMAES = pytest.mark.skipif(find_spec("cmaes") is None, reason="needs cmaes")
 METHODS = ["random", "tpe", "qmc", pytest.param("cmaes", marks=NO_CMAES)]
+SOME = [
+    *("random", "tpe"),
+    pytest.param("qmc", marks=pytest.mark.slow),
+    pytest.param("cmaes", marks=[NO_CMAES, pytest.mark.slow]),
+]
 
 
 def search(method: str = "random", space: dict[str, Any] = SPACE, **keys: Any) -> Search:
@@ -105,7 +110,7 @@ def proposals(folder: Path, asks: Search, slots: int = 1) -> list[dict[str, Any]
     return go_on(Searcher(asks, True, folder), score, slots)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SOME)
 def test_the_seed_decides(method: str, tmp_path: Path) -> None:
     first = proposals(tmp_path / "1", search(method))
     assert len(first) == 16
@@ -115,7 +120,7 @@ def test_the_seed_decides(method: str, tmp_path: Path) -> None:
     assert len({json.dumps(values) for values in first}) == 16
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SOME)
 def test_opened_again_it_goes_on_as_if_it_had_never_stopped(method: str, tmp_path: Path) -> None:
     proposals(tmp_path / "whole", search(method), slots=3)
     for calls in (1, 5, 5, 12, 22):
@@ -225,6 +230,7 @@ def test_trials_are_counted_and_told_once(tmp_path: Path) -> None:
     assert told(tmp_path) == {0: 0.1, 1: None}
 
 
+@pytest.mark.slow
 def test_to_maximize_is_to_minimize_the_negative(tmp_path: Path) -> None:
     found = []
     for minimizes, sign in ((True, 1), (False, -1)):
@@ -366,6 +372,7 @@ def test_a_trial_without_a_value_counts_as_the_worst_so_far(
 
 
 @NO_CMAES
+@pytest.mark.slow
 def test_cmaes_turns_from_where_trials_diverge(tmp_path: Path) -> None:
     """Of the last 40 of 80 trials in a space of which 3/4 diverge; by chance it would be 30."""
     lost = []

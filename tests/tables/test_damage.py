@@ -114,7 +114,10 @@ def described(path, **settings) -> Dataset:
     return Dataset.parse({"name": "csv", "path": str(path), **settings})
 
 
-@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if "million" in n else n for n in DAMAGE],
+)
 def test_each_damage_has_its_message(name, tmp_path) -> None:
     content, settings, message = DAMAGE[name]
     (path := tmp_path / "f.csv").write_bytes(content)
