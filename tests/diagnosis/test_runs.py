@@ -66,6 +66,7 @@ def test_a_healthy_config_is_silent(trained, case):
 DEMONSTRATED = {
     "playground/circle_linear": {"D1", "D10"},
     "playground/xor_linear": {"D1", "D10"},
+    "diabetes_ols": {"D11"},  # targets in their own units, as least squares has them
     "saturation": {"D6"},  # its output is saturated from the start, whatever the loss
 }
 
