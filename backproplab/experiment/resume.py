@@ -102,10 +102,11 @@ class Stopped:
                 raise _with_the_other(error, files, checkpoint) from error
             files.remove_temporaries()
             files.remove(TRACEBACK)
-            ended = course.lane.progress.stop_reason
+            over = ""
             if self.epochs is not None and course.lane.progress.epoch < self.epochs:
+                over = course.lane.progress.stop_reason
                 course.prolong()
-            _record_resume(course, ended)
+            _record_resume(course, over)
             return train(course, Pace(stop, ranks=ranks), displays)
 
 
@@ -175,7 +176,8 @@ def _with_the_other(error: DamageError, files: Folder, checkpoint: str) -> Damag
 def _record_resume(course: Course, ended: str) -> None:
     """Write down that the run continues, before its first step.
 
-    ended: why the run was over and now is not; it says so even if it is killed at once.
+    ended: why the run was over, if it is made longer; the record says so even if it is killed at
+        once. A run that was stopped in its end is still over.
     Both configs are known to the record before config.yaml changes, so that a crash in between
     leaves a run that can be continued.
     """
