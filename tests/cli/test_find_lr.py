@@ -90,6 +90,7 @@ def test_the_course_s_first_experiment(backproplab, tmp_path):
     assert "try it  learning_rate=1\n" in cut.out
 
 
+@pytest.mark.slow
 def test_overrides_and_short_last_batches_and_every_batch_mode(backproplab, config):
     for mode in ("batch", "stochastic", "minibatch"):
         ended = backproplab(

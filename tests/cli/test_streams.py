@@ -100,7 +100,13 @@ def test_a_stream_that_is_gone(folder, name, streams):
         call(folder, COMMANDS[name], streams, *codes)
 
 
-@pytest.mark.parametrize("streams", ["closed pipe", ">&-", ">&- 2>&- <&-", ">/dev/full"])
+@pytest.mark.parametrize(
+    "streams",
+    [
+        *("closed pipe", ">/dev/full"),
+        *(pytest.param(s, marks=pytest.mark.slow) for s in (">&-", ">&- 2>&- <&-")),
+    ],
+)
 def test_a_run_whose_output_is_lost_keeps_all_that_another_keeps(folder, streams):
     """The same files, with the same entries in run.json: nothing depends on what could be shown."""
 

@@ -195,6 +195,7 @@ def test_a_search_is_reproducible(files):
     assert all(1e-3 <= v["learning_rate"] <= 0.3 for v in values[0])
 
 
+@pytest.mark.slow
 def test_a_pruner_ends_trials_that_fall_behind(files):
     search = "method: random\nnum_trials: 8\npruner: {asha: {reduction_factor: 2}}\nparameters:\n  learning_rate: {min: 1e-5, max: 0.1, distribution: log_uniform}\n"
     (files / "rates.yaml").write_text(f"base: base.yaml\n{search}")

@@ -110,7 +110,8 @@ def is_command(line):
 
 
 LONGER = {"landscape", "find-lr", "compare by runs", "compare with tests", "compare all",
-          "show a long name", "diff of layers", "runs of one length"}  # fmt: skip
+          "show a long name", "diff of layers", "runs of one length", "compare columns",
+          "diagnose a sweep", "diagnose --why", "show all", "runs of a sweep"}  # fmt: skip
 
 
 @pytest.mark.parametrize("width", NARROWEST)

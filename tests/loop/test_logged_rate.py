@@ -121,7 +121,11 @@ def test_every_schedule_is_here() -> None:
     assert set(SCHEDULES) == set(Schedule.members)
 
 
-@pytest.mark.parametrize("seconds", [1e9, 0], ids=["whole", "resumed after each update"])
+@pytest.mark.parametrize(
+    "seconds",
+    [1e9, pytest.param(0, marks=pytest.mark.slow)],
+    ids=["whole", "resumed after each update"],
+)
 @pytest.mark.parametrize("members", [1, 3], ids=["alone", "crew"])
 @pytest.mark.parametrize("warmup", [0, 6])
 @pytest.mark.parametrize("schedule", SCHEDULES)
