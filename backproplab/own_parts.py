@@ -1,7 +1,7 @@
 """Files of the user: Python with optimizers, layers, data sets, … that configs can name.
 
 A file is executed once in a process, as a module named after its content, so that two files of one
-name and two versions of one file can be told apart. To another process it travels as its text.
+name, and two versions of one file, stay apart. Other processes are sent its text.
 """
 
 from __future__ import annotations

@@ -171,8 +171,10 @@ def turns_of(network: Network, experiment: Experiment, length: int) -> int:
 
 
 def threads_for_tiles(network: Network, experiment: Experiment, length: int) -> int:
-    """Threads that take tiles: as many as cores are free, if there are so many tiles, and if a
-    quarter of the free memory is enough for them: each has a gradient and the values of a tile."""
+    """Threads that take tiles: at most one for each free core and one for each tile.
+
+    Each has a gradient and the values of a tile; all of them fit into a quarter of the free memory.
+    """
     values = 2 * network.footprint * tile_of(network, experiment, length)
     each = np.dtype(experiment.dtype).itemsize * (network.size + values)
     free, most = environment.free_memory(), turns_of(network, experiment, length)

@@ -12,7 +12,7 @@ import unicodedata
 LONGEST = 80  # letters
 BYTES = 200  # of UTF-8: file systems take 255, and hidden names add some
 
-PREPARATION = "preparation.json"  # of a run; whoever begins with it reads it, too
+PREPARATION = "preparation.json"  # in a run; read also by a run that begins with its weights
 LARGEST = 256 * 2**20  # bytes of it
 
 

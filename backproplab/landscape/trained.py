@@ -100,7 +100,7 @@ class Trained:
 
 
 class _Evaluations(dict[int, Evaluation]):
-    """What measures so many weights at once, by their number."""
+    """By a number of weights: the evaluation that measures that many at once."""
 
     def __init__(self, of: Trained) -> None:
         super().__init__()

@@ -125,7 +125,7 @@ class GradientBoosting(Baseline, name="gradient_boosting"):
 class Fitting(Learning):
     """A baseline at work.
 
-    outputs: its answers to the training examples, by which two fits are told apart.
+    outputs: its answers to the training examples, which identify the fit.
     """
 
     def __init__(self, settings: Baseline, material: Material) -> None:

@@ -103,10 +103,13 @@ class TiledSource:
             whole = slice(batch) if rows is None else rows
             self._compute(inputs, targets, whole, batch, self.gradient, outputs)
             return True
-        if self.turns.threads > 1:
-            return self._spread(Batch(inputs, targets, rows, batch, outputs), tiles, brake)
-        before, given_up = self._mark(), False
-        alone = sum(len(self._own(tile, batch)) > 0 for tile in tiles) == 1
+        of = Batch(inputs, targets, rows, batch, outputs)
+        return (self._spread if self.turns.threads > 1 else self._walk)(of, tiles, brake)
+
+    def _walk(self, batch: Batch, tiles: list[slice], brake: Brake | None) -> bool:
+        """The gradient tile by tile; False, and all is as before, if the brake ended it."""
+        before, given_up, outputs = self._mark(), False, batch.outputs
+        alone = sum(len(self._own(tile, batch.length)) > 0 for tile in tiles) == 1
         if not alone:
             self.gradient.flat[...] = 0
         if outputs is not None and self.ranks.size > 1:
@@ -114,17 +117,17 @@ class TiledSource:
         for tile in tiles:
             if given_up := bool(brake and brake.within_step()):
                 break
-            part = self._own(tile, batch)
+            part = self._own(tile, batch.length)
             if isinstance(self.chance, Rows):
                 within = slice(part.start - tile.start, part.stop - tile.start)
                 self.chance.of(tile.stop - tile.start, within)
             if part and alone:
-                self._part(Batch(inputs, targets, rows, batch, outputs), part, self.gradient)
+                self._part(batch, part, self.gradient)
             elif part:
-                self._part(Batch(inputs, targets, rows, batch, outputs), part, self._share(0))
+                self._part(batch, part, self._share(0))
                 self._add(0)
             elif self.network.differs_in_training:  # the numbers of other ranks' rows
-                self.network(self.parameters.tensors(), Tensor(inputs[:0]), self.chance)
+                self.network(self.parameters.tensors(), Tensor(batch.inputs[:0]), self.chance)
         found = [self.gradient.flat] if outputs is None else [self.gradient.flat, outputs]
         if not self.ranks.add(*found, unless=given_up):
             self._put_back(*before)

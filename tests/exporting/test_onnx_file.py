@@ -92,14 +92,14 @@ def test_a_large_number_loses_no_digits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "named"),
     [
         ({"data": {"name": "iris"}, "model": {"layers": [{"ode": {"layers": [{"dense": 4}, "tanh"]}}, {"dense": 3}]}}, "the layer ode_1, Ode"),
         ({"data": {"name": "iris"}, "model": {"hidden": [4], "parametrization": "ntk"}}, "the layer dense_1, "),
     ],
 )  # fmt: skip
-def test_what_has_no_rule_is_refused_by_name(settings, told, tmp_path):
-    with pytest.raises(RunError, match=f"{told}.* has no export"):
+def test_what_has_no_rule_is_refused_by_name(settings, named, tmp_path):
+    with pytest.raises(RunError, match=f"{named}.* has no export"):
         onnx_file(trained(tmp_path, **settings))
 
 

@@ -1,4 +1,4 @@
-"""Parts of one's own travel to whoever runs a sweep, as the text of their file."""
+"""Parts of one's own reach the workers of a sweep as the text of their file."""
 
 import shutil
 import sys
