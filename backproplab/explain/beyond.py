@@ -19,15 +19,31 @@ from backproplab.explain.trace import GraphNode, Trace
 from backproplab.explain.values import Value, read_point
 from backproplab.formulas.expression import Expression
 
+CLOSE = 1e-8  # relative, of numbers that differ by rounding alone
 TYPES = "float16", "float32", "float64"
 
 
 def section(seen: Trace, words: Sequence[str]) -> Section | None:
-    """What went beyond the numbers; None if nothing did."""
-    lines = [*_forward(seen), *_backward(seen)]
-    if not lines:
-        return None
-    return Section("Beyond the numbers", [*lines, *remedy(seen.text, words)])
+    """What went beyond the numbers, or lost its digits or its gradient; None if nothing did."""
+    if lines := [*_forward(seen), *_backward(seen)]:
+        return Section("Beyond the numbers", [*lines, *remedy(seen.text, words)])
+    if _is_inexact(seen, words):
+        return Section(
+            "Lost digits", list(remedy(seen.text, words)), "the stable form has other numbers"
+        )
+    return None
+
+
+def _is_inexact(seen: Trace, words: Sequence[str]) -> bool:
+    """Whether the stable form has another value, or other gradients."""
+    better, forms = stable_form(seen.text)
+    if not forms:
+        return False
+    value, gradients = _computed(*read_point(better, words), np.float64)
+    pairs = [(value, seen.result.value)]
+    own = {seen.nodes[i].name: seen.nodes[i].gradient for i in seen.variables}
+    pairs += [(gradient, own[name]) for name, gradient in gradients.items() if name in own]
+    return any(not np.allclose(a, b, rtol=CLOSE, atol=0.0) for a, b in pairs)
 
 
 def _is_lost(value: Value) -> bool:
