@@ -92,7 +92,7 @@ def command(
 
     Formulas have numbers, names, + - * / **, brackets, pi, e, vectors [1, 2] and their entries
     x[0], and functions such as sin, exp, relu, sum, softmax. A variable may be a formula of others:
-    explain 'x**2 + y' 'x=2*t' 'y=exp(t)' t=1. Put -- before a formula that starts with a minus.
+    explain 'x**2 + y' 'x=2*t' 'y=exp(t)' t=1.
     """
     from backproplab import explain
 
