@@ -113,7 +113,7 @@ def _computed(
 
 
 def types_table(
-    text: str, words: Sequence[str], expression: Expression, values: Mapping[str, Value],
+    words: Sequence[str], expression: Expression, values: Mapping[str, Value],
     seen: Trace, types: Sequence[str],
 ) -> Section:  # fmt: skip
     """Every step, and the stable form, in several types: a column for each."""
@@ -123,7 +123,7 @@ def types_table(
                 Problem("--dtype", f"{name} is no type", f"choose {', '.join(TYPES)}")
             )
     rows = _rows(expression, values, seen, types)
-    better, forms = stable_form(text)
+    better, forms = stable_form(seen.text)
     if forms:
         kept, at = read_point(better, words)
         cells = [_computed(kept, at, np.dtype(name).type) for name in types]

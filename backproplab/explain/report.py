@@ -143,7 +143,8 @@ def local(edge: Edge) -> str:
     value = matrix(edge.local) if isinstance(edge.local, np.ndarray) else short(edge.local)
     if not value:
         return edge.formula
-    return value if edge.formula in ("", value) else f"{edge.formula} = {value}"
+    same = not edge.formula or edge.formula.strip("-").replace(".", "", 1).isdecimal()
+    return value if same else f"{edge.formula} = {value}"
 
 
 def matrix(local: Array) -> str:

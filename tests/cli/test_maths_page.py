@@ -31,7 +31,7 @@ def typed(backproplab, tmp_path):
     def typed(command):
         words = shlex.split(command, comments=True)
         words = [str(ROOT / word) if word.startswith("configs/") else word for word in words]
-        if words[0] == "landscape":
+        if words[0] in ("landscape", "report"):
             for seed in (1, 2):
                 quick = f"seed={seed} epochs=3 tensorboard=off --progress none"
                 assert backproplab(f"train {ROOT}/configs/xor.yaml {quick}").code == 0
