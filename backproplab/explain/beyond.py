@@ -135,7 +135,9 @@ def types_table(
     below = (f"{np.log(float(f.smallest_subnormal)) - np.log(2):.6g}" for f in limits)
     rows += [("exp overflows above", *above), ("exp is 0 below", *below)]
     return Section(
-        "Types", ReportTable(("step", *types), rows, ("step",)), "every step in each type"
+        "Types",
+        ReportTable(("step", *types), rows, ("step",), (), tuple((t, 1) for t in types[:-1])),
+        "every step in each type",
     )
 
 

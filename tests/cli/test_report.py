@@ -55,6 +55,7 @@ def pictures(page):
         yield tuple("".join(root.itertext()) for root in roots)
 
 
+@pytest.mark.slow
 def test_the_landscape_of_the_best_run(backproplab, tmp_path):
     """Around it, its path if it was kept, the line to the other run; the same bytes each time."""
     for name, rate in {"a": 0.1, "b": 0.5}.items():

@@ -217,6 +217,9 @@ def test_the_end_of_a_sweep_fits(folder, width):
 
 LESSONS = {
     "the lecture's example": "explain '(a + b) * (b + 1)' a=2 b=1",
+    "examples": "explain two.yaml optimizer=sgd --examples 4",
+    "quotients": "explain 'sin(x**2)' x=3 --nudge",
+    "overflow": "explain 'exp(z)/sum(exp(z))' z=[100,0] --dtype float16,float32,float64",
     "a network and a nudge": "explain two.yaml optimizer=sgd --nudge w1_21=0.001",
     "rates": "descend '(x - 3)**2' x=0 learning_rate=0.01,0.4,0.95,1,1.05",
     "steps": "descend rosenbrock optimizer=adam",
