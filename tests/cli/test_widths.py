@@ -226,8 +226,14 @@ LESSONS = {
 }
 
 
+QUICK = ("the lecture's example", "a network and a nudge", "rates", "steps")
+
+
 @pytest.mark.parametrize("width", NARROWEST)
-@pytest.mark.parametrize("case", LESSONS)
+@pytest.mark.parametrize(
+    "case",
+    [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in LESSONS],
+)
 def test_no_line_of_a_lesson_is_broken_by_the_terminal(tmp_path, case, width):
     (tmp_path / "two.yaml").write_text("data: circle\nmodel: {hidden: [2], activation: tanh}\n")
     for line in on_terminal(tmp_path, LESSONS[case], width).split("\n"):
