@@ -163,9 +163,14 @@ class Dataset(Family):
 
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
-        ending = PurePath(text).suffix.lower()
-        reads = [name for name, member in cls.members.items() if ending in member.suffixes]
-        return (reads[0], {"path": text}, "") if reads else super().named_by(text)
+        name = cls.reader(text)
+        return (name, {"path": text}, "") if name else super().named_by(text)
+
+    @classmethod
+    def reader(cls, file: str) -> str:
+        """The name of the member that reads files with this suffix; empty where none does."""
+        ending = PurePath(file).suffix.lower()
+        return next((name for name, own in cls.members.items() if ending in own.suffixes), "")
 
     @classmethod
     def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:
