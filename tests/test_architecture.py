@@ -60,6 +60,7 @@ WALLS = {
     "yaml": {"config"},
     "sklearn": {"data/bundled.py", "learners/baselines.py"},
     "pandas": {"tables/reading.py"},
+    "pyarrow": {"tables/parquet.py", "tables/arrow.py"},
     "scipy": {
         "autograd/ops/activations.py",
         "autograd/implicit.py",
@@ -174,6 +175,7 @@ HEAVY = (  # pydantic is not among them: Typer itself uses it
     "tensorboardX",
     "sklearn",
     "pandas",
+    "pyarrow",
     "scipy",
     "matplotlib",
     "optuna",

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backproplab.data import Csv
+    from backproplab.data import TableFile
     from backproplab.tables import Profile, Target
 
 app = typer.Typer(no_args_is_help=True)
@@ -43,7 +43,7 @@ def show(
     from backproplab.tables import profiles
 
     data = _described(path, target)
-    table = data.other(Path(data.path))
+    table = data.table()
     found, roles = data.roles(table)
     columns = profiles(table, found, roles)
     if as_yaml:
@@ -52,17 +52,18 @@ def show(
     _show(len(table), found, columns)
 
 
-def _described(path: Path, target: str) -> Csv:
+def _described(path: Path, target: str) -> TableFile:
     """The table of a file, or the one that a config names. Raises ConfigError for other data."""
     from backproplab.config import load
-    from backproplab.data import Csv
+    from backproplab.data import Csv, Parquet, TableFile
     from backproplab.errors import ConfigError, Problem
 
     if path.suffix.lower() not in (".yaml", ".yml"):
-        return Csv(path=str(path), target=target, columns={})
+        kind = Parquet if path.suffix.lower() in Parquet.suffixes else Csv
+        return kind(path=str(path), target=target, columns={})
     data = load(path).data
-    if not isinstance(data, Csv):
-        hint = "name a CSV file, or a config whose data is one"
+    if not isinstance(data, TableFile):
+        hint = "name a table in a file, or a config whose data is one"
         raise ConfigError(Problem(str(path), f"its data, {data.name}, is no table", hint))
     return data.model_copy(update={"target": target}) if target else data
 
@@ -99,13 +100,17 @@ def _show(rows: int, target: Target, found: Sequence[Profile]) -> None:
         )
 
 
-def _yaml(data: Csv, target: Target, found: Sequence[Profile]) -> str:
+def _yaml(data: TableFile, target: Target, found: Sequence[Profile]) -> str:
     """The section ``data`` of a config that says all that was found."""
     import json
 
     from backproplab.tables import Feature
 
-    lines = ["data:", "  name: csv", f"  path: {json.dumps(data.path, ensure_ascii=False)}"]
+    lines = [
+        "data:",
+        f"  name: {data.name}",
+        f"  path: {json.dumps(data.path, ensure_ascii=False)}",
+    ]
     lines += [f"  target: {json.dumps(target.name, ensure_ascii=False)}", f"  task: {target.kind}"]
     lines += ["  columns:"]
     for each in found:

@@ -16,7 +16,7 @@ from backproplab.data.folds import Fold
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.data.preparation import Preparation
-from backproplab.data.tabular import Csv
+from backproplab.data.tabular import Csv, Parquet, TableFile
 from backproplab.task import Task
 
 __all__ = [
@@ -26,11 +26,13 @@ __all__ = [
     "Examples",
     "Fold",
     "Order",
+    "Parquet",
     "Pixels",
     "Preparation",
     "RawData",
     "RegressionDataset",
     "Splits",
+    "TableFile",
     "Task",
     "batch_length",
     "epoch_order",

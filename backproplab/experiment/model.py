@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, vjp
 from backproplab.config import Experiment, load
-from backproplab.data import Csv, Examples, Preparation
+from backproplab.data import Examples, Preparation, TableFile
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
@@ -209,7 +209,9 @@ class Model:
         """What each row of a table counts, if the run's data have weights. Raises DataError."""
         dataset, table = self.experiment.data, self.opened(data)
         return (
-            dataset.counts(table) if isinstance(dataset, Csv) and isinstance(table, Table) else None
+            dataset.counts(table)
+            if isinstance(dataset, TableFile) and isinstance(table, Table)
+            else None
         )
 
     def _measured(self, examples: Examples) -> tuple[int, Row]:
@@ -235,7 +237,7 @@ class Model:
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
             dataset = self.experiment.data
-            weights = dataset.weights if isinstance(dataset, Csv) else ""
+            weights = dataset.weights if isinstance(dataset, TableFile) else ""
             own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]

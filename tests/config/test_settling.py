@@ -98,6 +98,7 @@ def switches():
         "inverse_time": "rate: 0.5",
         "cosine_restarts": "first_decay_steps: 3",
         "csv": "path: f.csv",
+        "parquet": "path: f.parquet",
         "npz": "path: f.npz",
         "idx": "path: folder",
         "piecewise": "boundaries: [3], factors: [1, 1]",

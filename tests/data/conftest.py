@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 from backproplab.data import Dataset
@@ -42,12 +43,28 @@ def arrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make(image_folder: Path, flowers: Path, arrays: Path) -> Callable[..., Dataset]:
+def parquet(tmp_path_factory: pytest.TempPathFactory, flowers: Path) -> Callable[[], Path]:
+    """Gives the table of flowers as Parquet; where pyarrow is missing the test is skipped."""
+    folder = tmp_path_factory.mktemp("parquet")
+
+    def written() -> Path:
+        pytest.importorskip("pyarrow")
+        pandas.read_csv(flowers).to_parquet(folder / "flowers.parquet")
+        return folder / "flowers.parquet"
+
+    return written
+
+
+@pytest.fixture(scope="session")
+def make(
+    image_folder: Path, flowers: Path, arrays: Path, parquet: Callable[[], Path]
+) -> Callable[..., Dataset]:
     """``make("circle", samples=10)``; image sets and tables read small files."""
 
     def describe(name: str, **fields: Any) -> Dataset:
         member = Dataset.members[name]
-        own = {"csv": flowers, "npz": arrays}.get(name, image_folder)
+        files = {"csv": flowers, "npz": arrays}
+        own = parquet() if name == "parquet" else files.get(name, image_folder)
         here = {"path": str(own)} if "path" in member.model_fields else {}
         return member(**(here | fields))
 
