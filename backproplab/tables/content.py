@@ -99,7 +99,8 @@ def absent(path: Path) -> DataError:
 def _nearest(path: Path) -> str:
     folder = path.parent
     try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+        found = [entry for entry in folder.iterdir() if entry.is_file() or not path.suffix]
+        names = sorted(entry.name for entry in found)
     except OSError:
         return f"there is no folder {folder}"
     near = get_close_matches(path.name, names, n=1, cutoff=0.5)

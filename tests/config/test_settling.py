@@ -101,6 +101,7 @@ def switches():
         "parquet": "path: f.parquet",
         "npz": "path: f.npz",
         "idx": "path: folder",
+        "images": "path: folder",
         "piecewise": "boundaries: [3], factors: [1, 1]",
     }
     for family, key in keys.items():

@@ -10,7 +10,7 @@ from backproplab.streams import stream
 NAMES = sorted(Dataset.members)
 ALIKE = {
     *("digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"),
-    *("bars_and_stripes", "cubic_spiral", "csv", "parquet", "npz", "idx"),
+    *("bars_and_stripes", "cubic_spiral", "csv", "parquet", "npz", "idx", "images"),
 }
 EITHER = {"csv", "parquet", "npz"}  # the target decides
 COLUMNS = {"cubic_spiral": 2}
