@@ -60,6 +60,22 @@ class Pixels:
         return (inputs * self.scale + self.shift).reshape(len(inputs), *self.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Others:
+    """Examples in other files, to be predicted: inputs (n, *shape) as they were read.
+
+    key: what their names are.  names: of each.  classes: of each; empty where they are not known.
+    """
+
+    inputs: Array
+    key: str
+    names: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
 STRATIFIED = Stratified()
 
 
@@ -169,7 +185,7 @@ class Dataset(Family):
     @classmethod
     def reader(cls, file: str) -> str:
         """The name of the member that reads files with this suffix; empty where none does."""
-        ending = PurePath(file).suffix.lower()
+        ending = "/" if file.endswith("/") else PurePath(file).suffix.lower()
         return next((name for name, own in cls.members.items() if ending in own.suffixes), "")
 
     @classmethod
@@ -184,7 +200,8 @@ class Dataset(Family):
     @classmethod
     def nearest(cls, name: str) -> str:
         if not PurePath(name).suffix:
-            return super().nearest(name)
+            folder = f"a folder of images is written with a slash at its end: {name}/"
+            return folder if "/" in name else super().nearest(name)
         suffixes = sorted(suffix for member in cls.members.values() for suffix in member.suffixes)
         return f"files are read by their suffix: {' '.join(suffixes)}; save it as CSV"
 
@@ -197,7 +214,7 @@ class Dataset(Family):
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array | Others:
         """The examples in another file, to predict: a table, or inputs (n, *shape) as read.
 
         texts: columns that are no numbers. Raises DataError.

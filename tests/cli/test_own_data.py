@@ -295,7 +295,8 @@ def test_data_show_names_kinds_leaks_and_more(trained, tmp_path):
     assert "tells all of the target" not in ended.out
     assert trained("data show runs").code == 4
     (tmp_path / "i.yaml").write_text("data: iris\n")
-    assert "iris, is no table" in trained("data show i.yaml").err
+    assert "setosa" in trained("data show i.yaml").out
+    assert "--yaml: iris is no table" in trained("data show i.yaml --yaml").err
     found = [{"x": i, "copy": "ab"[i % 2], "y": i % 2} for i in [*range(40), 7]]
     write(tmp_path / "leak.csv", found, ",")
     assert "copy tells all of the target" in trained("data show leak.csv").out
