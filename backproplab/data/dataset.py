@@ -6,8 +6,8 @@ This file must not know any particular data set, the source of its bytes, or how
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Self
@@ -94,6 +94,7 @@ class Splits:
 
     pixels: gives back the images that the inputs are; None if they are none.
     rows: of each training example its row (from 0) in the data as they were read.
+    held: the same of the validation and the test examples that were taken from these data.
     preparation: what made the inputs and targets of what was read.
     remarks: what is to be known of the data, a phrase each.
     """
@@ -105,6 +106,7 @@ class Splits:
     preparation: Preparation
     pixels: Pixels | None = None
     rows: Array | None = None
+    held: Mapping[str, Array] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property

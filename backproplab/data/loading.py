@@ -60,6 +60,7 @@ def load(
         if source.image and isinstance(scaler, Scaler)
         else None,
         rows=train,
+        held={"validation": validation, "test": test},
         preparation=preparation,
         remarks=source.remarks,
     )

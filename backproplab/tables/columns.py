@@ -6,7 +6,7 @@ This file must not know files or pandas.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -116,6 +116,13 @@ class Table:
         hint = did_you_mean(name, self.columns) or f"columns: {listed(list(self.columns))}"
         what = f"{key}: there is no column '{name}'" if key else f"there is no column '{name}'"
         raise DataError(str(Problem(self.name, what, hint)))
+
+    def take(self, rows: Array) -> Table:
+        """The table of these rows."""
+        columns = {name: column.take(rows) for name, column in self.columns.items()}
+        return replace(
+            self, columns=columns, rows=len(rows), line=lambda row: self.line(int(rows[row]))
+        )
 
     def fault(self, column: str, row: int, what: str, hint: str = "") -> DataError:
         """The error that a cell causes, with its line."""
