@@ -11,6 +11,7 @@ import numpy as np
 
 from backproplab.assessing.calibration import Calibration
 from backproplab.assessing.classes import Confusion, PrecisionRecall, Roc
+from backproplab.assessing.coefficients import Coefficients, is_linear
 from backproplab.assessing.groups import Groups
 from backproplab.assessing.importance import COLUMNS, Importance, blocks
 from backproplab.assessing.numbers import Residuals
@@ -18,7 +19,7 @@ from backproplab.assessing.picture import Part
 from backproplab.assessing.sample import Sample
 from backproplab.errors import Problem, RunError
 
-__all__ = ["Groups", "Part", "Sample", "parts_of"]
+__all__ = ["Coefficients", "Groups", "Part", "Sample", "parts_of"]
 
 
 def parts_of(sample: Sample, by: str = "") -> Iterator[Part]:
@@ -37,6 +38,8 @@ def parts_of(sample: Sample, by: str = "") -> Iterator[Part]:
         yield Calibration.of(sample)
     else:
         yield Residuals.of(sample)
+        if is_linear(sample.model):
+            yield Coefficients.of(sample.model)
     if by:
         yield Groups.of(sample, by)
     if len(list(blocks(sample))) <= COLUMNS and _has_spread(sample):

@@ -96,8 +96,8 @@ def blocks(sample: Sample) -> Iterator[tuple[str, slice]]:
     """Of each column its name and the places of its inputs."""
     inputs = sample.model.preparation.inputs
     if not isinstance(inputs, Encoder):
-        width = int(np.prod(sample.model.preparation.shape))
-        yield from ((f"input {n + 1}", slice(n, n + 1)) for n in range(width))
+        names = enumerate(sample.model.preparation.names)
+        yield from ((name, slice(n, n + 1)) for n, name in names)
         return
     start = 0
     for each in inputs.fitted:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backproplab.cli.drawings import ThemeName
-from backproplab.cli.evaluation_figures import figures_folder, grouped, judged, write_figures
+from backproplab.cli.evaluation_figures import (
+    figures_folder,
+    grouped,
+    judged,
+    show_coefficients,
+    write_figures,
+)
 from backproplab.cli.options import RUNS, LogDir, Weights
 
 if TYPE_CHECKING:
@@ -39,6 +45,9 @@ def command(
     by: Annotated[
         str, typer.Option(metavar="COLUMN", help="Also for each value of a column of the table.")
     ] = "",
+    coefficients: Annotated[
+        bool, typer.Option("--coefficients", help="Of a linear regression, and least squares.")
+    ] = False,
     theme: ThemeName = "light",
     weights: Weights = "best",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
@@ -52,6 +61,7 @@ def command(
     """
     import json
 
+    from backproplab.assessing import Coefficients
     from backproplab.experiment import model
     from backproplab.runs import find_run
 
@@ -61,17 +71,20 @@ def command(
     found = used.evaluate(table, _epsilon(attack))
     sample = judged(used, table) if by or folder or table is not None else None
     groups = grouped(sample, by) if sample and by else None
+    line = Coefficients.of(used) if coefficients else None
     written = write_figures(folder, sample, by, theme) if sample and folder else []
     if as_json:
         rows = {name: {"rows": count, **row} for name, (count, row) in found.items()}
-        more = {"groups": groups.tree()} if groups else {}
-        typer.echo(json.dumps({"weights": used.weights, **rows, **more}, indent=2))
+        parts = {part.name: part.tree() for part in (groups, line) if part}
+        typer.echo(json.dumps({"weights": used.weights, **rows, **parts}, indent=2))
     else:
         _show(found)
         if groups:
             _show(groups.found, by)
         if sample and table is not None and used.classes:
             _confusion(sample)
+        if line:
+            show_coefficients(line)
     for remark in used.remarks(table) if table is not None and not as_json else ():
         typer.echo(f"{'note':<8}{remark}", err=True)
     if written:

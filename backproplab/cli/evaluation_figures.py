@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from backproplab.assessing import Sample
-    from backproplab.assessing.groups import Groups
+    from backproplab.assessing import Coefficients, Groups, Sample
     from backproplab.experiment import Model
 
 NUMBERS = "figures.json"
@@ -69,3 +68,28 @@ def write_figures(folder: Path, sample: Sample, by: str, theme: str) -> list[str
     for name, content in contents.items():
         write_atomic(folder / name, content)
     return list(contents)
+
+
+def show_coefficients(line: Coefficients) -> None:
+    """A row for each input: what one unit of it changes, in units of the target."""
+    from backproplab.cli.printing import lines, printable, sentence, table
+    from backproplab.layout import Column
+
+    heads = "per unit", "least squares", "per deviation", "least squares"
+    columns = [
+        [f"{value:.6g}" for value in values] for values in list(zip(*line.rows, strict=True))[1:]
+    ]
+    lines([""])
+    table([
+        Column("input", [printable(name) for name, *_ in line.rows], is_name=True),
+        *(Column(head, texts, right=True, rank=n // 2)
+          for n, (head, texts) in enumerate(zip(heads, columns, strict=True))),
+    ])  # fmt: skip
+    if not line.is_unique:
+        more = len(line.names) - line.rank
+        sentence(
+            f"{more} of these inputs follow from the others, so that other coefficients give the "
+            "same predictions; least squares takes the smallest"
+        )
+    if line.model.weights == "best":
+        sentence("weights of the best epoch; --weights last compares those it ended with")

@@ -71,6 +71,7 @@ class RawData:
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
     image: (height, width) of inputs that are flat images.
     one_scale: standardized, all features have one mean and one deviation.
+    names: of inputs that have some.
     columns: of a table: its features, instead of inputs.
     split: how its examples are divided.  keys: of each example, by which it is.
     remarks: what is to be known of the data, a phrase each.
@@ -82,6 +83,7 @@ class RawData:
     unit: float = 1.0
     image: tuple[int, ...] = ()
     one_scale: bool = False
+    names: tuple[str, ...] = ()
     columns: Columns | None = None
     split: SplitBy = STRATIFIED
     keys: Array | None = None

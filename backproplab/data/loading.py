@@ -83,7 +83,7 @@ def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> 
     if task.kind == "classification":
         counts = np.bincount(targets[train], minlength=task.outputs)
         task = replace(task, counts=tuple(counts.tolist()))
-    return Preparation(inputs, scale_targets, task, shape)
+    return Preparation(inputs, scale_targets, task, shape, source.names)
 
 
 def _weights(part: Examples, rows: Array) -> Array | None:
