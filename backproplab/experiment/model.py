@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, vjp
 from backproplab.config import Experiment, load
-from backproplab.data import Examples, Others, Preparation, TableFile
+from backproplab.data import Examples, Others, Preparation, Splits, TableFile
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
@@ -153,7 +153,7 @@ class Model:
         The loss is the one that was trained with; metrics are in the units of the target.
         fgsm: also of the same examples, attacked: ``test fgsm``.
         """
-        examples = self._examples(data)
+        examples = self.examples(data)
         found = {name: self._measured(part) for name, part in examples.items()}
         if fgsm is None:
             return found
@@ -186,16 +186,26 @@ class Model:
     def _losses(self, tensors: Weights, targets: Tensor, x: Tensor) -> Tensor:
         return self.loss(self.network(tensors, x), targets)
 
-    def _examples(self, data: Data) -> dict[str, Examples]:
+    def examples(self, data: Data = None) -> dict[str, Examples]:
         """Prepared examples by name: of data with targets, or the run's own splits."""
         if data is not None:
             return {"data": Examples(self.inputs(data), self.labels(data), self.counts(data))}
+        splits = self.splits()
+        found = {name: getattr(splits, name) for name in SPLITS}
+        return {name: part for name, part in found.items() if part}
+
+    def splits(self) -> Splits:
+        """The splits of the run's own data, read again. Raises DataError."""
         e = self.experiment
         keeps = e.init_from and e.init_from.preprocessing == "keep"
         kept = self.preparation if keeps else None
-        splits = load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
-        found = {name: getattr(splits, name) for name in SPLITS}
-        return {name: part for name, part in found.items() if part}
+        return load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
+
+    def own_table(self) -> Table | None:
+        """The table of the run's own data; None where they are arrays. Raises DataError."""
+        path = getattr(self.experiment.data, "path", "")
+        found = self.opened(path) if isinstance(self.preparation.inputs, Encoder) else None
+        return found if isinstance(found, Table) else None
 
     def labels(self, data: Data) -> Array:
         """The targets of data, as training holds them. Raises DataError if it has none."""
