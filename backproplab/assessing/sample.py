@@ -36,7 +36,7 @@ class Sample:
             return cls(name, model, model.examples(data)["data"], table)
         splits = model.splits()
         name = next(name for name in ORDER if getattr(splits, name))
-        table, rows = model.own_table(), {"train": splits.rows, **splits.held}[name]
+        table, rows = model.intake.own_table(), {"train": splits.rows, **splits.held}[name]
         taken = None if table is None or rows is None else table.take(rows)
         return cls(name, model, getattr(splits, name), taken)
 
