@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from backproplab.autograd.engines import native
-from backproplab.autograd.engines.native import building, passes, products, proof, tape, translate
+from backproplab.autograd.engines.native import (
+    building,
+    fused,
+    passes,
+    products,
+    proof,
+    roots,
+    tape,
+    translate,
+)
 from backproplab.autograd.lowering import elementwise, logits
 from backproplab.errors import GraphError
 
@@ -171,3 +180,45 @@ def test_sums_of_rows_with_every_instruction_set(dtype, level, monkeypatch):
             played([partial(np.add.reduce, x, axis=axes, out=got, keepdims=True)])
             want = np.add.reduce(x, axis=axes, keepdims=True)
             np.testing.assert_array_equal(want, got)
+
+
+needs_avx512 = pytest.mark.skipif(products.level() < 4, reason="no AVX-512")
+
+
+@needs_avx512
+@np.errstate(all="ignore")
+def test_roots_of_odd_numbers():
+    x = np.concatenate([odd(4096, "f4"), 2.0 ** np.arange(-150, 128).repeat(16)])
+    x = np.resize(x, 16 * 600).astype("f4")
+    np.testing.assert_array_equal(roots.roots_of(x), np.sqrt(x))
+
+
+@needs_avx512
+@pytest.mark.slow
+def test_the_hard_roots_are_those_nearest_to_the_middle_of_two_numbers():
+    """n 2ᵏ is between the squares of Y and Y + 1; in units of Y the root is |n 2ᵏ - Y² - Y - 1/4| / 2Y
+    from the middle."""
+    found = []
+    for shift, first in ((23, 0x3F800000), (24, 0x40000000)):
+        for start in range(2**23, 2**24, 2**20):
+            n = np.arange(start, start + 2**20)
+            y = np.sqrt((n << shift).astype(float)).astype(np.int64)
+            y -= y * y > n << shift
+            off = np.abs((n << shift) - y * y - y) <= 8
+            found += [first + int(k) - 2**23 for k in n[off]]
+    assert tuple(found) == roots.HARD
+
+
+@needs_avx512
+@pytest.mark.slow
+def test_every_root_is_the_nearest_number():
+    for start in range(0x3F800000, 0x40800000, 2**22):
+        x = np.arange(start, start + 2**22, dtype=np.uint32).view("f4")
+        np.testing.assert_array_equal(roots.roots_of(x), np.sqrt(x))
+
+
+def test_where_a_root_is_wrong_adam_leaves_them_to_the_divider(monkeypatch):
+    monkeypatch.setattr(fused, "are_exact", lambda: False)
+    assert fused._name("adam", 4) == "adam_4"
+    monkeypatch.setattr(roots, "roots_of", lambda numbers: np.nextafter(np.sqrt(numbers), 2))
+    assert not roots.are_exact.__wrapped__()

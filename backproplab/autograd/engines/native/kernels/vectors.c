@@ -16,6 +16,7 @@ enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: 
 #define BYTES 4
 #include "products.h"
 #include "sums.h"
+#include "adam.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
