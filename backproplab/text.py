@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor, isfinite, log10
 from pathlib import Path
 from shlex import join
@@ -91,6 +91,11 @@ def counted(amount: int, word: str) -> str:
     """``1 epoch``, ``2,700 epochs``, ``2 batches``, ``3 guesses``."""
     plural = "es" if word.endswith(("ch", "ss")) and word != "epoch" else "s"
     return f"{amount:,} {word}{'' if amount == 1 else plural}"
+
+
+def times(shape: Sequence[int]) -> str:
+    """``28 × 28 × 3``."""
+    return " × ".join(f"{length:,}" for length in shape)
 
 
 def launcher(ranks: int) -> list[str]:

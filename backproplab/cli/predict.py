@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from backproplab.arrays import Array
+    from backproplab.data import Others
     from backproplab.experiment import Model
     from backproplab.tables import Table
 
@@ -63,8 +64,9 @@ def command(
     typer.echo(f"{len(table):,} predictions by the {used.weights} weights in {path}")
 
 
-def _written(used: Model, table: Table | Array, proba: bool, keep: bool) -> str:
+def _written(used: Model, table: Table | Array | Others, proba: bool, keep: bool) -> str:
     """The CSV of the predictions."""
+    from backproplab.data import Others
     from backproplab.errors import ConfigError, Problem
     from backproplab.tables import Table
     from backproplab.text import csv_cell
@@ -77,6 +79,8 @@ def _written(used: Model, table: Table | Array, proba: bool, keep: bool) -> str:
     columns: dict[str, Sequence[object] | Array] = {FIRST: range(1, len(table) + 1)}
     if isinstance(table, Table) and (name := used.row_name):
         columns[name] = _cells(table, name)
+    if isinstance(table, Others):
+        columns[table.key] = table.names
     decided = used.decided(outputs)
     if decided.ndim == 1:
         columns["prediction"] = decided.tolist()
@@ -100,7 +104,7 @@ def _cells(table: Table, name: str) -> list[str]:
     return ["" if gap else column.text(i) for i, gap in enumerate(column.missing)]
 
 
-def _kept(table: Table | Array, written: Collection[str]) -> dict[str, list[str]]:
+def _kept(table: Table | Array | Others, written: Collection[str]) -> dict[str, list[str]]:
     """The columns of the table that are not written; ConfigError for what is none."""
     from backproplab.errors import ConfigError, Problem
     from backproplab.tables import Table

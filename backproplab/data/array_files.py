@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Examples, RawData, RegressionDataset
+from backproplab.data.dataset import Examples, Others, RawData, RegressionDataset
 from backproplab.data.npz import declared, finite, missing_array, read_arrays
 from backproplab.spec import PathText
 from backproplab.tables import Table
@@ -66,7 +66,7 @@ class Npz(RegressionDataset, name="npz"):
         examples = Examples(_flat(x), labels)
         return RawData(examples, task, test, unit=unit, image=image, one_scale=self.one_scale)
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array | Others:
         if path.suffix.lower() not in self.suffixes:
             return super().other(path, texts)
         arrays = read_arrays(path)

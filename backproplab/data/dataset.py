@@ -60,6 +60,22 @@ class Pixels:
         return (inputs * self.scale + self.shift).reshape(len(inputs), *self.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Others:
+    """Examples in other files, to be predicted: inputs (n, *shape) as they were read.
+
+    key: what their names are.  names: of each.  classes: of each; empty where they are not known.
+    """
+
+    inputs: Array
+    key: str
+    names: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
 STRATIFIED = Stratified()
 
 
@@ -167,9 +183,14 @@ class Dataset(Family):
 
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
-        ending = PurePath(text).suffix.lower()
-        reads = [name for name, member in cls.members.items() if ending in member.suffixes]
-        return (reads[0], {"path": text}, "") if reads else super().named_by(text)
+        name = cls.reader(text)
+        return (name, {"path": text}, "") if name else super().named_by(text)
+
+    @classmethod
+    def reader(cls, file: str) -> str:
+        """The name of the member that reads files with this suffix; empty where none does."""
+        ending = "/" if file.endswith("/") else PurePath(file).suffix.lower()
+        return next((name for name, own in cls.members.items() if ending in own.suffixes), "")
 
     @classmethod
     def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:
@@ -183,7 +204,8 @@ class Dataset(Family):
     @classmethod
     def nearest(cls, name: str) -> str:
         if not PurePath(name).suffix:
-            return super().nearest(name)
+            folder = f"a folder of images is written with a slash at its end: {name}/"
+            return folder if "/" in name else super().nearest(name)
         suffixes = sorted(suffix for member in cls.members.values() for suffix in member.suffixes)
         return f"files are read by their suffix: {' '.join(suffixes)}; save it as CSV"
 
@@ -196,7 +218,7 @@ class Dataset(Family):
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array | Others:
         """The examples in another file, to predict: a table, or inputs (n, *shape) as read.
 
         texts: columns that are no numbers. Raises DataError.

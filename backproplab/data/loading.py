@@ -185,7 +185,7 @@ def _fold(
 ) -> list[Array]:
     """The rows of the splits, of which the test split is one fold."""
     share = dataset.validation_split
-    if source.test:
+    if source.test or source.split.is_given:
         what = "data.fold: the data bring their own test examples, and a fold would be another test"
         raise ConfigError(Problem("", what, "remove it"))
     parts = source.split.fold(fold, keys, classes, share, generator)

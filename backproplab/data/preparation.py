@@ -60,6 +60,15 @@ class Preparation:
             **({"names": list(self.given)} if self.given else {}),
         }  # fmt: skip
 
+    @property
+    def trained_for(self) -> str:
+        """``regression, target in standard deviations of 9.18``, as losses and metrics count it."""
+        scales = np.unique(self.targets.scale)
+        if np.array_equal(scales, [1.0]):
+            return str(self.task)
+        of = f" of {scales[0]:.4g}" if scales.size == 1 else ""
+        return f"{self.task}, target in standard deviations{of}"
+
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Preparation:
         """The preparation of a record.

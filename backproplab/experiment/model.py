@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, vjp
 from backproplab.config import Experiment, load
-from backproplab.data import Csv, Examples, Preparation, Splits
+from backproplab.data import Examples, Others, Preparation, Splits, TableFile
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
@@ -29,7 +29,7 @@ from backproplab.measures import SPLITS, Row
 from backproplab.nn import Loss, Network, ParameterVector, encoded, metrics_of, weighted
 from backproplab.nn.layer import Weights
 from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
-from backproplab.tables import Table, Target, table_of
+from backproplab.tables import Table, Target, listed, table_of
 from backproplab.text import counted, typed
 
 Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
@@ -100,7 +100,9 @@ class Model:
                 names = ", ".join(feature.name for feature in preparation.inputs.features[:8])
                 raise DataError(str(Problem(str(self.folder), what, f"such as {names}")))
             return Columns.of(given, preparation.inputs.features)
-        return self._array(_matrix(given, preparation) if isinstance(given, Table) else given)
+        if isinstance(given, Table):
+            return self._array(_matrix(given, preparation))
+        return self._array(given.inputs if isinstance(given, Others) else given)
 
     def _array(self, raw: Array) -> Array:
         shape = self.preparation.shape
@@ -115,9 +117,9 @@ class Model:
             )
         return raw
 
-    def opened(self, data: Data) -> Table | Array:
-        """The table or the array that the data are. Raises DataError."""
-        if isinstance(data, Table | np.ndarray):
+    def opened(self, data: Data) -> Table | Array | Others:
+        """What the data are: a table, an array, or inputs with names. Raises DataError."""
+        if isinstance(data, Table | np.ndarray | Others):
             return data
         if isinstance(data, str | Path):
             inputs = self.preparation.inputs
@@ -199,15 +201,11 @@ class Model:
         kept = self.preparation if keeps else None
         return load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
 
-    def own_table(self) -> Table | None:
-        """The table of the run's own data; None where they are arrays. Raises DataError."""
-        path = getattr(self.experiment.data, "path", "")
-        found = self.opened(path) if isinstance(self.preparation.inputs, Encoder) else None
-        return found if isinstance(found, Table) else None
-
     def labels(self, data: Data) -> Array:
         """The targets of data, as training holds them. Raises DataError if it has none."""
         table, task = self.opened(data), self.preparation.task
+        if isinstance(table, Others):
+            return self._places(table)
         if not isinstance(table, Table):
             raise DataError(f"{self.folder}: an array has no targets; give a table")
         assert task.kind != "objective"  # of which there is no model
@@ -215,11 +213,26 @@ class Model:
         targets = Target(name, task.kind, self.classes).read(table)
         return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
 
+    def _places(self, others: Others) -> Array:
+        """The labels of examples whose classes are known. Raises DataError for another class."""
+        if not others.classes:
+            what = f"{self.folder}: the classes of these examples are not known"
+            raise DataError(f"{what}; give a folder with a folder for each class")
+        place = {name: i for i, name in enumerate(self.classes)}
+        unknown = sorted(set(others.classes) - set(place))
+        if unknown:
+            row = others.classes.index(unknown[0])
+            what = f"the class '{unknown[0]}' is none of {listed(list(self.classes))}"
+            raise DataError(str(Problem(others.names[row], what)))
+        return np.array([place[name] for name in others.classes], np.int64)
+
     def counts(self, data: Data) -> Array | None:
         """What each row of a table counts, if the run's data have weights. Raises DataError."""
         dataset, table = self.experiment.data, self.opened(data)
         return (
-            dataset.counts(table) if isinstance(dataset, Csv) and isinstance(table, Table) else None
+            dataset.counts(table)
+            if isinstance(dataset, TableFile) and isinstance(table, Table)
+            else None
         )
 
     def _measured(self, examples: Examples) -> tuple[int, Row]:
@@ -245,7 +258,7 @@ class Model:
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
             dataset = self.experiment.data
-            weights = dataset.weights if isinstance(dataset, Csv) else ""
+            weights = dataset.weights if isinstance(dataset, TableFile) else ""
             own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]
