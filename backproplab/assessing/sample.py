@@ -36,8 +36,8 @@ class Sample:
             return cls(name, model, model.examples(data)["data"], table)
         splits = model.splits()
         name = next(name for name in ORDER if getattr(splits, name))
-        data, rows = model.experiment.data, {"train": splits.rows, **splits.held}[name]
-        table = data.table() if isinstance(data, TableFile) else None
+        own, rows = model.experiment.data, {"train": splits.rows, **splits.held}[name]
+        table = own.table() if isinstance(own, TableFile) else None
         taken = None if table is None or rows is None else table.take(rows)
         return cls(name, model, getattr(splits, name), taken)
 
