@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data import Examples, Others, TableFile
+from backproplab.data import Examples, Others, TableData
 from backproplab.experiment import Model
 from backproplab.nn.metrics import METRICS
 from backproplab.tables import Table
@@ -37,7 +37,7 @@ class Sample:
         splits = model.splits()
         name = next(name for name in ORDER if getattr(splits, name))
         own, rows = model.experiment.data, {"train": splits.rows, **splits.held}[name]
-        table = own.table() if isinstance(own, TableFile) else None
+        table = own.table() if isinstance(own, TableData) else None
         taken = None if table is None or rows is None else table.take(rows)
         return cls(name, model, getattr(splits, name), taken)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, vjp
 from backproplab.config import Experiment, load
-from backproplab.data import Examples, Others, Preparation, Splits, TableFile
+from backproplab.data import Examples, Others, Preparation, Splits, TableData
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
@@ -106,6 +107,8 @@ class Model:
 
     def _array(self, raw: Array) -> Array:
         shape = self.preparation.shape
+        if prod(raw.shape[1:]) == prod(shape):  # an image as it is, of a run on flat ones
+            raw = raw.reshape(len(raw), *shape)
         if raw.shape[1:] != shape:
             expected, found = (
                 " × ".join(map(str, ("n", *each))) for each in (shape, raw.shape[1:])
@@ -231,7 +234,7 @@ class Model:
         dataset, table = self.experiment.data, self.opened(data)
         return (
             dataset.counts(table)
-            if isinstance(dataset, TableFile) and isinstance(table, Table)
+            if isinstance(dataset, TableData) and isinstance(table, Table)
             else None
         )
 
@@ -258,7 +261,7 @@ class Model:
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
             dataset = self.experiment.data
-            weights = dataset.weights if isinstance(dataset, TableFile) else ""
+            weights = dataset.weights if isinstance(dataset, TableData) else ""
             own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]
