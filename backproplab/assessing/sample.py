@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data import Examples
+from backproplab.data import Examples, Others, TableData
 from backproplab.experiment import Model
 from backproplab.nn.metrics import METRICS
 from backproplab.tables import Table
@@ -27,16 +27,17 @@ class Sample:
     table: Table | None = None
 
     @classmethod
-    def of(cls, model: Model, data: Table | Array | None = None) -> Sample:
-        """The examples in a table with targets; without one, of the run's own splits the test
-        split, else the validation split, else the training split. Raises DataError."""
+    def of(cls, model: Model, data: Table | Array | Others | None = None) -> Sample:
+        """The examples in data with targets; without any, of the run's own splits the test split,
+        else the validation split, else the training split. Raises DataError."""
         if data is not None:
-            name = Path(data.name).name if isinstance(data, Table) else "the array"
             table = data if isinstance(data, Table) else None
+            name = Path(table.name).name if table else "new data"
             return cls(name, model, model.examples(data)["data"], table)
         splits = model.splits()
         name = next(name for name in ORDER if getattr(splits, name))
-        table, rows = model.intake.own_table(), {"train": splits.rows, **splits.held}[name]
+        own, rows = model.experiment.data, {"train": splits.rows, **splits.held}[name]
+        table = own.table() if isinstance(own, TableData) else None
         taken = None if table is None or rows is None else table.take(rows)
         return cls(name, model, getattr(splits, name), taken)
 

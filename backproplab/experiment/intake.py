@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data import Dataset, Examples, Others, Preparation, TableFile
+from backproplab.data import Dataset, Examples, Others, Preparation, TableData
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DataError, Problem
 from backproplab.tables import Feature, Table, Target, listed, measured, table_of
@@ -68,6 +69,8 @@ class Intake:
 
     def _array(self, raw: Array) -> Array:
         shape = self.preparation.shape
+        if prod(raw.shape[1:]) == prod(shape):  # an image as it is, of a run on flat ones
+            raw = raw.reshape(len(raw), *shape)
         if raw.shape[1:] != shape:
             expected, found = (
                 " × ".join(map(str, ("n", *each))) for each in (shape, raw.shape[1:])
@@ -89,12 +92,6 @@ class Intake:
             texts = [feature.name for feature in features if feature.kind != "numeric"]
             return self.dataset.other(Path(data), texts)
         return table_of(data) if hasattr(data, "columns") else np.asarray(data)
-
-    def own_table(self) -> Table | None:
-        """The table of the run's own data; None where they are arrays. Raises DataError."""
-        path = getattr(self.dataset, "path", "")
-        found = self.opened(path) if isinstance(self.preparation.inputs, Encoder) else None
-        return found if isinstance(found, Table) else None
 
     def labels(self, data: Data) -> Array:
         """The targets of data, as training holds them. Raises DataError if it has none."""
@@ -126,7 +123,7 @@ class Intake:
         dataset, table = self.dataset, self.opened(data)
         return (
             dataset.counts(table)
-            if isinstance(dataset, TableFile) and isinstance(table, Table)
+            if isinstance(dataset, TableData) and isinstance(table, Table)
             else None
         )
 
@@ -137,7 +134,7 @@ class Intake:
         if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
             yield from inputs.remarks(raw)
             dataset = self.dataset
-            weights = dataset.weights if isinstance(dataset, TableFile) else ""
+            weights = dataset.weights if isinstance(dataset, TableData) else ""
             own = {self.preparation.task.target, self.row_name, weights}
             used = {feature.name for feature in raw.features} | own
             spare = [name for name in table.columns if name not in used]
