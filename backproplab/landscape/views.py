@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from backproplab.landscape.figure import Figure, span
 from backproplab.landscape.path import Path2D, walked
 from backproplab.landscape.surface import Line, Plane, around, between
 from backproplab.landscape.trained import Trained
-from backproplab.text import counted, short
+from backproplab.text import counted, json_tree, short
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ class View:
                 "places": path.places,
                 "shares": path.shares,
             }
-        tree: dict[str, Any] = _plain(found)
+        tree: dict[str, Any] = json_tree(found)
         return tree
 
 
@@ -151,14 +150,3 @@ def _heights(plane: Plane) -> str:
     at = f"({plane.across[i]:.2g}, {plane.up[j]:.2g})"
     count = f"{len(plane.across)} × {len(plane.up)} points"
     return f"{count}, loss {span(plane.losses)}; least at {at}"
-
-
-def _plain(value: Any) -> Any:
-    """Lists and numbers, as JSON has them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if isfinite(value) else None
-    return value

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.files import read_regular
-from backproplab.report import influence, notes, panels, seedwise
+from backproplab.report import answers, influence, notes, panels, seedwise
 from backproplab.report.comparison import Comparison
 from backproplab.report.conclusion import conclude
 from backproplab.report.diagnoses import listed_findings, why_first, words_of
@@ -62,6 +62,7 @@ def render(
         *around,
         *_runs(comparison, beside),
         *_diagnosis(comparison),
+        *answers.section_of(comparison),
         _notes(comparison, own),
         _environment(comparison),
         _foot(comparison),
