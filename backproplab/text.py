@@ -106,3 +106,14 @@ def launcher(ranks: int) -> list[str]:
 def typed(*words: str | Path) -> str:
     """A command to type in any folder: paths are absolute, and words are quoted where needed."""
     return join([str(word.absolute()) if isinstance(word, Path) else word for word in words])
+
+
+def json_tree(value: Any) -> Any:
+    """Mappings, lists and numbers as JSON has them; null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {name: json_tree(item) for name, item in value.items()}
+    if hasattr(value, "tolist"):  # of NumPy, which is not loaded for texts
+        return json_tree(value.tolist())
+    if isinstance(value, list | tuple):
+        return [json_tree(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -40,7 +40,7 @@ LEVELS = [
     {"experiment", "registry"},
     {"checking"},
     {"explain", "diagnosis", "exporting"},
-    {"descend"},
+    {"descend", "assessing"},
     {"landscape"},
     {"report"},
     {"sweep"},

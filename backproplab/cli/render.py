@@ -44,7 +44,7 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     rows = {
         "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
         **({"from": [_start(e.objective)]} if e.objective else
-           {"data": [e.data.title, str(splits.task),
+           {"data": [e.data.title, splits.preparation.trained_for,
                      ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)]}),
         **({remarked: [*splits.remarks]} if splits.remarks else {}),
         "train": [_method(e), *_steps(parts), *engines, f"seed {e.seed}",

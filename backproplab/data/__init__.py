@@ -6,6 +6,7 @@ Importing this room registers every data set in ``Dataset.members``.
 from backproplab.data import (  # noqa: F401  # imported to register their members
     array_files,
     bundled,
+    given,
     image_folder,
     images,
     synthetic,
@@ -30,7 +31,7 @@ from backproplab.data.folds import Fold
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.data.preparation import Preparation
-from backproplab.data.tabular import Csv, Parquet, TableFile
+from backproplab.data.tabular import Csv, Parquet, TableData, TableFile
 from backproplab.task import Task
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "RawData",
     "RegressionDataset",
     "Splits",
+    "TableData",
     "TableFile",
     "Task",
     "batch_length",

@@ -6,8 +6,8 @@ This file must not know any particular data set, the source of its bytes, or how
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Self
@@ -87,6 +87,7 @@ class RawData:
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
     image: (height, width) of inputs that are flat images.
     one_scale: standardized, all features have one mean and one deviation.
+    names: of inputs that have some.
     columns: of a table: its features, instead of inputs.
     split: how its examples are divided.  keys: of each example, by which it is.
     remarks: what is to be known of the data, a phrase each.
@@ -98,6 +99,7 @@ class RawData:
     unit: float = 1.0
     image: tuple[int, ...] = ()
     one_scale: bool = False
+    names: tuple[str, ...] = ()
     columns: Columns | None = None
     split: SplitBy = STRATIFIED
     keys: Array | None = None
@@ -110,6 +112,7 @@ class Splits:
 
     pixels: gives back the images that the inputs are; None if they are none.
     rows: of each training example its row (from 0) in the data as they were read.
+    held: the same of the validation and the test examples that were taken from these data.
     preparation: what made the inputs and targets of what was read.
     remarks: what is to be known of the data, a phrase each.
     """
@@ -121,6 +124,7 @@ class Splits:
     preparation: Preparation
     pixels: Pixels | None = None
     rows: Array | None = None
+    held: Mapping[str, Array] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property
@@ -179,9 +183,14 @@ class Dataset(Family):
 
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
-        ending = "/" if text.endswith("/") else PurePath(text).suffix.lower()
-        reads = [name for name, member in cls.members.items() if ending in member.suffixes]
-        return (reads[0], {"path": text}, "") if reads else super().named_by(text)
+        name = cls.reader(text)
+        return (name, {"path": text}, "") if name else super().named_by(text)
+
+    @classmethod
+    def reader(cls, file: str) -> str:
+        """The name of the member that reads files with this suffix; empty where none does."""
+        ending = "/" if file.endswith("/") else PurePath(file).suffix.lower()
+        return next((name for name, own in cls.members.items() if ending in own.suffixes), "")
 
     @classmethod
     def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:

@@ -60,6 +60,7 @@ def load(
         if source.image and isinstance(scaler, Scaler)
         else None,
         rows=train,
+        held={"validation": validation, "test": test},
         preparation=preparation,
         remarks=source.remarks,
     )
@@ -82,7 +83,7 @@ def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> 
     if task.kind == "classification":
         counts = np.bincount(targets[train], minlength=task.outputs)
         task = replace(task, counts=tuple(counts.tolist()))
-    return Preparation(inputs, scale_targets, task, shape)
+    return Preparation(inputs, scale_targets, task, shape, source.names)
 
 
 def _weights(part: Examples, rows: Array) -> Array | None:

@@ -52,10 +52,10 @@ def _one_letter(value: str) -> str:
     return value
 
 
-class TableFile(RegressionDataset):
+class TableData(RegressionDataset):
     """A table: a row for each example, a column for each feature and the target.
 
-    path: the file.  target: the column to predict; by default one called target, label, class or y,
+    target: the column to predict; by default one called target, label, class or y,
     else the last one.  task: classification, regression, or auto, by the target's values.
     columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore, or
     ``{date: '%d.%m.%Y'}``.  missing: texts that mean a missing value, beside empty cells.
@@ -65,7 +65,6 @@ class TableFile(RegressionDataset):
     or ``{column: COLUMN}`` with the words train, validation and test.
     """
 
-    path: PathText
     target: str = ""
     task: Literal["auto", "classification", "regression"] = "auto"
     columns: Annotated[dict[str, Annotated[str, ColumnKind()]], Field(default_factory=dict)]
@@ -109,7 +108,7 @@ class TableFile(RegressionDataset):
         }
 
     def table(self) -> Table:
-        """What is in the file. Raises DataError."""
+        """The whole table. Raises DataError."""
         raise NotImplementedError
 
     def other(self, path: Path, texts: Collection[str] = ()) -> Table:
@@ -160,6 +159,16 @@ class TableFile(RegressionDataset):
             table.column(self.split.column, f"data.split.{self.split.name}")
             skipped[self.split.column] = f"the {self.split.name} of the split"
         return target, infer(table, self.columns, skipped)
+
+
+class InFile(RegressionDataset):
+    """Data in a file. path: the file."""
+
+    path: PathText
+
+
+class TableFile(TableData, InFile):  # in this order the path is the first key
+    """A table in a file."""
 
 
 class Csv(TableFile, name="csv"):

@@ -6,7 +6,7 @@ This file must not know files or pandas.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -159,6 +159,13 @@ class Table:
         hint = did_you_mean(name, self.columns) or f"columns: {listed(list(self.columns))}"
         what = f"{key}: there is no column '{name}'" if key else f"there is no column '{name}'"
         raise DataError(str(Problem(self.name, what, hint)))
+
+    def take(self, rows: Array) -> Table:
+        """The table of these rows."""
+        columns = {name: column.take(rows) for name, column in self.columns.items()}
+        return replace(
+            self, columns=columns, rows=len(rows), line=lambda row: self.line(int(rows[row]))
+        )
 
     def kind(self, name: str) -> str:
         """What the file says that a column is; empty if it does not."""

@@ -373,3 +373,14 @@ def test_show_names_what_of_the_data_is_no_default(trained):
     assert "data csv, path " in shown
     assert ", target price, columns day %d.%m.%Y, buys ignore, id nr" in shown
     assert "task auto" not in shown
+
+
+@pytest.mark.parametrize("command", ["train", "sweep", "find-lr"])
+@pytest.mark.parametrize("suffix", [".csv", ".npz"])
+def test_data_in_the_place_of_a_config(command, suffix, backproplab, tmp_path):
+    (tmp_path / f"mine{suffix}").write_bytes(b"a,b\n1,2\n")
+    ended = backproplab(f"{command} mine{suffix}")
+    assert ended.code == 2
+    assert f"mine{suffix}: these are data, and a config is expected" in ended.err
+    assert f"backproplab train CONFIG.yaml data=mine{suffix}" in ended.err
+    assert not (tmp_path / "runs").exists()

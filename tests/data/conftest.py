@@ -10,6 +10,13 @@ import pytest
 from PIL import Image
 
 from backproplab.data import Dataset
+from backproplab.data.given import on_given
+
+MEASURED = np.random.default_rng(0).normal(size=(60, 3))
+GIVEN = {
+    "arrays": (MEASURED, np.arange(60) % 2),
+    "frame": pandas.DataFrame(MEASURED, columns=["a", "b", "c"]).assign(kind=["x", "y"] * 30),
+}
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +80,8 @@ def make(
     """``make("circle", samples=10)``; image sets and tables read small files."""
 
     def describe(name: str, **fields: Any) -> Dataset:
+        if name in GIVEN:
+            return on_given(Dataset.members[name](**fields), GIVEN[name])
         member = Dataset.members[name]
         files = {"csv": flowers, "npz": arrays, "images": photos}
         own = parquet() if name == "parquet" else files.get(name, image_folder)

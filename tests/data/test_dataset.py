@@ -10,9 +10,19 @@ from backproplab.streams import stream
 NAMES = sorted(Dataset.members)
 ALIKE = {
     *("digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"),
-    *("bars_and_stripes", "cubic_spiral", "csv", "parquet", "npz", "idx", "images"),
+    *(
+        "bars_and_stripes",
+        "cubic_spiral",
+        "csv",
+        "parquet",
+        "npz",
+        "idx",
+        "images",
+        "arrays",
+        "frame",
+    ),
 }
-EITHER = {"csv", "parquet", "npz"}  # the target decides
+EITHER = {"csv", "parquet", "npz", "arrays", "frame"}  # the target decides
 COLUMNS = {"cubic_spiral": 2}
 CLASSES = {"digits": 10, "iris": 3, "wine": 3, "mnist": 10, "fashion_mnist": 10, "idx": 10}
 
