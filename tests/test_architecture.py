@@ -81,7 +81,7 @@ WALLS = {
     "contourpy": {"descend/contours.py"},
     "onnx": {"exporting/onnx_file.py", "exporting/onnx_graph.py"},
     "onnxruntime": {"exporting/onnx_file.py"},
-    "PIL": {"telemetry/canvas.py", "data/pictures.py"},
+    "PIL": {"telemetry/canvas.py", "data/pictures.py", "descend/gif.py"},
     "hatchling": {BUILD_HOOK},
 }
 
