@@ -22,6 +22,7 @@ from backproplab.data import Examples, Others, Preparation, Splits, TableData
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DamageError, DataError, Problem, RunError
 from backproplab.experiment.limits import load as load_splits
+from backproplab.experiment.networks import network_of
 from backproplab.files import DiskFolder
 from backproplab.journal.saved import Which, read_weights
 from backproplab.learners import Evaluation, NoBrake
@@ -299,7 +300,7 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     except (LookupError, TypeError, ValueError) as error:
         raise DamageError(f"{path}: preparation.json: damaged: {error}") from error
     loss = experiment.loss.resolve(preparation.task)
-    network = experiment.model.network(preparation.shape, loss.units(preparation.task))
+    network = network_of(experiment.model, preparation, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
     own = experiment, preparation, network, parameters, loss, which
     return Model(path, *own, threads=_threads(record))
