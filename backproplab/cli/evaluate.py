@@ -67,7 +67,7 @@ def command(
 
     folder = figures_folder(figures, theme)
     used = model(find_run(log_dir, run).folder, weights)
-    table = None if data is None else used.opened(data)
+    table = None if data is None else used.intake.opened(data)
     found = used.evaluate(table, _epsilon(attack))
     sample = judged(used, table) if by or folder or table is not None else None
     groups = grouped(sample, by) if sample and by else None
@@ -85,7 +85,7 @@ def command(
             _confusion(sample)
         if line:
             show_coefficients(line)
-    for remark in used.remarks(table) if table is not None and not as_json else ():
+    for remark in used.intake.remarks(table) if table is not None and not as_json else ():
         typer.echo(f"{'note':<8}{remark}", err=True)
     if written:
         typer.echo(f"wrote {figures}: {', '.join(written)}", err=True)

@@ -53,9 +53,9 @@ def command(
     if path:
         check_free(path, "predictions", "--output", _is_ours)
     used = model(find_run(log_dir, run).folder, weights)
-    table = used.opened(data)
+    table = used.intake.opened(data)
     text = _written(used, table, proba, keep)
-    for remark in used.remarks(table):
+    for remark in used.intake.remarks(table):
         typer.echo(f"{'note':<8}{remark}", err=True)
     if path is None:
         typer.echo(text, nl=False)
@@ -75,9 +75,9 @@ def _written(used: Model, table: Table | Array | Others, proba: bool, keep: bool
         raise ConfigError(
             Problem("--proba", "the run predicts a number, not classes", "leave it out")
         )
-    outputs = used.outputs(used.inputs(table))
+    outputs = used.outputs(used.intake.inputs(table))
     columns: dict[str, Sequence[object] | Array] = {FIRST: range(1, len(table) + 1)}
-    if isinstance(table, Table) and (name := used.row_name):
+    if isinstance(table, Table) and (name := used.intake.row_name):
         columns[name] = _cells(table, name)
     if isinstance(table, Others):
         columns[table.key] = table.names

@@ -175,8 +175,13 @@ def _leaving(
     length = max(hypot(x - x0, y - y0), 1e-9)
     u, v = (x - x0) / length, (y - y0) / length
     yield f'<path d="M{x0:.1f} {y0:.1f}L{x:.1f} {y:.1f}" stroke="{ink}" stroke-width="1.8"/>'
-    tip = f"M{x:.1f} {y:.1f}L{x - 9 * u - 4 * v:.1f} {y - 9 * v + 4 * u:.1f}"
-    yield f'<path d="{tip}L{x - 9 * u + 4 * v:.1f} {y - 9 * v - 4 * u:.1f}z" fill="{ink}"/>'
+    yield tip(x, y, u, v, ink)
+
+
+def tip(x: float, y: float, u: float, v: float, ink: str) -> str:
+    """The tip of an arrow that ends at (x, y) in the direction (u, v), of length 1."""
+    start = f"M{x:.1f} {y:.1f}L{x - 9 * u - 4 * v:.1f} {y - 9 * v + 4 * u:.1f}"
+    return f'<path d="{start}L{x - 9 * u + 4 * v:.1f} {y - 9 * v - 4 * u:.1f}z" fill="{ink}"/>'
 
 
 def marker(x: float, y: float, run: int, ink: str, fill: str, size: float = 4.2) -> str:

@@ -89,7 +89,7 @@ def _check_kind(path: Path, content: bytes) -> None:
     if not content.startswith(MAGIC):
         known = [kind for start, kind in BEGINNINGS.items() if content.startswith(start)]
         what = f"the content is {known[0] if known else 'something else'}, not Parquet"
-        raise fault(path, what, "is it CSV? Then name it f.csv")
+        raise fault(path, what, HINT if known else "if it is CSV, name it f.csv")
     if len(content) < 12 or not content.endswith(MAGIC):
         raise fault(path, "damaged: its end is missing", "get the file again")
 
@@ -131,9 +131,10 @@ def _arrays(path: Path, content: bytes) -> tuple[list[str], list[Any]]:
     found.validate(full=True)
     names = [name or f"unnamed_{i + 1}" for i, name in enumerate(found.column_names)]
     twice = [name for i, name in enumerate(names) if name in names[:i]][:1]
-    if twice or not names:
-        what = f"several columns are named '{twice[0]}'" if twice else "has no columns"
-        raise fault(path, what, "give each its own name")
+    if not names:
+        raise fault(path, "has no columns", "is it the right file?")
+    if twice:
+        raise fault(path, f"several columns are named '{twice[0]}'", "give each its own name")
     described = found.schema.pandas_metadata or {}
     categories = {
         column["name"]
