@@ -72,11 +72,11 @@ def test_unseen_and_missing_texts_are_row_0_and_a_category(config, tmp_path):
     (tmp_path / "new.csv").write_text(
         "age,city,color\n1,city 3,red\n1,Paris,red\n1,,green\n1,city 3,\n"
     )
-    codes = model.inputs(tmp_path / "new.csv")[:, 1:]
+    codes = model.intake.inputs(tmp_path / "new.csv")[:, 1:]
     names = model.preparation.inputs.fitted[1].levels
     assert codes[:, 0].tolist() == [names.index("city 3") + 1, 0, 0, names.index("city 3") + 1]
     assert codes[1:, 1].tolist() == [codes[0, 1], 0, 3]
-    remarks = list(model.remarks(model.opened(tmp_path / "new.csv")))
+    remarks = list(model.intake.remarks(model.intake.opened(tmp_path / "new.csv")))
     assert "city: 2 unseen (Paris)" in remarks
     record = json.loads((tmp_path / "run" / "preparation.json").read_text())
     assert record["columns"][1]["units"] == 4
