@@ -33,8 +33,10 @@ def fresh_leaf(x: Any) -> Tensor:
     of 1e-4 on an int array gives 10000)."""
     if isinstance(x, Tensor) and x.tracked:
         return leaf(x)
-    value = x.value if isinstance(x, Tensor) else Tensor(x).value
-    return Tensor(value if value.dtype.kind == "f" else value.astype(np.float64), None, True)
+    new = Tensor(x.value if isinstance(x, Tensor) else x, None, True)
+    if new.value.dtype.kind != "f":
+        new.value = new.value.astype(np.float64)
+    return new
 
 
 def settle(result: Any, own: Sequence[Tensor]) -> Any:
@@ -73,8 +75,8 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     The function raises GraphError if the result is not a single number.
     """
 
-    positions = list(argnums) if isinstance(argnums, Sequence) else [index(argnums)]
-    in_one = not isinstance(argnums, Sequence)
+    in_one = isinstance(argnums, int) or not isinstance(argnums, Sequence)
+    positions = [index(argnums)] if in_one else list(argnums)  # type: ignore[arg-type]
 
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
         trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
