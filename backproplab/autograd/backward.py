@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from backproplab.autograd.ops.elementwise import add
 from backproplab.autograd.ops.shapes import cast, leaf, summed_like
 from backproplab.autograd.ops.storage import zeros_like
 from backproplab.autograd.tensor import Node, Tensor
@@ -76,9 +75,12 @@ def _swept(
         for position, x in enumerate(inputs):
             key = id(x)
             if key in onward and (rule := op.rule(position)) is not None:
-                part = _fit(rule(g, tensor, *inputs, **settings), x)
+                part = rule(g, tensor, *inputs, **settings)
+                value, wanted = part.value, x.value
+                if value.shape != wanted.shape or value.dtype is not wanted.dtype:
+                    part = _fit(part, x)
                 sofar = cotangents.get(key)
-                cotangents[key] = part if sofar is None else add(sofar, part)
+                cotangents[key] = part if sofar is None else sofar + part
     return cotangents
 
 
@@ -126,5 +128,4 @@ def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set
 def _fit(contribution: Tensor, x: Tensor) -> Tensor:
     """The contribution in the shape and type of x: undoes broadcasting and type promotion."""
     contribution, wanted = summed_like(contribution, x), x.value.dtype
-    kind = contribution.value.dtype
-    return contribution if kind is wanted or kind == wanted else cast(contribution, dtype=wanted)
+    return contribution if contribution.value.dtype == wanted else cast(contribution, dtype=wanted)

@@ -27,10 +27,11 @@ def reduction(x: Any, axis: Axis = None, keepdims: bool = False) -> dict[str, An
 
 def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
     """A reduction's cotangent, broadcast to the shape of its input."""
-    kept = g if keepdims or not axis else apply(expand_dims, g, axis=axis)
-    if kept.value.shape == x.value.shape:
-        return kept
-    return apply(broadcast_to, kept, shape=x.shape, trailing=len(x.shape))
+    shape = x.value.shape
+    if not keepdims and len(axis) < len(shape):
+        g = apply(expand_dims, g, axis=axis)
+    now = g.value.shape
+    return g if now == shape else apply(broadcast_to, g, shape=shape, trailing=len(now))
 
 
 def _count(x: Tensor | Array, axis: tuple[int, ...]) -> int:
