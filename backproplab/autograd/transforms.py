@@ -79,9 +79,11 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     positions = [index(argnums)] if in_one else list(argnums)  # type: ignore[arg-type]
 
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
-        trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
-        y = _one_number(called(function, *[trees.get(i, x) for i, x in enumerate(xs)], **settings))
-        chosen = [trees[p % len(xs)] for p in positions]
+        given = list(xs)
+        for p in positions:
+            given[p] = mapped(fresh_leaf, xs[p])
+        y = _one_number(called(function, *given, **settings))
+        chosen = [given[p] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
         sweep, beyond = swept(y, Tensor(np.array(1, y.dtype).reshape(y.shape)), own)
         found = iter(sweep)

@@ -35,9 +35,9 @@ def nary(operator):
     """An operator of functions of one argument as one of any number, by ``argnum``."""
 
     def on(fun, argnum=0, *more, **settings):
-        def called(*args, **kwargs):
-            several = not isinstance(argnum, int)
+        several, name = not isinstance(argnum, int), getattr(fun, "__name__", "[unknown name]")
 
+        def called(*args, **kwargs):
             def unary(x):
                 new = builtins.list(args)
                 for i, v in zip(argnum, x, strict=True) if several else [(argnum, x)]:
@@ -45,10 +45,10 @@ def nary(operator):
                 return fun(*new, **kwargs)
 
             x = builtins.tuple(args[i] for i in argnum) if several else args[argnum]
-            unary.__name__ = getattr(fun, "__name__", "[unknown name]")
+            unary.__name__ = name
             return operator(unary, x, *more, **settings)
 
-        called.__name__ = f"{operator.__name__}_of_{getattr(fun, '__name__', '[unknown name]')}_wrt_argnum_{argnum}"
+        called.__name__ = f"{operator.__name__}_of_{name}_wrt_argnum_{argnum}"
         called.__doc__ = f"    {operator.__name__} of function {getattr(fun, '__name__', '')} with respect to argument {argnum}."
         return called
 
@@ -66,7 +66,8 @@ def make_jvp(fun, x):
 
 
 def one(y):
-    if isinstance(y, bool) or (isinstance(y, Tensor) and (y.dtype == bool or y.size != 1)):
+    value = y.value if isinstance(y, Tensor) else y
+    if isinstance(y, bool) or (value is not y and (value.size != 1 or value.dtype.kind == "b")):
         raise TypeError("Grad only applies to real scalar-output functions.")
     return y
 
