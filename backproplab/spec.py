@@ -109,11 +109,13 @@ class IsPath:
 
 
 def absolute(path: str, folder: Path = Path()) -> str:
-    """A path below ``folder``, as an absolute one; ``~`` is the home. An empty one stays."""
+    """A path below ``folder``, as an absolute one; ``~`` is the home. An empty one stays, and so
+    does a slash at the end, which says that it is a folder."""
     if not path or "\0" in path:
         return path
     whole = (folder / os.path.expanduser(path)).absolute()  # noqa: PTH111  # Path's raises on ~nobody
-    return str(whole.resolve() if ".." in whole.parts else whole)
+    found = str(whole.resolve() if ".." in whole.parts else whole)
+    return f"{found}/" if path.endswith("/") and found != "/" else found
 
 
 PathText = Annotated[str, AfterValidator(absolute), IsPath()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor, isfinite, log10
 from pathlib import Path
 from shlex import join
@@ -93,6 +93,11 @@ def counted(amount: int, word: str) -> str:
     return f"{amount:,} {word}{'' if amount == 1 else plural}"
 
 
+def times(shape: Sequence[int]) -> str:
+    """``28 × 28 × 3``."""
+    return " × ".join(f"{length:,}" for length in shape)
+
+
 def launcher(ranks: int) -> list[str]:
     """The words before a command that start it as several ranks; none for one."""
     return ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
@@ -101,3 +106,14 @@ def launcher(ranks: int) -> list[str]:
 def typed(*words: str | Path) -> str:
     """A command to type in any folder: paths are absolute, and words are quoted where needed."""
     return join([str(word.absolute()) if isinstance(word, Path) else word for word in words])
+
+
+def json_tree(value: Any) -> Any:
+    """Mappings, lists and numbers as JSON has them; null for what is not finite."""
+    if isinstance(value, Mapping):
+        return {name: json_tree(item) for name, item in value.items()}
+    if hasattr(value, "tolist"):  # of NumPy, which is not loaded for texts
+        return json_tree(value.tolist())
+    if isinstance(value, list | tuple):
+        return [json_tree(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -37,6 +37,7 @@ class Side(NamedTuple):
 SIDES = {
     "ours": Side("sweep_ours", "auto.yaml"),
     "one at a time": Side("sweep_ours", "off.yaml"),
+    "jax vmap + scan": Side("sweep_jax", "data.npz", "jax"),
     "optuna + torch": Side("sweep_torch", "data.npz", "torch"),
     "scikit-learn + joblib": Side("sweep_sklearn", "data.npz", "scikit-learn"),
 }

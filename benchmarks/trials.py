@@ -62,11 +62,15 @@ class Score(NamedTuple):
 
 
 def write(folder: Path) -> None:
-    """Write our two sweep files, and ``data.npz`` with the examples that we draw for each seed."""
+    """Write our two sweep files, and ``data.npz`` with the examples that we draw for each seed.
+
+    ``off.yaml`` trains one run at a time by replay, which is what a crew is compared with.
+    """
     from backproplab.data import Dataset, load
 
-    for lockstep in ("auto", "off"):
-        (folder / f"{lockstep}.yaml").write_text(json.dumps(SWEEP | {"lockstep": lockstep}))
+    for lockstep, engine in (("auto", "auto"), ("off", "replay")):
+        own = {"base": SWEEP["base"] | {"engine": engine}, "lockstep": lockstep}
+        (folder / f"{lockstep}.yaml").write_text(json.dumps(SWEEP | own))
     splits = [load(Dataset.parse(SWEEP["base"]["data"]), seed) for seed in SEEDS]
     np.savez(
         folder / "data.npz",

@@ -120,9 +120,10 @@ GOALS = {
     ("genetic-small", "one at a time"): 2.0,
     ("genetic-wide", "torch"): 1.0, ("genetic", "torch"): 1.0, ("genetic-small", "torch"): 1.0,
     ("numeric", "hand"): 0.91, ("numeric", "one at a time"): 2.0,
-    ("sweep", "one at a time"): 6.0, ("sweep-command", "one at a time"): 6.0,
-    ("sweep", "optuna + torch"): 25.0, ("sweep-command", "optuna + torch"): 25.0,
-    ("sweep", "scikit-learn + joblib"): 10.0, ("sweep-command", "scikit-learn + joblib"): 10.0,
+    ("sweep", "one at a time"): 10.0, ("sweep-command", "one at a time"): 5.0,
+    ("sweep", "optuna + torch"): 40.0, ("sweep-command", "optuna + torch"): 15.0,
+    ("sweep", "scikit-learn + joblib"): 30.0, ("sweep-command", "scikit-learn + joblib"): 10.0,
+    ("sweep", "jax vmap + scan"): 1.0, ("sweep-command", "jax vmap + scan"): 1.0,
 }  # fmt: skip
 
 # row of the product itself: what its time, divided by the reference's, is to be at most

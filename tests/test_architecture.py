@@ -40,7 +40,7 @@ LEVELS = [
     {"experiment", "registry"},
     {"checking"},
     {"explain", "diagnosis", "exporting"},
-    {"descend"},
+    {"descend", "assessing"},
     {"landscape"},
     {"report"},
     {"sweep"},
@@ -60,6 +60,7 @@ WALLS = {
     "yaml": {"config"},
     "sklearn": {"data/bundled.py", "learners/baselines.py"},
     "pandas": {"tables/reading.py"},
+    "pyarrow": {"tables/parquet.py", "tables/arrow.py"},
     "scipy": {
         "autograd/ops/activations.py",
         "autograd/implicit.py",
@@ -80,7 +81,7 @@ WALLS = {
     "contourpy": {"descend/contours.py"},
     "onnx": {"exporting/onnx_file.py", "exporting/onnx_graph.py"},
     "onnxruntime": {"exporting/onnx_file.py"},
-    "PIL": {"telemetry/canvas.py"},
+    "PIL": {"telemetry/canvas.py", "data/pictures.py"},
     "hatchling": {BUILD_HOOK},
 }
 
@@ -174,6 +175,7 @@ HEAVY = (  # pydantic is not among them: Typer itself uses it
     "tensorboardX",
     "sklearn",
     "pandas",
+    "pyarrow",
     "scipy",
     "matplotlib",
     "optuna",

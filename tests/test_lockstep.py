@@ -25,6 +25,7 @@ BASE = {
     "optimizer": "momentum",
     "batch_size": 16,
     "epochs": 4,
+    "trajectory": 2,
     "tensorboard": {"histograms": 2},
 }
 REGRESSION = BASE | {"data": BASE["data"] | {"name": "plane"}}
@@ -53,7 +54,8 @@ def written(saved):
     def written(folder):
         run_folder = RunFolder(folder)
         kept = {key: value for key, value in run_folder.record.items() if key not in UNEQUAL}
-        return kept, saved(folder), folder.read("metrics.csv"), run_folder.config
+        logs = folder.read("metrics.csv"), folder.read("trajectory.bin")
+        return kept, saved(folder), logs, run_folder.config
 
     return written
 

@@ -15,7 +15,7 @@ from backproplab.loop import Pace
 
 def experiment(**fields):
     data = {"name": "circle", "samples": 100, "validation_split": 0.2, "test_split": 0.1}
-    base = {"data": data, "model": {"hidden": [5]}, "epochs": 7, "batch_size": 16}
+    base = {"data": data, "model": {"hidden": [5]}, "epochs": 7, "batch_size": 16, "trajectory": 2}
     return Experiment.model_validate(base | fields)
 
 
@@ -73,7 +73,7 @@ def test_a_run_in_slices_is_the_run_in_one(tmp_path, saved, name, length):
         whole.metrics,
         whole.message,
     )
-    for file in ("metrics.csv", "config.yaml"):
+    for file in ("metrics.csv", "trajectory.bin", "config.yaml"):
         assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
     records = [json.loads((tmp_path / d / "run.json").read_text()) for d in ("whole", "parts")]
     for record in records:

@@ -11,6 +11,12 @@ ENDS = {
     "patience_exhausted": {"epochs": 40, "early_stopping": {"patience": 2, "min_delta": 10.0}},
     "max_epochs": {"epochs": 3},
     "max_steps": {"epochs": 40, "steps": 7},
+    "converged": {
+        "epochs": 40,
+        "batch_mode": "batch",
+        "learner": {"gradient_descent": {"tolerance": 10.0}},
+    },
+    "until_reached": {"learner": {"gradient_flow": {"until": 0.1}}, "steps": 100},
 }
 
 

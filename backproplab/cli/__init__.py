@@ -40,6 +40,7 @@ CONTENTS = {
     "find-lr": "Find a learning rate: a short run with a growing one, and its figure.",
     "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
+FORMULAS = ("explain", "descend")  # their words may begin with a minus that is no option's
 USAGE = 2  # the exit code of a command line with unknown words
 TOGETHER = ("train", "resume")  # what several ranks do together
 ALONE = ("sweep", "find-lr")  # what each of several ranks would do for itself
@@ -51,6 +52,8 @@ def main() -> None:
     """The console script. Exit codes: see errors.py."""
     standard_streams.prepare()
     words = [_at_home(word) for word in sys.argv[1:] if word != "--debug"]
+    if _command(words) in FORMULAS:
+        words = [_as_formula(word) for word in words]
     if directory := os.environ.get("BACKPROPLAB_LOG_DIR"):
         os.environ["BACKPROPLAB_LOG_DIR"] = _at_home(directory)
     debug = len(words) < len(sys.argv) - 1 or bool(os.environ.get("BACKPROPLAB_DEBUG"))
@@ -72,6 +75,17 @@ def _at_home(word: str) -> str:
     """A path that begins with ``~`` as the shell would have given it: it leaves ``--out=~/x``."""
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
     return f"{option}{equals}{os.path.expanduser(value)}"  # noqa: PTH111  # Path's raises
+
+
+def _as_formula(word: str) -> str:
+    """``-x**2`` with a space before it, which keeps it from being read as options."""
+    is_option = word in ("-", "-h") or word.startswith("--")
+    return f" {word}" if word.startswith("-") and not is_option else word
+
+
+def _command(words: list[str]) -> str:
+    """The first word that is no option; empty if there is none."""
+    return next((word for word in words if not word.startswith("-")), "")
 
 
 def _run(words: list[str]) -> None:
@@ -96,7 +110,7 @@ def _run(words: list[str]) -> None:
 def build(words: list[str]) -> typer.Typer:
     """The app, with the real command that ``words`` call for and the others by name only."""
     asked = os.environ.get("COMP_WORDS", "").split()[1:] or words  # the shell completes a command
-    chosen = next((word for word in asked if not word.startswith("-")), None)
+    chosen = _command(asked)
     app = typer.Typer(
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -123,7 +137,7 @@ def _look_for_ranks(words: list[str]) -> None:
     """
     from backproplab.environment import launched_processes, launched_rank
 
-    command = next((word for word in words if not word.startswith("-")), "")
+    command = _command(words)
     if command in TOGETHER and launched_rank():
         standard_streams.silence()
     if command not in ALONE or "mpi4py.futures" in sys.orig_argv or {"-h", "--help"} & {*words}:

@@ -1,4 +1,4 @@
-"""backproplab data: which data sets there are, and what is in a table."""
+"""backproplab data: which data sets there are, and what is in one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backproplab.data import Csv
+    from backproplab.data import Dataset, RawData, TableFile
     from backproplab.tables import Profile, Target
 
 app = typer.Typer(no_args_is_help=True)
@@ -30,7 +30,12 @@ def list_() -> None:
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(metavar="FILE|CONFIG", help="A table, or a YAML file.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|FOLDER/|CONFIG", help="A table, arrays, images, or a YAML file."
+        ),
+    ],
     target: Annotated[str, typer.Option(help="The column to predict.")] = "",
     as_yaml: Annotated[
         bool, typer.Option("--yaml", help="Print the keys that say what was found, for a config.")
@@ -38,12 +43,22 @@ def show(
 ) -> None:
     """Show each column of a table: what it is taken for and why, its values, what it tells.
 
-    "tells" is how much of the target the column tells by itself: 1 is all of it.
+    "tells" is how much of the target the column tells by itself: 1 is all of it. Of arrays and
+    images: their shape, and the examples of each class.
     """
+    from backproplab.data import TableFile
+    from backproplab.errors import ConfigError, Problem
+    from backproplab.streams import stream
     from backproplab.tables import profiles
 
     data = _described(path, target)
-    table = data.other(Path(data.path))
+    if not isinstance(data, TableFile):
+        if target or as_yaml:
+            option = "--target" if target else "--yaml"
+            raise ConfigError(Problem(option, f"{data.name} is no table", "leave it out"))
+        _show_arrays(data.read(stream(0, "data")))
+        return
+    table = data.table()
     found, roles = data.roles(table)
     columns = profiles(table, found, roles)
     if as_yaml:
@@ -52,19 +67,60 @@ def show(
     _show(len(table), found, columns)
 
 
-def _described(path: Path, target: str) -> Csv:
-    """The table of a file, or the one that a config names. Raises ConfigError for other data."""
+def _described(path: str, target: str) -> Dataset:
+    """The data set of a file or a folder, or the one that a config names."""
     from backproplab.config import load
-    from backproplab.data import Csv
-    from backproplab.errors import ConfigError, Problem
+    from backproplab.data import Csv, Dataset, TableFile
 
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        return Csv(path=str(path), target=target, columns={})
-    data = load(path).data
-    if not isinstance(data, Csv):
-        hint = "name a CSV file, or a config whose data is one"
-        raise ConfigError(Problem(str(path), f"its data, {data.name}, is no table", hint))
-    return data.model_copy(update={"target": target}) if target else data
+    named = Path(path)
+    if named.suffix.lower() in (".yaml", ".yml"):
+        data = load(named).data
+        chosen = target and isinstance(data, TableFile)
+        return data.model_copy(update={"target": target}) if chosen else data
+    name, fields, _ = Dataset.named_by(f"{path}/" if named.is_dir() else path)
+    member = Dataset.members[name] if fields else Csv
+    own = {"target": target} if issubclass(member, TableFile) else {}
+    return member.model_validate({"path": path, **own})
+
+
+def _show_arrays(raw: RawData) -> None:
+    """The shape of the inputs and what they hold; how many examples each class has."""
+    import numpy as np
+
+    from backproplab.cli.printing import lines, printable, sentence, table
+    from backproplab.layout import Column, sparkline
+    from backproplab.text import counted, times
+
+    examples, test, task = raw.examples, raw.test, raw.task
+    shape = times(raw.image or examples.inputs.shape[1:])
+    tested = f" and {len(test):,} to test" if test else ""
+    sentence(f"{counted(len(examples), 'example')}{tested}, {shape} numbers each: {task}")
+    low, high = examples.inputs.min(axis=0), examples.inputs.max(axis=0)
+    same = int((low == high).sum())
+    constant = f"; {same:,} of {len(low):,} inputs are constant" if same else ""
+    sentence(f"inputs {low.min():.4g} … {high.max():.4g}{constant}")
+    for remark in raw.remarks:
+        sentence(remark)
+    lines([""])
+    if task.kind == "regression":
+        targets = examples.targets
+        histograms = [tuple(np.histogram(column, 12)[0].tolist()) for column in targets.T]
+        table([
+            Column("target", [f"{i + 1}" for i in range(targets.shape[1])]),
+            Column("values", [f"{y.min():.4g} … {y.max():.4g}" for y in targets.T]),
+            Column("mean", [f"{y.mean():.4g}" for y in targets.T], right=True),
+            Column("rows by value", [sparkline(each, 12) for each in histograms]),
+        ])  # fmt: skip
+        return
+    counts = np.bincount(examples.targets, minlength=task.outputs)
+    held = np.bincount(test.targets, minlength=task.outputs) if test else counts
+    names = task.labels or tuple(map(str, range(task.outputs)))
+    table([
+        Column("class", [printable(name) for name in names], is_name=True),
+        Column("examples", [f"{count:,}" for count in counts], right=True),
+        Column("share", [f"{count / counts.sum():.1%}" for count in counts], right=True),
+        *([Column("to test", [f"{count:,}" for count in held], right=True)] if test else []),
+    ])  # fmt: skip
 
 
 def _show(rows: int, target: Target, found: Sequence[Profile]) -> None:
@@ -99,13 +155,17 @@ def _show(rows: int, target: Target, found: Sequence[Profile]) -> None:
         )
 
 
-def _yaml(data: Csv, target: Target, found: Sequence[Profile]) -> str:
+def _yaml(data: TableFile, target: Target, found: Sequence[Profile]) -> str:
     """The section ``data`` of a config that says all that was found."""
     import json
 
     from backproplab.tables import Feature
 
-    lines = ["data:", "  name: csv", f"  path: {json.dumps(data.path, ensure_ascii=False)}"]
+    lines = [
+        "data:",
+        f"  name: {data.name}",
+        f"  path: {json.dumps(data.path, ensure_ascii=False)}",
+    ]
     lines += [f"  target: {json.dumps(target.name, ensure_ascii=False)}", f"  task: {target.kind}"]
     lines += ["  columns:"]
     for each in found:

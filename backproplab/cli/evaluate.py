@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backproplab.cli.drawings import ThemeName
+from backproplab.cli.evaluation_figures import (
+    figures_folder,
+    grouped,
+    judged,
+    show_coefficients,
+    write_figures,
+)
 from backproplab.cli.options import RUNS, LogDir, Weights
 
 if TYPE_CHECKING:
-    from backproplab.experiment import Model
+    from backproplab.assessing import Sample
     from backproplab.measures import Row
 
 SHOWN = 12  # classes of a confusion matrix
@@ -29,6 +38,17 @@ def command(
         str | None,
         typer.Option(metavar="fgsm:EPSILON", help="Also on inputs that are moved to be worst."),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write confusion matrix, ROC, residuals and the like."),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Also for each value of a column of the table.")
+    ] = "",
+    coefficients: Annotated[
+        bool, typer.Option("--coefficients", help="Of a linear regression, and least squares.")
+    ] = False,
+    theme: ThemeName = "light",
     weights: Weights = "best",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     log_dir: LogDir = RUNS,
@@ -36,26 +56,39 @@ def command(
     """Measure a trained run on a table with targets, or on each split of its own data.
 
     Metrics are in the units of the target; the loss is the one that was trained with. --attack
-    fgsm:0.1 moves each input by 0.1 in the direction of the sign of its loss's slope.
+    fgsm:0.1 moves each input by 0.1 in the direction of the sign of its loss's slope. --figures
+    and --by are of the table, else of the run's test split, its validation split or what it has.
     """
     import json
 
+    from backproplab.assessing import Coefficients
     from backproplab.experiment import model
     from backproplab.runs import find_run
 
+    folder = figures_folder(figures, theme)
     used = model(find_run(log_dir, run).folder, weights)
-    table = None if data is None else used.opened(data)
+    table = None if data is None else used.intake.opened(data)
     found = used.evaluate(table, _epsilon(attack))
+    sample = judged(used, table) if by or folder or table is not None else None
+    groups = grouped(sample, by) if sample and by else None
+    line = Coefficients.of(used) if coefficients else None
+    written = write_figures(folder, sample, by, theme) if sample and folder else []
     if as_json:
         rows = {name: {"rows": count, **row} for name, (count, row) in found.items()}
-        typer.echo(json.dumps({"weights": used.weights, **rows}, indent=2))
-        return
-    _show(found)
-    if table is not None:
-        for remark in used.remarks(table):
-            typer.echo(f"{'note':<8}{remark}", err=True)
-        if used.classes:
-            _confusion(used, table)
+        parts = {part.name: part.tree() for part in (groups, line) if part}
+        typer.echo(json.dumps({"weights": used.weights, **rows, **parts}, indent=2))
+    else:
+        _show(found)
+        if groups:
+            _show(groups.found, by)
+        if sample and table is not None and used.classes:
+            _confusion(sample)
+        if line:
+            show_coefficients(line)
+    for remark in used.intake.remarks(table) if table is not None and not as_json else ():
+        typer.echo(f"{'note':<8}{remark}", err=True)
+    if written:
+        typer.echo(f"wrote {figures}: {', '.join(written)}", err=True)
 
 
 def _epsilon(attack: str | None) -> float | None:
@@ -75,34 +108,36 @@ def _epsilon(attack: str | None) -> float | None:
     return epsilon
 
 
-def _show(found: dict[str, tuple[int, Row]]) -> None:
-    from backproplab.cli.printing import table
+def _show(found: Mapping[str, tuple[int, Row]], by: str = "") -> None:
+    """A row for each split, or for each value of a column."""
+    from backproplab.cli.printing import lines, printable, table
     from backproplab.layout import Column
 
+    if by:
+        lines([""])
+    head = by or ("split" if len(found) > 1 else "")
     names = list(next(iter(found.values()))[1])
     counts = [f"{count:,}" for count, _ in found.values()]
     cells = {name: [f"{row[name]:.4g}" for _, row in found.values()] for name in names}
     table([
-        Column("split" if len(found) > 1 else "", list(found), is_name=True),
+        Column(head, list(map(printable, found)), is_name=True),
         Column("rows", counts, right=True),
         *(Column(name, texts, right=True) for name, texts in cells.items()),
     ])  # fmt: skip
 
 
-def _confusion(used: Model, data: object) -> None:
+def _confusion(sample: Sample) -> None:
     """How many rows of each class were taken for which."""
     import numpy as np
 
+    from backproplab.assessing.classes import Confusion
     from backproplab.cli.printing import lines, printable, table
     from backproplab.layout import Column
 
-    labels = used.labels(data)
-    decided = used.loss.decide(used.outputs(used.inputs(data)))
-    counts = np.zeros((len(used.classes),) * 2, np.int64)
-    np.add.at(counts, (labels, decided), 1)
+    counts = Confusion.of(sample).counts
     right, of = np.diag(counts), counts.sum(axis=1)
     shares = [f"{r / n:.1%}" if n else "-" for r, n in zip(right, of, strict=True)]
-    names = [printable(name) for name in used.classes]
+    names = [printable(name) for name in sample.classes]
     lines([""])
     matrix = [Column(f"as {n}", [f"{x:,}" for x in counts[:, i]], right=True, rank=1)
               for i, n in enumerate(names)]  # fmt: skip

@@ -92,7 +92,7 @@ def command(
 
     Formulas have numbers, names, + - * / **, brackets, pi, e, vectors [1, 2] and their entries
     x[0], and functions such as sin, exp, relu, sum, softmax. A variable may be a formula of others:
-    explain 'x**2 + y' 'x=2*t' 'y=exp(t)' t=1. Put -- before a formula that starts with a minus.
+    explain 'x**2 + y' 'x=2*t' 'y=exp(t)' t=1.
     """
     from backproplab import explain
 
@@ -151,7 +151,8 @@ def signs(text: str) -> str:
 def _print(line: Line) -> None:
     """A line in its colors; one that is too long goes without the route beside it, or is wrapped
     at spaces, without colors."""
-    from backproplab.cli.printing import pieces, sentence, width
+    from backproplab.cli.printing import lines, pieces, width
+    from backproplab.layout import paragraph
 
     room = width()
     for parts in (line, [piece for piece in line if not BESIDE.match(piece[0])]):
@@ -159,7 +160,9 @@ def _print(line: Line) -> None:
         if room is None or sum(len(text) for text, _ in styled) + 2 <= room:
             pieces(("  ", ""), *styled)
             return
-    sentence(signs("".join(text for text, _ in line)), "  ", 6)
+    assert room is not None
+    first, *rest = paragraph(signs("".join(text for text, _ in line)), room - 6)
+    lines([f"  {first}", *(f"      {text}" for text in rest)])
 
 
 def _table(body: ReportTable) -> None:

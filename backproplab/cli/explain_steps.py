@@ -91,9 +91,11 @@ def screen(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece
     if step.edge is not None:
         source, target = trace.nodes[step.edge.source].name, trace.nodes[step.edge.target].name
         yield ((signs(f"Along the edge {target} -> {source}"), "bold"),)
-        yield ((f"  {step.edge.rule.removeprefix('chain: ')} rule   {signs(step.general)}", ""),)
-        yield ((f"  here         {signs(step.here)}", ""),)
-        yield (("  chain rule   ", ""), (signs(step.chain), "yellow"))
+        rule = f"{step.edge.rule.removeprefix('chain: ')} rule"
+        room = max(len(rule), len("chain rule")) + 3
+        yield ((f"  {rule:<{room}}{signs(step.general)}", ""),)
+        yield ((f"  {'here':<{room}}{signs(step.here)}", ""),)
+        yield ((f"  {'chain rule':<{room}}", ""), (signs(step.chain), "yellow"))
         yield (("", ""),)
     for line in _wrapped(signs(step.sentence)):
         yield ((f"  {line}", ""),)

@@ -25,7 +25,10 @@ def command(
         str | None, typer.Option(metavar="RUN", help="The straight line to another run's weights.")
     ] = None,
     path: Annotated[
-        bool, typer.Option("--path", help="Train again in memory: the path in its own plane.")
+        bool,
+        typer.Option(
+            "--path", help="Its path in its own plane: kept by trajectory, or trained again."
+        ),
     ] = False,
     points: Annotated[int, typer.Option(help="On each axis of the plane.", min=5, max=201)] = 25,
     reach: Annotated[

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from backproplab.arrays import Array
+    from backproplab.data import Others
     from backproplab.experiment import Model
     from backproplab.tables import Table
 
@@ -52,9 +53,9 @@ def command(
     if path:
         check_free(path, "predictions", "--output", _is_ours)
     used = model(find_run(log_dir, run).folder, weights)
-    table = used.opened(data)
+    table = used.intake.opened(data)
     text = _written(used, table, proba, keep)
-    for remark in used.remarks(table):
+    for remark in used.intake.remarks(table):
         typer.echo(f"{'note':<8}{remark}", err=True)
     if path is None:
         typer.echo(text, nl=False)
@@ -63,8 +64,9 @@ def command(
     typer.echo(f"{len(table):,} predictions by the {used.weights} weights in {path}")
 
 
-def _written(used: Model, table: Table | Array, proba: bool, keep: bool) -> str:
+def _written(used: Model, table: Table | Array | Others, proba: bool, keep: bool) -> str:
     """The CSV of the predictions."""
+    from backproplab.data import Others
     from backproplab.errors import ConfigError, Problem
     from backproplab.tables import Table
     from backproplab.text import csv_cell
@@ -73,10 +75,12 @@ def _written(used: Model, table: Table | Array, proba: bool, keep: bool) -> str:
         raise ConfigError(
             Problem("--proba", "the run predicts a number, not classes", "leave it out")
         )
-    outputs = used.outputs(used.inputs(table))
+    outputs = used.outputs(used.intake.inputs(table))
     columns: dict[str, Sequence[object] | Array] = {FIRST: range(1, len(table) + 1)}
-    if isinstance(table, Table) and (name := used.row_name):
+    if isinstance(table, Table) and (name := used.intake.row_name):
         columns[name] = _cells(table, name)
+    if isinstance(table, Others):
+        columns[table.key] = table.names
     decided = used.decided(outputs)
     if decided.ndim == 1:
         columns["prediction"] = decided.tolist()
@@ -100,7 +104,7 @@ def _cells(table: Table, name: str) -> list[str]:
     return ["" if gap else column.text(i) for i, gap in enumerate(column.missing)]
 
 
-def _kept(table: Table | Array, written: Collection[str]) -> dict[str, list[str]]:
+def _kept(table: Table | Array | Others, written: Collection[str]) -> dict[str, list[str]]:
     """The columns of the table that are not written; ConfigError for what is none."""
     from backproplab.errors import ConfigError, Problem
     from backproplab.tables import Table

@@ -53,9 +53,9 @@ def heading(title: str, aside: str = "") -> None:
     if room is None or len(title) + len(aside) + 3 <= room:
         pieces((title, "bold"), (f"   {aside}" if aside else "", "dim"))
         return
-    lines(paragraph(title, room, "", 2))
+    lines(paragraph(title, room), "bold")
     if aside:
-        lines(paragraph(aside, room, "  ", 2))
+        lines(paragraph(aside, room, "  ", 2), "dim")
 
 
 def table(columns: Sequence[Column], hint: str = "") -> None:

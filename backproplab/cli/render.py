@@ -39,13 +39,14 @@ def header(parts: Parts, cautions: Sequence[Problem] = ()) -> None:
     sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     network, loss = parts.network, parts.loss
     size = [_size(network)] if network else []
+    remarked = "images" if splits.pixels else "columns"  # which are of one of them
     engines = [f"engine {engine(e.engine).described}"] if network else []
     rows = {
         "model": [str(network or ""), e.learner.subject, loss.name if loss else "", *size, e.dtype],
         **({"from": [_start(e.objective)]} if e.objective else
-           {"data": [e.data.title, str(splits.task),
+           {"data": [e.data.title, splits.preparation.trained_for,
                      ", ".join(f"{len(s):,} {name}" for name, s in sizes.items() if s)]}),
-        **({"columns": [*splits.remarks]} if splits.remarks else {}),
+        **({remarked: [*splits.remarks]} if splits.remarks else {}),
         "train": [_method(e), *_steps(parts), *engines, f"seed {e.seed}",
                   f"{parts.ranks.size} ranks" if parts.ranks.size > 1 else "",
                   f"{e.threads} threads" if e.threads != 1 else ""],

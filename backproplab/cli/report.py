@@ -22,6 +22,10 @@ def command(
     metric: MetricName = None,
     least: Least = None,
     test: Test = False,
+    landscape: Annotated[
+        bool,
+        typer.Option("--landscape", help="With the loss around the best run; reads its data."),
+    ] = False,
     log_dir: LogDir = RUNS,
 ) -> None:
     """Write one HTML file: what came out and how sure it is, then its evidence.
@@ -37,7 +41,7 @@ def command(
     path = _usable(out or Path(f"report-{chosen[0].session}.html"))
     records, warnings = report.read_records(chosen)
     comparison = report.compare(records, metric, goal_word(least))
-    page, warnings = report.render(comparison, warnings, test, path.parent)
+    page, warnings = report.render(comparison, warnings, test, path.parent, landscape)
     warn(warnings)
     write_atomic(path, page)
     typer.echo(f"report  {path}")

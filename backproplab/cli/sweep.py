@@ -11,6 +11,7 @@ from backproplab.cli.options import RUNS, Force, Imports, LogDir, importing
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
+    from backproplab.sweep.executors import Workers
     from backproplab.sweep.space import Sweep
     from backproplab.sweep.standing import Standing
 
@@ -65,24 +66,32 @@ def command(
     backproplab sweep configs/hw3/optimizers_digits.yaml
     backproplab sweep configs/exp1.yaml learning_rate=0.3,0.1 model.hidden=[32],[64,32] --seeds 5
     """
-    from backproplab.sweep.space import read
-    from backproplab.sweep.words import session_at
+    from contextlib import nullcontext
 
-    session = session_at(path, log_dir)
-    if session and resume:
-        log_dir = session.parent  # whatever --log-dir says: this one is meant
+    from backproplab.sweep.executors import open_executor
+
     where = _workers(executor, jobs)
-    named = baselines.split(",") if baselines else None
-    runs = {"seeds": seeds, "folds": folds, "baselines": named}
-    settings = {**runs, "max_trials": max_trials, "lockstep": lockstep}
-    words = [*(words or []), *importing(imports)]
-    sweep = read(session or path, words, settings, yes, force)
-    for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
-        typer.echo(f"backproplab: {note}", err=True)
-    if dry_run:
-        _list(sweep)
-        return
-    _run(sweep, where, log_dir, (resume and session) or resume, fail_fast, progress)
+    # before anything that takes time to import: its processes import the same meanwhile
+    with nullcontext() if dry_run else open_executor(where) as workers:
+        from backproplab.sweep.space import read
+        from backproplab.sweep.words import session_at
+
+        session = session_at(path, log_dir)
+        if session and resume:
+            log_dir = session.parent  # whatever --log-dir says: this one is meant
+        named = baselines.split(",") if baselines else None
+        runs = {"seeds": seeds, "folds": folds, "baselines": named}
+        settings = {**runs, "max_trials": max_trials, "lockstep": lockstep}
+        words = [*(words or []), *importing(imports)]
+        sweep = read(session or path, words, settings, yes, force)
+        for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
+            typer.echo(f"backproplab: {note}", err=True)
+        if workers is None:
+            _list(sweep)
+            return
+        again = (resume and session) or resume
+        driver = _run(sweep, workers, where, log_dir, again, fail_fast, progress)
+    driver.raise_errors()
 
 
 def _workers(executor: str, jobs: int | None) -> str:
@@ -115,17 +124,22 @@ def _list(sweep: Sweep) -> None:
 
 
 def _run(
-    sweep: Sweep, where: str, log_dir: Path, resume: bool | Path, fail_fast: bool, progress: str
-) -> None:
+    sweep: Sweep,
+    workers: Workers,
+    where: str,
+    log_dir: Path,
+    resume: bool | Path,
+    fail_fast: bool,
+    progress: str,
+) -> Driver:
     """Hand out the runs; whatever happens, the table is printed."""
     from contextlib import suppress
 
     from backproplab.cli.standard_streams import shown
     from backproplab.errors import BackpropLabError
-    from backproplab.sweep.executors import open_executor
     from backproplab.sweep.library import opened
 
-    with open_executor(where) as workers, opened(sweep, log_dir, workers, resume) as driver:
+    with opened(sweep, log_dir, workers, resume) as driver:
         driver.fail_fast = fail_fast
         try:
             _follow(driver, f"{sweep.name}  {_size(driver)} · {workers.name}", progress)
@@ -135,7 +149,7 @@ def _run(
             raise
         with shown():
             _answer(driver, log_dir, where)
-    driver.raise_errors()
+    return driver
 
 
 def _size(driver: Driver) -> str:

@@ -119,6 +119,7 @@ class Experiment(Spec):
         ``log``: 0, 1, 2, 3, 4, 6, 8, 11, 16, …; it is written for TensorBoard, by updates and by
         examples, and decides nothing. For a learner without batches: steps an epoch, by default a
         tenth of ``steps``.
+    trajectory: keep the weights after every n epochs, for ``backproplab landscape --path``.
     engine: ``replay`` records a step once and makes its NumPy calls again, ``native`` makes them
         without Python, ``eager`` builds its graph each time, ``auto`` is native where it can be;
         the numbers are the same.
@@ -173,6 +174,14 @@ class Experiment(Spec):
         Field(strict=False),
         Role.OWN,
         AfterValidator(_each_once),
+        Off(),
+    ] = None
+    trajectory: Annotated[
+        Count | None,
+        Role.NO_NUMBER,
+        Role.OWN,
+        NotSwept("it changes no number; set it in the base"),
+        Lasts("epochs", 0, "only the first weights are kept"),
         Off(),
     ] = None
     engine: Annotated[
@@ -257,11 +266,12 @@ class Experiment(Spec):
     def unused_keys(self) -> frozenset[str]:
         """The keys that the learner has no use for, and those that an objective replaces."""
         used = self.learner.uses | (BATCHED if self.learner.batches else set())
+        used |= {"trajectory"} if "model" in used else set()
         return (SOMETIMES - used) | (REPLACED if self.objective else set())
 
 
 BATCHED = frozenset({"epochs", "batch_mode", "batch_size", "accumulate"})
-REPLACED = frozenset({"data", "model", "loss", "metrics", "init_from", "freeze"})
+REPLACED = frozenset({"data", "model", "loss", "metrics", "init_from", "freeze", "trajectory"})
 UPDATES = 1000  # of an objective whose config does not say
 SOMETIMES = BATCHED | {
     "init_from",
@@ -273,6 +283,7 @@ SOMETIMES = BATCHED | {
     "learning_rate",
     "schedule",
     "clipping",
+    "trajectory",
 }
 
 
@@ -286,6 +297,7 @@ def _not_used(experiment: Experiment, unused: Sequence[str]) -> PydanticCustomEr
     return PydanticCustomError("not_used", what, context)
 
 
+@cache
 def keys(role: Role) -> frozenset[str]:
     """The keys of Experiment with this role."""
     fields = Experiment.model_fields

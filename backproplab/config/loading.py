@@ -19,6 +19,7 @@ from backproplab.config.overrides import put_overrides
 from backproplab.config.problems import problems_of, without
 from backproplab.config.settling import settle
 from backproplab.config.yaml_source import Document, read_yaml
+from backproplab.data import Dataset
 from backproplab.errors import ConfigError, Problem
 from backproplab.files import plain_name
 from backproplab.text import typed
@@ -50,7 +51,7 @@ def examine(path: Path | str, *overrides: str) -> tuple[Experiment | None, Docum
     Keys at fault have their defaults, so that what follows from the others can be checked; None
     where that is not possible. Raises ConfigError for a file that cannot be read at all.
     """
-    document = read_yaml(Path(path))
+    document = read_document(Path(path))
     if OF_SWEEPS & document.tree.keys():
         hint = typed("backproplab", "sweep", Path(path))
         raise ConfigError(Problem(str(path), "this is a sweep", hint))
@@ -62,6 +63,17 @@ def examine(path: Path | str, *overrides: str) -> tuple[Experiment | None, Docum
     default = {"name": _name_of(Path(path))}
     experiment, found = validated(document, default, reported)
     return experiment, document, sorted(dict.fromkeys([*problems, *found]), key=_line)
+
+
+def read_document(path: Path) -> Document:
+    """The document in a file; what is no YAML but data says how to train on them."""
+    try:
+        return read_yaml(path)
+    except ConfigError:
+        if not (path.is_file() and Dataset.reader(path.name)):
+            raise
+    hint = typed("backproplab", "train", "CONFIG.yaml", f"data={path}")
+    raise ConfigError(Problem(str(path), "these are data, and a config is expected", hint))
 
 
 def validated(

@@ -3,7 +3,14 @@
 Importing this room registers every data set in ``Dataset.members``.
 """
 
-from backproplab.data import array_files, bundled, images, synthetic  # noqa: F401  # imported to register their members
+from backproplab.data import (  # noqa: F401  # imported to register their members
+    array_files,
+    bundled,
+    given,
+    image_folder,
+    images,
+    synthetic,
+)
 from backproplab.data.batching import (
     BatchMode,
     Order,
@@ -11,12 +18,20 @@ from backproplab.data.batching import (
     epoch_order,
     updates_per_epoch,
 )
-from backproplab.data.dataset import Dataset, Examples, Pixels, RawData, RegressionDataset, Splits
+from backproplab.data.dataset import (
+    Dataset,
+    Examples,
+    Others,
+    Pixels,
+    RawData,
+    RegressionDataset,
+    Splits,
+)
 from backproplab.data.folds import Fold
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.data.preparation import Preparation
-from backproplab.data.tabular import Csv
+from backproplab.data.tabular import Csv, Parquet, TableData, TableFile
 from backproplab.task import Task
 
 __all__ = [
@@ -26,11 +41,15 @@ __all__ = [
     "Examples",
     "Fold",
     "Order",
+    "Others",
+    "Parquet",
     "Pixels",
     "Preparation",
     "RawData",
     "RegressionDataset",
     "Splits",
+    "TableData",
+    "TableFile",
     "Task",
     "batch_length",
     "epoch_order",

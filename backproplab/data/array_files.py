@@ -1,4 +1,4 @@
-"""A data set of arrays in NumPy's files."""
+"""Data sets of arrays, and those of NumPy's files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Examples, RawData, RegressionDataset
+from backproplab.data.dataset import Examples, Others, RawData, RegressionDataset
 from backproplab.data.npz import declared, finite, missing_array, read_arrays
 from backproplab.spec import PathText
 from backproplab.tables import Table
@@ -21,36 +21,41 @@ PAIRS = (  # names of inputs and targets
     *(("x_train", "y_train"), ("X_train", "y_train"), ("x", "y"), ("X", "y"), ("data", "target")),
     *(("inputs", "targets"), ("images", "labels"), ("features", "labels"), ("arr_0", "arr_1")),
 )
+SUFFIXES = (".npz", ".npy")
 CLASSES = 100  # most distinct whole numbers that are taken for classes
 
 
-class Npz(RegressionDataset, name="npz"):
-    """Arrays in a file of NumPy: inputs (n, …) and targets (n) or (n, k), in .npz or .npy.
+class ArraySet(RegressionDataset):
+    """Arrays: inputs (n, …), which are flattened, and targets (n) or (n, k).
 
-    inputs, targets: names of the arrays; by default x_train and y_train, x and y, or the like. Of a
-        .npy file the last column is the target. Arrays whose names have ``test`` instead of
-        ``train`` are the test split. Inputs are flattened; bytes that are not standardized are
-        divided by 255.
     task: classification, regression, or auto: whole numbers, texts and one-hot rows are classes.
     one_scale: with ``standardize``, by one mean and one deviation of all inputs.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".npz", ".npy")
-
-    path: PathText
-    inputs: str = ""
-    targets: str = ""
     task: Literal["auto", "classification", "regression"] = "auto"
     one_scale: bool = False
 
     @property
-    def memory(self) -> int:
-        return 3 * declared(Path(self.path))
+    def where(self) -> Path:
+        """What messages name."""
+        raise NotImplementedError
+
+    @property
+    def known_inputs(self) -> tuple[str, ...]:
+        """Names that the inputs may have in a file of examples to predict."""
+        raise NotImplementedError
+
+    def arrays(self) -> dict[str, Array]:
+        """All arrays by name. Raises DataError."""
+        raise NotImplementedError
+
+    def pair(self, arrays: Mapping[str, Array]) -> tuple[str, str]:
+        """The names of inputs and targets. Raises DataError."""
+        raise NotImplementedError
 
     def read(self, generator: np.random.Generator) -> RawData:
-        path = Path(self.path)
-        arrays = read_arrays(path)
-        inputs, targets = self._pair(path, arrays)
+        path, arrays = self.where, self.arrays()
+        inputs, targets = self.pair(arrays)
         x, y = self._examples(path, arrays, inputs, targets)
         task, labels = self._task(path, targets or "the last column", y)
         test = None
@@ -66,28 +71,12 @@ class Npz(RegressionDataset, name="npz"):
         examples = Examples(_flat(x), labels)
         return RawData(examples, task, test, unit=unit, image=image, one_scale=self.one_scale)
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
-        if path.suffix.lower() not in self.suffixes:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array | Others:
+        if path.suffix.lower() not in SUFFIXES:
             return super().other(path, texts)
         arrays = read_arrays(path)
-        name = self.inputs if self.inputs in arrays else next(iter(arrays))
+        name = next((name for name in self.known_inputs if name in arrays), next(iter(arrays)))
         return finite(path, name, _flat(arrays[name]))
-
-    def _pair(self, path: Path, arrays: Mapping[str, Array]) -> tuple[str, str]:
-        """The names of inputs and targets."""
-        if list(arrays) == [""]:
-            return "", ""
-        known = next((pair for pair in PAIRS if pair[0] in arrays and pair[1] in arrays), ("", ""))
-        pair = self.inputs or known[0], self.targets or known[1]
-        for name, key in zip(pair, ("inputs", "targets"), strict=True):
-            if not name:
-                what = f"which of its arrays are the {key} is not known"
-                raise fault(
-                    path, what, f"set data.{key} to one of {', '.join(sorted(arrays)[:10])}"
-                )
-            if name not in arrays:
-                raise missing_array(path, name, dict(arrays))
-        return pair
 
     def _examples(
         self, path: Path, arrays: Mapping[str, Array], inputs: str, targets: str
@@ -120,6 +109,52 @@ class Npz(RegressionDataset, name="npz"):
             )
         task = Task("classification", len(names), names)
         return task, _labels(path, name, y, task)
+
+
+class Npz(ArraySet, name="npz"):
+    """Arrays in a file of NumPy, .npz or .npy.
+
+    inputs, targets: names of the arrays; by default x_train and y_train, x and y, or the like. Of a
+        .npy file the last column is the target. Arrays whose names have ``test`` instead of
+        ``train`` are the test split. Bytes that are not standardized are divided by 255.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = SUFFIXES
+
+    path: PathText
+    inputs: str = ""
+    targets: str = ""
+
+    @property
+    def memory(self) -> int:
+        return 3 * declared(Path(self.path))
+
+    @property
+    def where(self) -> Path:
+        return Path(self.path)
+
+    @property
+    def known_inputs(self) -> tuple[str, ...]:
+        return (self.inputs,)
+
+    def arrays(self) -> dict[str, Array]:
+        return read_arrays(self.where)
+
+    def pair(self, arrays: Mapping[str, Array]) -> tuple[str, str]:
+        path = self.where
+        if list(arrays) == [""]:
+            return "", ""
+        known = next((pair for pair in PAIRS if pair[0] in arrays and pair[1] in arrays), ("", ""))
+        pair = self.inputs or known[0], self.targets or known[1]
+        for name, key in zip(pair, ("inputs", "targets"), strict=True):
+            if not name:
+                what = f"which of its arrays are the {key} is not known"
+                raise fault(
+                    path, what, f"set data.{key} to one of {', '.join(sorted(arrays)[:10])}"
+                )
+            if name not in arrays:
+                raise missing_array(path, name, dict(arrays))
+        return pair
 
 
 def _flat(x: Array) -> Array:

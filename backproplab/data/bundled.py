@@ -17,6 +17,11 @@ from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDatas
 from backproplab.spec import Positive
 from backproplab.task import Task
 
+MEASURED = (  # of cell nuclei
+    *("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity"),
+    *("concave points", "symmetry", "fractal dimension"),
+)
+
 
 def _bundle(name: str) -> Any:
     from sklearn import datasets
@@ -28,19 +33,20 @@ class BundledClasses(Dataset):
     """A classification set of scikit-learn, with scikit-learn's name.
 
     file: its table; each row is an example: features, then class. header: lines before the rows.
-    image: height and width, if the features are pixels.
+    image: height and width, if the features are pixels. features: their names, if they are none.
     """
 
     file: ClassVar[str]
     header: ClassVar[int] = 1
     image: ClassVar[tuple[int, ...]] = ()
     labels: ClassVar[tuple[str, ...]]
+    features: ClassVar[tuple[str, ...]] = ()
 
     def read(self, generator: np.random.Generator) -> RawData:
         table = self._table()
         examples = Examples(table[:, :-1], table[:, -1].astype(np.int64))
         task = Task("classification", len(self.labels), self.labels)
-        return RawData(examples, task, image=self.image)
+        return RawData(examples, task, image=self.image, names=self.features)
 
     def _table(self) -> Array:
         """The table from scikit-learn's file, or from its function if the file is not there."""
@@ -83,6 +89,7 @@ class Iris(BundledClasses, name="iris"):
 
     file = "iris.csv"
     labels = ("setosa", "versicolor", "virginica")
+    features = "sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"
 
 
 class Wine(BundledClasses, name="wine"):
@@ -90,6 +97,11 @@ class Wine(BundledClasses, name="wine"):
 
     file = "wine_data.csv"
     labels = ("class_0", "class_1", "class_2")
+    features = (
+        *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols"),
+        *("flavanoids", "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue"),
+        *("od280/od315_of_diluted_wines", "proline"),
+    )
 
 
 class BreastCancer(BundledClasses, name="breast_cancer"):
@@ -97,6 +109,8 @@ class BreastCancer(BundledClasses, name="breast_cancer"):
 
     file = "breast_cancer.csv"
     labels = ("malignant", "benign")
+    features = (*(f"mean {m}" for m in MEASURED), *(f"{m} error" for m in MEASURED),
+                *(f"worst {m}" for m in MEASURED))  # fmt: skip
 
 
 class Diabetes(RegressionDataset, name="diabetes"):
@@ -104,4 +118,5 @@ class Diabetes(RegressionDataset, name="diabetes"):
 
     def read(self, generator: np.random.Generator) -> RawData:
         bundle = _bundle(self.name)
-        return RawData(Examples(bundle.data, bundle.target[:, None]), Task("regression", 1))
+        examples = Examples(bundle.data, bundle.target[:, None])
+        return RawData(examples, Task("regression", 1), names=tuple(bundle.feature_names))

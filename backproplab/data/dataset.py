@@ -6,8 +6,8 @@ This file must not know any particular data set, the source of its bytes, or how
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Self
@@ -60,6 +60,22 @@ class Pixels:
         return (inputs * self.scale + self.shift).reshape(len(inputs), *self.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Others:
+    """Examples in other files, to be predicted: inputs (n, *shape) as they were read.
+
+    key: what their names are.  names: of each.  classes: of each; empty where they are not known.
+    """
+
+    inputs: Array
+    key: str
+    names: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
 STRATIFIED = Stratified()
 
 
@@ -71,6 +87,7 @@ class RawData:
     unit: inputs that are not standardized are divided by it (255: pixels become ``0 … 1``).
     image: (height, width) of inputs that are flat images.
     one_scale: standardized, all features have one mean and one deviation.
+    names: of inputs that have some.
     columns: of a table: its features, instead of inputs.
     split: how its examples are divided.  keys: of each example, by which it is.
     remarks: what is to be known of the data, a phrase each.
@@ -82,6 +99,7 @@ class RawData:
     unit: float = 1.0
     image: tuple[int, ...] = ()
     one_scale: bool = False
+    names: tuple[str, ...] = ()
     columns: Columns | None = None
     split: SplitBy = STRATIFIED
     keys: Array | None = None
@@ -94,6 +112,7 @@ class Splits:
 
     pixels: gives back the images that the inputs are; None if they are none.
     rows: of each training example its row (from 0) in the data as they were read.
+    held: the same of the validation and the test examples that were taken from these data.
     preparation: what made the inputs and targets of what was read.
     remarks: what is to be known of the data, a phrase each.
     """
@@ -105,6 +124,7 @@ class Splits:
     preparation: Preparation
     pixels: Pixels | None = None
     rows: Array | None = None
+    held: Mapping[str, Array] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
     @property
@@ -163,9 +183,14 @@ class Dataset(Family):
 
     @classmethod
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
-        ending = PurePath(text).suffix.lower()
-        reads = [name for name, member in cls.members.items() if ending in member.suffixes]
-        return (reads[0], {"path": text}, "") if reads else super().named_by(text)
+        name = cls.reader(text)
+        return (name, {"path": text}, "") if name else super().named_by(text)
+
+    @classmethod
+    def reader(cls, file: str) -> str:
+        """The name of the member that reads files with this suffix; empty where none does."""
+        ending = "/" if file.endswith("/") else PurePath(file).suffix.lower()
+        return next((name for name, own in cls.members.items() if ending in own.suffixes), "")
 
     @classmethod
     def dissect(cls, value: Any) -> tuple[str, dict[str, Any], str]:
@@ -179,7 +204,8 @@ class Dataset(Family):
     @classmethod
     def nearest(cls, name: str) -> str:
         if not PurePath(name).suffix:
-            return super().nearest(name)
+            folder = f"a folder of images is written with a slash at its end: {name}/"
+            return folder if "/" in name else super().nearest(name)
         suffixes = sorted(suffix for member in cls.members.values() for suffix in member.suffixes)
         return f"files are read by their suffix: {' '.join(suffixes)}; save it as CSV"
 
@@ -192,7 +218,7 @@ class Dataset(Family):
         """All examples of the set; ``generator`` (stream ``data``) is the only random source."""
         raise NotImplementedError
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array | Others:
         """The examples in another file, to predict: a table, or inputs (n, *shape) as read.
 
         texts: columns that are no numbers. Raises DataError.

@@ -148,6 +148,18 @@ class Encoder:
         """The name of every input: ``age``, ``sex=male``, ``d.year``."""
         return tuple(name for each in self.fitted for name in each.names)
 
+    @property
+    def scaler(self) -> Scaler:
+        """Of all inputs; the identity of a category's."""
+        own = [
+            each.scaler
+            if isinstance(each, Filled)
+            else Scaler(np.zeros(len(each.names)), np.ones(len(each.names)))
+            for each in self.fitted
+        ]
+        shifts, scales = ([np.asarray(getattr(s, n)) for s in own] for n in ("shift", "scale"))
+        return Scaler(np.concatenate(shifts), np.concatenate(scales))
+
     def __call__(self, columns: Columns, rows: Array, dtype: DTypeLike) -> Array:
         """The inputs of some rows: computed in float64, then cast to ``dtype``."""
         inputs = np.empty((len(rows), len(self.names)), dtype)

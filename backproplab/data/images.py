@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data.dataset import Dataset, Examples, RawData
+from backproplab.data.dataset import Dataset, Examples, Others, RawData
 from backproplab.data.idx import read_idx
 from backproplab.errors import DataError, Problem, reason
 from backproplab.spec import PathText, absolute
@@ -55,7 +55,7 @@ class ImageFiles(Dataset):
         pair = _flat(train), task, _flat(test)
         return RawData(*pair, unit=255.0, image=image, one_scale=self.one_scale)
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array:
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table | Array | Others:
         if path.suffix.lower() == ".csv":
             return super().other(path, texts)
         images = read_idx(path, 3)

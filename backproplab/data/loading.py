@@ -60,6 +60,7 @@ def load(
         if source.image and isinstance(scaler, Scaler)
         else None,
         rows=train,
+        held={"validation": validation, "test": test},
         preparation=preparation,
         remarks=source.remarks,
     )
@@ -82,7 +83,7 @@ def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> 
     if task.kind == "classification":
         counts = np.bincount(targets[train], minlength=task.outputs)
         task = replace(task, counts=tuple(counts.tolist()))
-    return Preparation(inputs, scale_targets, task, shape)
+    return Preparation(inputs, scale_targets, task, shape, source.names)
 
 
 def _weights(part: Examples, rows: Array) -> Array | None:
@@ -184,7 +185,7 @@ def _fold(
 ) -> list[Array]:
     """The rows of the splits, of which the test split is one fold."""
     share = dataset.validation_split
-    if source.test:
+    if source.test or source.split.is_given:
         what = "data.fold: the data bring their own test examples, and a fold would be another test"
         raise ConfigError(Problem("", what, "remove it"))
     parts = source.split.fold(fold, keys, classes, share, generator)

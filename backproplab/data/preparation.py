@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,26 @@ class Preparation:
 
     inputs: of a table its encoder, else the scaler of an array (n, *shape).
     targets: of a regression; the identity where targets stay as they are.
+    given: the names of an array's features, if they have some.
     """
 
     inputs: Scaler | Encoder
     targets: Scaler
     task: Task
     shape: tuple[int, ...]
+    given: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of every input: ``age``, ``sex=male``; ``input 1`` where it has none."""
+        if isinstance(self.inputs, Encoder):
+            return self.inputs.names
+        return self.given or tuple(f"input {n + 1}" for n in range(prod(self.shape)))
+
+    @property
+    def scaler(self) -> Scaler:
+        """Of every input, by which it is x ↦ (x − shift) / scale; of a category's the identity."""
+        return self.inputs.scaler if isinstance(self.inputs, Encoder) else self.inputs
 
     @property
     def record(self) -> dict[str, Any]:
@@ -42,7 +57,17 @@ class Preparation:
             "shape": list(self.shape),
             "columns" if table else "inputs": self.inputs.record,
             "targets": self.targets.record,
+            **({"names": list(self.given)} if self.given else {}),
         }  # fmt: skip
+
+    @property
+    def trained_for(self) -> str:
+        """``regression, target in standard deviations of 9.18``, as losses and metrics count it."""
+        scales = np.unique(self.targets.scale)
+        if np.array_equal(scales, [1.0]):
+            return str(self.task)
+        of = f" of {scales[0]:.4g}" if scales.size == 1 else ""
+        return f"{self.task}, target in standard deviations{of}"
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Preparation:
@@ -61,7 +86,8 @@ class Preparation:
         shape = tuple(int(length) for length in record["shape"])
         if isinstance(inputs, Encoder) and shape != (len(inputs.names),):
             raise ValueError("the columns do not give as many inputs as the network takes")
-        return cls(inputs, Scaler.read(record["targets"]), task, shape)
+        given = tuple(map(str, record.get("names", ())))
+        return cls(inputs, Scaler.read(record["targets"]), task, shape, given)
 
     def prepare(self, raw: Array | Columns, rows: Array, dtype: DTypeLike) -> Array:
         """The network's inputs of some rows of what a data set reads."""

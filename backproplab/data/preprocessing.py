@@ -73,9 +73,8 @@ def _sum(x: Array, rows: Array, mean: Array | None = None) -> Array:
             if mean is not None:
                 terms -= mean
                 terms *= terms
-            terms[0] += (
-                carried  # NumPy adds row by row, so the bits equal those of one sum over the block
-            )
+            # NumPy adds row by row, so the bits equal those of one sum over the block
+            terms[0] += carried
             carried = terms.sum(axis=0)
         total += carried
     return total

@@ -1,28 +1,21 @@
-"""Data sets that are a table in the user's own file."""
+"""Data sets that are a table in the user's own file, text or Parquet."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import (
-    AfterValidator,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    model_validator,
-)
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
+from backproplab.data.column_kind import ColumnKind
 from backproplab.data.dataset import Examples, RawData, RegressionDataset
 from backproplab.data.encoding import Columns
 from backproplab.data.splitting import Random, SplitBy, Stratified
-from backproplab.errors import did_you_mean
 from backproplab.spec import PathText
 from backproplab.tables import (
     Feature,
@@ -31,44 +24,22 @@ from backproplab.tables import (
     Role,
     Table,
     Target,
+    cells_of,
     infer,
     infer_target,
     listed,
     measured,
     no_feature,
+    read_parquet,
     read_table,
+    read_text,
 )
+from backproplab.tables.parquet import SUFFIXES as PARQUET
 from backproplab.task import Task
 
 NO_HEADER = "no header found (data.header=true takes the first row for one)"
-KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
 MIB = 2**20
 CLASSES, OMITTED = 4, 6  # shown
-
-
-@dataclass(frozen=True)
-class ColumnKind:
-    """Marks what a column is: one of KINDS, or ``{date: FORMAT}``, whose value is the format."""
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._checked)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        date = {"type": "object", "properties": {"date": {"type": "string"}}, "required": ["date"]}
-        return {"anyOf": [{"enum": list(KINDS)}, {"type": "string", "pattern": "%"}, date]}
-
-    def _checked(self, value: Any) -> str:
-        if isinstance(value, dict) and list(value) == ["date"]:
-            value = value["date"]
-        if isinstance(value, str) and (value in KINDS or "%" in value):
-            return value
-        valid = f"must be {', '.join(KINDS)}, or {{date: '%d.%m.%Y'}}"
-        hint = did_you_mean(value, KINDS) if isinstance(value, str) else ""
-        raise PydanticCustomError("column_kind", valid, {"hint": hint})
 
 
 def _one_letter(value: str) -> str:
@@ -80,33 +51,25 @@ def _one_letter(value: str) -> str:
     return value
 
 
-class Csv(RegressionDataset, name="csv"):
-    """A table in a text file: a row for each example, a column for each feature and the target.
+class TableData(RegressionDataset):
+    """A table: a row for each example, a column for each feature and the target.
 
-    path: the file.  target: the column to predict; by default one called target, label, class or y,
+    target: the column to predict; by default one called target, label, class or y,
     else the last one.  task: classification, regression, or auto, by the target's values.
     columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore, or
     ``{date: '%d.%m.%Y'}``.  missing: texts that mean a missing value, beside empty cells.
     id: a column that names the rows: no feature, written with predictions.
     weights: a column that says what each row counts in loss and metrics, from 0: no feature.
-    delimiter, decimal, header, encoding: how the file is written; found where they are left out.
     split: random, stratified (the default with classes), ``{group: COLUMN}``, ``{time: COLUMN}``,
     or ``{column: COLUMN}`` with the words train, validation and test.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".tab", ".txt", ".data")
-
-    path: PathText
     target: str = ""
     task: Literal["auto", "classification", "regression"] = "auto"
     columns: Annotated[dict[str, Annotated[str, ColumnKind()]], Field(default_factory=dict)]
     missing: Annotated[tuple[str, ...], Field(strict=False)] = ()
     id: str = ""
     weights: str = ""
-    delimiter: Annotated[str, AfterValidator(_one_letter)] = ""
-    decimal: Literal["", ".", ","] = ""
-    header: bool | None = None
-    encoding: str = "utf-8"
     split: SplitBy | None = None
     standardize_targets: bool = True
 
@@ -122,28 +85,36 @@ class Csv(RegressionDataset, name="csv"):
         return hash(repr(self))  # a mapping has none
 
     @property
-    def memory(self) -> int:
-        try:
-            return 150 * MIB + 4 * Path(self.path).stat().st_size
-        except (OSError, ValueError):
-            return 0
-
-    @property
     def divided_by(self) -> SplitBy:
         return self.split or super().divided_by
 
     @property
     def form(self) -> Form:
-        """How the file is written, as far as the config says."""
-        return Form(self.delimiter, self.decimal, self.header, self.encoding, self.missing)
+        """How a text file is written, as far as the config says."""
+        return Form(missing=self.missing)
 
     @property
     def formats(self) -> dict[str, str]:
         """The formats of dates that the config gives."""
         return {name: kind for name, kind in self.columns.items() if "%" in kind}
 
+    @property
+    def texts(self) -> set[str]:
+        """The columns that the config says to be no numbers."""
+        kinds = self.columns.items()
+        return {name for name, kind in kinds if kind not in ("numeric", "ignore")} | {self.id} - {
+            ""
+        }
+
+    def table(self) -> Table:
+        """The whole table. Raises DataError."""
+        raise NotImplementedError
+
+    def other(self, path: Path, texts: Collection[str] = ()) -> Table:
+        return read_table(path, self.form, {*self.texts, *texts})
+
     def read(self, generator: np.random.Generator) -> RawData:
-        table = self.other(Path(self.path))
+        table = self.table()
         target, roles = self.roles(table)
         features = [role for role in roles if isinstance(role, Feature)]
         if not features:
@@ -173,10 +144,6 @@ class Csv(RegressionDataset, name="csv"):
             raise table.fault(self.weights, int(np.argmax(wrong)), f"{what}, and it is a weight")
         return values
 
-    def other(self, path: Path, texts: Collection[str] = ()) -> Table:
-        kept = [name for name, kind in self.columns.items() if kind not in ("numeric", "ignore")]
-        return read_table(path, self.form, {*kept, self.id, *texts} - {""})
-
     def roles(self, table: Table) -> tuple[Target, list[Role]]:
         """The target, and what each column is. Raises DataError for what cannot be decided."""
         target = infer_target(table, self.target, self.task)
@@ -191,6 +158,61 @@ class Csv(RegressionDataset, name="csv"):
             table.column(self.split.column, f"data.split.{self.split.name}")
             skipped[self.split.column] = f"the {self.split.name} of the split"
         return target, infer(table, self.columns, skipped)
+
+
+class InFile(RegressionDataset):
+    """Data in a file. path: the file."""
+
+    path: PathText
+
+
+class TableFile(TableData, InFile):  # in this order the path is the first key
+    """A table in a file."""
+
+
+class Csv(TableFile, name="csv"):
+    """A table in a text file.
+
+    delimiter, decimal, header, encoding: how the file is written; found where they are left out.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".tab", ".txt", ".data")
+
+    path: PathText  # again, for ``{csv: FILE}`` sets the first field
+    delimiter: Annotated[str, AfterValidator(_one_letter)] = ""
+    decimal: Literal["", ".", ","] = ""
+    header: bool | None = None
+    encoding: str = "utf-8"
+
+    @property
+    def memory(self) -> int:
+        try:
+            return 150 * MIB + 4 * Path(self.path).stat().st_size
+        except (OSError, ValueError):
+            return 0
+
+    @property
+    def form(self) -> Form:
+        return Form(self.delimiter, self.decimal, self.header, self.encoding, self.missing)
+
+    def table(self) -> Table:
+        return read_text(Path(self.path), self.form, self.texts)
+
+
+class Parquet(TableFile, name="parquet"):
+    """A table in a Parquet file, whose types say what its columns are."""
+
+    suffixes: ClassVar[tuple[str, ...]] = PARQUET
+
+    path: PathText
+
+    @property
+    def memory(self) -> int:
+        cells, unpacked = cells_of(Path(self.path))
+        return 150 * MIB + 2 * unpacked + 24 * cells if cells else 0
+
+    def table(self) -> Table:
+        return read_parquet(Path(self.path), self.missing, self.texts)
 
 
 def remarks(roles: list[Role], target: Target) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backproplab.descend.contours import contours
+from backproplab.descend.contours import along, contours, drawn
 from backproplab.descend.picture import MARGIN, SIDE, TOP, Picture
-from backproplab.explain.axes import Limits, Panel, limits_of
+from backproplab.explain.axes import Limits, Panel, limits_of, tip
 from backproplab.explain.canvas import document, set_line
 from backproplab.explain.notation import word
 from backproplab.explain.typeset import Line
@@ -20,11 +20,9 @@ class Plane(Picture):
     def draw(self) -> str:
         across, up = self.window()
         panel = self.panel(MARGIN + 46, TOP, PLANE, across, up)
-        lines = [
-            panel.polyline([tuple(p) for p in line], self.theme.contours, 1.1)
-            for line in contours(self.f, across, up)
-        ]
-        parts = [*self.head(self.common()), *panel.clip("plane", lines)]
+        taken = np.concatenate([along(panel, run.points) for run in self.shown.runs])
+        lines = drawn(panel, contours(self.f, across, up), taken)
+        parts = [*self.head(self.common()), *panel.clip("plane", list(lines))]
         parts += panel.axes(*(word(name) for name in self.f.names))
         parts += self.gradient(panel)
         for n, run in enumerate(self.shown.runs):
@@ -55,12 +53,14 @@ class Plane(Picture):
         ahead = start + slope / np.linalg.norm(slope) * 1e-3 * (panel.across[1] - panel.across[0])
         u, v = np.subtract(panel.at(*ahead), (x, y))
         length = float(np.hypot(u, v)) or 1.0
-        u, v = 46 * u / length, 46 * v / length
         ink = self.theme.gradient_line
         yield (
-            f'<path d="M{x:.1f} {y:.1f}l{u:.1f} {v:.1f}" stroke="{ink}" stroke-width="2"'
-            ' stroke-dasharray="5 3" marker-end="url(#head)"/>'
+            f'<path d="M{x:.1f} {y:.1f}l{38 * u / length:.1f} {38 * v / length:.1f}"'
+            f' stroke="{ink}" stroke-width="2" stroke-dasharray="5 3"/>'
         )
+        u, v = u / length, v / length
+        yield tip(x + 46 * u, y + 46 * v, u, v, ink)
+        u, v = 46 * u, 46 * v
         label = Line(15).tex(r"\nabla f", self.theme.gradient)
         if x + 1.25 * u - label.width - 12 < panel.x:  # no room at its end: above its middle
             yield from set_line(label, x + 0.5 * u, y + min(v, 0) - 8, "middle")

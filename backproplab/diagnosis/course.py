@@ -235,7 +235,7 @@ def few_and_some_wrong(case: Case, limits: Limits) -> Facts | None:
 
 
 def standing_still(case: Case, limits: Limits) -> Facts | None:
-    """Validation stays within a hundredth of chance from an epoch in the first 3/4 to the end."""
+    """Validation stays within a hundredth of chance from an epoch of the first half to the end."""
     standing(case, 5)
     validated(case)
     loss = case.curves.smooth / case.chance

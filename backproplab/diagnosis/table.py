@@ -196,7 +196,8 @@ RULES = (
          {"examples": 100, "error": 0.02}, "{accuracy:p1} ± {error:e} of {examples:n} validation "
          "examples.", fixes.larger_split),
     Rule("N1", "could be shorter", N, "|V_e - V_E| / b", course.standing_still,
-         {"near": 0.01, "at": 0.5}, "Validation has not moved since epoch {epoch:n}."),
+         {"near": 0.01, "at": 0.5}, "Validation has not moved since epoch {epoch:n} by more than a "
+         "hundredth of the loss at chance."),
     Rule("N2", "still improving", N, "epoch of min V; fall of V in the last fifth",
          course.improving, {"fall": 0.02}, "The last of {epochs:n} epochs was the best: the "
          "validation loss fell by {fall:p} in the last fifth, and more epochs may help.",

@@ -22,7 +22,7 @@ from backproplab.experiment.parts import Parts
 from backproplab.files import DiskFolder, Folder
 from backproplab.journal import LAST, Checkpoint, Journal
 from backproplab.learners import COUNTERS, fingerprint
-from backproplab.loop import Best, Callback, Lane, Pace, Patience, Progress, Whereabouts
+from backproplab.loop import Best, Callback, Lane, Pace, Patience, Progress, Trajectory, Whereabouts
 from backproplab.loop.early_stopping import EXHAUSTED
 from backproplab.measures import Row, monitored, prefixed
 from backproplab.runs.run_folder import RunFolder
@@ -87,8 +87,7 @@ class Course:
         self.record |= {} if alone else {"in_sweep": True}
         self.best, patience = _watchers(parts)
         telemetry = watchers(parts.experiment.tensorboard, parts.material, parts.length, alone)
-        objective = parts.experiment.objective
-        own = [*_own_callbacks(parts.experiment), *([Whereabouts(objective)] if objective else [])]
+        own = _own_callbacks(parts.experiment)
         # telemetry sees how the run ends
         everyone = [self.best, *callbacks, *own, *patience, *telemetry]
         learning = parts.experiment.learner.begin(parts.material)
@@ -320,11 +319,13 @@ def _digest(text: str) -> str:
 
 
 def _own_callbacks(experiment: Experiment) -> list[Callback]:
-    """Those that the config names, under names that no callback of ours has."""
+    """What its keys ask for; those of ``callbacks`` under names that no callback of ours has."""
     made = {observer.name: observer.begin() for observer in experiment.callbacks or ()}
     for name, callback in made.items():
         callback.name = f"callbacks.{name}"
-    return list(made.values())
+    places = [Whereabouts(experiment.objective)] if experiment.objective else []
+    kept = [Trajectory(experiment.trajectory)] if experiment.trajectory else []
+    return [*made.values(), *places, *kept]
 
 
 def _watchers(parts: Parts) -> tuple[Best, list[Callback]]:

@@ -12,6 +12,8 @@ from backproplab import data, environment
 from backproplab.config import Experiment
 from backproplab.data import Dataset, Preparation, Splits, batch_length
 from backproplab.errors import ConfigError, MachineError, Problem
+from backproplab.journal import trajectory
+from backproplab.journal.trajectory import row_type
 from backproplab.learners import GradientDescent, Learner, Material
 from backproplab.learners.inside import looked_at
 from backproplab.learners.tiles import tile_length, tiles_of
@@ -112,6 +114,23 @@ def length_problems(experiment: Experiment) -> list[Problem]:
         what = f"tensorboard.update_freq: {learner.name} has no batches to write of"
         problems.append(Problem("", what, "remove it"))
     return problems
+
+
+def trajectory_problems(
+    network: Network | None, experiment: Experiment, epochs: int
+) -> list[Problem]:
+    """A trajectory that takes more room than is read again. epochs: of the whole run."""
+    every = experiment.trajectory
+    if network is None or every is None:
+        return []
+    size = sum(prod(weight.shape) for weight in network.weights.values())
+    row = row_type(np.dtype(experiment.dtype), size).itemsize
+    rows, most = 1 + epochs // every, trajectory.MOST // row
+    if rows <= most:
+        return []
+    what = f"trajectory: {rows:,} times {size:,} weights are {_gib(rows * row)}, more than 1 GiB"
+    hint = f"keep every {-(-epochs // (most - 1)):,}th epoch" if most > 1 else "remove it"
+    return [Problem("", what, hint)]
 
 
 def rank_problems(experiment: Experiment, ranks: Ranks) -> list[Problem]:

@@ -5,7 +5,7 @@ It needs the run's folder alone: config, preparation, checkpoint. Nothing is tra
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 from backproplab.arrays import Array
 from backproplab.autograd import Tensor, vjp
 from backproplab.config import Experiment, load
-from backproplab.data import Csv, Examples, Preparation
-from backproplab.data.encoding import Columns, Encoder
-from backproplab.errors import DamageError, DataError, Problem, RunError
+from backproplab.data import Examples, Preparation, Splits
+from backproplab.errors import DamageError, DataError, RunError
+from backproplab.experiment.intake import Data, Intake
 from backproplab.experiment.limits import load as load_splits
 from backproplab.files import DiskFolder
 from backproplab.journal.saved import Which, read_weights
@@ -29,24 +29,21 @@ from backproplab.measures import SPLITS, Row
 from backproplab.nn import Loss, Network, ParameterVector, encoded, metrics_of, weighted
 from backproplab.nn.layer import Weights
 from backproplab.runs.run_folder import CONFIG, RECORD, RunFolder
-from backproplab.tables import Table, Target, table_of
-from backproplab.text import counted, typed
-
-Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
+from backproplab.text import typed
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """A trained network.
 
-    preparation: of its inputs and targets, as fitted when it was trained.
+    intake: how data become its inputs and targets, as fitted when it was trained.
     weights: whether they are those of the best epoch, or the last.
     threads: of BLAS, as many as the run had.
     """
 
     folder: Path
     experiment: Experiment
-    preparation: Preparation
+    intake: Intake
     network: Network
     parameters: ParameterVector
     loss: Loss
@@ -54,11 +51,14 @@ class Model:
     threads: int = 1
 
     @property
+    def preparation(self) -> Preparation:
+        """Of inputs and targets, as fitted when it was trained."""
+        return self.intake.preparation
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of ``probabilities``; empty for a regression."""
-        task = self.preparation.task
-        numbered = tuple(map(str, range(task.outputs)))
-        return (task.labels or numbered) if task.kind == "classification" else ()
+        return self.intake.classes
 
     @property
     def named(self) -> list[str] | list[int]:
@@ -67,64 +67,19 @@ class Model:
         whole = all(name.lstrip("-").isdecimal() and str(int(name)) == name for name in names)
         return [int(name) for name in names] if whole else list(names)
 
-    @property
-    def row_name(self) -> str:
-        """The column that names the rows of the run's data; empty if there is none."""
-        return str(getattr(self.experiment.data, "id", ""))
-
     def predict(self, data: Data) -> Array:
         """The predicted class of each row, or the number in the units of the target.
 
         Classes are texts (n,), or whole numbers if all of them are. Numbers are (n,), or
         (n, targets) if there are several. Raises DataError for data that it cannot take.
         """
-        return self.decided(self.outputs(self.inputs(data)))
+        return self.decided(self.outputs(self.intake.inputs(data)))
 
     def probabilities(self, data: Data) -> Array:
         """How sure it is of each class, (n, classes). Raises DataError."""
         if not self.classes:
             raise DataError(f"{self.folder}: it predicts a number, which has no probabilities")
-        return self.loss.probabilities(self.outputs(self.inputs(data)))
-
-    def inputs(self, data: Data) -> Array:
-        """What the network takes, (n, *shape), prepared as in training. Raises DataError."""
-        raw = self.raw(data)
-        return self.preparation.prepare(raw, np.arange(len(raw)), self.parameters.flat.dtype)
-
-    def raw(self, data: Data) -> Array | Columns:
-        """The rows as the run's data set would read them. Raises DataError."""
-        preparation, given = self.preparation, self.opened(data)
-        if isinstance(preparation.inputs, Encoder):
-            if not isinstance(given, Table):
-                what = "it takes a table with named columns"
-                names = ", ".join(feature.name for feature in preparation.inputs.features[:8])
-                raise DataError(str(Problem(str(self.folder), what, f"such as {names}")))
-            return Columns.of(given, preparation.inputs.features)
-        return self._array(_matrix(given, preparation) if isinstance(given, Table) else given)
-
-    def _array(self, raw: Array) -> Array:
-        shape = self.preparation.shape
-        if raw.shape[1:] != shape:
-            expected, found = (
-                " × ".join(map(str, ("n", *each))) for each in (shape, raw.shape[1:])
-            )
-            raise DataError(f"{self.folder}: it takes {expected} numbers, these are {found}")
-        if not np.isfinite(raw).all():
-            raise DataError(
-                f"{self.folder}: {np.sum(~np.isfinite(raw)):,} inputs are NaN or infinite"
-            )
-        return raw
-
-    def opened(self, data: Data) -> Table | Array:
-        """The table or the array that the data are. Raises DataError."""
-        if isinstance(data, Table | np.ndarray):
-            return data
-        if isinstance(data, str | Path):
-            inputs = self.preparation.inputs
-            features = inputs.features if isinstance(inputs, Encoder) else ()
-            texts = [feature.name for feature in features if feature.kind != "numeric"]
-            return self.experiment.data.other(Path(data), texts)
-        return table_of(data) if hasattr(data, "columns") else np.asarray(data)
+        return self.loss.probabilities(self.outputs(self.intake.inputs(data)))
 
     def outputs(self, inputs: Array) -> Array:
         """The network's outputs (n, units) of inputs that are prepared, without dropout."""
@@ -151,7 +106,7 @@ class Model:
         The loss is the one that was trained with; metrics are in the units of the target.
         fgsm: also of the same examples, attacked: ``test fgsm``.
         """
-        examples = self._examples(data)
+        examples = self.examples(data)
         found = {name: self._measured(part) for name, part in examples.items()}
         if fgsm is None:
             return found
@@ -184,33 +139,20 @@ class Model:
     def _losses(self, tensors: Weights, targets: Tensor, x: Tensor) -> Tensor:
         return self.loss(self.network(tensors, x), targets)
 
-    def _examples(self, data: Data) -> dict[str, Examples]:
+    def examples(self, data: Data = None) -> dict[str, Examples]:
         """Prepared examples by name: of data with targets, or the run's own splits."""
         if data is not None:
-            return {"data": Examples(self.inputs(data), self.labels(data), self.counts(data))}
-        e = self.experiment
-        keeps = e.init_from and e.init_from.preprocessing == "keep"
-        kept = self.preparation if keeps else None
-        splits = load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
+            return {"data": self.intake.examples(data)}
+        splits = self.splits()
         found = {name: getattr(splits, name) for name in SPLITS}
         return {name: part for name, part in found.items() if part}
 
-    def labels(self, data: Data) -> Array:
-        """The targets of data, as training holds them. Raises DataError if it has none."""
-        table, task = self.opened(data), self.preparation.task
-        if not isinstance(table, Table):
-            raise DataError(f"{self.folder}: an array has no targets; give a table")
-        assert task.kind != "objective"  # of which there is no model
-        name = task.target or _last(table, self.preparation)
-        targets = Target(name, task.kind, self.classes).read(table)
-        return self.preparation.encode(targets, np.arange(len(targets)), self.parameters.flat.dtype)
-
-    def counts(self, data: Data) -> Array | None:
-        """What each row of a table counts, if the run's data have weights. Raises DataError."""
-        dataset, table = self.experiment.data, self.opened(data)
-        return (
-            dataset.counts(table) if isinstance(dataset, Csv) and isinstance(table, Table) else None
-        )
+    def splits(self) -> Splits:
+        """The splits of the run's own data, read again. Raises DataError."""
+        e = self.experiment
+        keeps = e.init_from and e.init_from.preprocessing == "keep"
+        kept = self.preparation if keeps else None
+        return load_splits(e.data, e.seed, np.dtype(e.dtype), kept)
 
     def _measured(self, examples: Examples) -> tuple[int, Row]:
         task, dtype = self.preparation.task, self.parameters.flat.dtype
@@ -227,20 +169,6 @@ class Model:
         metrics = metrics_of(task, self.experiment.metrics or ())
         row |= {m.name: m.function(*of) for m in metrics}
         return len(examples), {name: float(value) for name, value in row.items()}
-
-    def remarks(self, data: Data) -> Iterator[str]:
-        """What is to be known of data: values that training has not seen, columns not used."""
-        table, raw = self.opened(data), self.raw(data)
-        inputs = self.preparation.inputs
-        if isinstance(table, Table) and isinstance(raw, Columns) and isinstance(inputs, Encoder):
-            yield from inputs.remarks(raw)
-            dataset = self.experiment.data
-            weights = dataset.weights if isinstance(dataset, Csv) else ""
-            own = {self.preparation.task.target, self.row_name, weights}
-            used = {feature.name for feature in raw.features} | own
-            spare = [name for name in table.columns if name not in used]
-            if spare:
-                yield f"not used: {', '.join(spare[:8])}{', …' if len(spare) > 8 else ''}"
 
     @property
     def _threads(self) -> Any:
@@ -275,7 +203,8 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     loss = experiment.loss.resolve(preparation.task)
     network = experiment.model.network(preparation.shape, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
-    own = experiment, preparation, network, parameters, loss, which
+    intake = Intake(path, experiment.data, preparation, parameters.flat.dtype)
+    own = experiment, intake, network, parameters, loss, which
     return Model(path, *own, threads=_threads(record))
 
 
@@ -298,26 +227,3 @@ def _weights(
             )
         np.copyto(view, arrays[name])
     return parameters, which
-
-
-def _matrix(table: Table, preparation: Preparation) -> Array:
-    """The numbers of a table, column by column, of data without names; the target may follow."""
-    from backproplab.tables import Feature, measured
-
-    width = int(np.prod(preparation.shape))
-    names = list(table.columns)
-    if len(names) not in (width, width + 1):
-        raise DataError(
-            f"{table.name}: {counted(len(names), 'column')}, expected {width:,} numbers"
-        )
-    columns = [measured(table, Feature(name, "numeric")) for name in names[:width]]
-    return np.hstack([np.asarray(c) for c in columns]).reshape(len(table), *preparation.shape)
-
-
-def _last(table: Table, preparation: Preparation) -> str:
-    """The column after the inputs, of data whose target has no name."""
-    width = int(np.prod(preparation.shape))
-    if len(table.columns) != width + 1:
-        what = f"{counted(len(table.columns), 'column')}, expected {width:,} inputs and the target"
-        raise DataError(f"{table.name}: {what}")
-    return list(table.columns)[-1]

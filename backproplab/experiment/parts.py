@@ -43,6 +43,7 @@ from backproplab.experiment.limits import (
     threads_for,
     threads_for_tiles,
     tile_of,
+    trajectory_problems,
     turns_of,
     undefined_measures,
 )
@@ -256,6 +257,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     undefined = undefined_measures(parts.metrics, splits)
     validated = splits.validation is not None
     problems += monitor_problems(experiment, parts.measures, validated, undefined)
+    problems += trajectory_problems(network, experiment, parts.length.count)
     if not any(measure.goal for measure in parts.measures):
         problems.append(Problem("", f"learner: {learner.name} measures nothing that can be better"))
     if problems:

@@ -13,6 +13,7 @@ from typing import Any
 
 from backproplab import environment
 from backproplab.config import Experiment, load
+from backproplab.data.given import given, keep
 from backproplab.errors import ConfigError, DamageError, FinishedError, Problem, RunError
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
@@ -38,6 +39,7 @@ def resume(
     allow_inexact: bool = False,
     checkpoint: str = LAST,
     ranks: Ranks = ONE,
+    data: Any = None,
 ) -> Result:
     """Continue the run in ``folder`` from its last checkpoint, whatever ended it.
 
@@ -46,9 +48,12 @@ def resume(
     allow_inexact: continue although this process rounds differently; the record says so.
     checkpoint: the file to continue from, relative to the folder.
     ranks: that continue it together; where they are more or fewer than before, the record says so.
+    data: of a run on data that a program gave, the same ones; a process that gave them knows them.
     Raises FinishedError if the run is over, RunError for a run that cannot be continued,
     ConfigError for epochs that it cannot have.
     """
+    if data is not None:
+        keep([given(data)])
     with locked(Path(folder), ranks):
         stopped = stopped_run(folder, epochs, ranks)
         return stopped.resume(callbacks, displays, allow_inexact, checkpoint)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from backproplab.config import Experiment
+from backproplab.data.given import on_given
 from backproplab.experiment.account import HParams
 from backproplab.experiment.course import Course, Result
 from backproplab.experiment.parts import Parts, build
@@ -29,16 +31,21 @@ def run(
     displays: Sequence[Display] = (),
     hparams: HParams | None = None,
     ranks: Ranks = ONE,
+    data: Any = None,
 ) -> Result:
     """Train the experiment and write everything about it into ``folder``, made if it is missing.
 
     experiment: or what ``build`` made of it.  callbacks: look at the run, and are part of what is
     saved.  displays: show it.  hparams: its row in TensorBoard's HPARAMS tab; none by default.
-    ranks: that train it together, unless it is built; only rank 0 writes.
+    ranks: that train it together, unless it is built; only rank 0 writes.  data: in place of the
+    experiment's: (X, y) or a data frame; the config records their SHA-256.
     A run that diverged or was stopped by a signal is a result, as its status says; anything else
     that goes wrong is raised, with run.json saying ``failed``. Raises RunError for a folder that
     is not empty.
     """
+    if data is not None and isinstance(experiment, Experiment):
+        own = on_given(experiment.data, data)
+        experiment = experiment.model_copy(update={"data": own})
     parts = experiment if isinstance(experiment, Parts) else build(experiment, ranks=ranks)
     with limits_of(parts) as stop:
         course = Course(parts, folder_of(Path(folder), parts.ranks), callbacks, hparams=hparams)

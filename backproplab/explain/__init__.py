@@ -115,7 +115,7 @@ def of_expression(text: str, words: Sequence[str] = (), asked: Asked | None = No
     if lost := beyond.section(seen, words):
         shown.sections.insert(1, lost)
     if asked.types:
-        table = beyond.types_table(text, words, parsed, values, seen, asked.types)
+        table = beyond.types_table(words, parsed, values, seen, asked.types)
         shown.sections.append(table)
     if asked.order == 2:
         shown.sections.append(second.section(seen))
@@ -131,11 +131,12 @@ def of_expression(text: str, words: Sequence[str] = (), asked: Asked | None = No
 
 
 def _difference(text: str) -> str:
-    """``x**2 + y**2 - (1)`` of the equation ``x**2 + y**2 = 1``."""
+    """``x**2 + y**2 - 1`` of the equation ``x**2 + y**2 = 1``."""
     left, equals, right = text.partition("=")
     if not equals or "=" in right:
         raise ConfigError("--implicit takes an equation, such as 'x**2 + y**2 = 1'")
-    return f"{left.strip()} - ({right.strip()})"
+    right = right.strip()
+    return f"{left.strip()} - {right if right.isalnum() else f'({right})'}"
 
 
 def of_config(

@@ -50,20 +50,27 @@ class Panel:
     def axes(self, name_x: str, name_y: str) -> Iterator[str]:
         """The two axis lines with ticks and names."""
         t = self.theme
-        bottom, right = self.y + self.height, self.x + self.width
-        line = f"M{self.x:.1f} {self.y:.1f}V{bottom:.1f}H{right:.1f}"
-        yield f'<path d="{line}" fill="none" stroke="{t.second}" stroke-width="1.2"/>'
-        for value in ticks(self.across, self.log[0], self.width / 70):
-            x, _ = self.at(value, self.up[0])
-            yield f'<path d="M{x:.1f} {bottom:.1f}v5" stroke="{t.second}"/>'
-            yield from set_line(_tick(value, self.log[0], t), x, bottom + 19, "middle")
+        line = f"M{self.x:.1f} {self.y:.1f}V{self.y + self.height:.1f}"
+        yield f'<path d="{line}" stroke="{t.second}" stroke-width="1.2"/>'
         for value in ticks(self.up, self.log[1], self.height / 55):
             _, y = self.at(self.across[0], value)
             yield f'<path d="M{self.x:.1f} {y:.1f}h-5" stroke="{t.second}"/>'
             yield from set_line(_tick(value, self.log[1], t), self.x - 9, y + 4.5, "end")
-        name = Line(15).tex(name_x, t.ink) if len(name_x) < 3 else Line(13).say(name_x, t.second)
-        yield from set_line(name, right, bottom + 37, "end")
+        yield from self.axis(name_x)
         yield from set_line(Line(15).tex(name_y, t.ink), self.x - 4, self.y - 10)
+
+    def axis(self, name: str) -> Iterator[str]:
+        """The axis below with its ticks and name."""
+        t = self.theme
+        bottom, right = self.y + self.height, self.x + self.width
+        line = f"M{self.x:.1f} {bottom:.1f}H{right:.1f}"
+        yield f'<path d="{line}" stroke="{t.second}" stroke-width="1.2"/>'
+        for value in ticks(self.across, self.log[0], self.width / 70):
+            x, _ = self.at(value, self.up[0])
+            yield f'<path d="M{x:.1f} {bottom:.1f}v5" stroke="{t.second}"/>'
+            yield from set_line(_tick(value, self.log[0], t), x, bottom + 19, "middle")
+        label = Line(15).tex(name, t.ink) if len(name) < 3 else Line(13).say(name, t.second)
+        yield from set_line(label, right, bottom + 37, "end")
 
     def polyline(self, points: Sequence[tuple[float, float]], ink: str, width: float = 1.8) -> str:
         """A line through points of the axes, cut at the panel's frame by its clip path."""
@@ -168,8 +175,13 @@ def _leaving(
     length = max(hypot(x - x0, y - y0), 1e-9)
     u, v = (x - x0) / length, (y - y0) / length
     yield f'<path d="M{x0:.1f} {y0:.1f}L{x:.1f} {y:.1f}" stroke="{ink}" stroke-width="1.8"/>'
-    tip = f"M{x:.1f} {y:.1f}L{x - 9 * u - 4 * v:.1f} {y - 9 * v + 4 * u:.1f}"
-    yield f'<path d="{tip}L{x - 9 * u + 4 * v:.1f} {y - 9 * v - 4 * u:.1f}z" fill="{ink}"/>'
+    yield tip(x, y, u, v, ink)
+
+
+def tip(x: float, y: float, u: float, v: float, ink: str) -> str:
+    """The tip of an arrow that ends at (x, y) in the direction (u, v), of length 1."""
+    start = f"M{x:.1f} {y:.1f}L{x - 9 * u - 4 * v:.1f} {y - 9 * v + 4 * u:.1f}"
+    return f'<path d="{start}L{x - 9 * u + 4 * v:.1f} {y - 9 * v - 4 * u:.1f}z" fill="{ink}"/>'
 
 
 def marker(x: float, y: float, run: int, ink: str, fill: str, size: float = 4.2) -> str:

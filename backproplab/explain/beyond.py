@@ -19,15 +19,31 @@ from backproplab.explain.trace import GraphNode, Trace
 from backproplab.explain.values import Value, read_point
 from backproplab.formulas.expression import Expression
 
+CLOSE = 1e-8  # relative, of numbers that differ by rounding alone
 TYPES = "float16", "float32", "float64"
 
 
 def section(seen: Trace, words: Sequence[str]) -> Section | None:
-    """What went beyond the numbers; None if nothing did."""
-    lines = [*_forward(seen), *_backward(seen)]
-    if not lines:
-        return None
-    return Section("Beyond the numbers", [*lines, *remedy(seen.text, words)])
+    """What went beyond the numbers, or lost its digits or its gradient; None if nothing did."""
+    if lines := [*_forward(seen), *_backward(seen)]:
+        return Section("Beyond the numbers", [*lines, *remedy(seen.text, words)])
+    if _is_inexact(seen, words):
+        return Section(
+            "Lost digits", list(remedy(seen.text, words)), "the stable form has other numbers"
+        )
+    return None
+
+
+def _is_inexact(seen: Trace, words: Sequence[str]) -> bool:
+    """Whether the stable form has another value, or other gradients."""
+    better, forms = stable_form(seen.text)
+    if not forms:
+        return False
+    value, gradients = _computed(*read_point(better, words), np.float64)
+    pairs = [(value, seen.result.value)]
+    own = {seen.nodes[i].name: seen.nodes[i].gradient for i in seen.variables}
+    pairs += [(gradient, own[name]) for name, gradient in gradients.items() if name in own]
+    return any(not np.allclose(a, b, rtol=CLOSE, atol=0.0) for a, b in pairs)
 
 
 def _is_lost(value: Value) -> bool:
@@ -97,7 +113,7 @@ def _computed(
 
 
 def types_table(
-    text: str, words: Sequence[str], expression: Expression, values: Mapping[str, Value],
+    words: Sequence[str], expression: Expression, values: Mapping[str, Value],
     seen: Trace, types: Sequence[str],
 ) -> Section:  # fmt: skip
     """Every step, and the stable form, in several types: a column for each."""
@@ -107,7 +123,7 @@ def types_table(
                 Problem("--dtype", f"{name} is no type", f"choose {', '.join(TYPES)}")
             )
     rows = _rows(expression, values, seen, types)
-    better, forms = stable_form(text)
+    better, forms = stable_form(seen.text)
     if forms:
         kept, at = read_point(better, words)
         cells = [_computed(kept, at, np.dtype(name).type) for name in types]
@@ -119,7 +135,9 @@ def types_table(
     below = (f"{np.log(float(f.smallest_subnormal)) - np.log(2):.6g}" for f in limits)
     rows += [("exp overflows above", *above), ("exp is 0 below", *below)]
     return Section(
-        "Types", ReportTable(("step", *types), rows, ("step",)), "every step in each type"
+        "Types",
+        ReportTable(("step", *types), rows, ("step",), (), tuple((t, 1) for t in types[:-1])),
+        "every step in each type",
     )
 
 

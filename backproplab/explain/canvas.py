@@ -32,6 +32,14 @@ def document(title: str, width: float, height: float, theme: Theme, parts: Seque
     return text.encode("ascii", "xmlcharrefreplace").decode() + "\n"
 
 
+def within_page(title: str, width: float, height: float, parts: Sequence[str]) -> str:
+    """The same for an HTML page, whose style sheet has the faces and may have the colors."""
+    box = f'viewBox="0 0 {width:.0f} {height:.0f}" style="max-width:{width:.0f}px"'
+    return (
+        f'<svg class="drawn" {box} role="img"><title>{escape(title)}</title>{"".join(parts)}</svg>'
+    )
+
+
 def set_line(line: Line, x: float, y: float, anchor: str = "start") -> list[str]:
     """A line of type; x is its start, middle or end, y its baseline."""
     x -= {"start": 0.0, "middle": line.width / 2, "end": line.width}[anchor]

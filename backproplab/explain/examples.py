@@ -77,7 +77,8 @@ def _deltas(shown: Examples) -> ReportTable:
         deltas = [short(float(d)) for layer in net.layers for d in layer.delta]
         rows.append((str(n), _vector(net.x), _vector(net.y), short(net.loss), *deltas))
     headers = ("example", "x", "y", "C", *names)
-    return ReportTable(headers, rows, ("x", "y"), tuple((name, "gradient") for name in names))
+    colors = tuple((name, "gradient") for name in names)
+    return ReportTable(headers, rows, ("x", "y"), colors, (("x", 2), ("y", 1)))
 
 
 def _vector(array: Array) -> str:
@@ -87,11 +88,13 @@ def _vector(array: Array) -> str:
 def _gradients(shown: Examples) -> ReportTable:
     numbers = [f"dC{n}" for n in range(1, len(shown.nets) + 1)]
     rows: list[tuple[str, ...]] = [
-        (name, *map(short, each), short(mean), f"{new - old:+.4g}", short(new))
+        (name, *(f"{x:.3g}" for x in (*each, mean)), f"{new - old:+.3g}", f"{new:.4g}")
         for name, each, mean, old, new in shown.rows()
     ]
     headers = ("weight", *numbers, "mean", "step", "after")
-    return ReportTable(headers, rows, ("weight",), (("mean", "gradient"),), (), ("weight",))
+    last_first = tuple((head, rank) for rank, head in enumerate((*numbers[1:], "after"), start=1))
+    colors = (("mean", "gradient"),)
+    return ReportTable(headers, rows, ("weight",), colors, last_first, ("weight",))
 
 
 def _sum(shown: Examples) -> Line:

@@ -82,7 +82,8 @@ def _table(rows: list[Nudged]) -> ReportTable:
          *(f"{row.errors[key]:.1e}" for key in keys))
         for row in rows
     ]  # fmt: skip
-    return ReportTable(headers, body, (), (), ((headers[1], 1),))
+    ranks = ((headers[1], 3), (headers[3], 2), (headers[2], 1))
+    return ReportTable(headers, body, (), (), ranks)
 
 
 def _best(rows: list[Nudged]) -> Iterator[Line]:

@@ -143,14 +143,15 @@ def local(edge: Edge) -> str:
     value = matrix(edge.local) if isinstance(edge.local, np.ndarray) else short(edge.local)
     if not value:
         return edge.formula
-    return value if edge.formula in ("", value) else f"{edge.formula} = {value}"
+    same = not edge.formula or edge.formula.strip("-").replace(".", "", 1).isdecimal()
+    return value if same else f"{edge.formula} = {value}"
 
 
 def matrix(local: Array) -> str:
     """A Jacobian that fits into a line: a row, a column, or a diagonal; else ""."""
     if 1 in local.shape:
         return shown(local.ravel(), 4)
-    if local.shape[0] == local.shape[1] and not (local - np.diag(np.diag(local))).any():
+    if local.shape[0] == local.shape[1] and not local[~np.eye(len(local), dtype=bool)].any():
         return f"diag({shown(np.diag(local), 4)})"
     return ""
 

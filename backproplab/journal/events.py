@@ -185,4 +185,4 @@ def _head(size: int) -> bytes:
 def _masked_crc(data: bytes) -> bytes:
     """CRC-32C, rotated right by 15 bits, plus a constant, as 4 bytes."""
     crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+    return (((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")

@@ -1,6 +1,7 @@
 """Journal: everything that a run writes while it trains, and how it continues after a crash.
 
     metrics.csv  train/…tfevents…  validation/…tfevents…       logs, which only grow
+    trajectory.bin                                             another one, of a run that keeps it
     checkpoints/best-120.safetensors                           the best weights, never changed
     checkpoints/last.safetensors  previous.safetensors         the newest position, the one before
 
@@ -35,7 +36,7 @@ from backproplab.journal.table import Table
 if TYPE_CHECKING:
     from backproplab.journal.events import EventWriter
 
-METRICS = "metrics.csv"
+METRICS, TRAJECTORY = "metrics.csv", "trajectory.bin"
 CHECKPOINTS = "checkpoints"
 LAST, PREVIOUS = (f"{CHECKPOINTS}/{name}.safetensors" for name in ("last", "previous"))
 OWN = re.compile(rf"{CHECKPOINTS}/[a-z_]+-\d+\.safetensors")  # of one part, such as best-120
@@ -81,6 +82,7 @@ class Journal:
         self.table: Table | None = None
         self.events: dict[str, EventWriter] = {}
         self._aside: EventWriter | None = None
+        self._trajectory: Log | None = None
         self.older: dict[str, int] = {}  # length of logs that are no longer written to
         self._kept: dict[str, str] = {}  # files that ``last`` names, with their SHA-256
 
@@ -121,6 +123,11 @@ class Journal:
         """Whole event records, as ``events.record`` makes them, that hold no time."""
         self.events[split].log.append(found)
 
+    def visited(self, row: bytes) -> None:
+        """A row of the trajectory, whose log is opened with its first one."""
+        self._trajectory = self._trajectory or self.folder.log(TRAJECTORY)
+        self._trajectory.append(row)
+
     @property
     def aside(self) -> EventWriter:
         """The event file of what holds a time, such as how long a node takes.
@@ -148,8 +155,9 @@ class Journal:
         return [*self._logs().values(), *([self._aside.log] if self._aside else [])]
 
     def _logs(self) -> dict[str, Log]:
-        table = {METRICS: self.table.log} if self.table else {}
-        return table | {writer.name: writer.log for writer in self.events.values()}
+        found = {METRICS: self.table.log} if self.table else {}
+        found |= {TRAJECTORY: self._trajectory} if self._trajectory else {}
+        return found | {writer.name: writer.log for writer in self.events.values()}
 
     def commit(self, position: Sequence[Part]) -> None:
         """Make the position the one that the run continues from."""
@@ -312,7 +320,11 @@ class Journal:
             self.folder.remove(name)
 
     def _found_logs(self) -> list[str]:
-        return [name for name in self.folder.names() if name == METRICS or EVENTS.fullmatch(name)]
+        return [name for name in self.folder.names() if _is_log(name)]
+
+
+def _is_log(name: str) -> bool:
+    return name in (METRICS, TRAJECTORY) or EVENTS.fullmatch(name) is not None
 
 
 def _is_position(state: Mapping[str, Any]) -> bool:
@@ -323,7 +335,7 @@ def _is_position(state: Mapping[str, Any]) -> bool:
         and state["identity"].keys() >= IDENTITY
         and isinstance(state["identity"]["numerics"], dict)
         and all(isinstance(length, int) and length >= 0 for length in state["logs"].values())
-        and all(name == METRICS or EVENTS.fullmatch(name) for name in state["logs"])
+        and all(map(_is_log, state["logs"]))
         and all(OWN.fullmatch(str(name)) for name in state["files"].values())
         and all(isinstance(part, dict) for part in state["position"].values())
     )

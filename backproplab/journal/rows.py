@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,9 @@ class Row:
     """An Event with a scalar for each of these tags; all but time, step and values is made once."""
 
     def __init__(self, tags: Sequence[str]) -> None:
-        self.heads = [_head(tag.encode()) for tag in tags]
-        self.scalars = struct.Struct("<" + "".join(f"{len(head)}sf" for head in self.heads))
+        heads = [_head(tag.encode()) for tag in tags]
+        self.fields: list[Any] = [part for head in heads for part in (head, 0.0)]
+        self.scalars = struct.Struct("<" + "".join(f"{len(head)}sf" for head in heads))
         self.summary = SUMMARY + varint(self.scalars.size)
 
     def event(self, time: float, step: int, values: Iterable[float]) -> bytes:
@@ -33,8 +35,9 @@ class Row:
         return b"".join((WALL_TIME, DOUBLE(time), at, self.summary, self._packed(list(values))))
 
     def _packed(self, values: Sequence[float]) -> bytes:
+        self.fields[1::2] = values
         try:
-            return self.scalars.pack(*chain.from_iterable(zip(self.heads, values, strict=True)))
+            return self.scalars.pack(*self.fields)
         except OverflowError:
             with np.errstate(over="ignore"):
                 return self._packed(np.asarray(values, np.float32).tolist())
@@ -46,6 +49,7 @@ def _head(tag: bytes) -> bytes:
     return VALUE + varint(len(head) + 4) + head
 
 
+@lru_cache
 def varint(number: int) -> bytes:
     """A number of 64 bits, seven a byte, the lowest first; a negative one as its complement."""
     number &= 2**64 - 1

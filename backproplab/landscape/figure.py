@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.descend.contours import contour_lines
+from backproplab.descend.contours import along, contour_lines, drawn
 from backproplab.explain.axes import Limits, Panel, limits_of, star
 from backproplab.explain.canvas import document, set_line
 from backproplab.explain.typeset import Line as Type
 from backproplab.landscape.path import Path2D
 from backproplab.landscape.surface import Line, Plane
-from backproplab.palette import THEMES, Theme
+from backproplab.palette import THEMES
 from backproplab.text import short
 
 MARGIN, TOP, BELOW = 34.0, 136.0, 60.0
@@ -37,7 +35,7 @@ class Figure:
         """The line at the left, the plane at the right."""
         self._line(line, "along the first direction")
         x = MARGIN + 60 + WIDE + 90
-        panel = self._plane(plane, x, AXES)
+        panel = self._plane(plane, x, AXES, np.zeros((1, 2)))
         self.parts.append(star(*panel.at(0, 0), self.theme))
         return self._done(x + SQUARE)
 
@@ -58,7 +56,7 @@ class Figure:
             f"{which} principal direction ({share:.0%})"
             for which, share in zip(("first", "second"), path.shares, strict=True)
         )
-        panel = self._plane(path.plane, MARGIN + 60, (names[0], names[1]))
+        panel = self._plane(path.plane, MARGIN + 60, (names[0], names[1]), path.places)
         self.parts += panel.path([(x, y) for x, y in path.places], 0, self.theme.runs[0])
         self.parts.append(star(*panel.at(0, 0), self.theme))
         return self._done(MARGIN + 60 + SQUARE + 60)
@@ -80,10 +78,12 @@ class Figure:
             self.parts += [key, *set_line(words, x + 38, y)]
         return panel
 
-    def _plane(self, plane: Plane, x: float, names: tuple[str, str]) -> Panel:
+    def _plane(self, plane: Plane, x: float, names: tuple[str, str], path: Array) -> Panel:
+        """path: (t, 2), that will be drawn in it."""
         limits: list[Limits] = [(float(a[0]), float(a[-1])) for a in (plane.across, plane.up)]
         panel = Panel(x, TOP, SQUARE, SQUARE, limits[0], limits[1], self.theme)
-        self.parts += panel.clip("plane", list(_contours(panel, plane, self.theme)))
+        lines = contour_lines(plane.across, plane.up, plane.losses)
+        self.parts += panel.clip("plane", list(drawn(panel, lines, along(panel, path))))
         self.parts += panel.axes(names[0], "")
         self.parts += set_line(Type(13).say(names[1], self.theme.second), x - 4, TOP - 10)
         heights = Type(14).say(f"lines of equal train loss, {span(plane.losses)}", self.theme.ink)
@@ -93,12 +93,6 @@ class Figure:
     def _done(self, right: float) -> str:
         width, height = right + MARGIN, TOP + max(HIGH, SQUARE) + BELOW
         return document(self.title, max(width, 560), height, self.theme, self.parts)
-
-
-def _contours(panel: Panel, plane: Plane, theme: Theme) -> Iterator[str]:
-    """Lines of equal loss."""
-    for line in contour_lines(plane.across, plane.up, plane.losses):
-        yield panel.polyline([(float(x), float(y)) for x, y in line], theme.contours, 1.1)
 
 
 def _shown(losses: Array) -> Limits:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from backproplab.landscape.figure import Figure, span
 from backproplab.landscape.path import Path2D, walked
 from backproplab.landscape.surface import Line, Plane, around, between
 from backproplab.landscape.trained import Trained
-from backproplab.text import short
+from backproplab.text import counted, json_tree, short
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,13 @@ class View:
                 yield label, _heights(plane)
         if self.path:
             both = " and ".join(f"{share:.1%}" for share in self.path.shares)
-            steps = len(self.path.places) - 1
-            yield "path", f"{steps} epochs; two directions hold {both} of its squared distances"
+            epochs = counted(int(self.path.epochs[-1]), "epoch")
+            source = "trained again" if self.path.again else "from its trajectory"
+            yield (
+                "path",
+                f"{epochs}, {len(self.path.epochs):,} places, {source}; "
+                f"two directions hold {both} of its squared distances",
+            )
         largest, least = self.run.spectrum
         most = ", ".join(short(x) for x in largest)
         yield "curvature", f"largest eigenvalues of the Hessian {most}; the smallest {short(least)}"
@@ -112,8 +116,13 @@ class View:
         if plane := self.plane or (self.path and self.path.plane):
             found["plane"] = {"across": plane.across, "up": plane.up, "losses": plane.losses}
         if self.path:
-            found["path"] = {"places": self.path.places, "shares": self.path.shares}
-        tree: dict[str, Any] = _plain(found)
+            path = self.path
+            found["path"] = {
+                "epochs": path.epochs.tolist(),
+                "places": path.places,
+                "shares": path.shares,
+            }
+        tree: dict[str, Any] = json_tree(found)
         return tree
 
 
@@ -141,14 +150,3 @@ def _heights(plane: Plane) -> str:
     at = f"({plane.across[i]:.2g}, {plane.up[j]:.2g})"
     count = f"{len(plane.across)} × {len(plane.up)} points"
     return f"{count}, loss {span(plane.losses)}; least at {at}"
-
-
-def _plain(value: Any) -> Any:
-    """Lists and numbers, as JSON has them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if isfinite(value) else None
-    return value

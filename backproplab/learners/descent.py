@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
-import numpy as np
-
-from backproplab.arrays import Array
+from backproplab.arrays import Array, aligned
 from backproplab.autograd import Tensor
 from backproplab.errors import Problem
 from backproplab.learners.batches import SCALARS, BatchMeasures, Reports
@@ -255,7 +253,7 @@ class Descent(Learning):
     def leave(self) -> None:
         """Move out of a crew's arrays."""
         for vector in (self.parameters, self.gradient, *self.slots.values()):
-            vector.move_to(np.empty_like(vector.flat))
+            vector.move_to(aligned(vector.flat.shape, vector.flat.dtype))
         self.unbind()
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from backproplab.autograd.engines.plan import Plan
 from backproplab.nn import ParameterVector
 from backproplab.optim import Clipping, Optimizer, Updater
 
-ROUNDS = 512  # most updates of a leap
+ROUNDS = 4096  # most updates of a leap
 SECONDS = 0.02  # after which it ends: signals wait for that long
 WORTH = 16  # updates by one plan, from which on translating it pays
 ENTRIES = 2**20  # most row numbers of a leap
@@ -81,7 +82,8 @@ class Leaps:
         block = max(BLOCK, -(-gradient.flat.size // BLOCKS))
         bound = optimizer, parameters.trainable, gradient.flat, flat, None, block
         self.updater = Updater(*bound)
-        self.trace = Trace(gradient.flat.dtype, ROUNDS)
+        self.rounds = min(ROUNDS, max(ENTRIES // prod(parameters.population), 1))
+        self.trace = Trace(gradient.flat.dtype, self.rounds)
         self.numbers: Callable[[Any, Any], None] | None = None  # notes those of a round
 
     def make(
@@ -124,7 +126,7 @@ class Leaps:
             plan.runs += tape.rounds
             self.look.see = None
         quick = tape.rounds == count and time.monotonic() - began < SECONDS / 2
-        self.most = min(max(2 * count, self.most) if quick else max(tape.rounds, 1), ROUNDS)
+        self.most = min(max(2 * count, self.most) if quick else max(tape.rounds, 1), self.rounds)
         return Leapt(tape.rounds)
 
     def _tape(
@@ -139,7 +141,7 @@ class Leaps:
         """The tape for so shaped batches, and the table of their rows."""
         key = plan, rows.shape[1:], None if watched is None else tuple(watched), looks
         if key not in self.tapes:
-            rounds = max(min(ENTRIES // rows[0].size, ROUNDS), 1)
+            rounds = max(min(ENTRIES // rows[0].size, self.rounds), 1)
             table = np.empty((rounds, *rows.shape[1:]), np.intp)
             calls: list[Call] = [
                 *[

@@ -6,6 +6,7 @@ from backproplab.loop.lane import Lane, Length, Progress
 from backproplab.loop.loop import Loop
 from backproplab.loop.observer import Observer
 from backproplab.loop.pace import Pace
+from backproplab.loop.trajectory import Trajectory
 from backproplab.loop.whereabouts import Whereabouts
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Pace",
     "Patience",
     "Progress",
+    "Trajectory",
     "When",
     "Whereabouts",
 ]

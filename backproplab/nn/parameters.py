@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.arrays import Array
+from backproplab.arrays import Array, aligned
 from backproplab.autograd import Tensor
 
 
@@ -36,7 +36,9 @@ class ParameterVector:
         self.weights = dict(shapes)
         self.shapes = self.weights | dict(statistics or {})
         self.population = population
-        self._use(np.zeros((*population, sum(map(prod, self.shapes.values()))), dtype))
+        flat = aligned((*population, sum(map(prod, self.shapes.values()))), dtype)
+        flat.fill(0)
+        self._use(flat)
 
     def _use(self, flat: Array) -> None:
         self.flat = flat

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backproplab.arrays import Array
+from backproplab.arrays import LINE, Array, aligned
 from backproplab.optim.rules import Optimizer, Pad
 
 BLOCK = 65_536  # entries updated at a time: with slots and scratch space 1.3 MB of float32
@@ -68,9 +68,10 @@ class Updater:
     ) -> list[Block]:
         *population, n = theta.shape
         length = max(block // prod(population), SHORTEST) if self.optimizer.blockwise else n
-        length = max(-(-n // max(-(-n // length), 1)), 1)  # equal parts
+        line, parts = LINE // theta.itemsize, max(-(-n // length), 1)
+        length = max(-(-n // (parts * line)) * line, 1)  # equal parts, each from a cache line on
         space = [
-            np.empty((*population, length), theta.dtype)
+            aligned((*population, length), theta.dtype)
             for _ in range(self.optimizer.scratch + self.regularizes)
         ]
         blocks = []

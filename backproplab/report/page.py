@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backproplab.files import read_regular
-from backproplab.report import influence, notes, panels, seedwise
+from backproplab.report import answers, influence, notes, panels, seedwise
 from backproplab.report.comparison import Comparison
 from backproplab.report.conclusion import conclude
 from backproplab.report.diagnoses import listed_findings, why_first, words_of
@@ -23,6 +23,7 @@ from backproplab.report.naming import name_of, short_key
 from backproplab.report.pairing import legend
 from backproplab.report.settings import settings
 from backproplab.report.standings import ROWS, standings
+from backproplab.report.surroundings import surroundings_section
 from backproplab.report.trials import RankedTrial
 from backproplab.status import Status
 from backproplab.text import counted
@@ -36,16 +37,19 @@ def render(
     warnings: Iterable[str] = (),
     test: bool = False,
     beside: Path | None = None,
+    landscape: bool = False,
 ) -> tuple[str, list[str]]:
     """(the page, all warnings). warnings: those of reading; all are shown on the page.
 
     test: show the test metrics of every trial, not of the best only. beside: the page's folder,
-    from which it links to the runs.
+    from which it links to the runs. landscape: draw the loss around the best run, which reads its
+    data and computes.
     """
     found = list(warnings)
     own, more = notes.read_notes(comparison)
     found += more
     drawn = panels.curves_section(comparison, found)
+    around = surroundings_section(comparison, found) if landscape else []
     parts = [
         _head(comparison),
         *[element("p", f"Warning: {warning}", class_="warning") for warning in found],
@@ -55,8 +59,10 @@ def render(
         *drawn,
         *panels.keys_section(comparison),
         *_effects(comparison),
+        *around,
         *_runs(comparison, beside),
         *_diagnosis(comparison),
+        *answers.section_of(comparison),
         _notes(comparison, own),
         _environment(comparison),
         _foot(comparison),

@@ -29,6 +29,7 @@ OF_RUN = (
     re.escape(TRACEBACK),
     re.escape(PREPARATION),
     r"metrics\.csv",
+    r"trajectory\.bin",
     r"checkpoints/(last|previous|best|best-\d+)\.safetensors",
     rf"(train|validation)/({EVENTS}|{PROJECTOR})",
 )

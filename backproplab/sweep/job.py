@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from backproplab import environment, own_parts
 from backproplab.config import Experiment
+from backproplab.data.given import Given, given_to
+from backproplab.data.given import keep as keep_data
 from backproplab.errors import ConfigError, described
 from backproplab.experiment import Result
 from backproplab.experiment.account import HParams
@@ -54,12 +56,13 @@ class Work:
 class Cargo:
     """Works on their way to a process that may lack what they are made of.
 
-    The user's own parts travel as their files, which are executed before anything is unpacked, and
-    runs that they begin with as their weights.
+    The user's own parts travel as their files, which are executed before anything is unpacked, runs
+    that they begin with as their weights, and data that a program gave as they are.
     """
 
     sources: tuple[own_parts.Source, ...]
     runs: tuple[Saved, ...]
+    data: tuple[Given, ...]
     content: bytes
 
     def unpacked(self) -> Sequence[Work]:
@@ -69,6 +72,7 @@ class Cargo:
         except ConfigError as error:
             raise UnfitWorkerError(f"a worker cannot import {error}") from error
         keep(self.runs)
+        keep_data(self.data)
         works: Sequence[Work] = pickle.loads(self.content)
         return works
 
@@ -77,9 +81,11 @@ def packed(works: Sequence[Work]) -> Sequence[Work] | Cargo:
     """The works as any process can take them."""
     paths = {own.path for work in works for own in work.experiment.imports or ()}
     runs = {own.sha256: own.saved() for work in works if (own := work.experiment.init_from)}
-    if not (paths or runs):
+    data = {own.sha256: own for work in works for own in given_to(work.experiment.data)}
+    if not (paths or runs or data):
         return works
-    return Cargo(own_parts.sources(sorted(paths)), tuple(runs.values()), pickle.dumps(works))
+    sources = own_parts.sources(sorted(paths))
+    return Cargo(sources, tuple(runs.values()), tuple(data.values()), pickle.dumps(works))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from backproplab.config import Experiment
 from backproplab.config.problems import problems_of
 from backproplab.config.wording import TreePath
 from backproplab.config.yaml_source import Document
+from backproplab.data.given import given, keep
 from backproplab.errors import ConfigError, DamageError, DataError, Problem
 from backproplab.files import read_regular
 from backproplab.runs.sweep_file import LIMIT, NAME
@@ -110,16 +111,22 @@ def read(
     settings: Mapping[str, Any] | None = None,
     yes: bool = False,
     force: bool = False,
+    data: Any = None,
 ) -> Sweep:
     """The sweep in a sweep file or over a config, with command-line words put over it.
 
     settings: options that set keys of the file, ``{"seeds": 5, "folds": 5}``; None
     is no option. yes: any number of trials is meant. force: so is what takes very long; a session
-    that has begun has been forced.
+    that has begun has been forced. data: (X, y) or a data frame, of a base with ``data: arrays`` or
+    ``data: frame``.
     Every trial is built as ``train`` would build it, with its data.
     Raises ConfigError with every problem at once, each with file, line and what is valid; DataError
     if nothing but data files is at fault; DamageError for a session whose sweep.json is damaged.
     """
+    if data is not None:
+        keep([found := given(data)])
+        pinned = [] if is_session(Path(path)) else [f"data.sha256={found.sha256}"]
+        words = [*words, *pinned]
     try:
         return _read(Path(path), words, settings, yes, force or is_session(Path(path)))
     except ConfigError as error:

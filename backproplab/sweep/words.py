@@ -18,6 +18,7 @@ from backproplab.config.composer import Composed, compose
 from backproplab.config.cursor import Cursor
 from backproplab.config.experiment import Experiment
 from backproplab.config.importing import imported
+from backproplab.config.loading import read_document
 from backproplab.config.overrides import put_overrides
 from backproplab.config.settling import settle
 from backproplab.config.wording import TreePath, command_line
@@ -35,7 +36,7 @@ def sweep_document(path: Path) -> Document:
     """The sweep in a file, or of a session; a config is the base of one that says nothing else."""
     if is_session(path):
         return _written(path)
-    document = read_yaml(path)
+    document = read_document(path)
     if OWN_KEYS & document.tree.keys():
         return document
     return Document({"base": path.name}, document.name, {}, {})

@@ -1,13 +1,15 @@
-"""Tables in text files: how a file is written, its columns, and what each column means.
+"""Tables in files: how a text file is written, the types of Parquet, and what each column means.
 
-This room must not know data sets, splits or networks. pandas is imported when a table is read.
+This room must not know data sets, splits or networks. pandas and pyarrow are imported when a table
+is read.
 """
 
 from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
 from backproplab.tables.content import Form
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
+from backproplab.tables.parquet import cells_of, read_parquet
 from backproplab.tables.profile import Profile, profiles
-from backproplab.tables.reading import read_table, table_of
+from backproplab.tables.reading import read_table, read_text, table_of
 from backproplab.tables.targets import Target, infer_target
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Table",
     "Target",
     "Texts",
+    "cells_of",
     "infer",
     "infer_target",
     "listed",
@@ -28,6 +31,8 @@ __all__ = [
     "moments",
     "no_feature",
     "profiles",
+    "read_parquet",
     "read_table",
+    "read_text",
     "table_of",
 ]

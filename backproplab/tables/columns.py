@@ -5,13 +5,14 @@ This file must not know files or pandas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import DataError, Problem, did_you_mean
+from backproplab.tables.dialect import NUMBER
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,13 @@ class Numbers:
     def missing(self) -> Array:
         """Which rows have no value."""
         return np.isnan(self.values)
+
+    def without(self, marks: Collection[str]) -> Numbers:
+        """The column in which these numbers, written as texts, mean that there is no value."""
+        numbers = [float(mark) for mark in marks if NUMBER.fullmatch(mark)]
+        if not numbers:
+            return self
+        return Numbers(np.where(np.isin(self.values, numbers), np.nan, self.values), self.whole)
 
     def take(self, rows: Array) -> Numbers:
         """The column at these rows."""
@@ -51,6 +59,17 @@ class Texts:
 
     codes: Array
     levels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, codes: Array, levels: Sequence[str], marks: Collection[str]) -> Texts:
+        """The column of these texts without blanks around them, its levels sorted.
+
+        codes: of ``levels``, which may be equal; -1 for missing.  marks: texts that mean missing.
+        """
+        texts, missing = [level.strip() for level in levels], {"", *marks}
+        known = sorted(set(texts) - missing)
+        place = {text: i for i, text in enumerate(known)} | dict.fromkeys(missing, -1)
+        return cls(np.array([*(place[text] for text in texts), -1], np.int64)[codes], tuple(known))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -91,12 +110,25 @@ def plain(number: float) -> str:
     return str(int(number)) if whole else repr(float(number))
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What a file itself says that a column is.
+
+    kind: numeric, boolean, categorical, the format of its dates, or ``ignore`` for what cannot be
+    learned from.  why: its type, or why it cannot.
+    """
+
+    kind: str
+    why: str
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Columns of equal length, by name and in the order of the file.
 
     name: of the file, for messages.  line: the line of a row (from 0) in the file, or None.
     comma: its numbers may have a decimal comma.  header: whether its file names the columns.
+    declared: of the columns whose kinds the file says.
     """
 
     name: str
@@ -105,6 +137,7 @@ class Table:
     line: Callable[[int], int | None] = lambda row: None
     comma: bool = False
     header: bool = True
+    declared: Mapping[str, Declared] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.rows
@@ -116,6 +149,22 @@ class Table:
         hint = did_you_mean(name, self.columns) or f"columns: {listed(list(self.columns))}"
         what = f"{key}: there is no column '{name}'" if key else f"there is no column '{name}'"
         raise DataError(str(Problem(self.name, what, hint)))
+
+    def take(self, rows: Array) -> Table:
+        """The table of these rows."""
+        columns = {name: column.take(rows) for name, column in self.columns.items()}
+        return replace(
+            self, columns=columns, rows=len(rows), line=lambda row: self.line(int(rows[row]))
+        )
+
+    def kind(self, name: str) -> str:
+        """What the file says that a column is; empty if it does not."""
+        return self.declared[name].kind if name in self.declared else ""
+
+    def format(self, name: str) -> str:
+        """The format of the dates that the file says to be in a column; empty if there is none."""
+        kind = self.kind(name)
+        return kind if "%" in kind else ""
 
     def fault(self, column: str, row: int, what: str, hint: str = "") -> DataError:
         """The error that a cell causes, with its line."""

@@ -53,11 +53,11 @@ class Form:
         return "utf-8-sig" if self.encoding == "utf-8" else self.encoding
 
 
-def content_of(path: Path) -> bytes:
-    """The bytes of the file. Raises DataError unless they are text."""
+def bytes_of(path: Path, limit: int = LIMIT) -> bytes:
+    """The bytes of a regular file. Raises DataError for anything else."""
     try:
         before = path.stat()
-        limit = LIMIT if before.st_size else HEAD  # /proc hides sizes
+        limit = limit if before.st_size else HEAD  # /proc hides sizes
         content = read_regular(path, limit, follow=True)
         after = path.stat()
     except FileNotFoundError:
@@ -68,11 +68,21 @@ def content_of(path: Path) -> bytes:
         raise fault(path, f"cannot read: {reason(error)}", "name a file with a table") from None
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise fault(path, "changed while it was read", "try again")
+    return content
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of the file. Raises DataError unless they are text."""
+    content = bytes_of(path)
     if not content.strip(b"\xef\xbb\xbf \t\r\n"):
         raise fault(path, "is empty", "a table needs a row for each example")
     for beginning, kind in BEGINNINGS.items():
         if content[: len(beginning)].lower() == beginning.lower():
-            raise fault(path, f"the content is {kind}, not CSV", "save it as CSV in UTF-8")
+            parquet = kind == "Parquet"
+            hint = (
+                "name it f.parquet, or set name: parquet" if parquet else "save it as CSV in UTF-8"
+            )
+            raise fault(path, f"the content is {kind}, not CSV", hint)
     if (at := content.find(b"\0")) >= 0:
         line = content.count(b"\n", 0, at) + 1
         raise fault(
@@ -89,7 +99,8 @@ def absent(path: Path) -> DataError:
 def _nearest(path: Path) -> str:
     folder = path.parent
     try:
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+        found = [entry for entry in folder.iterdir() if entry.is_file() or not path.suffix]
+        names = sorted(entry.name for entry in found)
     except OSError:
         return f"there is no folder {folder}"
     near = get_close_matches(path.name, names, n=1, cutoff=0.5)

@@ -14,7 +14,7 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.errors import DataError, Problem
-from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
+from backproplab.tables.columns import Column, Declared, Numbers, Table, Texts, listed
 from backproplab.tables.dialect import MARKS
 from backproplab.tables.numerals import (
     dates_of,
@@ -88,6 +88,8 @@ def infer(table: Table, asked: Mapping[str, str], skipped: Mapping[str, str]) ->
         if name in skipped
         else _asked(table, name, column, asked[name])
         if name in asked
+        else _declared(name, column, table.declared[name])
+        if name in table.declared
         else _inferred(table, name, column)
         for name, column in table.columns.items()
     ]
@@ -97,10 +99,13 @@ def _asked(table: Table, name: str, column: Column, kind: str) -> Role:
     why = "as the config says"
     if kind == "ignore":
         return Omitted(name, "ignored, as the config says")
+    if table.kind(name) == "ignore":
+        raise unreadable(table, name)
     if "%" in kind:
         return Feature(name, "date", why, kind)
     if kind == "date":
-        return _date(table, name, column.texts()) or Feature(name, "date", why, "%Y-%m-%d")
+        found = _date(table, name, column.texts()) or Feature(name, "date", why, "%Y-%m-%d")
+        return replace(found, format=table.format(name) or found.format)
     if kind == "boolean":
         pair = _pair(column.texts().levels)
         if pair is None:
@@ -110,33 +115,71 @@ def _asked(table: Table, name: str, column: Column, kind: str) -> Role:
     return Feature(name, "categorical" if kind == "categorical" else "numeric", why)
 
 
+def unreadable(table: Table, name: str) -> DataError:
+    """The error of a column that the file says to be of a type that is not learned from."""
+    what = f"column '{name}': {table.declared[name].why}"
+    return DataError(str(Problem(table.name, what, "save it as numbers, texts or dates")))
+
+
+def _declared(name: str, column: Column, by: Declared) -> Role:
+    """What the file says, unless there is nothing to learn from the column."""
+    if by.kind == "ignore":
+        return Omitted(name, by.why)
+    if omitted := _useless(name, column):
+        return omitted
+    if isinstance(column, Texts) and by.kind == "categorical":
+        return _category(name, column, by.why)
+    if "%" in by.kind:
+        return Feature(name, "date", by.why, by.kind)
+    words = ("false", "true") if by.kind == "boolean" else ("", "")
+    return Feature(name, "boolean" if by.kind == "boolean" else "numeric", by.why, words=words)
+
+
 def _inferred(table: Table, name: str, column: Column) -> Role:
-    if column.missing.all():
-        return Omitted(name, "empty")
+    if omitted := _useless(name, column):
+        return omitted
     if isinstance(column, Texts):
         return _of_texts(table, name, column)
-    values = column.values[~column.missing]
-    if _is_index(name, column):
-        return Omitted(name, "an id")
-    if len(values) > 1 and (values == values[0]).all():
-        return Omitted(name, f"constant: always {column.text(int(np.argmin(column.missing)))}")
     return Feature(name, "numeric", "all numbers")
 
 
+def _useless(name: str, column: Column) -> Omitted | None:
+    """Why there is nothing to learn from a column, of any kind."""
+    if column.missing.all():
+        return Omitted(name, "empty")
+    if isinstance(column, Texts):
+        levels = _present(column)
+        constant = len(levels) == 1 and not column.missing.any() and len(column) > 1
+    else:
+        if _is_index(name, column):
+            return Omitted(name, "an id")
+        values = column.values[~column.missing]
+        constant = len(values) > 1 and bool((values == values[0]).all())
+    always = column.text(int(np.argmin(column.missing)))
+    return Omitted(name, f"constant: always {always}") if constant else None
+
+
+def _present(column: Texts) -> list[str]:
+    """The levels that some row has."""
+    return [level for level, count in zip(column.levels, column.counts, strict=True) if count]
+
+
 def _of_texts(table: Table, name: str, column: Texts) -> Role:
-    levels = [level for level, count in zip(column.levels, column.counts, strict=True) if count]
-    if len(levels) == 1 and not column.missing.any() and len(column) > 1:
-        return Omitted(name, f"constant: always {levels[0]}")
-    if pair := _pair(levels):
+    if pair := _pair(_present(column)):
         return Feature(name, "boolean", f"{pair[0]} or {pair[1]}", words=pair)
     if feature := _numeric(table, name, column):
         return feature
     if feature := _date(table, name, column):
         return feature
-    known = int(column.counts.sum())
-    if len(levels) <= min(LEVELS, max(known // 2, 2)):
-        return Feature(name, "categorical", f"{len(levels)} texts")
-    return Omitted(name, f"text: {len(levels):,} values in {known:,} rows")
+    return _category(name, column, "")
+
+
+def _category(name: str, column: Texts, why: str) -> Role:
+    """A category, unless it has too many texts; why: what the file says of it."""
+    levels, known = len(_present(column)), int(column.counts.sum())
+    if levels <= min(LEVELS, max(known // 2, 2)):
+        return Feature(name, "categorical", why or f"{levels} texts")
+    return Omitted(name, f"text: {levels:,} values in {known:,} rows")
 
 
 def _numeric(table: Table, name: str, column: Texts) -> Feature | None:
@@ -219,7 +262,8 @@ def measured(table: Table, feature: Feature) -> Array | Texts:
         values = np.array([known.get(level.lower(), np.nan) for level in texts.levels])
         return texts.spread(values.reshape(-1, 1))
     if feature.kind == "date":
-        values, what = dates_of(texts.levels, feature.format), f"is no date as {feature.format}"
+        form = table.format(feature.name) or feature.format
+        values, what = dates_of(texts.levels, form, len(feature.parts)), f"is no date as {form}"
     else:
         values, what = numbers_of(texts.levels, table.comma)[:, None], "is not a number"
     counts, wrong = texts.counts, np.flatnonzero(np.isnan(values).any(axis=1))
@@ -239,7 +283,8 @@ def moments(table: Table, name: str, form: str = "") -> Array:
     column = table.column(name)
     if isinstance(column, Numbers):
         return column.values
-    dates = Feature(name, "date", format=form) if "%" in form else _date(table, name, column)
+    form = form if "%" in form else table.format(name)
+    dates = Feature(name, "date", format=form) if form else _date(table, name, column)
     if dates is None:
         what = f"'{column.levels[0]}' is no number and no date"
         raise fault_in(

@@ -80,17 +80,16 @@ def parts_of(form: str) -> tuple[str, ...]:
     return (*PARTS, "hour") if "%H" in form or "%I" in form else PARTS
 
 
-def dates_of(texts: Sequence[str], form: str) -> Array:
-    """The parts of each date (n, parts), NaN for a text that is none."""
-    rows = [_parts(text, form) if is_date(text, form) else [] for text in texts]
-    empty = [np.nan] * len(parts_of(form))
-    return np.array([row or empty for row in rows], np.float64).reshape(-1, len(empty))
+def dates_of(texts: Sequence[str], form: str, parts: int) -> Array:
+    """The first ``parts`` numbers of each date (n, parts), NaN for a text that is none."""
+    rows = [_parts(text, form)[:parts] if is_date(text, form) else [] for text in texts]
+    empty = [np.nan] * parts
+    return np.array([row or empty for row in rows], np.float64).reshape(-1, parts)
 
 
 def _parts(text: str, form: str) -> list[int]:
     date = datetime.strptime(text, form)
-    parts = [date.year, date.month, date.day, date.weekday()]
-    return [*parts, date.hour] if len(parts_of(form)) > len(parts) else parts
+    return [date.year, date.month, date.day, date.weekday(), date.hour]
 
 
 def instants_of(texts: Sequence[str], form: str) -> Array:

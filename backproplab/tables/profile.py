@@ -63,7 +63,7 @@ def _profile(table: Table, role: Role, target: Target, truth: Array) -> Profile:
     missing = int(column.missing.sum())
     if numbers is not None:
         known = numbers[np.isfinite(numbers)]
-        bars = tuple(np.histogram(known, BARS)[0].tolist()) if len(known) else ()
+        bars = _bars(known) if len(known) else ()
         ends = f"{known.min():.4g} … {known.max():.4g}" if bars else ""
         return Profile(role, len(np.unique(known)), missing, ends, bars, tells)
     texts = column.texts()
@@ -71,6 +71,14 @@ def _profile(table: Table, role: Role, target: Target, truth: Array) -> Profile:
     names = ", ".join(texts.levels[i][:LETTERS] for i in order[:SHOWN])
     counts = tuple(texts.counts[order][:BARS].tolist())
     return Profile(role, len(order), missing, names, counts, tells)
+
+
+def _bars(known: Array) -> tuple[int, ...]:
+    """The numbers of rows in intervals of equal width, however near or far the ends are."""
+    half = known / 2  # whose differences are finite
+    width = half.max() - half.min()
+    places = (half - half.min()) / width if width else np.full(len(known), 0.5)
+    return tuple(np.histogram(places, BARS, (0, 1))[0].tolist())
 
 
 def _numbers(table: Table, role: Role, column: Column) -> Array | None:

@@ -1,7 +1,7 @@
 """A table from a text file, read by pandas with settings that change nothing silently.
 
 Its defaults take ``NA`` for missing, shift columns where a row is too long, and make numbers of
-codes. This is the only file that imports pandas.
+codes. This is the only file that imports pandas, and it leaves Parquet to ``parquet.py``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,22 @@ import numpy as np
 from backproplab.tables.columns import Column, Numbers, Table, Texts
 from backproplab.tables.content import HEAD, Form, content_of, fault, head_of
 from backproplab.tables.dialect import BLANKS, CELL, CODE, NUMBER, Dialect, dialect_of
+from backproplab.tables.parquet import SUFFIXES as PARQUET
+from backproplab.tables.parquet import read_parquet
 from backproplab.tables.walk import Walk
 
 PLAIN = Form()
 
 
 def read_table(path: Path, form: Form = PLAIN, texts: Collection[str] = ()) -> Table:
-    """The table in a file, whose columns are numbers where every cell is one.
+    """The table in a file, which is Parquet if its suffix says so, else text. Raises DataError."""
+    if path.suffix.lower() in PARQUET:
+        return read_parquet(path, form.missing, texts)
+    return read_text(path, form, texts)
+
+
+def read_text(path: Path, form: Form = PLAIN, texts: Collection[str] = ()) -> Table:
+    """The table in a text file, whose columns are numbers where every cell is one.
 
     texts: columns that are read as texts whatever is in them.
     Raises DataError with file and line for anything that is no table.
@@ -97,18 +106,10 @@ def _column(series: Any, form: Form) -> Column:
     kind = series.dtype.kind
     if kind in "iuf":
         values = series.to_numpy(np.float64)
-        for mark in form.missing:
-            if NUMBER.fullmatch(mark):
-                values = np.where(values == float(mark), np.nan, values)
         whole = kind in "iu" or bool(np.all(values[np.isfinite(values)] % 1 == 0))
-        return Numbers(values, whole)
+        return Numbers(values, whole).without(form.missing)
     codes, uniques = series.factorize()
-    levels = [str(level).strip() for level in uniques]
-    missing_marks = {"", *form.missing}
-    known = sorted({level for level in levels if level not in missing_marks})
-    place = {level: i for i, level in enumerate(known)} | dict.fromkeys(missing_marks, -1)
-    moved = np.array([*(place[level] for level in levels), -1], np.int64)
-    return Texts(moved[codes], tuple(known))
+    return Texts.of(codes, [str(level) for level in uniques], form.missing)
 
 
 def _refuse_short_rows(walk: Walk) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.errors import DataError, Problem
 from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
+from backproplab.tables.kinds import unreadable
 from backproplab.tables.numerals import has_codes, numbers_of
 from backproplab.text import counted
 
@@ -61,8 +62,10 @@ def infer_target(table: Table, name: str, task: str) -> Target:
     name = name or _guess(table)
     how = "by its name" if name.lower() in NAMES else "the last column"
     column = _without_marks(table.column(name, "data.target"))
+    if table.kind(name) == "ignore":
+        raise unreadable(table, name)
     _refuse_missing(table, name, column, "" if named else how)
-    kind, why = _kind(table, column)
+    kind, why = _kind(table, name, column)
     if task == "classification" or task == "regression":
         kind, why = task, ""  # type: ignore[assignment]  # mypy knows two words as str
     if not named:
@@ -85,14 +88,16 @@ def infer_target(table: Table, name: str, task: str) -> Target:
 def _guess(table: Table) -> str:
     """A column named like a target, else the last one."""
     found = [name for name in table.columns if name.lower() in NAMES]
-    return found[0] if len(found) == 1 else list(table.columns)[-1]
+    usable = [name for name in table.columns if table.kind(name) != "ignore"]
+    return found[0] if len(found) == 1 else (usable or list(table.columns))[-1]
 
 
-def _kind(table: Table, column: Column) -> tuple[TaskKind, str]:
+def _kind(table: Table, name: str, column: Column) -> tuple[TaskKind, str]:
     """(what is predicted, why)."""
     other = "data.task=regression predicts a number"
     if isinstance(column, Texts):
-        if has_codes(column.levels) or np.isnan(numbers_of(column.levels, table.comma)).any():
+        texts = table.kind(name) or has_codes(column.levels)
+        if texts or np.isnan(numbers_of(column.levels, table.comma)).any():
             return "classification", ""
         column = Numbers(column.spread(numbers_of(column.levels, table.comma)), False)
     distinct = np.unique(column.values)

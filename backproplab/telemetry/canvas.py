@@ -93,6 +93,7 @@ def diverging(values: Array) -> Array:
 
 
 def gray(pixels: Array) -> Array:
-    """Images (n, h, w), each from its darkest to its brightest value, as uint8."""
-    low, high = (f(axis=(1, 2), keepdims=True) for f in (pixels.min, pixels.max))
+    """Images (n, h, w) or (n, h, w, 3), each from its darkest to its brightest value, as uint8."""
+    axes = tuple(range(1, pixels.ndim))
+    low, high = (f(axis=axes, keepdims=True) for f in (pixels.min, pixels.max))
     return ((pixels - low) / np.where(high > low, high - low, 1) * 255).round().astype(np.uint8)

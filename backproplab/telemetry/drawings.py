@@ -75,7 +75,7 @@ def weights(kernel: Array, image: tuple[int, ...]) -> Canvas:
     """
     if kernel.ndim == 4:
         images = kernel.transpose(3, 2, 0, 1).reshape(-1, *kernel.shape[:2])
-    elif image and math.prod(image) == len(kernel):
+    elif len(image) == 2 and math.prod(image) == len(kernel):
         images = kernel.T.reshape(-1, *image)
     else:
         images = kernel.reshape(1, -1, kernel.shape[-1])

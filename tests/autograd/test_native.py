@@ -26,7 +26,7 @@ from backproplab.autograd.engines.replay import Replay
 from backproplab.errors import DataError
 
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
-WINDOWS = Path(__file__).with_name("test_native_windows.py")
+OTHERS = [Path(__file__).with_name(f"test_native_{name}.py") for name in ("windows", "rows")]
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
 IDS = [f"{op.name}-{k}" for op, k in CASES]
@@ -217,18 +217,44 @@ def test_pieces_of_k_are_cut_as_openblas_cuts_them():
 
 def test_an_own_product_that_fails_its_proof_is_blas(monkeypatch):
     a, b, out = np.ones((4, 6)), np.ones((6, 8)), np.empty((4, 8))
-    tried, proven = [], proof._equal
+    tried, passed = [], proof._Trial.passed
     monkeypatch.setattr(proof, "TRIED", {})
     monkeypatch.setattr(
-        proof,
-        "_equal",
-        lambda call, player: tried.append(1) or (len(tried) > 2 and proven(call, player)),
+        proof._Trial,
+        "passed",
+        lambda self, player: tried.append(1) or (len(tried) > 2 and passed(self, player)),
     )
     mine = tape.Tape([partial(np.dot, a, b, out)])
     assert not mine.refusals
     assert mine._records[0].loop == door.loop_of(np.matmul, (a.dtype,) * 3, None).address
     mine()
     np.testing.assert_array_equal(out, 6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_product_that_blas_makes_in_one_way_is_not_tried(dtype, monkeypatch):
+    """np.dot and np.matmul give large matrices to the same function, in any order of their axes."""
+    monkeypatch.setattr(proof, "first_equal", None)
+    a, b = np.empty((128, 300), dtype), np.empty((300, 1030), dtype)
+    for number, x in enumerate((a, b)):
+        proof._fill(x, number, odd=False)
+    for left in (a, np.asfortranarray(a)):
+        for right in (b, np.asfortranarray(b)):
+            assert products.has_one_way(left, right, np.empty((128, 1030), dtype))
+            played_alike(np.dot, (left, right), np.empty((128, 1030), dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@np.errstate(all="ignore")
+def test_a_product_with_many_rows_turns_the_other_factor(dtype):
+    """Then its rows lie side by side."""
+    a, b = np.empty((products.TURNED, 12), dtype), np.empty((33, 12), dtype).T
+    for odd in (False, True):
+        proof._fill(a, 0, odd)
+        proof._fill(b, 1, odd)
+        played_alike(np.dot, (a, b), np.empty((len(a), 33), dtype))
+    parts = tape.proven(partial(np.dot, a, b, np.empty((len(a), 33), dtype)))
+    assert len(parts) == (2 if products.level() else 1)
 
 
 AXES = [(-1,), (0,), (1,), (0, 1), (1, 2), (0, 2), (0, 1, 2)]
@@ -458,7 +484,7 @@ def test_a_trial_with_other_bits(monkeypatch):
 @pytest.mark.usefixtures("_fresh")
 def test_a_product_that_fails_its_proof_is_made_by_numpy(monkeypatch):
     proof.TRIED.clear()
-    monkeypatch.setattr(proof, "_equal", lambda *unused: False)
+    monkeypatch.setattr(proof._Trial, "passed", lambda *unused: False)
     x, y, out = np.eye(3), np.ones((3, 3)), np.empty((3, 3))
     mine = tape.Tape([partial(np.dot, x, y, out)])
     assert mine.refusals == ["NumPy's own call has other bits"]
@@ -507,7 +533,7 @@ def test_the_whole_file_under_a_sanitizer(sanitizer, tmp_path):
         f"records.LIBRARY = pathlib.Path({str(library)!r})\n"
         "assert selftest.missing() == ''\n"
         "own = ['-q', '-p', 'no:cacheprovider', '-m', 'not slow', '-k', 'not building and not built']\n"
-        f"sys.exit(pytest.main([{__file__!r}, {str(LEAPS)!r}, {str(WINDOWS)!r}, *own]))"
+        f"sys.exit(pytest.main([{__file__!r}, {str(LEAPS)!r}, *{[str(path) for path in OTHERS]!r}, *own]))"
     )
     environment = os.environ | {
         "LD_PRELOAD": " ".join(preloaded),

@@ -79,6 +79,7 @@ def drawn(number):
         }
     config["evaluate_every"] = chance.choice([None, "log", 5])
     config["tensorboard"]["update_freq"] = chance.choice(["epoch", "batch", 7])
+    config["trajectory"] = chance.choice([None, 1, 3])
     return config
 
 

@@ -26,6 +26,7 @@ def remains(folder, sizes=True, signs=True):
     found = {
         "record": {key: record[key] for key in RECORDED},
         "metrics": (folder / "metrics.csv").read_bytes(),
+        "trajectory": [file.read_bytes() for file in folder.glob("trajectory.bin")],
         "events": {split: events(folder / split) for split in splits(folder)},
         "best": {name: content(folder / name, signs) for name in named(folder)},
         "last": content(folder / "checkpoints/last.safetensors", signs),
@@ -98,7 +99,7 @@ def check_tidy(folder):
     for split in splits(folder):
         for tag, seen in steps(folder / split).items():
             assert seen == sorted(set(seen)), tag
-    expected = {"config.yaml", "run.json", "preparation.json", "metrics.csv"}
+    expected = {"config.yaml", "run.json", "preparation.json", "metrics.csv", "trajectory.bin"}
     others = set(names) - below - expected
     assert all(STAMP.fullmatch(name.rpartition("/")[2]) for name in others), others
     rows = [line.split(",")[::2] for line in (folder / "metrics.csv").read_text().splitlines()]

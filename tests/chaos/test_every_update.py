@@ -38,6 +38,7 @@ MIXED = {
     "epochs": 8,
     "threads": 1,
     "evaluate_every": "log",
+    "trajectory": 2,
     "tensorboard": {"update_freq": 3},
 }
 ACCUMULATED = MIXED | {"batch_size": 4, "accumulate": 3}

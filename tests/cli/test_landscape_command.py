@@ -30,7 +30,8 @@ def test_what_it_shows(runs):
     assert runs("landscape one --points 5").out == around.out
     assert "at two" not in around.out
     assert "two: " in runs("landscape one --to two --points 5").out
-    assert "3 epochs; two directions hold" in runs("landscape one --path --points 5").out
+    path = "3 epochs, 4 places, trained again; two directions hold"
+    assert path in runs("landscape one --path --points 5").out
     assert "best weights" in runs("landscape one --weights best --points 5").out
 
 

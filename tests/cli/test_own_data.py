@@ -295,7 +295,8 @@ def test_data_show_names_kinds_leaks_and_more(trained, tmp_path):
     assert "tells all of the target" not in ended.out
     assert trained("data show runs").code == 4
     (tmp_path / "i.yaml").write_text("data: iris\n")
-    assert "iris, is no table" in trained("data show i.yaml").err
+    assert "setosa" in trained("data show i.yaml").out
+    assert "--yaml: iris is no table" in trained("data show i.yaml --yaml").err
     found = [{"x": i, "copy": "ab"[i % 2], "y": i % 2} for i in [*range(40), 7]]
     write(tmp_path / "leak.csv", found, ",")
     assert "copy tells all of the target" in trained("data show leak.csv").out
@@ -372,3 +373,14 @@ def test_show_names_what_of_the_data_is_no_default(trained):
     assert "data csv, path " in shown
     assert ", target price, columns day %d.%m.%Y, buys ignore, id nr" in shown
     assert "task auto" not in shown
+
+
+@pytest.mark.parametrize("command", ["train", "sweep", "find-lr"])
+@pytest.mark.parametrize("suffix", [".csv", ".npz"])
+def test_data_in_the_place_of_a_config(command, suffix, backproplab, tmp_path):
+    (tmp_path / f"mine{suffix}").write_bytes(b"a,b\n1,2\n")
+    ended = backproplab(f"{command} mine{suffix}")
+    assert ended.code == 2
+    assert f"mine{suffix}: these are data, and a config is expected" in ended.err
+    assert f"backproplab train CONFIG.yaml data=mine{suffix}" in ended.err
+    assert not (tmp_path / "runs").exists()

@@ -1,6 +1,8 @@
 """backproplab report: one file at the given path, which overwrites no other file."""
 
 import re
+from base64 import b64decode
+from xml.etree import ElementTree
 
 import pytest
 
@@ -43,6 +45,45 @@ def test_one_run_where_it_is_asked(backproplab, trained, tmp_path):
     page = (tmp_path / "one.html").read_text()
     assert "<h1>a</h1>" in page
     assert "<code>val_accuracy</code> at each run’s best epoch; larger is better." in page
+
+
+def pictures(page):
+    """The words of every drawing of the landscape, by theme: (dark, light)."""
+    found = re.findall(r'srcset="data:image/svg\+xml;base64,(.*?)"><img src="data:.*?,(.*?)"', page)
+    for pair in found:
+        roots = [ElementTree.fromstring(b64decode(drawing)) for drawing in pair]
+        yield tuple("".join(root.itertext()) for root in roots)
+
+
+@pytest.mark.slow
+def test_the_landscape_of_the_best_run(backproplab, tmp_path):
+    """Around it, its path if it was kept, the line to the other run; the same bytes each time."""
+    for name, rate in {"a": 0.1, "b": 0.5}.items():
+        (tmp_path / f"{name}.yaml").write_text(f"{CONFIG}learning_rate: {rate}\ntrajectory: 1\n")
+    assert backproplab("train a.yaml b.yaml --progress none").code == 0
+    ended = backproplab("report --landscape --out one.html")
+    assert (ended.code, ended.err) == (0, "")
+    page = (tmp_path / "one.html").read_text()
+    around, path, line = pictures(page)
+    for drawn, word in ((around, "second random"), (path, "second principal"), (line, "this run")):
+        assert drawn[0] == drawn[1]
+        assert word in drawn[0]
+    assert "Path: 2 epochs, 3 places, from its trajectory" in page
+    assert "largest eigenvalues of the Hessian" in page
+    backproplab("report --landscape --out one.html")
+    assert (tmp_path / "one.html").read_text() == page
+    backproplab("report --out plain.html")
+    assert "landscape" not in (tmp_path / "plain.html").read_text()
+
+
+def test_a_run_without_a_landscape_is_a_warning(backproplab, tmp_path):
+    text = "objective: {function: quadratic}\nsteps: 5\ntensorboard: off\n"
+    (tmp_path / "a.yaml").write_text(text)
+    backproplab("train a.yaml --progress none")
+    ended = backproplab("report --landscape --out one.html")
+    assert ended.code == 0
+    assert "no loss landscape" in ended.err
+    assert "Warning: no loss landscape" in (tmp_path / "one.html").read_text()
 
 
 def test_the_next_command_can_be_typed(backproplab, tmp_path):

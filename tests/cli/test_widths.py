@@ -217,14 +217,23 @@ def test_the_end_of_a_sweep_fits(folder, width):
 
 LESSONS = {
     "the lecture's example": "explain '(a + b) * (b + 1)' a=2 b=1",
+    "examples": "explain two.yaml optimizer=sgd --examples 4",
+    "quotients": "explain 'sin(x**2)' x=3 --nudge",
+    "overflow": "explain 'exp(z)/sum(exp(z))' z=[100,0] --dtype float16,float32,float64",
     "a network and a nudge": "explain two.yaml optimizer=sgd --nudge w1_21=0.001",
     "rates": "descend '(x - 3)**2' x=0 learning_rate=0.01,0.4,0.95,1,1.05",
     "steps": "descend rosenbrock optimizer=adam",
 }
 
 
+QUICK = ("the lecture's example", "a network and a nudge", "rates", "steps")
+
+
 @pytest.mark.parametrize("width", NARROWEST)
-@pytest.mark.parametrize("case", LESSONS)
+@pytest.mark.parametrize(
+    "case",
+    [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in LESSONS],
+)
 def test_no_line_of_a_lesson_is_broken_by_the_terminal(tmp_path, case, width):
     (tmp_path / "two.yaml").write_text("data: circle\nmodel: {hidden: [2], activation: tanh}\n")
     for line in on_terminal(tmp_path, LESSONS[case], width).split("\n"):

@@ -98,8 +98,10 @@ def switches():
         "inverse_time": "rate: 0.5",
         "cosine_restarts": "first_decay_steps: 3",
         "csv": "path: f.csv",
+        "parquet": "path: f.parquet",
         "npz": "path: f.npz",
         "idx": "path: folder",
+        "images": "path: folder",
         "piecewise": "boundaries: [3], factors: [1, 1]",
     }
     for family, key in keys.items():

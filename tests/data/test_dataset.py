@@ -10,9 +10,19 @@ from backproplab.streams import stream
 NAMES = sorted(Dataset.members)
 ALIKE = {
     *("digits", "iris", "wine", "breast_cancer", "diabetes", "mnist", "fashion_mnist"),
-    *("bars_and_stripes", "cubic_spiral", "csv", "npz", "idx"),
+    *(
+        "bars_and_stripes",
+        "cubic_spiral",
+        "csv",
+        "parquet",
+        "npz",
+        "idx",
+        "images",
+        "arrays",
+        "frame",
+    ),
 }
-EITHER = {"csv", "npz"}  # the target decides
+EITHER = {"csv", "parquet", "npz", "arrays", "frame"}  # the target decides
 COLUMNS = {"cubic_spiral": 2}
 CLASSES = {"digits": 10, "iris": 3, "wine": 3, "mnist": 10, "fashion_mnist": 10, "idx": 10}
 
@@ -30,7 +40,9 @@ def test_a_data_set_may_be_written_by_name_or_as_a_mapping() -> None:
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "parquet" else n for n in NAMES]
+)
 class TestFamily:
     def test_its_description_describes_it(self, name, make) -> None:
         dataset = make(name)

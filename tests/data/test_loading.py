@@ -81,3 +81,11 @@ def test_classes_of_one_example_leave_nothing_to_hold_out() -> None:
 
     with pytest.raises(ConfigError, match="is none"):
         load(OneOfEach(), 0)
+
+
+def test_the_unit_of_a_scaled_target_is_said(make) -> None:
+    raw = load(make("diabetes"), 0, np.float64).preparation
+    scaled = load(make("diabetes", standardize_targets=True), 0, np.float64).preparation
+    deviation = float(np.asarray(scaled.targets.scale).item())
+    said = f"regression, target in standard deviations of {deviation:.4g}"
+    assert [raw.trained_for, scaled.trained_for] == ["regression", said]

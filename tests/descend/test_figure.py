@@ -7,6 +7,7 @@ import pytest
 
 from backproplab.descend import descend_all
 from backproplab.descend.asked import read
+from backproplab.descend.contours import along, contours, drawn
 from backproplab.descend.figure import render
 from backproplab.explain.axes import Panel, ticks
 from backproplab.palette import THEMES
@@ -75,3 +76,22 @@ def test_a_point_of_the_axes_is_at_its_pixel():
     np.testing.assert_allclose(panel.at(0.5, 2.0), (60, 20))
     assert panel.inside(0.5, 1.0)
     assert not panel.inside(0.5, 2.1)
+
+
+@pytest.mark.parametrize("name", ["quadratic", "rosenbrock", "himmelblau", "saddle"])
+def test_a_number_on_a_contour_is_the_height_there_and_lies_on_no_path(name):
+    f = read(name, []).objective
+    panel = Panel(50, 50, 700, 450, (-2, 5), (-2, 3), THEMES["light"])
+    taken = along(panel, np.array([[-2, -2], [5, 3]]))
+    parts = list(drawn(panel, contours(f, panel.across, panel.up), taken))
+    root = ElementTree.fromstring(f"<g>{''.join(parts)}</g>")
+    rects, texts = root.findall("rect"), ["".join(t.itertext()) for t in root.findall("text")]
+    assert len(rects) == len(texts) >= 3
+    for rect, text in zip(rects, texts, strict=True):
+        x, y, width, height = (float(rect.get(key)) for key in ("x", "y", "width", "height"))
+        place = np.array([x + width / 2, y + height / 2])
+        assert np.linalg.norm(taken - place, axis=1).min() >= 8
+        point = np.array([-2 + 7 * (place[0] - 50) / 700, -2 + 5 * (500 - place[1]) / 450])
+        value, slope = f.slope(point)
+        moved = np.abs(slope) @ [0.02, 0.02]  # by a pixel or two
+        assert float(text.replace("−", "-")) == pytest.approx(value, abs=moved + 1e-3)

@@ -115,17 +115,35 @@ def test_a_lost_gradient_of_a_finite_value_is_named():
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.pattern)
 def test_a_stable_form_has_the_value_of_its_pattern(form):
-    letters = {
-        "A": "[0.3, 0.8]"
-        if "sum(" in form.pattern or "[" in form.pattern or "softmax" in form.pattern
-        else "0.3",
-        "B": "0.7",
-    }
+    vector = any(word in form.pattern for word in ("sum(", "mean(", "[", "softmax"))
+    letters = {"A": "[0.3, 0.8]" if vector else "0.3", "B": "0.7", "C": "1e-7"}
     text = form.pattern.replace("[B]", "[1]")
-    words = [f"{letter}={value}" for letter, value in letters.items() if letter in text]
     stable, used = stable_form(text)
     assert used == [form]
-    np.testing.assert_allclose(value(text, words)[0], value(stable, words)[0], rtol=1e-12)
+    found = [
+        value(each, [f"{name}={x}" for name, x in letters.items() if name in each])[0]
+        for each in (text, stable)
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "stable"),
+    [
+        ("log(1 + x)", "x=1e-10", "log1p(x) = 9.999999999500001e-11"),
+        ("-log(maximum(softmax(z)[1], 1e-7))", "z=[1000,0]", "cross_entropy(z, 1) = 1000"),
+        ("mean(x**2) - mean(x)**2", "x=[1000000004,1000000016]", "mean((x - mean(x)) ** 2) = 36"),
+    ],
+)
+def test_lost_digits_and_gradients_have_their_stable_form_beside(text, word, stable):
+    sections = explain.of_expression(text, [word]).report.sections
+    (lost,) = [section for section in sections if section.title == "Lost digits"]
+    assert stable in joined(lost.body[0])
+
+
+def test_a_formula_that_loses_nothing_has_none_beside():
+    titles = [s.title for s in explain.of_expression("log(1 + exp(x))", ["x=2"]).report.sections]
+    assert "Lost digits" not in titles
 
 
 def test_forms_are_found_within_formulas_in_both_orders():

@@ -94,3 +94,22 @@ def test_the_page_walks_through_the_steps(tmp_path):
             assert browser.run("document.documentElement.scrollWidth <= innerWidth")
             browser.click("document.getElementById('last')")
             browser.until(f"{shown}.includes('df/db = 2 + 3 = 5')")
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_what_a_step_is_about_is_in_view_of_a_narrow_page(tmp_path):
+    """The graph of a total derivative is wider than 800 pixels: it scrolls to where the step is."""
+    page = tmp_path / "total.html"
+    words = ["x=t**2", "y=exp(t)", "t=0.5"]
+    page.write_text(explain.of_expression("x**2 + sin(x*y)", words).html())
+    inside = """(() => {
+        const frame = document.querySelector('.graph').getBoundingClientRect();
+        return [...document.querySelectorAll('.graph .now.at')].map((x) => x.getBoundingClientRect())
+            .every((x) => x.left >= frame.left - 1 && x.right <= frame.right + 1); })()"""
+    with Browser(tmp_path / "profile", (800, 900)) as browser:
+        browser.open(f"{page.as_uri()}#1")
+        browser.until("document.querySelector('.graph').scrollWidth > 800")
+        for step in range(1, 18):
+            browser.run(f"show({step})")
+            assert browser.run(inside), step

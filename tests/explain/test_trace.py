@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from backproplab import explain
 from backproplab.autograd.primitive import Op
 from backproplab.errors import ConfigError
 from backproplab.explain.compare import compare
+from backproplab.explain.lines import joined
 from backproplab.explain.trace import product, trace
 from backproplab.explain.values import read_point
 from backproplab.formulas.parse import parse
@@ -220,3 +222,19 @@ def test_formulas_of_vectors_have_the_gradient_of_their_quotients(text):
     seen = trace(expression, values)
     for c in compare(expression, values, seen):
         assert c.numeric == pytest.approx(c.backprop, rel=1e-6, abs=1e-9)
+
+
+def test_a_result_may_have_a_name():
+    """Section 7's and the issue's C = 5/9 (F - 32), F = 50 + 2 t: dC/dt = 10/9."""
+    found = explain.of_expression("C=5/9*(F-32)", ["F=50+2*t", "t=3"])
+    assert found.trace.title == "C = 5/9*(F-32)"
+    assert found.trace.result.name == "C"
+    (t,) = found.trace.variables
+    assert found.trace.nodes[t].gradient == pytest.approx(10 / 9, rel=1e-15)
+    assert "dC/dt" in "".join(joined(line) for line in found.report.sections[2].body)
+
+
+@pytest.mark.parametrize("text", ["x=x**2", "pi=x**2", "f == x", "=x", "2=x"])
+def test_a_result_s_name_is_a_name_of_its_own(text):
+    with pytest.raises(ConfigError):
+        explain.of_expression(text, ["x=1"])

@@ -63,7 +63,7 @@ def test_every_layer_gives_what_the_run_gives(name, tmp_path) -> None:
     rows = model.experiment.data.read(np.random.default_rng(0)).examples.inputs[:40]
     names = exported(tmp_path, model)
     np.testing.assert_allclose(
-        names["outputs"](rows), model.outputs(model.inputs(rows)), rtol=1e-4, atol=1e-5
+        names["outputs"](rows), model.outputs(model.intake.inputs(rows)), rtol=1e-4, atol=1e-5
     )
     found, expected = names["predict"](rows), model.predict(rows)
     if model.classes:
@@ -120,7 +120,7 @@ def test_a_table_is_prepared_as_in_training(tmp_path) -> None:
         rows = list(csv.DictReader(file))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     np.testing.assert_allclose(
-        names["prepare"](columns), model.inputs(tmp_path / "new.csv"), rtol=1e-6, atol=1e-6
+        names["prepare"](columns), model.intake.inputs(tmp_path / "new.csv"), rtol=1e-6, atol=1e-6
     )
     assert np.array_equal(names["predict"](columns), model.predict(tmp_path / "new.csv"))
     with pytest.raises(ValueError, match="columns are missing: age, day"):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from backproplab.autograd.engines.native import Trace
+from backproplab.autograd.engines.native.tracing import Rounds
 from backproplab.learners import GradientDescent, Material, Span, Split
 from backproplab.learners.learner import NoBrake
 from backproplab.nn import Loss, Model, metrics_of
-from backproplab.optim import Clipping, Optimizer, Schedule
+from backproplab.optim import Clipping, Optimizer, Schedule, Updater
 from backproplab.ranks import ONE, Ranks
 from backproplab.registry import families
 from backproplab.task import Task
@@ -242,3 +244,29 @@ def test_ranks_add_the_gradients_of_every_update():
         advance([run], 90)
     assert half.sums == 90
     assert not run.updates.leaps.tapes
+
+
+@pytest.mark.parametrize("rate", [0.01, np.array([[0.01], [0.02], [0.3]])], ids=["alone", "crew"])
+@pytest.mark.parametrize(("name", "flavor"), list(optimizers()))
+def test_numbers_of_all_rounds_at_once_are_those_of_each(name, flavor, rate, monkeypatch):
+    optimizer = Optimizer.parse({"name": name, "flavor": flavor, "l2": 1e-3, "weight_decay": 0.01})
+    theta = np.ones((*np.shape(rate)[:1], 9), np.float32)
+    of = optimizer, theta, theta.copy(), {slot: theta.copy() for slot in optimizer.slots}
+    updater, trace = Updater(*of), Trace(theta.dtype, 40)
+    (code,) = updater.parts(trace.view)
+    trace.record(code, rate, 1)
+    (numbers,) = updater.parts(lambda x: trace.ear)
+    trace.fill(numbers, [rate] * 40, 7)
+    tables = [table.tobytes() for table in trace.tables]
+    monkeypatch.setattr(trace, "_at_once", lambda *given: [])
+    trace.fill(numbers, [rate] * 40, 7)
+    assert tables == [table.tobytes() for table in trace.tables]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [bool, float, hash, [1].index, lambda x: x == 1, lambda x: x > 1, lambda x: np.ones(2) ** x],
+)
+def test_numbers_of_several_rounds_are_not_one(code):
+    with pytest.raises(TypeError):
+        code(Rounds([1, 2]))

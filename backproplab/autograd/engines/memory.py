@@ -9,12 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from backproplab.arrays import Array
+from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.program import Instruction, Program
-
-LINE = 64  # bytes of a cache line
 
 
 class Memory:
@@ -102,7 +98,7 @@ class Memory:
             best = min(reversed(fitting), key=lambda b: self.blocks[b].nbytes)
             self.free.remove(best)
             return best
-        self.blocks.append(aligned(nbytes))
+        self.blocks.append(aligned((max(nbytes, 1),)))
         return len(self.blocks) - 1
 
 
@@ -113,10 +109,3 @@ def _owners(program: Program) -> list[int]:
         if program.is_view(step):
             owner[step.output] = owner[step.inputs[0]]
     return owner
-
-
-def aligned(nbytes: int) -> Array:
-    """Uninitialized bytes that start at a cache line."""
-    raw = np.empty(max(nbytes, 1) + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
-    return raw[start : start + max(nbytes, 1)]

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from backproplab.arrays import Array
-from backproplab.autograd.engines.memory import Memory, aligned
+from backproplab.arrays import Array, aligned
+from backproplab.autograd.engines.memory import Memory
 from backproplab.autograd.engines.peepholes import simplified
 from backproplab.autograd.engines.program import Instruction, Program
 from backproplab.autograd.lowering import Call, Pass, lower
@@ -52,7 +52,7 @@ class Plan:
         memory = Memory(self.program, into)
         self.nbytes = memory.nbytes
         self.copies = memory.copies
-        self.inputs = [b.array(aligned(b.nbytes)) for b in recorded.buffers[:inputs]]
+        self.inputs = [b.array(aligned((max(b.nbytes, 1),))) for b in recorded.buffers[:inputs]]
         self.arrays = memory.arrays | dict(enumerate(self.inputs))
         self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
         self.calls = self._flat(self.steps, self.arrays)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd.lowering.calls import Call
+from backproplab.autograd.lowering.calls import Call, in_one_pass
 
 SHORT, MANY = 64, 512  # entries of a row, number of rows
 
@@ -62,6 +62,7 @@ def relu(x: Array, out: Array) -> list[Call]:
     return [partial(np.maximum, x, np.zeros((), x.dtype), out=out)]
 
 
+@in_one_pass
 def relu_gradient(y: Array, g: Array, out: Array) -> list[Call]:
     """g times 0, 1 or NaN: ⌈min(y, 1)⌉. A comparison would lose NaN."""
     slope = np.empty_like(out) if np.may_share_memory(out, g) else out

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd.lowering.calls import Call
+from backproplab.autograd.lowering.calls import Call, in_one_pass
 from backproplab.autograd.lowering.sums import Axes, kept_shape
 from backproplab.errors import GraphError
 
@@ -21,6 +21,7 @@ FEW_OF_MANY = 24  # columns whose maximum is taken one by one if there are many 
 ROWS = 16  # as many times the columns; a maximum has the same bits in any order
 
 
+@in_one_pass
 def softmax(x: Array, out: Array, axis: Axes) -> list[Call]:
     kept = kept_shape(x, axis)
     top, total = np.empty(kept, x.dtype), np.empty(kept, out.dtype)
@@ -37,6 +38,7 @@ def logsumexp(x: Array, out: Array, axis: Axes, keepdims: bool) -> list[Call]:
     return _logsumexp(x, axis, out if keepdims else np.expand_dims(out, axis))
 
 
+@in_one_pass
 def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call]:
     """logits (…, n, classes), labels (…, n) -> (…, n); the logit of a label is taken by its index
     in the flat logits."""
@@ -59,6 +61,7 @@ def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Call
     ]
 
 
+@in_one_pass
 def one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Call]:
     hit, each = np.empty(out.shape, bool), np.broadcast_to(np.arange(classes), out.shape)
     return [

@@ -11,6 +11,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -23,6 +24,10 @@ from backproplab.sweep.executors.workers import Workers
 P = ParamSpec("P")
 T = TypeVar("T")
 
+AHEAD = (
+    4  # processes that start before there is a job: starting takes as long as the driver's start
+)
+WORK = "backproplab.sweep.job"  # what they import meanwhile
 GRACE = 5.0  # seconds that a worker has after SIGTERM, in which the driver takes back its runs
 THREADS = (
     "OMP_NUM_THREADS",
@@ -49,8 +54,9 @@ def open_local(slots: int | None, threads: int) -> Iterator[Workers]:
 class LocalExecutor(Executor):
     """So many processes, each a pool of its own: one that dies fails the job that it has, no other.
 
-    A process starts with the first job of its slot, and anew after it died. It leaves Ctrl-C to the
-    driver, and ends at once when the driver dies or lets it go.
+    A process starts with the first job of its slot, or as one of the first ``AHEAD`` before there
+    is any, and anew after it died. It leaves Ctrl-C to the driver, and ends at once when the driver
+    dies or lets it go.
     """
 
     def __init__(self, slots: int) -> None:
@@ -64,7 +70,8 @@ class LocalExecutor(Executor):
         leash, self._hold = Pipe(duplex=False)
         setup = _set_up_worker, (leash, self.flag.parent)
         self._open_pool = partial(ProcessPoolExecutor, 1, get_context("spawn"), *setup)
-        self._slots = [Thread(target=self._serve, daemon=True) for _ in range(slots)]
+        numbers = range(slots)
+        self._slots = [Thread(target=self._serve, args=[n < AHEAD], daemon=True) for n in numbers]
         for slot in self._slots:
             slot.start()
 
@@ -97,14 +104,19 @@ class LocalExecutor(Executor):
                     job.future.set_running_or_notify_cancel()  # wakes who waits for it
         self._hold.close()
 
-    def _serve(self) -> None:
-        """One slot: job after job, in one process for as long as it lives."""
+    def _serve(self, ahead: bool) -> None:
+        """One slot: job after job, in one process for as long as it lives.
+
+        ahead: it starts now.
+        """
         # What a thread blocks, the processes that it starts block from their first instruction.
         # The first pool starts Python's resource tracker: it ignores the other two by itself, and
         # starting it unblocks them here.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         pool = self._open_pool()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        if ahead:
+            pool.submit(import_module, WORK)
         while job := self._jobs.get():
             if not job.run_in(pool):
                 pool = self._open_pool()

@@ -19,8 +19,8 @@ SOURCES = [HERE / "player.c", *sorted(HERE.glob("kernels/*.c"))]
 HEADERS = sorted(HERE.rglob("*.h"))
 LIBRARY = HERE / f"player{sysconfig.get_config_var('SHLIB_SUFFIX') or '.so'}"
 FLAGS = ("-O3", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-fPIC", "-shared")
-SAFE = ("-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno")  # no fused
-# product and sum; typed copies; a root is one instruction
+SAFE = ("-ffp-contract=off", "-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math")
+# no fused product and sum; typed copies; a root is one instruction; no flags of floats are read
 WIDTH = ("-mprefer-vector-width=512",) if platform.machine() in ("x86_64", "AMD64") else ()
 
 

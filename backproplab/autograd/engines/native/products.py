@@ -14,7 +14,7 @@ from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
 WHOLE = 2**62
-ADDS_ZERO = 2  # as in products.c: a sum that underflows to -0 becomes +0
+ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 CUTS = (
@@ -24,7 +24,9 @@ CUTS = (
     (8, 8, 0),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
-MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays then
+NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
+MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays if it is no such b
+TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
 def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
@@ -35,13 +37,27 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if not beside or out.dtype.char not in "fd" or any(step % out.itemsize for step in steps):
         return []
     found = [Loop(library().loop(f"outer_{out.itemsize}"))] if inner == 1 else []
-    fits = columns * out.itemsize <= WIDEST and rows * inner * columns <= MOST
-    if not fits or not level() or not inner:
+    width = columns * out.itemsize
+    fits = width <= NARROW or inner * width <= NEAR or rows * inner * columns <= MOST
+    if width > WIDEST or not fits or not level() or not inner:
         return found
     loop = library().loop(f"product_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [_numbers(cut) for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
     return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
+
+
+def turns(a: Array, b: Array, out: Array) -> bool:
+    """Whether to turn b first: the columns of a matrix lie side by side, and a has many rows."""
+    return bool(out.ndim == b.ndim == 2 and b.T.flags.c_contiguous and a.shape[-2] >= TURNED)
+
+
+def has_one_way(a: Array, b: Array, out: Array) -> bool:
+    """Whether np.dot and np.matmul hand these matrices to the same function of BLAS, and no loop of
+    ours: then there is nothing to try."""
+    plain = all(x.ndim == 2 and min(x.shape) > 1 and x.flags.forc for x in (a, b, out))
+    large = plain and a.shape[0] * a.shape[1] * b.shape[1] > MOST
+    return bool(large and not turns(a, b, out) and not own_loops(a, b, out))
 
 
 @cache

@@ -7,57 +7,70 @@ tried once in a process before it is played.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from backproplab.arrays import Array
+from backproplab.arrays import LINE, Array
 
-LINE = 64  # bytes of a cache line: loops may differ with the place in it
 SMALL = 2**16  # entries; larger products are BLAS' only way, and denormals would take long
 COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
 ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
-TRIED: dict[Any, bool] = {}
+TRIED: dict[Any, int | None] = {}
 Player = Callable[[partial[Any]], Callable[[], None]]
 
 
-def is_equal(call: partial[Any], player: Player, loop: Any) -> bool:
-    """Whether what ``player(call)`` returns gives the bits of the call itself.
+def first_equal(call: partial[Any], players: Sequence[Player], loops: Any) -> int | None:
+    """The number of the first player whose ``player(call)()`` gives the bits of the call itself.
 
-    loop: the one that makes it, as the same call may be made by several.
+    loops: what the players are made of, as the same call may be made by others.
     """
-    key = loop, *_key(call)
+    key = loops, *_key(call)
     if key not in TRIED:
-        TRIED[key] = _equal(call, player)
+        trial = _Trial(call)
+        equal = (number for number, player in enumerate(players) if trial.passed(player))
+        TRIED[key] = next(equal, None)
     return TRIED[key]
 
 
-def _equal(call: partial[Any], player: Player) -> bool:
-    """One sum in another order may be the same by chance: few results are tried more often."""
-    arrays = list({id(x): x for x in arrays_of(call)}.values())
-    tried = [False] * min(COMPARED // arrays[-1].size + 1, MOST)
-    if max(x.size for x in arrays) < SMALL:
-        tried.append(True)
-    *given, out = arrays
-    inputs, results = {id(x): twin(x) for x in given}, [twin(out) for _ in range(2)]
-    first, second = (_on(call, inputs | {id(out): result}) for result in results)
-    play = None
-    for trial, odd in enumerate(tried):
-        for number, x in enumerate(inputs.values()):
-            _fill(x, 8 * trial + number, odd)
-        for result in results:
-            result.fill(7)
-        with np.errstate(all="ignore"):
-            first()  # raises what is wrong with the call
-            play = play or player(second)
+class _Trial:
+    """A call on arrays of its own, and what NumPy makes of the numbers that are in them."""
+
+    def __init__(self, call: partial[Any]) -> None:
+        self.arrays = list({id(x): x for x in arrays_of(call)}.values())
+        *given, out = self.arrays
+        self.inputs, self.results = {id(x): twin(x) for x in given}, [twin(out) for _ in range(2)]
+        self.calls = [_on(call, self.inputs | {id(out): result}) for result in self.results]
+        self.number = -1  # of the numbers at hand
+
+    def passed(self, player: Player) -> bool:
+        """One sum in another order may be the same by chance: few results are tried more often."""
+        tried = [False] * min(COMPARED // self.results[0].size + 1, MOST)
+        if max(x.size for x in self.arrays) < SMALL:
+            tried.append(True)
+        play = None
+        for number, odd in enumerate(tried):
+            self._fill(number, odd)
+            play = play or player(self.calls[1])
+            self.results[1].fill(7)
             play()
-        if results[0].tobytes() != results[1].tobytes():
-            return False
-    return True
+            if self.results[0].tobytes() != self.results[1].tobytes():
+                return False
+        return True
+
+    def _fill(self, number: int, odd: bool) -> None:
+        if number == self.number:
+            return
+        self.number = number
+        for k, x in enumerate(self.inputs.values()):
+            _fill(x, 8 * number + k, odd)
+        self.results[0].fill(7)
+        with np.errstate(all="ignore"):
+            self.calls[0]()  # raises what is wrong with the call
 
 
 def twin(x: Array) -> Array:

@@ -16,8 +16,8 @@ from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
 from backproplab.autograd.engines.native.passes import one_pass
-from backproplab.autograd.engines.native.products import CUTS
-from backproplab.autograd.engines.native.proof import arrays_of, is_equal
+from backproplab.autograd.engines.native.products import has_one_way
+from backproplab.autograd.engines.native.proof import arrays_of, first_equal
 from backproplab.autograd.engines.native.records import (
     OPERANDS,
     Callback,
@@ -144,14 +144,13 @@ def proven(call: Call) -> list[Part]:
     parts = translate(call)
     assert isinstance(call, partial)
     reduces = isinstance(getattr(call.func, "__self__", None), np.ufunc)
-    if not reduces and call.func not in PRODUCTS:
+    if not reduces and (call.func not in PRODUCTS or has_one_way(*call.args, **call.keywords)):
         return parts
-    for skipped in range(len(CUTS) + 2):  # and the outer product, and BLAS
-        parts = translate(call, skipped)
-        played = partial(_translated, skipped)
-        if is_equal(call, played, parts[-1].loop[:2]):
-            return parts
-    raise Unplayable("NumPy's own call has other bits")
+    players = [partial(_translated, own) for own in range(parts[-1].ways + 1)]  # and NumPy's loop
+    found = first_equal(call, players, parts[-1].loop[:2])
+    if found is None:
+        raise Unplayable("NumPy's own call has other bits")
+    return translate(call, found)
 
 
 def _translated(skipped: int, call: partial[Any]) -> Callable[[], None]:

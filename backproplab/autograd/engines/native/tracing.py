@@ -8,8 +8,9 @@ Python's own. This file must not know what is computed.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -68,16 +69,36 @@ class Trace:
 
         code: as recorded, but on an Ear instead of arrays. Raises Unplayable if it has others.
         """
-        found = []
-        for round_, rate in enumerate(rates):
-            self.ear.numbers = []
-            code(rate, t + round_)
-            found.append(self.ear.numbers)
-        if len(found[0]) != len(self.tables):
+        found = self._at_once(code, rates, t) or self._one_by_one(code, rates, t)
+        if len(found) != len(self.tables):
             raise Unplayable("its numbers depend on its arrays")
-        for table, values in zip(self.tables, zip(*found, strict=True), strict=True):
+        for table, values in zip(self.tables, found, strict=True):
             own = [getattr(x, "values", x) for x in values]
             table[: len(own) if len(own) > 1 else None] = np.array(own, self.dtype)
+
+    def _at_once(
+        self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int
+    ) -> list[Sequence[Any]]:
+        """Each number in all rounds, by one run of the code; empty if it takes one for each."""
+        if any(rate is not rates[0] for rate in rates):
+            return []
+        try:
+            heard = self._heard(code, rates[0], Rounds(range(t, t + len(rates))))
+        except (TypeError, AttributeError):  # it asks for a number itself
+            return []
+        return [x.each if isinstance(x, Rounds) else [x] for x in heard]
+
+    def _one_by_one(
+        self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int
+    ) -> list[Sequence[Any]]:
+        """Each number in all rounds, by a run of the code for each round."""
+        heard = [self._heard(code, rate, t + round_) for round_, rate in enumerate(rates)]
+        return list(zip(*heard, strict=True))
+
+    def _heard(self, code: Callable[[Any, Any], None], rate: Any, t: Any) -> list[Any]:
+        self.ear.numbers = []
+        code(rate, t)
+        return self.ear.numbers
 
     def _numbers(self) -> list[Array]:
         return [
@@ -150,6 +171,35 @@ class Ear:
     __iadd__ = __isub__ = __imul__ = __itruediv__ = _combine
 
 
+class Rounds:
+    """A number that is another one in each round; arithmetic is done with each of them.
+
+    It has the results that the numbers have one by one, or raises TypeError.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, each: Iterable[Any]) -> None:
+        self.each = list(each)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        given = (int, float, np.ndarray, np.generic, Rounds)
+        plain = method == "__call__" and not settings and all(isinstance(x, given) for x in inputs)
+        # an array to some power is not always the ufunc's
+        return self.made(ufunc, *inputs) if plain and ufunc is not np.power else NotImplemented
+
+    def made(self, function: Callable[..., Any], *inputs: Any) -> Rounds:
+        """The function's result in each round."""
+        own = [x.each if isinstance(x, Rounds) else repeat(x) for x in inputs]
+        return Rounds(map(function, *own))
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("a number of several rounds equals none")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a number of several rounds is neither true nor false")
+
+
 class Time:
     """The number of an update, which notes that it is read."""
 
@@ -170,7 +220,17 @@ def _reading_reflected(name: str) -> Callable[..., Any]:
     return lambda self, other: getattr(operator, name)(other, self.read())
 
 
+def _in_each(name: str) -> Callable[..., Any]:
+    return lambda self, other: self.made(getattr(operator, name), self, other)
+
+
+def _in_each_reflected(name: str) -> Callable[..., Any]:
+    return lambda self, other: self.made(getattr(operator, name), other, self)
+
+
 for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Rounds, f"__{_name}__", _in_each(_name))
+    setattr(Rounds, f"__r{_name}__", _in_each_reflected(_name))
     setattr(Time, f"__{_name}__", _reading(_name))
     setattr(Time, f"__r{_name}__", _reading_reflected(_name))
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):

@@ -9,23 +9,21 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
-from backproplab.autograd.engines.native.products import own_loops
+from backproplab.autograd.engines.native.products import level, own_loops, turns
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
 
 IDENTITIES = {np.add: 0, np.multiply: 1}
 PRODUCTS = (np.dot, np.matmul)
 ROUNDED = (np.add, np.subtract, np.multiply, np.divide)  # alike in a row of any length
-SHORT, MANY, AT_ONCE = 64, 512, 16  # entries of a row, number of rows, rows combined at a time
+SHORT = 512  # entries of a row: for longer ones NumPy's loop, begun anew for each, is as fast
 WITHOUT_IDENTITY = (np.maximum, np.minimum)
 CASTS = {
     ("?", "f"): "copy_bool_float32",
@@ -42,6 +40,7 @@ class Part(NamedTuple):
     around it; else all axes are around it.
 
     kept: what must live as long as the part.
+    ways: loops of our own that may have the same bits, this one and the next ones.
     """
 
     loop: Loop
@@ -49,12 +48,13 @@ class Part(NamedTuple):
     lengths: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     kept: Any = None
+    ways: int = 0
 
 
 def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
     """The parts of a call. Raises Unplayable.
 
-    skipped: of our own loops for a product, those not to use.
+    skipped: of our own loops for a product or a sum, those not to use.
     """
     if not isinstance(call, partial):
         raise Unplayable("not a call of a function on arrays")
@@ -67,7 +67,7 @@ def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
     if isinstance(function, np.ufunc) and function.signature is None:
         return elementwise(function, *arguments, **settings)
     if isinstance(owner, np.ufunc) and function == owner.reduce:
-        return reduction(owner, *arguments, **settings)
+        return reduction(owner, *arguments, **settings | {"skipped": skipped})
     if isinstance(owner, np.ndarray) and function == owner.fill:
         return copy(owner, *arguments)
     if isinstance(owner, np.ndarray) and function == owner.take:
@@ -89,37 +89,27 @@ def elementwise(
     _check_overlap(wanted, operands)
     made = wanted if wanted.dtype == types[-1] else np.empty(wanted.shape, types[-1])
     views = walk([*operands, made])
-    if ufunc in ROUNDED:
-        views = _several_rows(views, parts)
-    parts.append(Part(loop_of(ufunc, types, _inner(views)), views))
+    own = _in_rows(f"{ufunc.__name__}_rows", views) if ufunc in ROUNDED else None
+    parts.append(own or Part(loop_of(ufunc, types, _inner(views)), views))
     return parts if made is wanted else [*parts, *copy(wanted, made)]
 
 
-def _several_rows(views: list[Array], parts: list[Part]) -> list[Array]:
-    """The views with several rows as one, where a row is combined with many short ones: it is
-    copied as often, by ``parts``."""
-    y = views[-1]
-    size = y.itemsize
-    if y.ndim < 2 or y.shape[-1] > SHORT or y.shape[-2] < MANY:
-        return views
-    whole, row = (y.shape[-1] * size, size), (0, size)
-    strides = [x.strides[-2:] for x in views]
-    if not all(own in (whole, row) for own in strides) or row not in strides:
-        return views
-    count = gcd(y.shape[-2], AT_ONCE)
-    shape = *y.shape[:-2], y.shape[-2] // count, count * y.shape[-1]
-    wide: list[Array] = []
-    for x, own in zip(views, strides, strict=True):
-        rows = x if own == whole else np.empty(x[..., :count, :].shape, x.dtype)
-        if own == row:
-            parts.extend(copy(rows, x[..., :count, :]))
-        steps = *rows.strides[:-2], 0 if own == row else count * whole[0], size
-        wide.append(as_strided(rows, shape, steps, writeable=rows.flags.writeable))
-    return wide
+def _in_rows(name: str, views: Sequence[Array], own: str = "") -> Part | None:
+    """One of our own loops for many short rows, for which NumPy's begins anew for each."""
+    *_, last = views
+    size, kind = last.itemsize, last.dtype
+    if kind.char not in "fd" or last.ndim < 2 or last.shape[-1] > SHORT:
+        return None
+    ends = [x.strides[-1] for x in views]
+    if any(x.dtype != kind for x in views) or ends[-1] != size or {*ends} - {0, size}:
+        return None
+    loop = Loop(library().loop(f"{name}_{size}{own}"))
+    strides = [x.strides[-2] for x in views]
+    return Part(loop, [x[..., 0, 0] for x in views], last.shape[-2:], (*strides, *ends), ways=1)
 
 
 def reduction(
-    ufunc: np.ufunc, x: Array, axis: Any, out: Array, keepdims: bool = False
+    ufunc: np.ufunc, x: Array, axis: Any, out: Array, keepdims: bool = False, skipped: int = 0
 ) -> list[Part]:
     """``ufunc.reduce(x, axis, out=out)``, which begins with the identity or the first entries."""
     types = (x.dtype, x.dtype, x.dtype)
@@ -139,7 +129,9 @@ def reduction(
         total, entries = _without_first(total, entries)
     views = [total, entries, total]
     if entries.size:
-        parts.append(Part(loop_of(ufunc, types, _inner(views)), views))
+        added = ufunc is np.add and total.ndim > 1 and not (total.strides[-2] or skipped)
+        own = _in_rows("sum_rows", views, f"_v{level()}") if added and level() else None
+        parts.append(own or Part(loop_of(ufunc, types, _inner(views)), views))
     return parts
 
 
@@ -155,6 +147,8 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
         b, out = b[:, None], out[..., None]
     if a.ndim == 1:
         a, out = a[None], out[..., None, :]
+    if turns(a, b, out) and len(own_loops(a, turned := np.empty(b.shape, b.dtype), out)) > skipped:
+        return [*copy(turned, b), *product(a, turned, out, skipped)]
     lead = out.shape[:-2]
     if (*a.shape[-2:], b.shape[-1]) != (out.shape[-2], b.shape[-2], out.shape[-1]):
         raise Unplayable("a product of other shapes")
@@ -164,7 +158,7 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
     own = own_loops(a, b, out)[skipped:]
     loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
-    return [Part(loop, views, sizes, (0, 0, 0, *sides))]
+    return [Part(loop, views, sizes, (0, 0, 0, *sides), ways=len(own))]
 
 
 def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -> list[Part]:

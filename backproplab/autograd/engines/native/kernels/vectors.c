@@ -1,4 +1,4 @@
-// Products of our own, with vectors, for what is small enough to need no packing.
+// Loops of our own with vectors: products small enough to need no packing, and sums of rows.
 //
 // Compiled without contraction: only what is written as a fused operation is one. Each instruction
 // set has loops of its own; `level` says which of them this machine can run.
@@ -15,17 +15,22 @@ enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: 
 #define LEVEL 4
 #define BYTES 4
 #include "products.h"
+#include "sums.h"
+#include "adam.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
+#include "sums.h"
 #undef BYTES
 #undef LEVEL
 #define LEVEL 3
 #define BYTES 4
 #include "products.h"
+#include "sums.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
+#include "sums.h"
 
 int level(void) {
     __builtin_cpu_init();
