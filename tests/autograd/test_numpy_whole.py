@@ -354,6 +354,8 @@ FOUND = {  # what random arguments have found
     "prod of truths": (np.prod, [np.ones(3, bool)], {"initial": 0.5}),
     "prod of small numbers": (np.prod, [np.full(9, 100, np.int8)], {}),
     "cumprod of small numbers": (np.cumprod, [np.full(9, 100, np.int8)], {}),
+    "running sum of a number": (np.cumsum, [np.array(-0.6)], {"axis": 0}),
+    "running product of a number": (np.nancumprod, [np.array(-0.6)], {"axis": -1}),
     "unwrap": (np.unwrap, [np.array([np.inf, -0.6, -0.35])], {}),
     "linspace": (np.linspace, [F32, F32 + 1], {}),
     "vander": (np.vander, [F32], {}),
@@ -374,6 +376,7 @@ def test_what_random_arguments_found_has_numpys_value_and_type(case):
     if isinstance(expected, Exception):
         assert type(found) is type(expected)
     else:
+        assert not isinstance(found, Exception), found
         assert found.dtype == expected.dtype
 
 

@@ -38,10 +38,15 @@ cumulative_sum: Op = primitive(
 )
 
 
+def _scanned(x: Any, axis: int | None) -> Any:
+    """x with an axis to run along: NumPy takes a number as an array of one entry."""
+    return ravel(x) if axis is None or not shape_of(x) else x
+
+
 @composition
 def cumsum(x: Any, *, axis: int | None = None) -> Tensor:
     """The running sum of x along ``axis`` (None: of the raveled x)."""
-    return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis)
+    return cumulative_sum(_scanned(x, axis), axis=0 if axis is None else axis)
 
 
 def _factors(x: Any) -> Tensor:
@@ -55,7 +60,7 @@ def _factors(x: Any) -> Tensor:
 @composition
 def cumprod(x: Any, *, axis: int | None = None) -> Tensor:
     """The running product along ``axis`` (None: of the raveled x), by log₂ n multiplications."""
-    x = _factors(ravel(x) if axis is None else x)
+    x = _factors(_scanned(x, axis))
     axis = 0 if axis is None else axis
     at = axis_from_right(axis, x.ndim)
     step = 1
