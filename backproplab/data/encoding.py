@@ -1,15 +1,17 @@
 """Columns of a table as the inputs of a network: fitted on some rows, applied to any.
 
 Numbers, truth values and parts of dates are scaled, and a missing one is the mean of the training
-rows. A category is one-hot; a missing text is a category of its own if the training rows have one,
-a text that they do not have is all zeros. What is fitted is plain numbers, kept with the run.
+rows. A category is one-hot, or a code for the vector that a network learns for it; a missing text
+is a category of its own if the training rows have one, a text that they do not have is all zeros,
+or the code 0. What is fitted is plain numbers, kept with the run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -49,7 +51,7 @@ class Columns:
     def fit(self, rows: Array, standardize: bool) -> Encoder:
         """The encoder that these rows give; no other row has an influence."""
         return Encoder(tuple(
-            OneHot.fit(feature, values, rows)
+            (Coded if feature.units else OneHot).fit(feature, values, rows)
             if isinstance(values, Texts)
             else Filled.fit(feature, values, rows, standardize)
             for feature, values in zip(self.features, self.values, strict=True)
@@ -66,12 +68,14 @@ class Filled:
 
     @classmethod
     def fit(cls, feature: Feature, values: Array, rows: Array, standardize: bool) -> Filled:
-        known = ~np.isnan(values[rows])
-        counts = np.maximum(known.sum(axis=0), 1)
-        fill = np.where(known, values[rows], 0.0).sum(axis=0) / counts
-        filled = np.where(np.isnan(values), fill, values)
-        zero, one = np.zeros_like(fill), np.ones_like(fill)
-        return cls(feature, fill, Scaler.fit(filled, rows) if standardize else Scaler(zero, one))
+        part = values[rows]
+        missing = np.isnan(part)
+        counts = np.maximum((~missing).sum(axis=0), 1)
+        fill = np.where(missing, 0.0, part).sum(axis=0) / counts
+        if not standardize:
+            return cls(feature, fill, Scaler(np.zeros_like(fill), np.ones_like(fill)))
+        filled = np.where(missing, fill, part)
+        return cls(feature, fill, Scaler.fit(filled, np.arange(len(rows))))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,7 +103,7 @@ class OneHot:
     missing: bool
 
     @classmethod
-    def fit(cls, feature: Feature, values: Texts, rows: Array) -> OneHot:
+    def fit(cls, feature: Feature, values: Texts, rows: Array) -> Self:
         present = np.bincount(values.codes[rows] + 1, minlength=len(values.levels) + 1) > 0
         levels = [level for level, there in zip(values.levels, present[1:], strict=True) if there]
         return cls(feature, tuple(levels), bool(present[0]))
@@ -113,24 +117,42 @@ class OneHot:
         """The texts that the training rows do not have."""
         return [level for level in values.levels if level not in set(self.levels)]
 
+    @property
+    def count(self) -> int:
+        """The number of levels, missing texts among them."""
+        return len(self.levels) + self.missing
+
     def unknown(self, values: Texts) -> int:
-        """How many rows are all zeros."""
-        place = self._places(values)
-        return int((place[values.codes] == len(self.names)).sum())
+        """How many rows have a text that is no level."""
+        return int((self._places(values)[values.codes] == self.count).sum())
 
     def _places(self, values: Texts) -> Array:
-        """By level, and at the end of missing texts: the column of the 1; past the end for none."""
-        none, column = len(self.names), {level: i for i, level in enumerate(self.levels)}
+        """By level, and at the end of missing texts: the place among the levels; past the end for
+        none."""
+        none, column = self.count, {level: i for i, level in enumerate(self.levels)}
         missing = len(self.levels) if self.missing else none
         return np.array([*(column.get(level, none) for level in values.levels), missing])
 
     def __call__(self, values: Texts, rows: Array, out: Array) -> None:
         place = self._places(values)[values.codes[rows]]
-        out[:] = np.equal(place[:, None], np.arange(len(self.names)))
+        out[:] = np.equal(place[:, None], np.arange(self.count))
 
     @property
     def record(self) -> dict[str, Any]:
         return {"levels": list(self.levels), "missing": self.missing}
+
+
+@dataclass(frozen=True, eq=False)
+class Coded(OneHot):
+    """A category as one number, the row of its vector: from 1 by level, 0 for an unseen text."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.feature.name,)
+
+    def __call__(self, values: Texts, rows: Array, out: Array) -> None:
+        place = self._places(values)[values.codes[rows]]
+        out[:, 0] = np.where(place == self.count, 0, place + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +169,16 @@ class Encoder:
     def names(self) -> tuple[str, ...]:
         """The name of every input: ``age``, ``sex=male``, ``d.year``."""
         return tuple(name for each in self.fitted for name in each.names)
+
+    @property
+    def embedded(self) -> tuple[tuple[int, int, int], ...]:
+        """Of each embedded category the place of its code, its number of codes, its units."""
+        starts = accumulate((len(each.names) for each in self.fitted), initial=0)
+        return tuple(
+            (place, each.count + 1, each.feature.units)
+            for place, each in zip(starts, self.fitted, strict=False)
+            if isinstance(each, Coded)
+        )
 
     @property
     def scaler(self) -> Scaler:
@@ -191,17 +223,18 @@ class Encoder:
 
 def _described(feature: Feature) -> dict[str, Any]:
     known = {"name": feature.name, "kind": feature.kind, "format": feature.format}
-    words = {"words": list(feature.words)} if feature.kind == "boolean" else {}
+    words: dict[str, Any] = {"words": list(feature.words)} if feature.kind == "boolean" else {}
+    words |= {"units": feature.units} if feature.units else {}
     return {key: value for key, value in (known | words).items() if value}
 
 
 def _read(entry: Mapping[str, Any]) -> Filled | OneHot:
     words = entry.get("words", ("", ""))
-    feature = Feature(
-        entry["name"], entry["kind"], "", entry.get("format", ""), (words[0], words[1])
-    )
+    units, form = int(entry.get("units", 0)), entry.get("format", "")
+    feature = Feature(entry["name"], entry["kind"], "", form, (words[0], words[1]), units)
     if feature.kind == "categorical":
-        return OneHot(feature, tuple(map(str, entry["levels"])), bool(entry["missing"]))
+        kind = Coded if units else OneHot
+        return kind(feature, tuple(map(str, entry["levels"])), bool(entry["missing"]))
     fill, scaler = np.array(entry["fill"], np.float64), Scaler.read(entry)
     if {fill.shape, np.shape(scaler.shift), np.shape(scaler.scale)} != {(len(feature.parts),)}:
         raise ValueError(f"column {feature.name}: not as many numbers as parts")

@@ -47,6 +47,11 @@ class Preparation:
         return self.inputs.scaler if isinstance(self.inputs, Encoder) else self.inputs
 
     @property
+    def embedded(self) -> tuple[tuple[int, int, int], ...]:
+        """Of each embedded category the place of its code, its number of codes, its units."""
+        return self.inputs.embedded if isinstance(self.inputs, Encoder) else ()
+
+    @property
     def record(self) -> dict[str, Any]:
         """Plain JSON, from which ``read`` makes an equal preparation."""
         table = isinstance(self.inputs, Encoder)

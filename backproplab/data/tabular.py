@@ -29,6 +29,7 @@ from backproplab.tables import (
     infer_target,
     listed,
     measured,
+    memory_of,
     no_feature,
     read_parquet,
     read_table,
@@ -56,8 +57,9 @@ class TableData(RegressionDataset):
 
     target: the column to predict; by default one called target, label, class or y,
     else the last one.  task: classification, regression, or auto, by the target's values.
-    columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore, or
-    ``{date: '%d.%m.%Y'}``.  missing: texts that mean a missing value, beside empty cells.
+    columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore,
+    ``{date: '%d.%m.%Y'}``, or ``{embedding: 8}`` for a category as a vector of 8 numbers that is
+    learned.  missing: texts that mean a missing value, beside empty cells.
     id: a column that names the rows: no feature, written with predictions.
     weights: a column that says what each row counts in loss and metrics, from 0: no feature.
     split: random, stratified (the default with classes), ``{group: COLUMN}``, ``{time: COLUMN}``,
@@ -186,10 +188,7 @@ class Csv(TableFile, name="csv"):
 
     @property
     def memory(self) -> int:
-        try:
-            return 150 * MIB + 4 * Path(self.path).stat().st_size
-        except (OSError, ValueError):
-            return 0
+        return memory_of(Path(self.path), self.delimiter)
 
     @property
     def form(self) -> Form:
@@ -209,7 +208,7 @@ class Parquet(TableFile, name="parquet"):
     @property
     def memory(self) -> int:
         cells, unpacked = cells_of(Path(self.path))
-        return 150 * MIB + 2 * unpacked + 24 * cells if cells else 0
+        return 150 * MIB + 2 * unpacked + 32 * cells if cells else 0
 
     def table(self) -> Table:
         return read_parquet(Path(self.path), self.missing, self.texts)
@@ -219,7 +218,8 @@ def remarks(roles: list[Role], target: Target) -> Iterator[str]:
     """What is predicted, what is learned from and what is left out, a phrase each."""
     classes = f": {listed(list(target.classes), CLASSES)}" if target.classes else ""
     yield f"target {target.name}{classes}" + (f" ({target.why})" if target.why else "")
-    kinds = Counter(role.kind for role in roles if isinstance(role, Feature))
+    features = [role for role in roles if isinstance(role, Feature)]
+    kinds = Counter("embedded" if role.units else role.kind for role in features)
     yield ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     left = [role for role in roles if isinstance(role, Omitted) and role.name != target.name]
     for role in left[:OMITTED]:

@@ -52,8 +52,10 @@ class Data:
 
     @property
     def _inputs(self) -> Array:
+        """Those that are numbers, and no codes of embedded categories."""
         inputs = self.splits.train.inputs[:ROWS]
-        return inputs.reshape(len(inputs), -1)
+        codes = [place for place, _, _ in self.splits.preparation.embedded]
+        return np.delete(inputs.reshape(len(inputs), -1), codes, axis=1)
 
 
 def _hashes(examples: Examples, each: bool = False) -> list[int] | set[int]:

@@ -43,6 +43,14 @@ def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> 
     return problems
 
 
+def embedding_problems(learner: Learner, splits: Splits) -> list[Problem]:
+    """Embedded categories of a learner without a network."""
+    if not splits.preparation.embedded or "model" in learner.uses:
+        return []
+    what = f"data.columns: an embedding is learned by a network, which {learner.name} has none of"
+    return [Problem("", what, "make it categorical")]
+
+
 def metric_problems(experiment: Experiment, splits: Splits) -> list[Problem]:
     """Metrics that a config names and that are of another task."""
     kind = splits.task.kind

@@ -21,6 +21,7 @@ from backproplab.data import Examples, Preparation, Splits
 from backproplab.errors import DamageError, DataError, RunError
 from backproplab.experiment.intake import Data, Intake
 from backproplab.experiment.limits import load as load_splits
+from backproplab.experiment.networks import network_of
 from backproplab.files import DiskFolder
 from backproplab.journal.saved import Which, read_weights
 from backproplab.learners import Evaluation, NoBrake
@@ -201,7 +202,7 @@ def model(folder: Path | str, weights: Which = "best") -> Model:
     except (LookupError, TypeError, ValueError) as error:
         raise DamageError(f"{path}: preparation.json: damaged: {error}") from error
     loss = experiment.loss.resolve(preparation.task)
-    network = experiment.model.network(preparation.shape, loss.units(preparation.task))
+    network = network_of(experiment.model, preparation, loss.units(preparation.task))
     parameters, which = _weights(path, network, np.dtype(experiment.dtype), weights)
     intake = Intake(path, experiment.data, preparation, parameters.flat.dtype)
     own = experiment, intake, network, parameters, loss, which

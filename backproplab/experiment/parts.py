@@ -32,6 +32,7 @@ from backproplab.experiment.limits import (
     BATCH_SIZE,
     check_memory,
     check_own_memory,
+    embedding_problems,
     length_problems,
     load,
     loss_problems,
@@ -47,6 +48,7 @@ from backproplab.experiment.limits import (
     turns_of,
     undefined_measures,
 )
+from backproplab.experiment.networks import network_of
 from backproplab.learners import Descent, Material, Split
 from backproplab.loop import Every, Length, Log, When
 from backproplab.measures import MEASURES, SPLITS, Measure
@@ -230,6 +232,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     problems = [*size_problems(experiment, splits), *length_problems(experiment)]
     problems += rank_problems(experiment, ranks)
     problems += metric_problems(experiment, splits)
+    problems += embedding_problems(learner, splits)
     loss = learner.loss(subject.loss, splits.task)
     problems += loss_problems(experiment, loss, splits)
     if loss:
@@ -243,7 +246,7 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     try:
         if "model" in learner.uses:
             units = learner.units(splits.task, splits.input_shape, loss)
-            network = subject.model.network(splits.input_shape, units)
+            network = network_of(subject.model, splits.preparation, units)
             network = network.frozen(experiment.freeze or ())
             if experiment.init_from:
                 initial, unfit = experiment.init_from.chosen(network)

@@ -12,14 +12,15 @@ from backproplab.experiment import Model
 from backproplab.nn import Layer
 from backproplab.nn.chain import Place, chain
 from backproplab.nn.convolution import Convolution
+from backproplab.nn.embed_columns import EmbedColumns
 from backproplab.nn.pooling import Pooling
 from backproplab.nn.structure import Residual
 from backproplab.tables.dialect import MARKS
 
 KINDS = {
-    *("dense", "dropout", "embedding", "reshape", "flatten", "residual", "batch_norm"),
+    *("dense", "dropout", "embedding", "embed_columns", "reshape", "flatten", "residual"),
     *("conv1d", "conv2d", "max_pool", "avg_pool", "global_max_pool", "global_avg_pool"),
-    "layer_norm",
+    *("batch_norm", "layer_norm"),
 }
 ACTIVATIONS = {
     *("linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign"),
@@ -72,6 +73,9 @@ def _layer(place: Place) -> dict[str, Any]:
         kind += f" with {shown['name']}" if shown["name"] not in ACTIVATIONS else ""
         raise RunError(f"the layer {place.name}, {kind}, has no export")
     found: dict[str, Any] = {"kind": layer.name, "name": place.name, "activation": shown}
+    if isinstance(layer, EmbedColumns):
+        found["places"] = [place for place, _, _ in layer.columns]
+        found["others"] = [n for run in layer.runs(place.input_shape) for n in range(*run)]
     if "epsilon" in fields:
         found["epsilon"] = fields["epsilon"]
     if layer.name in ("reshape", "flatten"):

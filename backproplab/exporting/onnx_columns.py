@@ -45,11 +45,16 @@ def _scaled(graph: Graph, record: Mapping[str, Any], x: str) -> str:
 
 
 def _one_hot(graph: Graph, each: Mapping[str, Any]) -> str:
-    """Zeros for an unseen text: its code is the depth, since OneHot counts -1 from the end."""
+    """Zeros for an unseen text: its code is the depth, since OneHot counts -1 from the end.
+
+    Of an embedded category the row of its vector, 0 for an unseen text."""
     levels = list(each["levels"])
     depth = len(levels) + bool(each["missing"])
     codes = {level: number for number, level in enumerate(levels)}
     codes |= {"": len(levels)} if each["missing"] else {}
+    if each.get("units"):
+        rows = {level: number + 1 for level, number in codes.items()}
+        return graph.cast(graph.code(each["name"], rows, 0), "FLOAT")
     code = graph.code(each["name"], codes, depth)
     zero_one = graph.constant([0, 1], np.float32)
     found = graph.add("OneHot", code, graph.constant(depth, np.int64), zero_one, axis=-1)

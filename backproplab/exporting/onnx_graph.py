@@ -105,6 +105,8 @@ def _layer(graph: Graph, layer: Mapping[str, Any], own: Mapping[str, Array], x: 
         x = _scaled(graph, own, graph.add("Div", centered, root))
     elif kind == "embedding":
         x = graph.add("Gather", graph.constant(own["table"], np.float32), graph.cast(x, "INT64"))
+    elif kind == "embed_columns":
+        x = _embedded(graph, layer, own, x)
     elif kind in ("reshape", "flatten"):
         x = graph.add("Reshape", x, graph.constant([0, *layer["shape"]], np.int64))
     elif kind == "residual":
@@ -112,6 +114,16 @@ def _layer(graph: Graph, layer: Mapping[str, Any], own: Mapping[str, Array], x: 
     if "bias" in own:
         x = graph.add("Add", x, graph.constant(own["bias"], np.float32))
     return _activation(graph, layer["activation"], x)
+
+
+def _embedded(graph: Graph, layer: Mapping[str, Any], own: Mapping[str, Array], x: str) -> str:
+    """The other inputs, then the row of each table that a code names."""
+    found = [graph.add("Gather", x, graph.constant(layer["others"], np.int64), axis=1)]
+    for place in layer["places"]:
+        code = graph.cast(graph.add("Gather", x, graph.constant(place, np.int64), axis=1), "INT64")
+        table = graph.constant(own[f"table_{place}"], np.float32)
+        found.append(graph.add("Gather", table, code))
+    return graph.add("Concat", *found, axis=1)
 
 
 def _scaled(graph: Graph, own: Mapping[str, Array], x: str) -> str:

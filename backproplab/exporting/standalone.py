@@ -90,6 +90,8 @@ def column(each: dict[str, Any], cells: list[Any]) -> Any:
         places = {level: i for i, level in enumerate(levels)}
         rest = len(levels) if each["missing"] else none
         found = [rest if gap else places.get(x, none) for x, gap in zip(texts, blank, strict=True)]
+        if each.get("units"):
+            return (np.array(found)[:, None] + 1.0) % (none + 1)
         return np.equal(np.array(found)[:, None], np.arange(none)).astype(np.float64)
     width = len(each["fill"])
     parsed = [[math.nan] * width if not x else numbers(each, x) for x in texts]
@@ -144,6 +146,9 @@ def apply(layer: dict[str, Any], weights: dict[str, Any], x: Any) -> Any:
         x = (x - mean) / np.sqrt(variance + layer["epsilon"]) * own["scale"] + own["shift"]
     elif kind == "embedding":
         x = own["table"][x.astype(int)]
+    elif kind == "embed_columns":
+        vectors = [own[f"table_{place}"][x[:, place].astype(int)] for place in layer["places"]]
+        x = np.concatenate([x[:, layer["others"]], *vectors], axis=1)
     elif kind in ("reshape", "flatten"):
         x = x.reshape(len(x), *layer["shape"])
     elif kind == "residual":

@@ -2,6 +2,7 @@
 
 from backproplab.nn import (  # noqa: F401  # imported to register their layers
     convolution,
+    embed_columns,
     normalization,
     ode,
     pooling,

@@ -56,6 +56,11 @@ class Network:
             what = f"model.{error.path}: {error.what}"
             raise ConfigError(Problem("", what, error.hint)) from None
 
+    def after(self, layer: Layer, input_shape: Shape) -> Network:
+        """The network with a layer before its first one."""
+        (place,) = chain([layer], input_shape)
+        return replace(self, places=(place, *self.places))
+
     def frozen(self, names: Sequence[str]) -> Network:
         """The network with these layers frozen. Raises ConfigError for names that no layer has."""
         known = [place.name for place in self.places]

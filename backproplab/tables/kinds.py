@@ -27,6 +27,7 @@ from backproplab.tables.numerals import (
 
 Kind = Literal["numeric", "boolean", "categorical", "date"]
 PAIRS = [("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on")]
+EMBEDDING = "embedding "  # before the units of a category's vector, where it is asked for
 LEVELS = 200  # most of a category
 NUMERIC = 0.8  # share of numbers from which other texts in a column are faults
 IDS = ("id", "index", "rowid", "rownum", "rownumber", "row")
@@ -38,7 +39,8 @@ class Feature:
     """A column that is learned from.
 
     why: the reason for its kind.  format: of dates, as ``strptime`` has it.
-    words: of truth values, (false, true).
+    words: of truth values, (false, true).  units: of the vector that a category becomes; 0 if it
+    is one-hot.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Feature:
     why: str = ""
     format: str = ""
     words: tuple[str, str] = ("", "")
+    units: int = 0
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -112,6 +115,8 @@ def _asked(table: Table, name: str, column: Column, kind: str) -> Role:
             what = f"is no boolean: it has {listed(list(column.texts().levels), SHOWN)}"
             raise table.fault(name, 0, what, f"data.columns={{{name}: categorical}}")
         return Feature(name, "boolean", why, words=pair)
+    if kind.startswith(EMBEDDING):
+        return Feature(name, "categorical", why, units=int(kind.removeprefix(EMBEDDING)))
     return Feature(name, "categorical" if kind == "categorical" else "numeric", why)
 
 

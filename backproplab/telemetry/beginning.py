@@ -23,6 +23,7 @@ from backproplab.autograd import Tensor, ops
 from backproplab.learners import Arrays, Descent, Glimpse, Inside, Json, Learning, Material
 from backproplab.loop import EPOCH, Callback, Lane
 from backproplab.nn import Weighted
+from backproplab.nn.embed_columns import EmbedColumns
 from backproplab.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 
 ROWS = 4096  # of which the size of inputs and targets is taken
@@ -142,9 +143,19 @@ def _of_data(material: Material) -> Json:
         "chance": number(b),
         "majority": majority,
         "examples": {name: len(split) for name, split in material.splits.items()},
-        "inputs": number(rms(train.inputs[:ROWS])),
+        "inputs": number(rms(_numbers(material))),
         "targets": number(targets),
     }
+
+
+def _numbers(material: Material) -> Array:
+    """The inputs of the first examples that are numbers, and no codes of embedded categories."""
+    inputs = material.train.inputs[:ROWS]
+    first = material.network.places[0] if material.network else None
+    if not first or not isinstance(first.layer, EmbedColumns):
+        return inputs
+    others = [inputs[:, start:end] for start, end in first.layer.runs(first.input_shape)]
+    return np.concatenate(others, axis=1) if others else np.ones(1)
 
 
 def of_network(inside: Inside) -> list[Json]:

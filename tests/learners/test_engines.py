@@ -164,6 +164,7 @@ LAYERS = {
     "dense": [[{"dense": {"units": 6, "activation": "relu"}}, {"dense": {"units": 6, "bias": False}}]],
     "dropout": [[{"dropout": 0.2}, {"dense": 6}, "relu", {"dropout": 0.5}]],
     "embedding": [[{"embedding": {"vocabulary": 7, "units": 3}}, {"conv1d": 2}, "flatten"]],
+    "embed_columns": [[{"embed_columns": [[1, 7, 3], [4, 7, 2]]}, {"dense": 6}, "relu"]],
     "flatten": [["flatten"], [*IMAGES, "flatten", {"dense": 5}, "relu"]],
     "global_avg_pool": [
         [*IMAGES, {"conv2d": 4}, "relu", "global_avg_pool"],

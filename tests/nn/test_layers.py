@@ -16,6 +16,7 @@ EXAMPLES = {
     "dense": [({"units": 4}, (3,)), ({"units": 2, "bias": False}, (3,))],
     "dropout": [({"rate": 0.5}, (3,))],
     "embedding": [({"vocabulary": 5, "units": 2}, (3,))],
+    "embed_columns": [({"columns": [[1, 4, 2]]}, (3,)), ({"columns": [[0, 5, 1], [1, 4, 3]]}, (2,))],
     "conv2d": [
         ({"filters": 3, "activation": "tanh"}, (5, 4, 2)),
         ({"filters": 2, "kernel": [3, 2], "stride": [2, 1], "padding": "same"}, (5, 4, 2)),
@@ -65,6 +66,11 @@ def inputs_of(layer, shape, rng, lead=(5,)):
     if layer.name == "embedding":
         return rng.integers(0, layer.vocabulary, (*lead, *shape)).astype(float)
     size = int(np.prod((*lead, *shape)))
+    if layer.name == "embed_columns":
+        x = 0.1 * rng.permutation(size).reshape(*lead, *shape)
+        for place, rows, _ in layer.columns:
+            x[..., place] = rng.integers(0, rows, lead)
+        return x
     return 0.1 * (rng.permutation(size).reshape(*lead, *shape) - size / 2) + 0.03
 
 
@@ -103,7 +109,7 @@ def test_gradients_by_weights_and_input(layer, shape, training):
 
     def function(*arrays):
         own = weights | dict(zip(moved, arrays, strict=False))
-        start = Tensor(x) if layer.name == "embedding" else arrays[-1]
+        start = Tensor(x) if layer.name.startswith("embed") else arrays[-1]
         generator = np.random.default_rng(1) if training else None
         return layer.apply(
             {k: Tensor(v) if k in fixed else v for k, v in own.items()},

@@ -21,6 +21,7 @@ LAYERS = {
     "dense": {"dense": 5},
     "dropout": {"dropout": 0.5},
     "embedding": {"embedding": {"vocabulary": 20, "units": 2}},
+    "embed_columns": {"embed_columns": [[1, 20, 2], [3, 20, 1]]},
     "conv2d": {"conv2d": {"filters": 3, "activation": "tanh"}},
     "conv1d": {"conv1d": {"filters": 3}},
     "reshape": {"reshape": [4, 16]},
@@ -44,7 +45,7 @@ def experiment(*layers, **fields):
 
 def around(name):
     """A network with the layer, between others where it fits."""
-    if name == "embedding":
+    if name in ("embedding", "embed_columns"):
         words = {"name": "bars_and_stripes", "side": 4}
         return experiment(LAYERS[name], "flatten", {"dense": 1}, data=words)
     before = [{"reshape": SHAPES[name]}] if name in SHAPES else [{"dense": 64}]
