@@ -42,6 +42,8 @@ COMMANDS = {
 }
 SILENT = {"train", "resume"}  # what they print on stdout, if anything, may be lost
 CODES = {"find-lr": {0, 1}}  # 1: no rate lowers the loss of so little data
+FEW = ("train", "runs", "explain")  # the others share what these prove; the slow tests try each
+EACH = [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS]
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp1252")]
 ENCODINGS = ["ascii", *SLOW]  # the others differ from it in a few signs alone
 
@@ -81,7 +83,7 @@ STREAMS = ["closed pipe", ">&-", *(pytest.param(s, marks=pytest.mark.slow) for s
 
 
 @pytest.mark.parametrize("streams", STREAMS)
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_stream_that_is_gone(folder, name, streams):
     codes = CODES.get(name, {0})
     if streams == "closed pipe":
@@ -121,7 +123,7 @@ def test_a_run_whose_output_is_lost_keeps_all_that_another_keeps(folder, streams
     assert kept(streams) == kept("")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH)
 def test_a_full_disk_behind_stdout(folder, name):
     if name in SILENT:
         call(folder, COMMANDS[name], ">/dev/full", 0)
@@ -131,7 +133,7 @@ def test_a_full_disk_behind_stdout(folder, name):
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", EACH)
 def test_any_encoding(folder, name, encoding):
     out, err = call(folder, COMMANDS[name], "", *CODES.get(name, {0}), encoding=encoding)
     for text in (out, err):

@@ -201,7 +201,9 @@ def layer_cases():
         networks = LAYERS.get(name, free if issubclass(layer, Activation) else [None])
         for k in range(max(len(networks), len(DTYPES))):
             dtype = DTYPES[k % len(DTYPES)]
-            yield pytest.param(name, networks[k % len(networks)], dtype, id=f"{name}-{k}-{dtype}")
+            own = [pytest.mark.slow] if issubclass(layer, Activation) and k else []
+            named = {"id": f"{name}-{k}-{dtype}", "marks": own}
+            yield pytest.param(name, networks[k % len(networks)], dtype, **named)
 
 
 @pytest.mark.parametrize(("name", "layers", "dtype"), list(layer_cases()))
@@ -250,7 +252,7 @@ WIDE = ((100,), [{"dense": {"units": 300, "activation": "relu"}}, {"dense": 257}
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_products_that_blas_takes_apart(mode, threads):
     """Packed, split among threads, or of a vector alone: other ways through BLAS."""
     with threadpool_limits(threads):

@@ -62,7 +62,7 @@ LINES = {
     "model": "{hidden: [3]}", "loss": "mse", "optimizer": "sgd", "learning_rate": "0.1",
     "schedule": "cosine", "clipping": "{value: 1}", "epochs": "3", "batch_mode": "batch",
     "batch_size": "8", "accumulate": "2", "metrics": "[accuracy]", "freeze": "[dense_1]",
-    "init_from": json.dumps({"run": "/", "sha256": "0" * 64}),
+    "init_from": json.dumps({"run": "/", "sha256": "0" * 64}), "trajectory": "2",
 }  # fmt: skip
 
 
