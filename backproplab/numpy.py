@@ -21,6 +21,7 @@ from backproplab.autograd import Tensor, ops
 from backproplab.autograd.like_numpy import RULES, array, tracked_in
 from backproplab.autograd.like_numpy.moves import Places
 from backproplab.autograd.like_numpy.signatures import parameters
+from backproplab.autograd.numpy_dispatch import array_function, array_ufunc
 
 __all__ = ["array", "asarray", "c_", "full", "linalg", "r_"]
 
@@ -72,7 +73,11 @@ def _of_lists(function: Callable[..., Any]) -> Callable[..., Any]:
             if type(x) in (list, tuple) and tracked_in(x):
                 args = tuple(array(x) if type(x) in (list, tuple) else x for x in args)
                 break
-        return function(*args, **kwargs)
+        if not (args and type(args[0]) is Tensor):
+            return function(*args, **kwargs)
+        if isinstance(function, numpy.ufunc):  # where NumPy would bring it
+            return array_ufunc(args[0], function, "__call__", *args, **kwargs)
+        return array_function(args[0], function, (), args, kwargs)
 
     return called
 

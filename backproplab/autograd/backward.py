@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from backproplab.autograd.ops.elementwise import add
-from backproplab.autograd.ops.shapes import cast, leaf, sum_to
+from backproplab.autograd.ops.shapes import cast, leaf, summed_like
 from backproplab.autograd.ops.storage import zeros_like
 from backproplab.autograd.tensor import Node, Tensor
 
@@ -72,13 +71,16 @@ def _swept(
         if g is None:
             continue
         node: Node = tensor.node  # type: ignore[assignment]  # those in the order have one
-        for position, x in enumerate(node.inputs):
-            rule = node.op.rule(position) if id(x) in onward else None
-            if rule is None:
-                continue
-            part = _fit(rule(g, tensor, *node.inputs, **node.settings), x)
-            sofar = cotangents.get(id(x))
-            cotangents[id(x)] = part if sofar is None else add(sofar, part)
+        op, inputs, settings = node.op, node.inputs, node.settings
+        for position, x in enumerate(inputs):
+            key = id(x)
+            if key in onward and (rule := op.rule(position)) is not None:
+                part = rule(g, tensor, *inputs, **settings)
+                value, wanted = part.value, x.value
+                if value.shape != wanted.shape or value.dtype is not wanted.dtype:
+                    part = _fit(part, x)
+                sofar = cotangents.get(key)
+                cotangents[key] = part if sofar is None else sofar + part
     return cotangents
 
 
@@ -125,9 +127,5 @@ def _towards(root: Tensor, targets: Sequence[Tensor]) -> tuple[list[Tensor], set
 
 def _fit(contribution: Tensor, x: Tensor) -> Tensor:
     """The contribution in the shape and type of x: undoes broadcasting and type promotion."""
-    value = x.value
-    if contribution.value.shape != value.shape:
-        contribution = sum_to(contribution, shape=value.shape)
-    if contribution.value.dtype != value.dtype:
-        contribution = cast(contribution, dtype=value.dtype)
-    return contribution
+    contribution, wanted = summed_like(contribution, x), x.value.dtype
+    return contribution if contribution.value.dtype == wanted else cast(contribution, dtype=wanted)

@@ -13,11 +13,26 @@ import numpy as np
 
 from backproplab.autograd import ops
 from backproplab.autograd.numpy_dispatch import array_function, array_ufunc
+from backproplab.autograd.primitive import Op, applied
 from backproplab.autograd.tensor import Tensor
 
 
-def _reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda self, other: function(other, self)
+def _of_two(function: Callable[..., Any]) -> Callable[..., Any]:
+    if isinstance(function, Op) and function.settings is None:
+        return lambda a, b: applied(function, (a, b), {})  # as its call, which looks at more
+    return lambda a, b: function(a, b)  # noqa: PLW0108  # a method, which an op is not
+
+
+def _of_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    if isinstance(function, Op) and function.settings is None:
+        return lambda x: applied(function, (x,), {})
+    return lambda x: function(x)  # noqa: PLW0108
+
+
+def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
+    if isinstance(function, Op) and function.settings is None:
+        return lambda a, b: applied(function, (b, a), {})
+    return lambda a, b: function(b, a)
 
 
 def _power(base: Tensor, exponent: Any) -> Tensor:
@@ -58,12 +73,12 @@ COMPARISONS: dict[str, Callable[..., Any]] = {
 }
 
 for _name, _function in BINARY.items():
-    setattr(Tensor, f"__{_name}__", lambda a, b, f=_function: f(a, b))
+    setattr(Tensor, f"__{_name}__", _of_two(_function))
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
 for _name, _function in COMPARISONS.items():
-    setattr(Tensor, f"__{_name}__", lambda a, b, f=_function: f(a, b))
+    setattr(Tensor, f"__{_name}__", _of_two(_function))
 for _name, _function in UNARY.items():
-    setattr(Tensor, f"__{_name}__", lambda x, f=_function: f(x))
+    setattr(Tensor, f"__{_name}__", _of_one(_function))
 
 Tensor.__getitem__ = lambda x, index: ops.take(x, index=index)  # type: ignore[method-assign]
 Tensor.T = property(lambda x: ops.transpose(x))  # type: ignore[assignment,method-assign]  # noqa: PLW0108

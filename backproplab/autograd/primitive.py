@@ -148,18 +148,20 @@ def apply(op: Op, *arrays: Any, **settings: Any) -> Tensor:
 
 def applied(op: Op, arrays: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
     """``apply``, of arguments that are packed already."""
-    inputs = arrays
-    for x in arrays:
+    inputs, values, tracked = arrays, [], False
+    for x in arrays:  # in one pass, as every op pays for it
         if type(x) is not Tensor:
             inputs = lift(*arrays)
+            values = [x.value for x in inputs]
+            tracked = True in [x.tracked for x in inputs]
             break
-    value = op.forward(*[x.value for x in inputs], **settings)
+        values.append(x.value)
+        tracked = tracked or x.tracked
+    value = op.forward(*values, **settings) if settings else op.forward(*values)
     if (listener := LISTENER.get()) is not None:
         value = listener(op, arrays, inputs, value, settings)
-    if op.differentiable:
-        for x in inputs:
-            if x.tracked:
-                return Tensor(value, Node(op, inputs, settings), True)
+    if tracked and op.differentiable:
+        return Tensor(value, Node(op, inputs, settings), True)
     return Tensor(value)
 
 
@@ -179,7 +181,7 @@ def lift(*arrays: Any) -> tuple[Tensor, ...]:
     known = [x if type(x) in ARRAYS else np.asarray(x) for x in arrays]
     common: Any = None
     for x in known:
-        if type(x) not in NUMBERS:
+        if type(x) not in NUMBERS and x.dtype.kind != "b":
             if common is not None and x.dtype != common:
                 common = None
                 break

@@ -33,8 +33,10 @@ def fresh_leaf(x: Any) -> Tensor:
     of 1e-4 on an int array gives 10000)."""
     if isinstance(x, Tensor) and x.tracked:
         return leaf(x)
-    value = x.value if isinstance(x, Tensor) else Tensor(x).value
-    return Tensor(value if value.dtype.kind == "f" else value.astype(np.float64), None, True)
+    new = Tensor(x.value if isinstance(x, Tensor) else x, None, True)
+    if new.value.dtype.kind != "f":
+        new.value = new.value.astype(np.float64)
+    return new
 
 
 def settle(result: Any, own: Sequence[Tensor]) -> Any:
@@ -73,13 +75,15 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0) -> Func
     The function raises GraphError if the result is not a single number.
     """
 
-    positions = list(argnums) if isinstance(argnums, Sequence) else [index(argnums)]
-    in_one = not isinstance(argnums, Sequence)
+    in_one = isinstance(argnums, int) or not isinstance(argnums, Sequence)
+    positions = [index(argnums)] if in_one else list(argnums)  # type: ignore[arg-type]
 
     def wrapped(*xs: Any, **settings: Any) -> tuple[Tensor, Any]:
-        trees = {p % len(xs): mapped(fresh_leaf, xs[p]) for p in positions}
-        y = _one_number(called(function, *[trees.get(i, x) for i, x in enumerate(xs)], **settings))
-        chosen = [trees[p % len(xs)] for p in positions]
+        given = list(xs)
+        for p in positions:
+            given[p] = mapped(fresh_leaf, xs[p])
+        y = _one_number(called(function, *given, **settings))
+        chosen = [given[p] for p in positions]
         own = [x for tree in chosen for x in leaves(tree)]
         sweep, beyond = swept(y, Tensor(np.array(1, y.dtype).reshape(y.shape)), own)
         found = iter(sweep)

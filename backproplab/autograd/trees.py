@@ -44,7 +44,7 @@ def _lengths(x: Any) -> tuple[int, ...] | None:
 
 def leaves(tree: Any) -> list[Any]:
     """The entries of a tree that are not containers, in order."""
-    if not is_container(tree):
+    if type(tree) is Tensor or not is_container(tree):
         return [tree]
     entries = tree.values() if isinstance(tree, dict) else tree
     return [leaf for entry in entries for leaf in leaves(entry)]
@@ -67,7 +67,7 @@ def aligned(given: Any, tree: Any) -> list[Any]:
 
 def rebuild(tree: Any, new: Iterator[Any]) -> Any:
     """A tree of the same structure with its leaves from ``new``."""
-    if not is_container(tree):
+    if type(tree) is Tensor or not is_container(tree):
         return next(new)
     if isinstance(tree, dict):
         return {key: rebuild(entry, new) for key, entry in tree.items()}

@@ -67,6 +67,37 @@ def show(
     _show(len(table), found, columns)
 
 
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="fashion_mnist or mnist.")],
+    mirror: Annotated[
+        str, typer.Option(help="A folder with the same files: https://…, file:///…")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option(help="The folder to put them; by default one that is looked in.")
+    ] = None,
+) -> None:
+    """Download the files of a data set, about 30 MiB, and check their SHA-256.
+
+    What has another SHA-256 is not written; files that are there already are not fetched again.
+    """
+    from backproplab.data import Dataset
+    from backproplab.data.fetching import fetch as fetched
+    from backproplab.data.images import FILES, ImageFiles
+    from backproplab.errors import ConfigError, Problem
+
+    member = Dataset.members.get(name)
+    if member is None or not issubclass(member, ImageFiles) or not member.source:
+        known = [n for n, m in Dataset.members.items() if getattr(m, "source", "")]
+        hint = f"what can be fetched: {', '.join(sorted(known))}"
+        raise ConfigError(Problem(name, "is not downloaded", hint))
+    folder, source = to or member.kept(), mirror or member.source
+    for file, sha256 in zip(FILES, member.sha256, strict=True):
+        new = fetched(f"{source.rstrip('/')}/{file}.gz", folder / f"{file}.gz", sha256)
+        typer.echo(f"{'fetched' if new else 'is there':<9}{folder / file}.gz", err=True)
+    typer.echo(str(folder))
+
+
 def _described(path: str, target: str) -> Dataset:
     """The data set of a file or a folder, or the one that a config names."""
     from backproplab.config import load

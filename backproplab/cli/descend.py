@@ -49,7 +49,7 @@ def command(
     pdf: Pdf = None,
     animate: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page that moves along the paths: HTML."),
+        typer.Option(metavar="FILE", help="Write what moves along the paths: .html, or .gif."),
     ] = None,
     theme: ThemeName = "light",
     log_dir: Annotated[
@@ -64,11 +64,12 @@ def command(
     from backproplab.descend import descend_all
 
     files = checked(theme, svg=svg, png=png, pdf=pdf, animate=animate)
+    _check_animation(animate)
     asked = _asked(what, words or [], maximize, pair)
     shown = descend_all(asked.objective, asked.settings, asked.steps, asked.tolerance, asked.known)
     if log_dir:
         _log(shown, log_dir)
-    if not write(files, partial(_drawn, shown, theme)):
+    if not write(files, partial(_drawn, shown, theme, animate)):
         _print(shown, table)
     report(files)
 
@@ -109,11 +110,26 @@ def _print(shown: Shown, whole: bool) -> None:
         _steps(shown, run, verdict, whole)
 
 
-def _drawn(shown: Shown, theme: str, form: str) -> str | bytes:
+def _check_animation(path: Path | None) -> None:
+    """Raise ConfigError for a file that is neither a page nor a GIF, or a GIF without the extra."""
+    from backproplab.errors import ConfigError
+    from backproplab.explain import raster
+
+    if path is None or str(path) == "-":
+        return
+    if path.suffix.lower() not in (".html", ".htm", ".gif"):
+        raise ConfigError(f"--animate {path}: must end in .html or .gif")
+    if path.suffix.lower() == ".gif":
+        raster.check()
+
+
+def _drawn(shown: Shown, theme: str, animate: Path | None, form: str) -> str | bytes:
     """The paths as a file of this form."""
-    from backproplab.descend import animation
+    from backproplab.descend import animation, gif
     from backproplab.descend.figure import render
 
+    if form == "animate" and animate and animate.suffix.lower() == ".gif":
+        return gif.render(shown, theme)
     return animation.render(shown) if form == "animate" else image(form, render(shown, theme))
 
 

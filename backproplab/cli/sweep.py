@@ -72,7 +72,7 @@ def command(
 
     where = _workers(executor, jobs)
     # before anything that takes time to import: its processes import the same meanwhile
-    with nullcontext() if dry_run else open_executor(where) as workers:
+    with nullcontext() if dry_run else open_executor(where, ahead=True) as workers:
         from backproplab.sweep.space import read
         from backproplab.sweep.words import session_at
 

@@ -68,12 +68,14 @@ class Filled:
 
     @classmethod
     def fit(cls, feature: Feature, values: Array, rows: Array, standardize: bool) -> Filled:
-        known = ~np.isnan(values[rows])
-        counts = np.maximum(known.sum(axis=0), 1)
-        fill = np.where(known, values[rows], 0.0).sum(axis=0) / counts
-        filled = np.where(np.isnan(values), fill, values)
-        zero, one = np.zeros_like(fill), np.ones_like(fill)
-        return cls(feature, fill, Scaler.fit(filled, rows) if standardize else Scaler(zero, one))
+        part = values[rows]
+        missing = np.isnan(part)
+        counts = np.maximum((~missing).sum(axis=0), 1)
+        fill = np.where(missing, 0.0, part).sum(axis=0) / counts
+        if not standardize:
+            return cls(feature, fill, Scaler(np.zeros_like(fill), np.ones_like(fill)))
+        filled = np.where(missing, fill, part)
+        return cls(feature, fill, Scaler.fit(filled, np.arange(len(rows))))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, Others, RawData
 from backproplab.data.idx import read_idx
 from backproplab.errors import DataError, Problem, reason
+from backproplab.files import cache_folder
 from backproplab.spec import PathText, absolute
 from backproplab.tables import Table
 from backproplab.task import Task
@@ -31,14 +32,17 @@ VARIABLE = "BACKPROPLAB_DATA"
 class ImageFiles(Dataset):
     """Gray images in four IDX files (plain or ``.gz``), two of them with 10 000 test images.
 
-    path: the folder of the files. Empty: ``$BACKPROPLAB_DATA/<name>``, ``$BACKPROPLAB_DATA``, then
-    the folder of Debian's package. Inputs are flat; without ``standardize`` they are in 0 … 1.
+    path: the folder of the files. Empty: ``$BACKPROPLAB_DATA/<name>``, ``$BACKPROPLAB_DATA``, where
+    ``data fetch`` puts them, then the folder of Debian's package. Inputs are flat; without
+    ``standardize`` they are in 0 … 1.
     one_scale: with ``standardize``, by one mean and one deviation of all pixels.
     """
 
     brings_test: ClassVar[bool] = True
     labels: ClassVar[tuple[str, ...]] = ()
     install: ClassVar[str] = ""
+    source: ClassVar[str] = ""  # the folder that they can be fetched from
+    sha256: ClassVar[tuple[str, ...]] = ()  # of the packed files there, in the order of FILES
 
     path: PathText = ""
     one_scale: bool = False
@@ -91,14 +95,29 @@ class ImageFiles(Dataset):
             yield Path(self.path)
             return
         if root := os.environ.get(VARIABLE):
-            yield from (Path(absolute(root)) / self.name, Path(absolute(root)))
+            yield from (self.kept(), Path(absolute(root)))
+        else:
+            yield self.kept()
         yield Path("/usr/share/datasets") / self.name.replace("_", "-")
+
+    @classmethod
+    def kept(cls) -> Path:
+        """The folder that they are fetched to: in ``$BACKPROPLAB_DATA``, or in the cache."""
+        root = os.environ.get(VARIABLE)
+        return (Path(absolute(root)) if root else cache_folder() / "data") / cls.name
 
 
 class FashionMnist(ImageFiles, name="fashion_mnist"):
     """60 000 + 10 000 articles of clothing, 28 × 28 pixels, 10 classes (arXiv 1708.07747)."""
 
-    install = "apt-get install dataset-fashion-mnist, or "
+    install = "backproplab data fetch fashion_mnist, or apt-get install dataset-fashion-mnist, or "
+    source = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+    sha256 = (
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    )
     labels = (
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -108,6 +127,14 @@ class FashionMnist(ImageFiles, name="fashion_mnist"):
 class Mnist(ImageFiles, name="mnist"):
     """60 000 + 10 000 handwritten digits, 28 × 28 pixels, 10 classes."""
 
+    install = "backproplab data fetch mnist, or "
+    source = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+    sha256 = (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    )
     labels = tuple("0123456789")
 
 

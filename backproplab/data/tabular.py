@@ -29,6 +29,7 @@ from backproplab.tables import (
     infer_target,
     listed,
     measured,
+    memory_of,
     no_feature,
     read_parquet,
     read_table,
@@ -187,10 +188,7 @@ class Csv(TableFile, name="csv"):
 
     @property
     def memory(self) -> int:
-        try:
-            return 150 * MIB + 4 * Path(self.path).stat().st_size
-        except (OSError, ValueError):
-            return 0
+        return memory_of(Path(self.path), self.delimiter)
 
     @property
     def form(self) -> Form:
@@ -210,7 +208,7 @@ class Parquet(TableFile, name="parquet"):
     @property
     def memory(self) -> int:
         cells, unpacked = cells_of(Path(self.path))
-        return 150 * MIB + 2 * unpacked + 24 * cells if cells else 0
+        return 150 * MIB + 2 * unpacked + 32 * cells if cells else 0
 
     def table(self) -> Table:
         return read_parquet(Path(self.path), self.missing, self.texts)

@@ -85,10 +85,11 @@ def _manner(run: Descent, v: Verdict) -> list[str]:
     beyond = v.limit is not None and rate > v.limit * (1 + 1e-9)
     at = v.limit is not None and abs(rate / v.limit - 1) <= 1e-9
     if v.limit is not None and v.eigenvalues is not None and (beyond or at):
-        verb = "is above" if beyond else "is"
-        what = (
-            "each step lands farther away" if beyond else "the steep direction keeps its distance"
-        )
+        verb, what = "is", "the steep direction keeps its distance"
+        if beyond:
+            verb = "is above"
+            what = "near the minimum each step lands farther away"
+            what += ", farther out it is turned back" if v.end == "cycle" else ""
         steep = number(float(v.eigenvalues[-1]))
         return [f"{number(rate)} {verb} {formula} = {number(v.limit)} (λ = {steep}): {what}"]
     found = [_how(v, rate, name)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from backproplab.explain.drawing import Drawing
 from backproplab.explain.lines import Line, joined
-from backproplab.explain.notation import pretty, tex
+from backproplab.explain.notation import assignments, pretty, tex
 from backproplab.explain.report import Report, ReportTable, Section
 
 
@@ -28,7 +28,7 @@ def render(report: Report, drawing: Drawing) -> str:
 def _title(report: Report) -> str:
     if not report.aside:
         return f"`{report.title}`"
-    point = ", ".join(f"${tex(part)}$" for part in report.aside.removeprefix("at ").split(", "))
+    point = ", ".join(f"${tex(part)}$" for part in assignments(report.aside.removeprefix("at ")))
     return f"${tex(report.title)}$ at {point}"
 
 

@@ -16,6 +16,7 @@ GREEK = """alpha beta gamma delta epsilon eps zeta eta theta lambda mu nu xi pi 
 SIGNS = dict(zip(GREEK, "αβγδεεζηθλμνξπρστφψωΔΣ", strict=True))
 SLOPE = re.compile(r"(?<![\w.])d([^\W\d]\w*)/d([^\W\d]\w*)(?![\w.])")
 GENERAL = re.compile(r"(?<![\w.])d\(((?:[^()]|\([^()]*\))*)\)/d([^\W\d]\w*)")
+OUTER = re.compile(r"(?<!\w)(\w+)(\^T)? (\w+)((?(2)|\^T))(?!\w)")  # p p^T, a^T delta
 UNIT = re.compile(r"([a-zA-Z]+)(\d)_(\d+)")
 BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -60,6 +61,11 @@ def tex(text: str) -> str:
     return lead + " = ".join(_side(side.strip()) for side in rest.split(" = "))
 
 
+def assignments(text: str) -> list[str]:
+    """``x = [1, 2]`` and ``y = 3`` of ``x = [1, 2], y = 3``."""
+    return [part for part in re.split(r", (?=\w+ = )", text) if part]
+
+
 def slope(above: str, below: str) -> str:
     r"""``\frac{\partial f}{\partial c}``."""
     return rf"\frac{{\partial {word(above)}}}{{\partial {word(below)}}}"
@@ -69,6 +75,8 @@ def word(name: str) -> str:
     r"""A variable's name: ``w_{11}``, ``w^{1}_{12}`` for w1_12, ``\alpha``, ``\mathit{speed}``."""
     if found := UNIT.fullmatch(name):
         return f"{word(found[1])}^{{{found[2]}}}_{{{found[3]}}}"
+    if name in ("inf", "nan"):
+        return number(name)
     if name == "yhat" or re.fullmatch(r"yhat_\d+", name):
         return rf"\hat{{y}}{name[4:]}"
     head, digits = re.fullmatch(r"(.*?)_?(\d*)", name, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -98,6 +106,11 @@ def _side(text: str) -> str:
         slopes.append(slope(match[1], match[2]))
         return f"_slope{len(slopes) - 1}_"
 
+    def outer(match: re.Match[str]) -> str:
+        left, right = ("^{T}" if match[n] else "" for n in (2, 4))
+        slopes.append(rf"{word(match[1])}{left} \, {word(match[3])}{right}")
+        return f"_slope{len(slopes) - 1}_"
+
     def general(match: re.Match[str]) -> str:
         inner = _write(ast.parse(match[1], mode="eval").body, ())[0]
         slopes.append(rf"\frac{{\partial}}{{\partial {word(match[2])}}}({inner})")
@@ -106,7 +119,7 @@ def _side(text: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's advice on how to write numbers
-            plain = SLOPE.sub(aside, GENERAL.sub(general, text))
+            plain = OUTER.sub(outer, SLOPE.sub(aside, GENERAL.sub(general, text)))
             plain = re.sub(r"(\w+)'\(", r"prime_\1(", plain)
             return _write(ast.parse(plain, mode="eval").body, slopes)[0]
     except (SyntaxError, KeyError, RecursionError):
@@ -114,7 +127,8 @@ def _side(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([_#%&$])", r"\\\1", text.replace("\\", "").replace("{", "").replace("}", ""))
+    plain = re.sub(r"[\\{}]", "", text)
+    return re.sub(r"([_#%&$])", r"\\\1", plain).replace("^", r"\textasciicircum{}")
 
 
 def _write(node: ast.expr, slopes: Sequence[str]) -> tuple[str, int]:

@@ -159,11 +159,17 @@ def _boxes(
 
 
 def _gradient(slope: str, text: str, room: Rectangle, theme: Theme) -> list[str]:
-    line = Line(17).tex(f"{tex(slope)} = ", theme.gradient)
-    line.tex(tex(text), theme.gradient, bold="..." not in text)
+    line = _written(slope, text, theme, 17)
+    if line.width > room.width - 12:  # the box has room for the whole sum, which may be shorter
+        line = _written(slope, text, theme, 17 * (room.width - 12) / line.width)
     left, top = room.x - room.width / 2 + 1, room.y - room.height / 2 + 1
     fill = rectangle(left, top, room.width - 2, room.height - 2, theme.gradient_fill, "none", 7)
     return [fill, *set_line(line, room.x, middle_of(line, room.y), "middle")]
+
+
+def _written(slope: str, text: str, theme: Theme, size: float) -> Line:
+    line = Line(size).tex(f"{tex(slope)} = ", theme.gradient)
+    return line.tex(tex(text), theme.gradient, bold="..." not in text)
 
 
 def _sentences(taken: Sequence[Step]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from backproplab.errors import ConfigError
 
 SCALE = 2.0  # pixels of a PNG for each of the SVG
-NEEDS = "--png and --pdf need CairoSVG"
+NEEDS = "PNG, PDF and GIF need CairoSVG"
 
 
 def check() -> Any:
@@ -24,9 +24,10 @@ def check() -> Any:
     return cairosvg
 
 
-def png(svg: str) -> bytes:
-    """The drawing as PNG, twice as large as the SVG. Raises ConfigError without the extra."""
-    return bytes(check().svg2png(bytestring=svg.encode(), scale=SCALE))
+def png(svg: str, scale: float = SCALE) -> bytes:
+    """The drawing as PNG, ``scale`` times as large as the SVG. Raises ConfigError without the
+    extra."""
+    return bytes(check().svg2png(bytestring=svg.encode(), scale=scale))
 
 
 def pdf(svg: str) -> bytes:

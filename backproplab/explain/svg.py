@@ -10,7 +10,7 @@ from backproplab.explain.canvas import badge, document, middle_of, rectangle, se
 from backproplab.explain.caption import Caption
 from backproplab.explain.drawing import Box, Drawing
 from backproplab.explain.layout import FRAME, MARGIN, Layout, Point, Rectangle, arrange
-from backproplab.explain.notation import tex
+from backproplab.explain.notation import assignments, tex
 from backproplab.explain.typeset import Line
 from backproplab.palette import THEMES, Theme
 
@@ -56,7 +56,7 @@ def _title(drawing: Drawing, theme: Theme) -> Line:
 
 def tex_point(aside: str) -> str:
     """``a = 2, b = 1`` as TeX."""
-    return r", \, ".join(tex(part) for part in aside.split(", ") if part)
+    return r", \, ".join(tex(part) for part in assignments(aside))
 
 
 def _legend(width: float, theme: Theme) -> Iterator[str]:

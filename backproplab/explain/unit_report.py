@@ -17,7 +17,7 @@ def sections(net: UnitNet) -> list[Section]:
         Section("Backward", list(backward(net)), "the four fundamental equations", True),
         unit_paths.section(net),
         Section("Update", table(net), net.step),
-        Section("", list(outcome(net)), "", True),
+        Section("", list(outcome(net))),
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ is read.
 """
 
 from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
-from backproplab.tables.content import Form
+from backproplab.tables.content import Form, memory_of
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
 from backproplab.tables.parquet import cells_of, read_parquet
 from backproplab.tables.profile import Profile, profiles
@@ -28,6 +28,7 @@ __all__ = [
     "infer_target",
     "listed",
     "measured",
+    "memory_of",
     "moments",
     "no_feature",
     "profiles",

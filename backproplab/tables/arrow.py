@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.tables.columns import Column, Declared, Numbers, Texts, plain
+from backproplab.tables.columns import Column, Declared, Numbers, Texts, are_whole, plain
 from backproplab.tables.dialect import CELL
 
 INDEX = "__index_level_"  # how pandas names an index without a name
@@ -66,8 +66,7 @@ def _numbers(array: Any) -> Numbers:
     from pyarrow import compute, types
 
     values = compute.cast(array, "float64", safe=False).to_numpy()
-    whole = types.is_integer(array.type) or bool(np.all(values[np.isfinite(values)] % 1 == 0))
-    return Numbers(values, whole)
+    return Numbers(values, types.is_integer(array.type) or are_whole(values))
 
 
 def _distinct(array: Any) -> tuple[Array, Any]:

@@ -14,6 +14,8 @@ from backproplab.arrays import Array
 from backproplab.errors import DataError, Problem, did_you_mean
 from backproplab.tables.dialect import NUMBER
 
+SAMPLE = 100  # numbers that are looked at first
+
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
@@ -102,6 +104,14 @@ class Texts:
 
 
 Column = Numbers | Texts
+
+
+def are_whole(values: Array) -> bool:
+    """Whether all finite numbers are integers; the first ones often show that they are not."""
+    for part in (values[:SAMPLE], values[SAMPLE:]):
+        if not np.all(part[np.isfinite(part)] % 1 == 0):
+            return False
+    return True
 
 
 def plain(number: float) -> str:

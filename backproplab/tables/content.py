@@ -5,15 +5,18 @@ Form: how the file is written. This file knows no records and no pandas.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from backproplab.errors import DataError, Problem, reason
-from backproplab.files import UnusableFile, read_regular
+from backproplab.files import UnusableFile, open_regular, read_regular
 
 HEAD = 2**20  # bytes in which the form is looked for
 LIMIT = 2**36  # bytes of a file
+PANDAS, CELL_TAKES = 150 * 2**20, 24  # bytes, measured
+EMPTY = b"\xef\xbb\xbf \t\r\n"  # a byte order mark, blanks and ends of lines
 BEGINNINGS = {  # of files that are no text
     b"PK\x03\x04": "a ZIP archive, as .xlsx and .npz are",
     b"\x93NUMPY": "a NumPy array (.npy)",
@@ -71,10 +74,25 @@ def bytes_of(path: Path, limit: int = LIMIT) -> bytes:
     return content
 
 
+def memory_of(path: Path, delimiter: str = "") -> int:
+    """Bytes that reading a table takes at most: pandas itself, the file twice, 24 for each cell.
+
+    The file has as many cells as its beginning says; 0 if it cannot be read.
+    """
+    try:
+        with os.fdopen(open_regular(path, follow=True), "rb") as file:
+            size, head = os.fstat(file.fileno()).st_size, file.read(HEAD)
+    except (OSError, ValueError):
+        return 0
+    marks = delimiter or ",;\t| "
+    cells = head.count(b"\n") + max(head.count(mark.encode()) for mark in marks)
+    return PANDAS + 2 * size + CELL_TAKES * cells * size // max(len(head), 1)
+
+
 def content_of(path: Path) -> bytes:
     """The bytes of the file. Raises DataError unless they are text."""
     content = bytes_of(path)
-    if not content.strip(b"\xef\xbb\xbf \t\r\n"):
+    if not content[:HEAD].strip(EMPTY) and not content.strip(EMPTY):
         raise fault(path, "is empty", "a table needs a row for each example")
     for beginning, kind in BEGINNINGS.items():
         if content[: len(beginning)].lower() == beginning.lower():

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.tables.columns import Column, Numbers, Table, Texts
+from backproplab.arrays import Array
+from backproplab.tables.columns import Column, Numbers, Table, Texts, are_whole
 from backproplab.tables.content import HEAD, Form, content_of, fault, head_of
 from backproplab.tables.dialect import BLANKS, CELL, CODE, NUMBER, Dialect, dialect_of
 from backproplab.tables.parquet import SUFFIXES as PARQUET
@@ -52,7 +53,8 @@ def read_text(path: Path, form: Form = PLAIN, texts: Collection[str] = ()) -> Ta
     used = {i: name or f"unnamed_{i + 1}" for i, name in named if name or not frame[i].isna().all()}
     if not used:
         raise fault(path, "every column is empty", "is this the right file?")
-    columns = {name: _column(frame[i], form) for i, name in used.items()}
+    found = _columns(frame, form)
+    columns = {name: found[i] for i, name in used.items()}
     comma = form.decimal == "," or (not form.decimal and dialect.delimiter != ",")
     table = Table(str(path), columns, len(frame), walk.line, comma, dialect.header)
     _refuse_long_cells(table)
@@ -61,7 +63,7 @@ def read_text(path: Path, form: Form = PLAIN, texts: Collection[str] = ()) -> Ta
 
 def table_of(frame: Any) -> Table:
     """The table that a data frame of pandas is."""
-    columns = {str(name): _column(frame[name], PLAIN) for name in frame.columns}
+    columns = dict(zip(map(str, frame.columns), _columns(frame, PLAIN), strict=True))
     return Table("the data frame", columns, len(frame))
 
 
@@ -102,12 +104,23 @@ def _is_text(dialect: Dialect, i: int, form: Form) -> bool:
     return any(cell and (not NUMBER.fullmatch(cell) or CODE.fullmatch(cell)) for cell in cells)
 
 
-def _column(series: Any, form: Form) -> Column:
-    kind = series.dtype.kind
-    if kind in "iuf":
-        values = series.to_numpy(np.float64)
-        whole = kind in "iu" or bool(np.all(values[np.isfinite(values)] % 1 == 0))
-        return Numbers(values, whole).without(form.missing)
+def _columns(frame: Any, form: Form) -> list[Column]:
+    """The columns of pandas' frame. All numbers are taken at once: a call for each column takes as
+    long as reading it."""
+    kinds = [kind.kind for kind in frame.dtypes]
+    numeric = [i for i, kind in enumerate(kinds) if kind in "iuf"]
+    values = iter(frame.iloc[:, numeric].to_numpy(np.float64).T)
+    return [
+        _numbers(next(values), kind, form) if kind in "iuf" else _texts(frame.iloc[:, i], form)
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def _numbers(values: Array, kind: str, form: Form) -> Numbers:
+    return Numbers(values, kind in "iu" or are_whole(values)).without(form.missing)
+
+
+def _texts(series: Any, form: Form) -> Texts:
     codes, uniques = series.factorize()
     return Texts.of(codes, [str(level) for level in uniques], form.missing)
 

@@ -255,6 +255,8 @@ def test_a_product_with_many_rows_turns_the_other_factor(dtype):
         played_alike(np.dot, (a, b), np.empty((len(a), 33), dtype))
     parts = tape.proven(partial(np.dot, a, b, np.empty((len(a), 33), dtype)))
     assert len(parts) == (2 if products.level() else 1)
+    for one in (b[:, :1], b[:, :1].copy(), b[:1, :1], b[:1]):  # rows or columns, both or neither
+        played_alike(np.dot, (a[:, : len(one)], one), np.empty((len(a), one.shape[1]), dtype))
 
 
 AXES = [(-1,), (0,), (1,), (0, 1), (1, 2), (0, 2), (0, 1, 2)]

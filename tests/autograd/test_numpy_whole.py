@@ -6,6 +6,7 @@ called with random arguments for its parameters, on arrays and on tracked tensor
 
 import inspect
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from numpy.testing.overrides import (
 )
 
 from backproplab.autograd import Tensor
+from backproplab.autograd.graph import flops
 from backproplab.autograd.like_numpy import REFUSED, RULES, NoRuleError, rule_of, signatures
 from backproplab.errors import GraphError
 
@@ -77,8 +79,36 @@ def arrays(draw, shapes=SHAPES):
     shape = draw(shapes)
     rng = np.random.default_rng(draw(st.integers(0, 5)))
     x = rng.permutation(max(int(np.prod(shape)), 1))[: int(np.prod(shape))].reshape(shape) / 4 - 0.6
-    if x.size and draw(st.integers(0, 9)) == 0:
-        x.flat[0] = np.nan
+    return varied(x, draw(VARIANTS))
+
+
+VARIANTS = st.sampled_from(
+    ["plain"] * 12 + ["nan", "inf", "-inf", "big", "tiny", "-0", "float32", "float16", "int", "bool"]
+    + ["fortran", "reversed", "strided", "broadcast"]
+)  # fmt: skip
+
+
+def varied(x, how):
+    """The array with a special entry, of another type, or with other strides."""
+    if how in ("float32", "float16", "int", "bool"):
+        return (4 * x).astype(how)
+    if how in ("plain", "fortran"):
+        return np.asfortranarray(x) if how == "fortran" else x
+    if how == "reversed":
+        return np.flip(np.flip(x).copy())
+    if how == "strided":
+        return np.repeat(x[..., None], 2, -1)[..., 1]
+    if how == "broadcast":
+        return np.broadcast_to(x[:1], x.shape) if x.ndim and x.size else x
+    if x.size:
+        x.flat[0] = {
+            "nan": np.nan,
+            "inf": np.inf,
+            "-inf": -np.inf,
+            "big": 1e200,
+            "tiny": 1e-200,
+            "-0": -0.0,
+        }[how]
     return x
 
 
@@ -153,6 +183,8 @@ def drawn(function, data):
             only_names = True
             continue
         value = data.draw(strategy, label=p.name)
+        by_name = p.kind is p.POSITIONAL_OR_KEYWORD and not data.draw(st.integers(0, 5))
+        only_names = only_names or by_name
         if p.kind is p.VAR_POSITIONAL:
             positional += [value] if data.draw(FLAG) else [value, data.draw(strategy)]
             only_names = True
@@ -164,8 +196,8 @@ def drawn(function, data):
 
 
 def as_tensors(x):
-    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
-        return Tensor(x, None, True)
+    if isinstance(x, np.ndarray) and x.ndim + x.size and x.dtype.kind in "fiub":
+        return Tensor(x, None, x.dtype.kind == "f")
     if isinstance(x, list | tuple):
         return type(x)(as_tensors(part) for part in x)
     return x
@@ -218,10 +250,12 @@ def check(function, args, kwargs):
         if b.dtype.kind in "USO":
             continue
         assert a.shape == b.shape, (a, b)
-        rtol = 1e-5 if np.float32 in (a.dtype, b.dtype) else 1e-9
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-10 if rtol < 1e-6 else 1e-6)
+        given = leaves([x for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray | list)])
+        digits = min(DIGITS.get(leaf.dtype, 9) for leaf in (a, b, *given))
+        np.testing.assert_allclose(a, b, rtol=0.1**digits, atol=0.1 ** (digits + 1))
 
 
+DIGITS = {np.dtype(np.float32): 5, np.dtype(np.float16): 2}
 SIGNS = {
     "eigh",
     "eig",
@@ -309,3 +343,47 @@ def test_correlate_takes_no_numbers():
         assert isinstance(answer(np.correlate, [a, v], {}), ValueError)
         with pytest.raises(ValueError, match="takes vectors"):
             np.correlate(Tensor(np.asarray(a), None, True), v)
+
+
+F32 = np.array([-0.4, -2.4, -1.4], np.float32)
+FOUND = {  # what random arguments have found
+    "reshape": (np.reshape, [np.zeros((0, 3)), (-1, -1, -1)], {}),
+    "var": (np.var, [np.array([-0.6])], {"dtype": np.float32, "ddof": 1}),
+    "max of truths": (np.max, [np.ones(3, bool)], {"initial": 2.0}),
+    "max of whole numbers": (np.max, [np.arange(3)], {"initial": 2.5}),
+    "prod of truths": (np.prod, [np.ones(3, bool)], {"initial": 0.5}),
+    "prod of small numbers": (np.prod, [np.full(9, 100, np.int8)], {}),
+    "cumprod of small numbers": (np.cumprod, [np.full(9, 100, np.int8)], {}),
+    "running sum of a number": (np.cumsum, [np.array(-0.6)], {"axis": 0}),
+    "running product of a number": (np.nancumprod, [np.array(-0.6)], {"axis": -1}),
+    "unwrap": (np.unwrap, [np.array([np.inf, -0.6, -0.35])], {}),
+    "linspace": (np.linspace, [F32, F32 + 1], {}),
+    "vander": (np.vander, [F32], {}),
+    "count": (np.count_nonzero, [np.array([0.0, np.nan, 2.0])], {}),
+    "norm of truths": (np.linalg.vector_norm, [np.ones(3, bool)], {"ord": 0}),
+    "norm of small numbers": (np.linalg.vector_norm, [np.full(9, 100, np.int8)], {}),
+    "real": (np.real, [np.array([True, False])], {}),
+    "order of products": (np.linalg.multi_dot, [[np.eye(2), np.ones((2, 2)), np.diag([np.inf, 1])]], {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_what_random_arguments_found_has_numpys_value_and_type(case):
+    function, args, kwargs = FOUND[case]
+    check(function, args, kwargs)
+    found = answer(function, [as_tensors(x) for x in args], kwargs)
+    expected = answer(function, args, kwargs)
+    if isinstance(expected, Exception):
+        assert type(found) is type(expected)
+    else:
+        assert not isinstance(found, Exception), found
+        assert found.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("lengths", [(2, 9, 1, 9), (9, 1, 9, 2, 5), (3, 4, 5, 6, 2, 7)])
+def test_a_product_of_many_matrices_has_the_fewest_multiplications(lengths):
+    arrays = [np.random.default_rng(0).standard_normal(pair) for pair in pairwise(lengths)]
+    y = np.linalg.multi_dot([Tensor(x, None, True) for x in arrays])
+    np.testing.assert_allclose(y.value, np.linalg.multi_dot(arrays), rtol=1e-12)
+    costs = np.linalg._linalg._multi_dot_matrix_chain_order(arrays, return_costs=True)[1]
+    assert flops(y) == 2 * costs[0, len(arrays) - 1]

@@ -58,6 +58,7 @@ def test_a_page_that_moves_and_logs(backproplab, tmp_path):
 
 
 WRONG = {
+    "a film": ("'x**2' x=1 --animate f.mp4", "--animate f.mp4: must end in .html or .gif"),
     "no start": ("'x**2 + y' x=1", "no start for y — add for example y=1"),
     "a misspelt name": ("rosenbrok x=1 y=1", "rosenbrok: is no function's name — did you mean 'rosenbrock'?"),
     "no variable": ("'1 + 1'", "is a constant: it has no variable to change"),

@@ -198,7 +198,9 @@ def test_a_missing_file_is_named_with_the_nearest(tmp_path, missing):
     (tmp_path / missing).rename(tmp_path / f"emnist-letters-{missing}")
     assert f"{tmp_path} has no {missing} (but emnist-letters-{missing})" in refusal(tmp_path)
     (tmp_path / f"emnist-letters-{missing}").unlink()
-    assert f"{tmp_path} has no {missing} — set" in refusal(tmp_path)
+    assert f"{tmp_path} has no {missing} — backproplab data fetch mnist, or set" in refusal(
+        tmp_path
+    )
 
 
 def test_what_is_no_folder_of_them_is_said(tmp_path, monkeypatch):

@@ -1,14 +1,19 @@
 """The page moves along the paths of the figure, and the logs hold the steps of the table."""
 
+import io
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from backproplab.descend import animation, descend_all, logs
+from backproplab.descend import animation, descend_all, gif, logs
 from backproplab.descend.asked import read
+from backproplab.descend.figure import picture
 from backproplab.errors import RefusedError
+from backproplab.palette import THEMES
 from tests.browser import Browser, needs_chromium, shots
 from tests.descend.test_figure import CASES
 
@@ -98,3 +103,39 @@ def test_it_plays_steps_and_switches(tmp_path):
             browser.until("document.getElementById('play').textContent === 'Play'")
             browser.click("document.getElementById('theme')")
             browser.shot(shots(tmp_path) / f"descend-animation-{width}.png")
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("case", ["rates", "starts", "one", "optimizers"])
+def test_a_frame_of_a_gif_has_each_run_at_its_step(case):
+    """As on the page: the path up to the step, and the mark at its last place; a run that begins
+    later, in a panel of many steps, has none yet."""
+    found = shown(case)
+    moving = picture(found, THEMES["light"], moving=True).draw()
+    for step in (0, 1, 7, 10**6):
+        root = ElementTree.fromstring(gif.frame(moving, step, THEMES["light"]))
+        for track in root.iter(f"{SVG}g"):
+            if track.get("class") != "track":
+                continue
+            places = [place.split(",") for place in track.get("data-at").split(" ")]
+            passed = [place for place in places if float(place[0]) <= step]
+            heads = [part for part in track if part.get("class") == "head"]
+            assert len(heads) == bool(passed)
+            for head in heads:
+                assert head.get("transform") == f"translate({passed[-1][1]} {passed[-1][2]})"
+                assert track[1].get("d").count("L") == len(passed) - 1
+        assert f"step {step:,}" in "".join(root.itertext())
+
+
+@pytest.mark.slow
+def test_a_gif_moves_and_keeps_the_colors_of_the_theme():
+    pytest.importorskip("cairosvg")
+    found, theme = shown("one"), "dark"
+    with Image.open(io.BytesIO(gif.render(found, theme))) as image:
+        assert image.n_frames == 11  # 10 steps and the start
+        assert image.info["loop"] == 0
+        colors = {color for _, color in image.convert("RGB").getcolors(10**6)}
+    for ink in (THEMES[theme].paper, THEMES[theme].runs[0]):
+        assert tuple(bytes.fromhex(ink[1:])) in colors

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from backproplab.autograd.graph import nodes
 from backproplab.explain.formula import course_names, local_derivative, write
+from backproplab.explain.notation import assignments, tex
 from backproplab.explain.trace import trace
 from backproplab.formulas.parse import parse
 
@@ -90,3 +91,20 @@ def test_names_go_on_after_the_alphabet():
     names = [node.name for node in seen.nodes]
     assert len(set(names)) == 46
     assert names[-3:] == ["v20", "v21", "f"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("dp/du = diag(p) - p p^T", r"\operatorname{diag}(p) - p \, p^{T}"),
+        ("dL/dW = a1^T delta2", r"a_{1}^{T} \, \delta_{2}"),
+        ("inf / inf + nan", r"\frac{\infty}{\infty} + \mathrm{nan}"),
+        ("a^b c", r"\text{a\textasciicircum{}b c}"),  # ^ ends TeX's text
+    ],
+)
+def test_products_of_vectors_are_tex(text, written):
+    assert tex(text).endswith(written)
+
+
+def test_a_point_with_vectors_is_parted_between_its_variables():
+    assert assignments("x = [1, 2, 3], y = 3") == ["x = [1, 2, 3]", "y = 3"]

@@ -1,5 +1,6 @@
 """One update of a network by one example: every number, against the formulas written out in NumPy."""
 
+import re
 from itertools import combinations
 from xml.etree import ElementTree
 
@@ -239,3 +240,11 @@ def test_each_example_has_its_errors_and_gradients(written):
 def test_examples_that_cannot_be_shown(written, words, count, said):
     with pytest.raises(ConfigError, match=said):
         explain.of_config(written(SMALL), words, count)
+
+
+def test_markdown_says_whether_the_step_helped(tmp_path):
+    """Its loss before and after, which is no equation."""
+    file = tmp_path / "c.yaml"
+    file.write_text("data: circle\nmodel: {hidden: [2], activation: tanh}\noptimizer: sgd\n")
+    text = explain.of_config(file).markdown()
+    assert re.search(r"```text\nC: \d\.\d+ -> \d\.\d+   the step helped\n```", text)

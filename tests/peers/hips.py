@@ -20,7 +20,7 @@ import pytest
 
 import backproplab as bpl
 import backproplab.numpy as bnp
-from backproplab.autograd import Op, Tensor, ops
+from backproplab.autograd import Op, Tensor, apply, ops
 from backproplab.autograd.lowering import into
 from backproplab.autograd.trees import leaves, mapped, rebuild
 
@@ -35,9 +35,9 @@ def nary(operator):
     """An operator of functions of one argument as one of any number, by ``argnum``."""
 
     def on(fun, argnum=0, *more, **settings):
-        def called(*args, **kwargs):
-            several = not isinstance(argnum, int)
+        several, name = not isinstance(argnum, int), getattr(fun, "__name__", "[unknown name]")
 
+        def called(*args, **kwargs):
             def unary(x):
                 new = builtins.list(args)
                 for i, v in zip(argnum, x, strict=True) if several else [(argnum, x)]:
@@ -45,10 +45,10 @@ def nary(operator):
                 return fun(*new, **kwargs)
 
             x = builtins.tuple(args[i] for i in argnum) if several else args[argnum]
-            unary.__name__ = getattr(fun, "__name__", "[unknown name]")
+            unary.__name__ = name
             return operator(unary, x, *more, **settings)
 
-        called.__name__ = f"{operator.__name__}_of_{getattr(fun, '__name__', '[unknown name]')}_wrt_argnum_{argnum}"
+        called.__name__ = f"{operator.__name__}_of_{name}_wrt_argnum_{argnum}"
         called.__doc__ = f"    {operator.__name__} of function {getattr(fun, '__name__', '')} with respect to argument {argnum}."
         return called
 
@@ -66,7 +66,8 @@ def make_jvp(fun, x):
 
 
 def one(y):
-    if isinstance(y, bool) or (isinstance(y, Tensor) and (y.dtype == bool or y.size != 1)):
+    value = y.value if isinstance(y, Tensor) else y
+    if isinstance(y, bool) or (value is not y and (value.size != 1 or value.dtype.kind == "b")):
         raise TypeError("Grad only applies to real scalar-output functions.")
     return y
 
@@ -152,39 +153,46 @@ def multigrad_dict(fun):
     return called
 
 
+def placed(args, places, arrays):
+    """The arguments with these arrays at their places."""
+    new = builtins.list(args)
+    for i, x in zip(places, arrays, strict=True):
+        new[i] = x
+    return new
+
+
 class primitive:  # HIPS' name
     """A function with rules ``defvjp(f, lambda y, *xs: lambda g: …)``."""
 
     def __init__(self, fun):
         self.fun, self.rules, self.anywhere, self.__name__ = fun, {}, None, fun.__name__
+        self.op = Op(
+            fun.__name__,
+            into(lambda *arrays, places, args, words: fun(*placed(args, places, arrays), **words)),
+            self.rule,
+            (),
+            "of HIPS",
+        )
 
     def __call__(self, *args, **kwargs):
         places = [i for i, x in enumerate(args) if isinstance(x, Tensor) and x.tracked]
+        constants = [plain(x) for x in args]
         if not places:
-            return self.fun(*[plain(x) for x in args], **kwargs)
+            return self.fun(*constants, **kwargs)
+        given = [args[i] for i in places]
+        return apply(self.op, *given, places=places, args=constants, words=kwargs)
 
-        def whole(arrays):
-            new = builtins.list(args)
-            for i, x in zip(places, arrays, strict=True):
-                new[i] = x
-            return new
+    def rule(self, position):
+        def pull(g, y, *arrays, places, args, words):
+            i, xs = places[position], placed(args, places, arrays)
+            if self.anywhere:
+                return self.anywhere(i, y, builtins.tuple(xs), words)(g)
+            if i not in self.rules:
+                raise NotImplementedError(f"VJP of {self.__name__} wrt argnum {i} not defined")
+            found = self.rules[i](y, *xs, **words)(g)
+            return found if isinstance(found, Tensor) else Tensor(onp.asarray(found, float))
 
-        forward = lambda *arrays: self.fun(*[plain(x) for x in whole(arrays)], **kwargs)
-
-        def rule(position):
-            i = places[position]
-
-            def pull(g, y, *arrays):
-                if self.anywhere:
-                    return self.anywhere(i, y, builtins.tuple(whole(arrays)), kwargs)(g)
-                if i not in self.rules:
-                    raise NotImplementedError(f"VJP of {self.__name__} wrt argnum {i} not defined")
-                found = self.rules[i](y, *whole(arrays), **kwargs)(g)
-                return found if isinstance(found, Tensor) else Tensor(onp.asarray(found, float))
-
-            return pull
-
-        return Op(self.__name__, into(forward), rule, (), "of HIPS")(*[args[i] for i in places])
+        return pull
 
     def defgrad(self, rule, argnum=0):
         self.rules[argnum] = rule
@@ -301,7 +309,7 @@ def combo_check(fun, *args, **kwargs):
 
 
 def flatten(value):
-    entries = [ops.ravel(ops.positive(x)) for x in _sorted(value)]
+    entries = [ops.ravel(x) for x in _sorted(value)]
     flat = ops.concatenate(entries) if entries else onp.zeros(0)
     shapes = [onp.shape(plain(x)) for x in _sorted(value)]
 

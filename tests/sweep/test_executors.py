@@ -246,6 +246,15 @@ def test_a_worker_blocks_ctrl_c_from_its_first_instruction():
     assert all(signal.SIGINT in signals for signals in blocked)
 
 
+@pytest.mark.slow
+def test_processes_that_start_ahead_have_imported_what_jobs_need():
+    with open_executor("local:2", ahead=True) as engine:
+        known = "'backproplab.sweep.job' in __import__('sys').modules"
+        assert engine.executor.submit(eval, known).result(SECONDS)
+    with open_executor("local:2") as engine:
+        assert not engine.executor.submit(eval, known).result(SECONDS)
+
+
 DRIVER = """
 import pathlib, signal, sys
 from backproplab.sweep.executors import open_executor

@@ -172,7 +172,8 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Tensor:
     """p and the whole periods that NumPy adds, which are constants."""
     (p,) = lift(p)
-    turns = np.unwrap(p.value, discont, axis, period=plain(period)) - p.value
+    whole = np.unwrap(p.value, discont, axis, period=plain(period))
+    turns = np.where(whole == p.value, 0, whole - p.value)  # ∞ - ∞ is NaN
     return p + np.rint(turns / plain(period)) * period
 
 
@@ -184,7 +185,7 @@ def _linspace(
     num = int(num)
     steps = num - 1 if endpoint else num
     width = ops.subtract(stop, start) / steps if steps > 0 else ops.subtract(stop, start) * np.nan
-    share = np.arange(num) / max(steps, 1)
+    share = (np.arange(num) / max(steps, 1)).astype(width.dtype)
     share = share.reshape(-1, *[1] * width.ndim)
     points = start + ops.subtract(stop, start) * share
     if endpoint and num > 1:

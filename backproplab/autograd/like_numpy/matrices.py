@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from collections.abc import Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -252,9 +253,39 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Tensor:
     shapes = [shape_of(x) for x in sequence(arrays)]
     if any(len(shape) > 2 for shape in shapes) or any(len(s) != 2 for s in shapes[1:-1]):
         raise la.LinAlgError("multi_dot takes matrices, and vectors at the ends")
-    if len(shapes[-1]) == 1:  # from the right, so that each product is a vector
-        return reduce(lambda y, x: ops.dot(x, y), reversed(sequence(arrays)))
-    return reduce(ops.dot, sequence(arrays))
+    first, last = shapes[0], shapes[-1]
+    lengths = [
+        first[0] if len(first) == 2 else 1,
+        *[shape[0] for shape in shapes[1:]],
+        last[1] if len(last) == 2 else 1,
+    ]
+    return _in_best_order(sequence(arrays), lengths)
+
+
+def _in_best_order(arrays: Sequence[Any], lengths: Sequence[int]) -> Tensor:
+    """The product of matrices with the fewest multiplications; among equals, NumPy's order.
+
+    lengths: the axis before the first matrix, between each two, and after the last.
+    """
+
+    @cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        """(multiplications, last factor of the left part) of the product of the factors i to j."""
+        if i == j:
+            return 0, i
+        return min(
+            (best(i, k)[0] + best(k + 1, j)[0] + lengths[i] * lengths[k + 1] * lengths[j + 1], k)
+            for k in range(i, j)
+        )
+
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return arrays[i]
+        k = best(i, j)[1]
+        return ops.dot(product(i, k), product(k + 1, j))
+
+    whole: Tensor = product(0, len(arrays) - 1)
+    return whole
 
 
 @rule(la.tensorinv)

@@ -17,8 +17,7 @@ from backproplab.autograd.tensor import Tensor
 
 @rule(la.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
-    (x,) = lift(x)
-    x = x if x.dtype.kind == "f" else ops.cast(x, dtype=np.float64)
+    x = _floats(x)
     if axis is None and ord is None:
         return ops.norm(x, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else axis
@@ -28,6 +27,11 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     if len(axes) != 2:
         raise ValueError("Improper number of dimensions to norm.")
     return _matrix_norm(x, ord, axes, keepdims)
+
+
+def _floats(x: Any) -> Tensor:
+    (x,) = lift(x)
+    return x if x.dtype.kind == "f" else ops.cast(x, dtype=np.float64)
 
 
 def _vector_norm(x: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
@@ -75,7 +79,7 @@ def _matrix_norm(x: Tensor, ord: Any, axes: Any, keepdims: bool) -> Tensor:
 
 @rule(la.vector_norm)
 def _la_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
-    (x,) = lift(x)
+    x = _floats(x)
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if ord == 2 or ord is None:
         return ops.norm(x, axis=axes, keepdims=keepdims)

@@ -113,6 +113,8 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     if len(shape_of(x)) != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
     n = shape_of(x)[0] if N is None else N
+    (x,) = lift(x)
+    x = x if x.dtype == np.float64 else ops.cast(x, dtype=np.promote_types(x.dtype, int))
     column, y = ops.expand_dims(x, axis=1), [ops.ones_like(ops.expand_dims(x, axis=1))]
     for _ in range(1, n):
         y.append(y[-1] * column)

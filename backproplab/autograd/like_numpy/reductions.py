@@ -46,13 +46,19 @@ def summary(function: Function, op: Function, nothing: Any = None, join: Any = N
             _fits(hit, x)
             if nothing is None and start is NOT:
                 raise ValueError(f"{function.__name__} with where= needs initial=")
-            x = ops.where(hit, x, start if nothing is None else nothing)
+            x = ops.where(hit, x, _in_type_of(x, start) if nothing is None else nothing)
         if start is not NOT and nothing is None and not np.size(plain(x)):
             raise NoRuleError(f"np.{function.__name__}: initial= of no entries has no rule")
         y = op(x, **_settings(given))
-        return y if start is NOT or start is None else join(y, start)
+        return y if start is NOT or start is None else join(y, _in_type_of(y, start))
 
     return call
+
+
+def _in_type_of(y: Any, x: Any) -> Any:
+    """x in the type of y, as a reduction takes its initial value."""
+    (y,) = lift(y)
+    return ops.cast(x, dtype=y.dtype) if isinstance(x, Tensor) else np.asarray(x).astype(y.dtype)
 
 
 def _fits(where: Any, x: Any) -> None:
@@ -140,15 +146,16 @@ def _var(
     without("var", out=out)
     if correction is not NOT and ddof:
         raise ValueError("ddof and correction are two names of one argument")
-    ddof, x, kept = ddof if correction is NOT else correction, _floats(a, dtype), _yes(keepdims)
+    ddof, x, kept = ddof if correction is NOT else correction, _floats(a, None), _yes(keepdims)
     where = NOT if where is True else where
     _fits(True if where is NOT else where, x)
-    if where is NOT and mean is NOT:
+    if where is NOT and mean is NOT and dtype is None:
         return ops.var(x, axis=axis, ddof=ddof, keepdims=kept)
-    center = _mean(x, axis, keepdims=True, where=where) if mean is NOT else mean
+    center = _mean(x, axis, dtype, keepdims=True, where=where) if mean is NOT else mean
     squares = ops.square(x - center)
+    squares = squares if dtype is None else ops.cast(squares, dtype=dtype)
     squares = squares if where is NOT else ops.where(where, squares, 0)
-    count = np.maximum(_counted(x, where, axis, kept) - ddof, 0)
+    count = np.maximum(_counted(squares, where, axis, kept) - ddof, 0)
     return ops.sum(squares, axis=axis, keepdims=kept) / count
 
 

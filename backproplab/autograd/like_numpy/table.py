@@ -127,6 +127,8 @@ def used(settings: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in settings.items()
         if value is not np._NoValue and (value is not None or key == "axis")
     }
+    if PASSED_BY.isdisjoint(said):
+        return said
     if said.get("where") is True:
         del said["where"]
     for name in ("out", "where", "dtype", "initial"):
@@ -138,6 +140,7 @@ def used(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 UNUSED = ("order", "kind", "stable", "copy", "casting", "subok", "like", "device")
+PASSED_BY = frozenset((*UNUSED, "out", "where", "dtype", "initial"))
 
 
 def plain(x: Any) -> Any:

@@ -68,11 +68,9 @@ def sum_to(x: Array, out: Array, shape: Axes, trailing: int) -> list[Call]:
 
 
 def _summed_axes(x: Array, shape: Axes, trailing: int) -> Axes:
-    own = x.shape[x.ndim - trailing :]
-    padded = (1,) * (trailing - len(shape)) + shape
-    new = range(trailing - len(shape))
-    grown = [a for a in range(trailing) if a in new or (padded[a] == 1 and own[a] != 1)]
-    return tuple(a - trailing for a in grown)
+    own, new = x.shape[x.ndim - trailing :], trailing - len(shape)
+    grown = [a for a, n in enumerate(shape, -len(shape)) if n == 1 != own[a]]
+    return (*range(-trailing, new - trailing), *grown)
 
 
 def _rows(x: Array, axes: Axes) -> Array | None:
@@ -80,10 +78,11 @@ def _rows(x: Array, axes: Axes) -> Array | None:
 
     It is the gradient of a bias. BLAS sums rows, as 1ᵀ x, twice as fast as NumPy.
     """
-    together = axes == tuple(range(axes[0], axes[-1] + 1)) if axes else False
-    if not together or axes[-1] == -1 or not x.flags.c_contiguous:
+    if not axes or axes[-1] == -1 or axes[-1] - axes[0] >= len(axes):  # none, or not together
         return None
-    if x.dtype.kind != "f" or not x.size:
+    if not x.flags.c_contiguous or x.dtype.kind != "f" or not x.size:
         return None
+    if x.ndim == 2:
+        return x
     lead, features = x.shape[: axes[0]], x.shape[axes[-1] + 1 :]
     return x.reshape(*lead, prod(x.shape[a] for a in axes), prod(features))

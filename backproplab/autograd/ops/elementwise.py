@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from backproplab.autograd.lowering import elementwise, into, stepwise
+from backproplab.autograd.lowering import elementwise, into
+from backproplab.autograd.ops.shapes import summed_like
 from backproplab.autograd.primitive import Op, composition, lift, primitive
 from backproplab.autograd.samples import reals, sample, uniform
 from backproplab.autograd.tensor import Tensor
@@ -36,7 +37,7 @@ add = primitive(
 subtract = primitive(
     "subtract",
     np.subtract,
-    vjp=[lambda g, y, a, b: g, lambda g, y, a, b: -g],
+    vjp=[lambda g, y, a, b: g, lambda g, y, a, b: -summed_like(g, b)],
     samples=PAIR,
     doc="a - b.",
 )
@@ -130,7 +131,7 @@ where: Op = primitive(
 
 nan_where: Op = primitive(
     "nan_where",
-    stepwise(elementwise.nan_where, lambda g, y: np.empty(np.broadcast(g, y).shape, g.dtype)),
+    into(lambda g, y: np.where(np.isnan(y), g.dtype.type(np.nan), g)),
     in_place=True,
     lowering=elementwise.nan_where,
     vjp=[lambda u, out, g, y: nan_where(u, y), None],
@@ -178,7 +179,7 @@ def clip(
 @composition
 def positive(x: Any) -> Tensor:
     """x itself."""
-    return multiply(x, 1)
+    return multiply(x, True)  # a truth value stays one
 
 
 @composition

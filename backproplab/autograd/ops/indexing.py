@@ -26,14 +26,18 @@ from backproplab.errors import GraphError
 
 def _index_settings(x: Any, index: Any) -> dict[str, Any]:
     """The index of every trailing axis, after an Ellipsis for any leading axes."""
-    items = [_plain(i) for i in (index if isinstance(index, tuple) else (index,))]
-    ndim = len(shape_of(x))
-    used = sum(_axes_used(i) for i in items)
-    if Ellipsis not in [i for i in items if not isinstance(i, np.ndarray)]:
-        items.append(Ellipsis)
-    where = next(k for k, i in enumerate(items) if i is Ellipsis)
-    filled = items[:where] + [slice(None)] * (ndim - used) + items[where + 1 :]
-    return {"index": (Ellipsis, *filled)}
+    items: list[Any] = []
+    used, dots = 0, None
+    for given in index if isinstance(index, tuple) else (index,):
+        if given is Ellipsis and dots is None:
+            dots = len(items)
+            continue
+        item = given if type(given) in (int, slice) else _plain(given)
+        used += _axes_used(item)
+        items.append(item)
+    dots = len(items) if dots is None else dots
+    whole = [slice(None)] * (len(shape_of(x)) - used)
+    return {"index": (Ellipsis, *items[:dots], *whole, *items[dots:])}
 
 
 def _plain(item: Any) -> Any:
@@ -46,17 +50,20 @@ def _plain(item: Any) -> Any:
 
 
 def _axes_used(item: Any) -> int:
-    if item is None or item is Ellipsis:
-        return 0
-    return item.ndim if isinstance(item, np.ndarray) and item.dtype == bool else 1
+    if isinstance(item, np.ndarray) and item.dtype == bool:
+        return item.ndim
+    return 0 if item is None or item is Ellipsis else 1
 
 
 def _scatter(
     g: Array, index: Any, shape: tuple[int, ...], trailing: int, out: Array | None = None
 ) -> Array:
     lead = g.shape[: g.ndim - trailing]
-    result = np.zeros(lead + shape, g.dtype) if out is None else out
-    result[...] = 0
+    if out is None:
+        result = np.zeros(lead + shape, g.dtype)
+    else:
+        result = out
+        result[...] = 0
     if any(isinstance(i, np.ndarray) and i.dtype != bool for i in index):
         np.add.at(result, index, g)  # repeated indices add up
     else:
@@ -64,9 +71,16 @@ def _scatter(
     return result
 
 
+def _take(x: Array, index: Any, out: Array | None = None) -> Array:
+    if out is None:
+        return x[index]
+    np.copyto(out, x[index])
+    return out
+
+
 take: Op = primitive(
     "take",
-    into(lambda x, index: x[index]),
+    _take,
     vjp=[lambda g, y, x, index: scatter(g, index=index, shape=x.shape, trailing=y.ndim)],
     samples=[
         reals((3, 4), index=1),

@@ -28,7 +28,7 @@ from backproplab.errors import GraphError
 
 def flipped(x: Any) -> Tensor:
     """The transposed matrices."""
-    return swapaxes(x, axis1=-1, axis2=-2)
+    return apply(swapaxes, x, axis1=-1, axis2=-2)
 
 
 def well_conditioned(*more: tuple[int, ...], symmetric: bool = False) -> Sample:

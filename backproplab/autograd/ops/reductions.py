@@ -14,7 +14,7 @@ from backproplab.arrays import Array
 from backproplab.autograd.lowering import into, sums
 from backproplab.autograd.ops.elementwise import nan_where, where
 from backproplab.autograd.ops.shapes import axes_from_right, broadcast_to, expand_dims
-from backproplab.autograd.primitive import Op, primitive, shape_of
+from backproplab.autograd.primitive import Op, apply, primitive, shape_of
 from backproplab.autograd.samples import distinct, reals
 from backproplab.autograd.tensor import Tensor
 
@@ -27,7 +27,11 @@ def reduction(x: Any, axis: Axis = None, keepdims: bool = False) -> dict[str, An
 
 def spread(g: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
     """A reduction's cotangent, broadcast to the shape of its input."""
-    return broadcast_to(g if keepdims else expand_dims(g, axis=axis), shape=x.shape)
+    shape = x.value.shape
+    if not keepdims and len(axis) < len(shape):
+        g = apply(expand_dims, g, axis=axis)
+    now = g.value.shape
+    return g if now == shape else apply(broadcast_to, g, shape=shape, trailing=len(now))
 
 
 def _count(x: Tensor | Array, axis: tuple[int, ...]) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.lowering import elementwise, into, sums
 from backproplab.autograd.ops.storage import full_like
-from backproplab.autograd.primitive import Op, composition, primitive, shape_of
+from backproplab.autograd.primitive import Op, apply, composition, primitive, shape_of
 from backproplab.autograd.samples import reals
 from backproplab.autograd.tensor import Tensor
 
@@ -72,7 +72,7 @@ def _reshape_settings(x: Any, shape: int | Sequence[int]) -> dict[str, Any]:
     wanted = numbers(shape)
     if -1 in wanted:
         known = -prod(wanted)
-        if known <= 0 or prod(old) % known:
+        if wanted.count(-1) > 1 or known <= 0 or prod(old) % known:
             raise ValueError(f"cannot reshape an array of shape {old} into shape {wanted}")
         wanted = tuple(prod(old) // known if n == -1 else n for n in wanted)
     return {"shape": wanted, "trailing": len(old)}
@@ -148,18 +148,18 @@ expand_dims = primitive(
 
 
 def _broadcast_to(x: Array, shape: tuple[int, ...], trailing: int, out: Any = None) -> Array:
-    lead = _lead(x, trailing)
-    own = x.shape[x.ndim - trailing :]
-    return _spread(x.reshape(lead + (1,) * (len(shape) - trailing) + own), lead + shape)
-
-
-def _spread(x: Array, shape: tuple[int, ...]) -> Array:
-    """np.broadcast_to, which makes an iterator to learn the shape and takes ten times as long."""
-    ends = tuple(zip(x.shape, shape, x.strides, strict=True))
-    if not (x.size and x.flags.c_contiguous and all(n == m or n == 1 <= m for n, m, _ in ends)):
-        return np.broadcast_to(x, shape)
-    strides = tuple(stride if n == m else 0 for n, m, stride in ends)
-    view = np.ndarray(shape, x.dtype, x, 0, strides)
+    """By strides: np.broadcast_to makes an iterator to learn the shape, and takes ten times as
+    long."""
+    cut, new = x.ndim - trailing, len(shape) - trailing
+    lead, own, whole = x.shape[:cut], x.shape[cut:], x.shape[:cut] + shape
+    steps = [0] * new
+    fits = new >= 0 <= min(shape[:new], default=0) and x.size > 0 and x.flags.c_contiguous
+    for n, m, step in zip(own, shape[max(new, 0) :], x.strides[cut:], strict=fits):
+        fits = fits and (n == m or n == 1 <= m)
+        steps.append(step if n == m else 0)
+    if not fits:
+        return np.broadcast_to(x.reshape(lead + (1,) * new + own), whole)
+    view = np.ndarray(whole, x.dtype, x, 0, (*x.strides[:cut], *steps))
     view.flags.writeable = False
     return view
 
@@ -185,6 +185,12 @@ sum_to: Op = primitive(
     view=True,
     lowering=sums.sum_to,
 )
+
+
+def summed_like(g: Tensor, x: Tensor) -> Tensor:
+    """The cotangent g of a result that x was broadcast to, in the shape of x."""
+    shape, wanted = g.value.shape, x.value.shape
+    return g if shape == wanted else apply(sum_to, g, shape=wanted, trailing=len(shape))
 
 
 leaf = primitive(

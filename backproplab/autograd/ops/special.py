@@ -7,7 +7,7 @@ an elementary expression of functions of this file. SciPy is imported when a fun
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from math import log as ln
 from math import pi
 from math import sqrt as root
@@ -26,11 +26,16 @@ from backproplab.autograd.tensor import Tensor
 from backproplab.errors import GraphError
 
 
-def _called(name: str, *arrays: Array) -> Array:
+@cache
+def _scipys(name: str) -> Callable[..., Array]:
     from scipy import special
 
-    result: Array = getattr(special, name)(*arrays)
-    return result
+    function: Callable[..., Array] = getattr(special, name)
+    return function
+
+
+def _called(name: str, *arrays: Array) -> Array:
+    return _scipys(name)(*arrays)
 
 
 def _special(name: str, doc: str, samples: Sample | list[Sample], *vjp: Rule | None) -> Op:
@@ -50,6 +55,10 @@ PARTS = uniform((3, 4), (3, 4), low=0.4, high=4.0)
 
 def _polygamma(n: Array, x: Array) -> Array:
     """SciPy's, and for -1000 < x < 0, where it has NaN, by ψₙ(x) = ψₙ(x + 1) - (-1)ⁿ n! / xⁿ⁺¹."""
+    kind = np.result_type(x, np.float16)
+    if x.size and not (x < 0).any():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(_called("polygamma", n, x), kind)
     right, sign = np.array(x, copy=True), np.where(n % 2, -1.0, 1.0)
     steps = np.zeros(np.broadcast(n, x).shape)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -57,7 +66,7 @@ def _polygamma(n: Array, x: Array) -> Array:
             steps = steps + np.where(low, 1 / np.where(low, right, 1.0) ** (n + 1), 0.0)
             right = np.where(low, right + 1, right)
         y = _called("polygamma", n, right) - sign * _called("gamma", n + 1.0) * steps
-    return np.asarray(y, dtype=np.result_type(x, np.float16))
+    return np.asarray(y, kind)
 
 
 polygamma: Op = primitive(

@@ -18,6 +18,7 @@ from backproplab.autograd.ops.reductions import Axis, max, mean, min, sum
 from backproplab.autograd.ops.shapes import (
     axes_from_right,
     axis_from_right,
+    cast,
     moveaxis,
     ravel,
     reshape,
@@ -37,16 +38,29 @@ cumulative_sum: Op = primitive(
 )
 
 
+def _scanned(x: Any, axis: int | None) -> Any:
+    """x with an axis to run along: NumPy takes a number as an array of one entry."""
+    return ravel(x) if axis is None or not shape_of(x) else x
+
+
 @composition
 def cumsum(x: Any, *, axis: int | None = None) -> Tensor:
     """The running sum of x along ``axis`` (None: of the raveled x)."""
-    return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis)
+    return cumulative_sum(_scanned(x, axis), axis=0 if axis is None else axis)
+
+
+def _factors(x: Any) -> Tensor:
+    """x in the type in which NumPy multiplies its entries: whole numbers in 64 bits."""
+    (x,) = lift(x)
+    if x.dtype.kind == "f":
+        return x
+    return cast(x, dtype=np.multiply.reduce(np.ones(1, x.dtype)).dtype)
 
 
 @composition
 def cumprod(x: Any, *, axis: int | None = None) -> Tensor:
     """The running product along ``axis`` (None: of the raveled x), by log₂ n multiplications."""
-    (x,) = lift(ravel(x) if axis is None else x)
+    x = _factors(_scanned(x, axis))
     axis = 0 if axis is None else axis
     at = axis_from_right(axis, x.ndim)
     step = 1
@@ -60,7 +74,7 @@ def cumprod(x: Any, *, axis: int | None = None) -> Tensor:
 @composition
 def prod(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Π x over ``axis`` (None: all axes)."""
-    (x,) = lift(x)
+    x = _factors(x)
     axes = axes_from_right(axis, x.ndim)
     kept = [1 if a in axes else n for a, n in enumerate(x.shape, -x.ndim)]
     front = moveaxis(x, source=axes, destination=tuple(range(len(axes)))) if axes else x
@@ -128,7 +142,7 @@ def any(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 @composition
 def count_nonzero(x: Any, *, axis: Axis = None) -> Tensor:
     """The number of nonzero entries over ``axis``; a constant to a gradient."""
-    return sum(where(x, 1, 0), axis=axis)
+    return sum(not_equal(x, 0), axis=axis)
 
 
 def _safe_sqrt(x: Tensor) -> Tensor:

@@ -23,12 +23,12 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1.0, allow_singular: bool = Fals
     mean, cov = _whole(x, mean, cov)
     away = ops.subtract(x, mean)
     away = away if shape_of(away)[-1:] == (cov.shape[-1],) else ops.expand_dims(away, axis=-1)
-    values = ops.eigh(cov)[0]
-    kept = _rank(values.value, allow_singular)
-    if len(kept) == len(values.value):
-        inverse, volume = ops.inv(cov), ops.slogdet(cov)[1]
+    kept = _rank(np.linalg.eigvalsh(cov.value), allow_singular)
+    if len(kept) == cov.shape[0]:
+        inverse, volume = ops.inv(cov), ops.log_abs_det(cov)
     else:
-        inverse, volume = ops.pinv(cov, rcond=LIMIT, hermitian=True), ops.sum(ops.log(values[kept]))
+        inverse = ops.pinv(cov, rcond=LIMIT, hermitian=True)
+        volume = ops.sum(ops.log(ops.eigh(cov)[0][kept]))
     distance = ops.sum(ops.matmul(away, inverse) * away, axis=-1)
     return -0.5 * (distance + volume + len(kept) * log(2 * pi))
 

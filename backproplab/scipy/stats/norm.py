@@ -12,7 +12,7 @@ from backproplab.scipy.others import scipys
 def logpdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:
     """ln of the density."""
     z = ops.subtract(x, loc) / scale
-    return -0.5 * ops.square(z) - ops.log(scale) - 0.5 * log(2 * pi)
+    return -0.5 * ops.square(z) - (ops.log(scale) + 0.5 * log(2 * pi))
 
 
 def pdf(x: Any, loc: Any = 0.0, scale: Any = 1.0) -> Tensor:

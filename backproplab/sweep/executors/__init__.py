@@ -23,15 +23,18 @@ __all__ = ["Workers", "open_executor"]
 VALID = "valid: local, local:N with N from 1 to 9999, dask:tcp://HOST:PORT, mpi"
 
 
-def open_executor(spec: str, threads: int = 1) -> AbstractContextManager[Workers]:
+def open_executor(
+    spec: str, threads: int = 1, ahead: bool = False
+) -> AbstractContextManager[Workers]:
     """The engine that ``spec`` names, for a ``with``; at its end what still runs is dropped.
 
     threads: number of threads per job; plain ``local`` opens one process per ``threads`` cores.
+    ahead: start some of these processes now, and not with their first job.
     Raises ConfigError for an unknown spec, a package that is missing, or workers of another
     version; MachineError if nobody answers at an address.
     """
     if found := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", spec):
-        return open_local(int(found[1]) if found[1] else None, threads)
+        return open_local(int(found[1]) if found[1] else None, threads, ahead)
     if found := re.fullmatch(r"dask:(\w+://.+)", spec):
         return open_dask(found[1])
     if spec == "mpi":

@@ -24,10 +24,8 @@ from backproplab.sweep.executors.workers import Workers
 P = ParamSpec("P")
 T = TypeVar("T")
 
-AHEAD = (
-    4  # processes that start before there is a job: starting takes as long as the driver's start
-)
-WORK = "backproplab.sweep.job"  # what they import meanwhile
+AHEAD = 4  # most processes that start before there is a job: there may be few runs
+WORK = "backproplab.sweep.job"  # what they import
 GRACE = 5.0  # seconds that a worker has after SIGTERM, in which the driver takes back its runs
 THREADS = (
     "OMP_NUM_THREADS",
@@ -38,11 +36,14 @@ THREADS = (
 
 
 @contextmanager
-def open_local(slots: int | None, threads: int) -> Iterator[Workers]:
-    """So many processes, which share the cores; None: one for each ``threads`` cores."""
+def open_local(slots: int | None, threads: int, ahead: bool = False) -> Iterator[Workers]:
+    """So many processes, which share the cores; None: one for each ``threads`` cores.
+
+    ahead: as in ``open_executor``.
+    """
     slots = slots or max(1, _cores() // threads)
     with _environment(dict.fromkeys(THREADS, str(max(1, _cores() // slots)))):
-        executor = LocalExecutor(slots)
+        executor = LocalExecutor(slots, AHEAD if ahead else 0)
         try:
             lost, name = (BrokenExecutor,), f"local:{slots}"
             flag = executor.flag
@@ -54,12 +55,13 @@ def open_local(slots: int | None, threads: int) -> Iterator[Workers]:
 class LocalExecutor(Executor):
     """So many processes, each a pool of its own: one that dies fails the job that it has, no other.
 
-    A process starts with the first job of its slot, or as one of the first ``AHEAD`` before there
-    is any, and anew after it died. It leaves Ctrl-C to the driver, and ends at once when the driver
-    dies or lets it go.
+    A process starts with the first job of its slot, and anew after it died. It leaves Ctrl-C to the
+    driver, and ends at once when the driver dies or lets it go.
+
+    ahead: processes that start before there is a job, and import what jobs need.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, ahead: int = 0) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
         self._entry = RLock()  # a signal handler may shut down in the middle of a submit
@@ -70,8 +72,8 @@ class LocalExecutor(Executor):
         leash, self._hold = Pipe(duplex=False)
         setup = _set_up_worker, (leash, self.flag.parent)
         self._open_pool = partial(ProcessPoolExecutor, 1, get_context("spawn"), *setup)
-        numbers = range(slots)
-        self._slots = [Thread(target=self._serve, args=[n < AHEAD], daemon=True) for n in numbers]
+        starts = [number < ahead for number in range(slots)]
+        self._slots = [Thread(target=self._serve, args=[now], daemon=True) for now in starts]
         for slot in self._slots:
             slot.start()
 
@@ -104,18 +106,15 @@ class LocalExecutor(Executor):
                     job.future.set_running_or_notify_cancel()  # wakes who waits for it
         self._hold.close()
 
-    def _serve(self, ahead: bool) -> None:
-        """One slot: job after job, in one process for as long as it lives.
-
-        ahead: it starts now.
-        """
+    def _serve(self, now: bool) -> None:
+        """One slot: job after job, in one process for as long as it lives, which may start now."""
         # What a thread blocks, the processes that it starts block from their first instruction.
         # The first pool starts Python's resource tracker: it ignores the other two by itself, and
         # starting it unblocks them here.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         pool = self._open_pool()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        if ahead:
+        if now:
             pool.submit(import_module, WORK)
         while job := self._jobs.get():
             if not job.run_in(pool):

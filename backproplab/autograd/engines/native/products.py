@@ -49,7 +49,8 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 
 def turns(a: Array, b: Array, out: Array) -> bool:
     """Whether to turn b first: the columns of a matrix lie side by side, and a has many rows."""
-    return bool(out.ndim == b.ndim == 2 and b.T.flags.c_contiguous and a.shape[-2] >= TURNED)
+    columns = b.flags.f_contiguous and not b.flags.c_contiguous
+    return bool(columns and out.ndim == b.ndim == 2 and a.shape[-2] >= TURNED)
 
 
 def has_one_way(a: Array, b: Array, out: Array) -> bool:
