@@ -65,7 +65,8 @@ def use(path: str, sha256: str = "") -> Source:
         raise ConfigError(Problem(path, reason(error), "name a Python file")) from None
     if sha256 and source.sha256 != sha256:
         what = f"{path} has changed: SHA-256 {source.sha256[:12]}…, it was {sha256[:12]}…"
-        raise RunError(f"{what} — put it back, or train a new run")
+        kept = f"imported-{sha256[:12]}.py in the run's folder is what it was"
+        raise RunError(f"{what} — put it back ({kept}), or train a new run")
     if _used.sources.get(path) != source:
         _drop(path)
         _name(source)

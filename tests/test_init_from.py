@@ -153,6 +153,16 @@ def test_what_does_not_fit_is_refused_with_its_line(folder, old, new, told):
     assert f"{folder / 'd.yaml'}:" in problem.where
 
 
+def test_unknown_layers_of_both_keys_are_reported_together(folder):
+    text = (BASE + BEGUN).replace("[dense_1, batch_norm_1, dense_2]", "[dens_2]")
+    (folder / "d.yaml").write_text(text.replace("[dense_1, batch_norm_1, dropout_1]", "[nothing]"))
+    with pytest.raises(ConfigError) as caught:
+        parts_of(folder / "d.yaml", [])
+    told = "\n".join(map(str, caught.value.problems))
+    assert "init_from.layers: there is no layer 'dens_2'" in told
+    assert "freeze: there is no layer 'nothing'" in told
+
+
 def test_the_key_follows_the_weights_and_a_changed_run_is_refused(folder, tmp_path, monkeypatch):
     shutil.copytree(folder / "first", tmp_path / "first")
     (tmp_path / "c.yaml").write_text(BASE + BEGUN)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab import own_parts
 from backproplab.config import Experiment, Role, keys, to_yaml, tree_of
 from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import account, numerics, records
@@ -106,7 +107,9 @@ class Course:
         self.journal.identity = self._identity
         preparation = json.dumps(self.parts.splits.preparation.record)
         self.record["hashes"]["preparation"] = _digest(preparation)
-        self.folder.begin(self.config, self.record, preparation.encode())
+        paths = [own.path for own in self.parts.experiment.imports or ()]
+        imported = [source.content for source in own_parts.sources(paths)]
+        self.folder.begin(self.config, self.record, preparation.encode(), imported)
         try:
             self.journal.open()
             account.begin(self.journal, self.config, self.record)

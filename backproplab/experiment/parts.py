@@ -247,10 +247,10 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
         if "model" in learner.uses:
             units = learner.units(splits.task, splits.input_shape, loss)
             network = network_of(subject.model, splits.preparation, units)
-            network = network.frozen(experiment.freeze or ())
             if experiment.init_from:
                 initial, unfit = experiment.init_from.chosen(network)
                 problems += unfit
+            network = network.frozen(experiment.freeze or ())
             problems += network_problems(network, experiment, len(splits.train))
             check_memory(network, experiment, len(splits.train))
     except ConfigError as error:

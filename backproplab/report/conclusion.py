@@ -6,8 +6,9 @@ Every number of a sentence is in results.csv or follows from it. This file must 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import pairwise
 
 from backproplab.measures import label_of, parsed
 from backproplab.report.baselines import against_baselines
@@ -233,7 +234,7 @@ def _command(comparison: Comparison) -> str:
         r.info.status is not Status.COMPLETED for r in comparison.trials[0].records
     ):
         return ""
-    words = [Path(word).name if not at else word for at, word in enumerate(commands.pop())]
+    words = list(commands.pop())
     found = _open(comparison)
     now = len(comparison.trials[0].records)
     seeds = found[(len(found) - 1) // 2][0] if found else 5 if now < 3 else 0
@@ -243,4 +244,15 @@ def _command(comparison: Comparison) -> str:
         return ""
     if words[1] == "train" and (len(words) > 3 and not words[3].startswith("-")):
         return ""
-    return shlex.join(["backproplab", "sweep", words[2], "--seeds", str(seeds)])
+    same = [words[2], *_kept(words[3:])]
+    return shlex.join(["backproplab", "sweep", *same, "--seeds", str(seeds)])
+
+
+def _kept(words: Sequence[str]) -> Iterator[str]:
+    """Of the words after a file those that make it this sweep: keys, and files that it imports."""
+    for before, word in pairwise(["", *words]):
+        named = "--import" in (before, word) or word.startswith("--import=")
+        is_key = "=" in word and not word.startswith("-")
+        is_value = before.startswith("--") and "=" not in before  # of another option
+        if named or (is_key and not is_value):
+            yield word

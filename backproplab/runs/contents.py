@@ -28,6 +28,7 @@ OF_RUN = (
     re.escape(RECORD),
     re.escape(TRACEBACK),
     re.escape(PREPARATION),
+    r"imported-[0-9a-f]{12}\.py",
     r"metrics\.csv",
     r"trajectory\.bin",
     r"checkpoints/(last|previous|best|best-\d+)\.safetensors",

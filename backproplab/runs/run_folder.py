@@ -2,6 +2,7 @@
 
 config.yaml     the resolved config; training it again repeats the run
 preparation.json    what was fitted on the training rows, so that other data are prepared alike
+imported-….py   each file of the user that the config imports, as it was, by its SHA-256
 traceback.txt   of a run that failed
 run.json        the record: status, seeds, versions, hashes; written as strict JSON, and read as
                 something that may be damaged
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,20 @@ class RunFolder:
     def __str__(self) -> str:
         return self.files.where()
 
-    def begin(self, config: str, record: Mapping[str, Any], preparation: bytes = b"") -> None:
-        """Create the folder with config, record and, unless it is empty, preparation, all at once.
+    def begin(
+        self,
+        config: str,
+        record: Mapping[str, Any],
+        preparation: bytes = b"",
+        imported: Iterable[bytes] = (),
+    ) -> None:
+        """Create the folder with config, record, imported files and, unless it is empty,
+        preparation, all at once.
 
         Raises RunError if there is anything in it: a run is never written over.
         """
         files = {CONFIG: config.encode(), RECORD: _encoded(record), PREPARATION: preparation}
+        files |= {imported_name(hashlib.sha256(own).hexdigest()): own for own in imported}
         self.files.create({name: content for name, content in files.items() if content})
 
     @property
@@ -116,6 +125,11 @@ class RunFolder:
     def write_config(self, config: str) -> None:
         """Replace config.yaml."""
         self.files.replace(CONFIG, config.encode())
+
+
+def imported_name(sha256: str) -> str:
+    """The name of a run's copy of a file that its config imports."""
+    return f"imported-{sha256[:12]}.py"
 
 
 def is_of_run(config: Path) -> bool:

@@ -93,7 +93,7 @@ def baseline_problems(file: SweepFile, sweep: Document) -> list[Problem]:
     """Baselines of a search, whose trials are chosen."""
     if not file.baselines or file.method == "grid":
         return []
-    what = f"baselines: no choice of method: {file.method}"
+    what = f"baselines: {file.method} chooses trials by parameters, of which a baseline has none"
     hint = "sweep them alone, learner=random_forest,linear, and compare both sessions"
     return [Problem(sweep.where(("baselines",)), what, hint)]
 

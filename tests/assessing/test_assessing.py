@@ -164,6 +164,7 @@ def test_numbers_are_grouped_by_their_quarters(shop):
     assert set(Groups.of(sample_of(shop, "buys"), "counts").found) == {"1", "2", "3"}
 
 
+@pytest.mark.slow
 def test_importance_is_that_of_scikit_learn(shop):
     """With 25 permutations; the mean of each falls within four of its standard errors."""
     sample = sample_of(shop, "kind")

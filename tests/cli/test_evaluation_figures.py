@@ -23,6 +23,7 @@ def trained(backproplab, tmp_path):
     return backproplab
 
 
+@pytest.mark.slow
 def test_a_folder_of_figures(trained, tmp_path):
     ended = trained("evaluate run --figures out")
     assert ended.code == 0, ended.err

@@ -60,6 +60,7 @@ def test_a_category_is_one_code_by_the_training_rows(config):
     assert shapes["dense_1/kernel"] == (1 + 4 + 2, 6)
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_cities_are_worth(config, tmp_path):
     metrics = bpl.run(config("epochs=40"), tmp_path / "run").metrics
     assert metrics["accuracy"] > 0.93
@@ -82,6 +83,7 @@ def test_unseen_and_missing_texts_are_row_0_and_a_category(config, tmp_path):
     assert record["columns"][1]["units"] == 4
 
 
+@pytest.mark.slow
 def test_exports_agree_on_new_texts(config, tmp_path):
     bpl.run(config("epochs=3"), tmp_path / "run")
     model = bpl.model(tmp_path / "run")
@@ -97,6 +99,7 @@ def test_exports_agree_on_new_texts(config, tmp_path):
     assert difference < 1e-5
 
 
+@pytest.mark.slow
 def test_a_run_that_continues_and_one_in_a_crew_are_those_alone(config, tmp_path):
     whole = config("epochs=4")
     bpl.run(whole, tmp_path / "whole")
@@ -114,6 +117,7 @@ def hashes(run):
     return json.loads((run / "run.json").read_text())["hashes"]
 
 
+@pytest.mark.slow
 def test_one_unit_vectors_are_one_hot_regression(config, tmp_path):
     """A table of vectors before a dense layer is a dense layer on one-hot inputs."""
     experiment = config(more="model: {hidden: []}\nepochs: 3\n")

@@ -52,6 +52,7 @@ def test_a_run_on_what_was_given(form, tmp_path):
     assert model.evaluate()["train"][1]["loss"] == result.metrics["loss"]
 
 
+@pytest.mark.slow
 def test_all_forms_and_a_file_train_alike(tmp_path):
     FRAME.to_csv(tmp_path / "t.csv", index=False)
     found = [
@@ -104,6 +105,7 @@ def test_the_config_of_a_run_repeats_it_with_the_same_data_alone(tmp_path):
         bpl.run(recorded, tmp_path / "other", data=(X + 1, Y))
 
 
+@pytest.mark.slow
 def test_the_command_says_how_to_give_them(tmp_path):
     (tmp_path / "c.yaml").write_text(f"data: arrays\n{SHORT}")
     ended = subprocess.run(

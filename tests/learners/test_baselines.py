@@ -181,7 +181,7 @@ def test_they_are_ranked_beside_the_networks_and_the_conclusion_names_them(tmp_p
     (SWEEP.replace("data: wine", "data: cubic_spiral").replace(", data: [wine, iris]", "").replace(
         "majority", "gradient_boosting"), "gradient_boosting predicts one number"),
     ("base: {data: wine, epochs: 1}\nmethod: random\nnum_trials: 2\nbaselines: [linear]\n"
-     "parameters: {learning_rate: {min: 0.1, max: 0.2}}\n", "baselines: no choice of method: random"),
+     "parameters: {learning_rate: {min: 0.1, max: 0.2}}\n", "baselines: random chooses trials by parameters, of which a baseline has none"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(text, what, tmp_path):
     with pytest.raises(ConfigError) as caught:

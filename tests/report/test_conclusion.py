@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from backproplab import report
-from backproplab.report.conclusion import conclude
+from backproplab.report.conclusion import _kept, conclude
 from backproplab.report.numerals import HARD
 from backproplab.report.pairing import Paired
 
@@ -158,6 +158,18 @@ def test_how_many_seeds_would_decide(results):
     doubts = " ".join(found.doubts)
     assert f"about {seeds} for {who} ({delta:+.3f})" in doubts
     assert found.command == f"backproplab sweep s.yaml --seeds {seeds}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("--import my_parts.py -j 2", "--import my_parts.py"),
+        ("learning_rate=0.1,0.3 --import=a/b.py --folds", "learning_rate=0.1,0.3 --import=a/b.py"),
+        ("--log-dir x=y epochs=3 --quiet", "epochs=3"),
+    ],
+)
+def test_the_same_sweep_with_more_seeds_keeps_what_makes_it_this_one(typed, kept):
+    assert " ".join(_kept(typed.split())) == kept
 
 
 def test_what_limits_it_is_said(results):

@@ -256,6 +256,7 @@ def test_all_that_runs_and_sweeps_write_is_ours(root: Path, new_session: Make) -
             "exp1/config.yaml",
             "exp1/metrics.csv",
             "exp1/traceback.txt",
+            "exp1/imported-0123456789ab.py",
             "exp1/.run.json.0123abcd.tmp",
         ),
         *("exp1/checkpoints/last.safetensors", "exp1/checkpoints/previous.safetensors"),

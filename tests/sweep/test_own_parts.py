@@ -74,4 +74,4 @@ def test_a_file_that_no_worker_can_execute_is_reported(workers, tmp_path):
 
     source = Source(str(tmp_path / "mine.py"), b"import numpy\nimport not_installed_here\n")
     with pytest.raises(UnfitWorkerError, match=r"cannot import .*mine\.py:2: ModuleNotFoundError"):
-        run_slice(Cargo((source,), (), b""))
+        run_slice(Cargo((source,), (), (), b""))
