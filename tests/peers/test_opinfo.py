@@ -137,6 +137,11 @@ def axes(function):
     return call
 
 
+def running(function):
+    """PyTorch's of a number is a number, NumPy's an array of one entry."""
+    return lambda x, *a, **k: np.reshape(along(function)(x, *a, **k), np.shape(x))
+
+
 def along(function):
     return lambda x, dim=None, **more: function(x, axis=dim, **more)
 
@@ -236,7 +241,7 @@ OURS = {
     "sum": axes(np.sum), "mean": axes(np.mean), "nansum": axes(np.nansum), "nanmean": axes(np.nanmean), "prod": axes(np.prod), "amax": axes(np.max), "amin": axes(np.min), "max/reduction_no_dim": np.max, "min/reduction_no_dim": np.min, "all": axes(np.all), "any": axes(np.any),
     "max/reduction_with_dim": lambda x, dim, keepdim=False: [np.max(x, axis=dim, keepdims=keepdim), np.argmax(x, axis=dim, keepdims=keepdim)], "min/reduction_with_dim": lambda x, dim, keepdim=False: [np.min(x, axis=dim, keepdims=keepdim), np.argmin(x, axis=dim, keepdims=keepdim)],
     "count_nonzero": lambda x, dim=None: np.count_nonzero(x, axis=tuple(dim) if isinstance(dim, list) else dim), "argmax": lambda x, dim=None, keepdim=False: np.argmax(x, dim) if not keepdim else refused(), "argmin": lambda x, dim=None, keepdim=False: np.argmin(x, dim) if not keepdim else refused(),
-    "std": spread(np.std), "var": spread(np.var), "std/unbiased": spread(np.std), "var/unbiased": spread(np.var), "logsumexp": lambda x, dim, keepdim=False: special.logsumexp(x, axis=tuple(dim) if isinstance(dim, list) else dim, keepdims=keepdim), "cumsum": along(np.cumsum), "cumprod": along(np.cumprod),
+    "std": spread(np.std), "var": spread(np.var), "std/unbiased": spread(np.std), "var/unbiased": spread(np.var), "logsumexp": lambda x, dim, keepdim=False: special.logsumexp(x, axis=tuple(dim) if isinstance(dim, list) else dim, keepdims=keepdim), "cumsum": running(np.cumsum), "cumprod": running(np.cumprod),
     "quantile": lambda x, q, dim=None, keepdim=False, interpolation="linear": np.quantile(x, plain(q), axis=dim, method=interpolation, keepdims=keepdim), "nanquantile": lambda x, q, dim=None, keepdim=False, interpolation="linear": np.nanquantile(x, plain(q), axis=dim, method=interpolation, keepdims=keepdim),
     "sort": lambda x, dim=-1, descending=False, stable=False: np.sort(x, axis=dim) if not descending else refused(), "msort": lambda x: np.sort(x, axis=0), "aminmax": lambda x, dim=None, keepdim=False: [np.min(x, axis=dim, keepdims=keepdim), np.max(x, axis=dim, keepdims=keepdim)], "softmax": lambda x, dim: special.softmax(x, axis=dim),
     "log_softmax": lambda x, dim: special.log_softmax(x, axis=dim), "cov": lambda x, correction=1, fweights=None, aweights=None: np.cov(x, ddof=correction) if fweights is None and aweights is None else refused(), "corrcoef": np.corrcoef, "diff": lambda x, n=1, dim=-1, prepend=np._NoValue, append=np._NoValue: np.diff(x, n, dim, prepend if prepend is not None else np._NoValue, append if append is not None else np._NoValue),
