@@ -5,7 +5,8 @@
     FILE.predict(array)                  of a network on arrays (n, …)
 
 Columns are numbers or texts; None, NaN and an empty text are missing values. Numbers have a decimal
-point. Written by `backproplab export RUN --numpy FILE.py`.
+point; in a file with semicolons or tabs, a comma is one too.
+Written by `backproplab export RUN --numpy FILE.py`.
 """
 
 import base64
@@ -203,17 +204,39 @@ def activate(kind: dict[str, Any], x: Any) -> Any:
     return sigmoid(x) if name == "sigmoid" else x
 
 
+def read(path: str) -> list[list[str]]:
+    """The rows of a CSV file, which separates them by what is most frequent in its first line."""
+    with open(path, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
+        lines = file.read().splitlines(keepends=True)
+    mark = max(",;\t", key=lines[0].count) if lines else ","
+    rows = [row for row in csv.reader(lines, delimiter=mark) if row]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(rows[0]):
+            raise ValueError(f"row {number} has {len(row)} cells, the first {len(rows[0])}")
+    return rows if mark == "," else [[point(cell) for cell in row] for row in rows]
+
+
+def point(cell: str) -> str:
+    """A number with a decimal point; any other text as it is."""
+    whole, _, rest = cell.strip().partition(",")
+    return f"{whole}.{rest}" if whole.lstrip("+-").isdigit() and rest.isdigit() else cell
+
+
 def main() -> None:
     """Predict each row of a CSV file."""
-    with open(sys.argv[1], encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
-        rows = list(csv.reader(file))
-    if "columns" in MODEL:
-        names = [name.strip() for name in rows[0]]
-        data: Any = dict(zip(names, zip(*rows[1:], strict=True), strict=True))
-    else:
-        data = np.array([row[: math.prod(MODEL["shape"])] for row in rows], np.float64)
+    try:
+        rows = read(sys.argv[1])
+        if "columns" in MODEL:
+            names = [name.strip() for name in rows[0]]
+            columns = zip(*rows[1:], strict=True) if rows[1:] else [()] * len(names)
+            data: Any = dict(zip(names, columns, strict=True))
+        else:
+            data = np.array([row[: math.prod(MODEL["shape"])] for row in rows], np.float64)
+        found = predict(data).tolist()
+    except (IndexError, OSError, ValueError) as error:
+        sys.exit(f"{' '.join(sys.argv)}: {error}")
     print("row,prediction")  # noqa: T201
-    for i, value in enumerate(predict(data).tolist()):
+    for i, value in enumerate(found):
         print(f"{i + 1},{value}")  # noqa: T201
 
 

@@ -31,6 +31,20 @@ EMBEDDING = "embedding "  # before the units of a category's vector, where it is
 LEVELS = 200  # most of a category
 NUMERIC = 0.8  # share of numbers from which other texts in a column are faults
 IDS = ("id", "index", "rowid", "rownum", "rownumber", "row")
+COUNTERS = (
+    "",
+    "nr",
+    "no",
+    "num",
+    "number",
+    "lfdnr",
+    "obs",
+    "sno",
+    "srno",
+    "column1",
+    "unnamed0",
+    "unnamed1",
+)
 SHOWN = 3  # values in a message
 
 
@@ -230,13 +244,13 @@ def _pair(levels: tuple[str, ...] | list[str]) -> tuple[str, str] | None:
 
 
 def _is_index(name: str, column: Numbers) -> bool:
-    """Whether it is called an id and has no value twice, or has no name and counts the rows."""
+    """Whether it is called an id and has no value twice, or a number and counts the rows."""
     values = column.values
     if not column.whole or column.missing.any() or len(values) < 2:
         return False
     short = "".join(filter(str.isalnum, name)).lower()
     called = short in IDS or name.lower().endswith(("_id", " id", "-id")) or name.endswith("Id")
-    if name in ("unnamed_1", "column_1"):
+    if short in COUNTERS:
         return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
     return called and len(np.unique(values)) == len(values)
 

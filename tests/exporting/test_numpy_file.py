@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -142,6 +143,38 @@ def test_the_file_runs_where_there_is_numpy_alone(tmp_path) -> None:
     )
     found = [row["prediction"] for row in csv.DictReader(io.StringIO(done.stdout))]
     assert found == model.predict(tmp_path / "f.csv").tolist()
+
+
+FILES = {
+    "f.csv": ("age;day;city;member\n1,5;01.02.2024 13:00;Ulm;yes\n;05.12.2023 00:00;;no\n", ""),
+    "empty.csv": ("age,day,city,member\n", ""),
+    "short.csv": ("age,day,city\n1,2\n", "row 2 has 2 cells, the first 3"),
+    "lacks.csv": ("age,city,member\n1,Ulm,yes\n", "columns are missing: day"),
+    "words.csv": (
+        "age,day,city,member\nold,01.02.2024 13:00,Ulm,yes\n",
+        "could not convert string to float: 'old'",
+    ),
+    "gone.csv": (None, "No such file"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_reads_as_people_write_or_says_why_not(
+    name, tmp_path, monkeypatch, capsys
+) -> None:
+    model = trained(tmp_path, data=mixed(tmp_path))
+    (tmp_path / "alone.py").write_text(numpy_file(model), encoding="utf-8")
+    text, fault = FILES[name]
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(sys, "argv", ["alone.py", str(tmp_path / name)])
+    if fault:
+        with pytest.raises(SystemExit, match=fault):
+            runpy.run_path(str(tmp_path / "alone.py"), run_name="__main__")
+        return
+    runpy.run_path(str(tmp_path / "alone.py"), run_name="__main__")
+    found = [row["prediction"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert found == (model.predict(tmp_path / name).tolist() if name == "f.csv" else [])
 
 
 @pytest.mark.parametrize(

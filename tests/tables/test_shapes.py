@@ -38,3 +38,20 @@ def test_they_become_finite_inputs_of_every_split(name, files) -> None:
     assert sum(map(len, parts)) == shape.rows
     assert all(np.isfinite(part.inputs).all() and np.isfinite(part.targets).all() for part in parts)
     assert splits.task.target == shape.target
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "omitted"),
+    [
+        *((name, range(1, 41), True) for name in ("", "Nr.", "no", "Unnamed: 0", "lfd. Nr", "id")),
+        *((name, range(40), True) for name in ("", "obs", "customer_id", "PassengerId")),
+        *((name, range(0, 80, 2), name == "id") for name in ("Nr.", "number", "id")),
+        ("day", range(1, 41), False),
+    ],
+)
+def test_a_column_that_numbers_the_rows_is_no_feature(name, values, omitted, tmp_path) -> None:
+    rows = [f"{value},{value % 3},{value % 5}" for value in values]
+    (tmp_path / "f.csv").write_text("\n".join([f"{name},a,y", *rows]) + "\n")
+    data = Dataset.parse({"name": "csv", "path": str(tmp_path / "f.csv"), "target": "y"})
+    _, roles = data.roles(data.other(tmp_path / "f.csv"))
+    assert isinstance(roles[0], Feature) != omitted
