@@ -362,6 +362,9 @@ FOUND = {  # what random arguments have found
     "count": (np.count_nonzero, [np.array([0.0, np.nan, 2.0])], {}),
     "norm of truths": (np.linalg.vector_norm, [np.ones(3, bool)], {"ord": 0}),
     "norm of small numbers": (np.linalg.vector_norm, [np.full(9, 100, np.int8)], {}),
+    "eigenvalues of truths": (np.linalg.eigvalsh, [np.ones((3, 3), bool)], {}),
+    "a factor of truths": (np.linalg.cholesky, [np.eye(3, dtype=bool)], {}),
+    "between infinity and a number": (np.interp, [np.array([-0.1, -0.6]), np.array([-0.5, 0.0, 0.5]), np.array([np.inf, -0.6, -0.35])], {}),
     "real": (np.real, [np.array([True, False])], {}),
     "order of products": (np.linalg.multi_dot, [[np.eye(2), np.ones((2, 2)), np.diag([np.inf, 1])]], {}),
 }  # fmt: skip
