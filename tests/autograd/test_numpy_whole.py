@@ -224,7 +224,15 @@ def all_finite(args):
     return all(np.isfinite(leaf).all() for leaf in leaves(args) if leaf.dtype.kind == "f")
 
 
+def endless(function, args):
+    """Whether LAPACK's svd may not come back: from some matrices with infinity it does not."""
+    lapack = getattr(function, "__module__", "") == "numpy.linalg" or function is np.polyfit
+    return lapack and any(np.isinf(leaf).any() for leaf in leaves(args) if leaf.dtype.kind == "f")
+
+
 def check(function, args, kwargs):
+    if endless(function, [*args, *kwargs.values()]):
+        return
     copies = [np.copy(x) if isinstance(x, np.ndarray) else x for x in args]
     expected = answer(function, copies, kwargs)
     found = answer(
@@ -366,7 +374,7 @@ FOUND = {  # what random arguments have found
     "a factor of truths": (np.linalg.cholesky, [np.eye(3, dtype=bool)], {}),
     "between infinity and a number": (np.interp, [np.array([-0.1, -0.6]), np.array([-0.5, 0.0, 0.5]), np.array([np.inf, -0.6, -0.35])], {}),
     "real": (np.real, [np.array([True, False])], {}),
-    "order of products": (np.linalg.multi_dot, [[np.eye(2), np.ones((2, 2)), np.diag([np.inf, 1])]], {}),
+    "order of products": (np.linalg.multi_dot, [[np.eye(2), np.ones((2, 2)), np.diag([1e200, 1])]], {}),
 }  # fmt: skip
 
 
