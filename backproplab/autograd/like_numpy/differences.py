@@ -113,7 +113,11 @@ def _interp(
     else:
         at = np.clip(np.searchsorted(xp.value, x.value, "right") - 1, 0, xp.size - 2)
         x0, x1, f0, f1 = xp[at], xp[at + 1], fp[at], fp[at + 1]
-        inside = f0 + (x - x0) * ((f1 - f0) / (x1 - x0))
+        slope = (f1 - f0) / (x1 - x0)
+        inside = f0 + (x - x0) * slope
+        if not np.isfinite(fp.value).all():  # as NumPy: from the right end, and where both are ∞
+            inside = ops.where(ops.isnan(inside), f1 + (x - x1) * slope, inside)
+            inside = ops.where(ops.isnan(inside) & ops.equal(f0, f1), f0, inside)
     inside = ops.where(ops.equal(x, xp[-1]), fp[-1], inside)
     low, high = (fp[0] if left is None else left), (fp[-1] if right is None else right)
     inside = ops.where(ops.less(x, xp[0]), low, inside)

@@ -157,6 +157,7 @@ def _solve(a: Any, b: Any) -> Tensor:
 @rule(la.cholesky)
 def _cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
     (x,) = lift(a)
+    x = x if x.dtype.kind == "f" else ops.cast(x, dtype=np.float64)
     if x.ndim > 1 and not np.array_equal(x.value, x.value.swapaxes(-1, -2), equal_nan=True):
         x = triangle(x, "U" if upper else "L")  # else the gradient is symmetric, too
     y = ops.cholesky(x)

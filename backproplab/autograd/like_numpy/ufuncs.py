@@ -110,7 +110,8 @@ def _vecdot(a: Any, b: Any, /, *, axis: int = -1, **settings: Any) -> Tensor:
     if axis != -1:
         a, b = (ops.moveaxis(x, source=axis, destination=-1) for x in (a, b))
     _same_length(a, b, -1)
-    return ops.sum(a * b, axis=-1)
+    products = ops.multiply(a, b)
+    return (ops.any if products.dtype == bool else ops.sum)(products, axis=-1)
 
 
 @rule(*present("matvec"))

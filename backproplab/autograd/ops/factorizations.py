@@ -17,7 +17,7 @@ from backproplab.autograd.ops.elementwise import equal, where
 from backproplab.autograd.ops.indexing import concatenate, part
 from backproplab.autograd.ops.linalg import flipped, solve_matrix, tril, triu, well_conditioned
 from backproplab.autograd.ops.reductions import sum
-from backproplab.autograd.ops.shapes import broadcast_to, expand_dims
+from backproplab.autograd.ops.shapes import broadcast_to, cast, expand_dims
 from backproplab.autograd.ops.storage import ones_like
 from backproplab.autograd.primitive import Op, composition, lift, primitive
 from backproplab.autograd.samples import Sample, sample
@@ -217,6 +217,7 @@ pinv: Op = primitive(
 def triangle(x: Any, uplo: str) -> Tensor:
     """The symmetric matrix that NumPy reads from one triangle of x."""
     (x,) = lift(x)
+    x = x if x.dtype.kind == "f" else cast(x, dtype=np.float64)  # truths have no sum
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise np.linalg.LinAlgError(f"takes square matrices, got shape {x.shape}")
     if uplo.upper() not in ("L", "U"):
