@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backproplab.autograd.lowering import into, sums
+from backproplab.autograd.ops.elementwise import multiply
 from backproplab.autograd.ops.indexing import scatter, take
 from backproplab.autograd.ops.reductions import sum
 from backproplab.autograd.ops.shapes import (
@@ -20,6 +21,7 @@ from backproplab.autograd.ops.shapes import (
     swapaxes,
     transpose,
 )
+from backproplab.autograd.ops.statistics import any
 from backproplab.autograd.primitive import Op, apply, composition, lift, primitive, shape_of
 from backproplab.autograd.samples import Sample, reals, sample
 from backproplab.autograd.tensor import Tensor
@@ -172,10 +174,11 @@ def dot(a: Any, b: Any) -> Tensor:
 
 @composition
 def vdot(a: Any, b: Any) -> Tensor:
-    """Σ a b over all entries."""
+    """Σ a b over all entries; of truths, whether both are true anywhere."""
     if np.prod(shape_of(a)) != np.prod(shape_of(b)):
         raise GraphError(f"vdot: {shape_of(a)} and {shape_of(b)} differ in their number of entries")
-    return sum(reshape(a, shape=-1) * reshape(b, shape=-1))
+    products = multiply(reshape(a, shape=-1), reshape(b, shape=-1))
+    return (any if products.dtype == bool else sum)(products)
 
 
 @composition
