@@ -58,6 +58,11 @@ def assert_alike(rule, shapes, out_shape, turned=False, **settings):
             mine = tape.Tape(rule(*arrays, out=got, **settings))
             mine()
             assert mine.refusals == []
+            for found in (
+                got,
+                want,
+            ):  # where NaN meets -NaN, releases of NumPy keep one or the other
+                found[np.isnan(found)] = np.nan
             assert got.tobytes() == want.tobytes()
 
 
