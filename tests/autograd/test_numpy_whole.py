@@ -247,6 +247,7 @@ def finite(x):
 def check(function, args, kwargs):
     if endless(function, [*args, *kwargs.values()]) or function in INTERPOLATING:
         args = [finite(x) for x in args]
+        kwargs = {key: finite(x) for key, x in kwargs.items()}
     copies = [np.copy(x) if isinstance(x, np.ndarray) else x for x in args]
     expected = answer(function, copies, kwargs)
     found = answer(
