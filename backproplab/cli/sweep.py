@@ -71,8 +71,9 @@ def command(
     from backproplab.sweep.executors import open_executor
 
     where = _workers(executor, jobs)
+    here = where.startswith("local") and not dry_run
     # before anything that takes time to import: its processes import the same meanwhile
-    with nullcontext() if dry_run else open_executor(where, ahead=True) as workers:
+    with open_executor(where, ahead=True) if here else nullcontext() as local:
         from backproplab.sweep.space import read
         from backproplab.sweep.words import session_at
 
@@ -86,11 +87,12 @@ def command(
         sweep = read(session or path, words, settings, yes, force)
         for note in (*sweep.duplicates, *(f"caution: {caution}" for caution in sweep.cautions)):
             typer.echo(f"backproplab: {note}", err=True)
-        if workers is None:
+        if dry_run:
             _list(sweep)
             return
         again = (resume and session) or resume
-        driver = _run(sweep, workers, where, log_dir, again, fail_fast, progress)
+        with nullcontext(local) if local else open_executor(where) as workers:
+            driver = _run(sweep, workers, where, log_dir, again, fail_fast, progress)
     driver.raise_errors()
 
 
