@@ -1,4 +1,4 @@
-"""The two passes on the terminal: a screen of at most 24 rows a step, redrawn in place."""
+"""The two passes on the terminal: a screen a step, redrawn in place, that fits from 24 rows on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from backproplab.cli.explain import signs
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
     from backproplab.explain.steps import Step
     from backproplab.explain.trace import Trace
 
-NODES = 10  # of the graph in a screen, around the one of the step
+NODES = 10  # of the graph in a screen, around the one of the step, where no terminal limits them
+REST = 17  # most rows of a screen beside its nodes
+COLUMNS = 35  # of a node's name and value
+WIDTH = 78  # most columns of a screen
+STATE = 24  # columns of "step 12 of 47  backward"
 STYLES = {"start": "dim", "forward": "cyan", "backward": "yellow", "sum": "green"}
 KEYS = {
     "\x1b[C": 1, "\x1b[D": -1, " ": 1, "n": 1, "p": -1, "l": 1, "h": -1, "\r": 1, "\n": 1,
 }  # fmt: skip
+SCALE = "  forward, backward, sum"
 CLEAR = "\x1b[H\x1b[2J"
 
 Piece = tuple[str, str]
@@ -79,9 +85,9 @@ def _key() -> str:
 def screen(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece, ...]]:
     """The rows of a step: the nodes with what is known, the edge, the words, the scale."""
     step, last = taken[at], len(taken) - 1
-    head = f"{signs(trace.title)}"[:52]
+    room = _room()
     yield (
-        (head.ljust(54), "bold"),
+        (_cut(trace.title, room - STATE - 2).ljust(room - STATE), "bold"),
         (f"step {at} of {last}  ", "bold"),
         (step.phase, STYLES[step.phase]),
     )
@@ -92,22 +98,33 @@ def screen(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece
         source, target = trace.nodes[step.edge.source].name, trace.nodes[step.edge.target].name
         yield ((signs(f"Along the edge {target} -> {source}"), "bold"),)
         rule = f"{step.edge.rule.removeprefix('chain: ')} rule"
-        room = max(len(rule), len("chain rule")) + 3
-        yield ((f"  {rule:<{room}}{signs(step.general)}", ""),)
-        yield ((f"  {'here':<{room}}{signs(step.here)}", ""),)
-        yield ((f"  {'chain rule':<{room}}", ""), (signs(step.chain), "yellow"))
+        left = max(len(rule), len("chain rule")) + 3
+        most = room - left - 2
+        yield ((f"  {rule:<{left}}{_cut(step.general, most)}", ""),)
+        yield ((f"  {'here':<{left}}{_cut(step.here, most)}", ""),)
+        yield ((f"  {'chain rule':<{left}}", ""), (_cut(step.chain, most), "yellow"))
         yield (("", ""),)
-    for line in _wrapped(signs(step.sentence)):
+    for line in _wrapped(signs(step.sentence), room):
         yield ((f"  {line}", ""),)
     yield (("", ""),)
-    yield from _scale(taken, at)
+    yield from _scale(taken, at, room - len("  ") - len(SCALE))
     yield (("  ← → one step   home end   f forward   b backward   q quit", "dim"),)
 
 
-def _wrapped(text: str) -> list[str]:
+def _room() -> int:
+    """Columns of a screen: as many as the terminal has, up to WIDTH."""
+    columns = get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    return min(columns, WIDTH)
+
+
+def _cut(text: str, most: int) -> str:
+    return signs(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def _wrapped(text: str, room: int) -> list[str]:
     from backproplab.layout import paragraph
 
-    return list(paragraph(text, 76, "", 0))[:4]
+    return list(paragraph(text, room - 2, "", 0))[:4]
 
 
 def _nodes(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece, ...]]:
@@ -116,34 +133,37 @@ def _nodes(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece
     known = {step.node for step in taken[: at + 1] if step.phase == "forward"}
     gradients = {s.node: s.gradient for s in taken[: at + 1] if s.phase in ("backward", "sum")}
     shown = [i for i, node in enumerate(trace.nodes) if node.kind != "constant"]
-    here = max(taken[at].node, shown[0]) if taken[at].node >= 0 else shown[-1]
-    first = max(0, min(shown.index(here) - NODES // 2, len(shown) - NODES))
-    edge = taken[at].edge
+    here = max(taken[at].node, shown[0])
+    count = max(5, get_terminal_size().lines - REST) if sys.stdout.isatty() else NODES
+    first = max(0, min(shown.index(here) - count // 2, len(shown) - count))
+    edge, room = taken[at].edge, _room()
     yield (("  node                     value   gradient", "dim"),)
-    for i in shown[first : first + NODES]:
+    for i in shown[first : first + count]:
         node = trace.nodes[i]
         title = node.name if node.formula == node.name else f"{node.name} = {node.formula}"
         value = short(node.value) if i in known else ""
         slope = f"d{trace.result.name}/d{node.name} = {gradients[i]}" if i in gradients else ""
         now = i == taken[at].node
+        mark = "   ◀ from here" if edge and edge.target == i else ""
+        slope = signs(slope)[: room - COLUMNS - 2]
+        mark = mark if len(slope) + len(mark) <= room - COLUMNS else mark[2:4]
         yield (
             (f"  {signs(title)[:18]:<18}", ""),
             (f"{value[:12]:>12}   ", "reverse" if now and not slope else "bold cyan"),
-            (signs(slope)[:30], "reverse" if now else "bold yellow"),
-            ("   ◀ from here" if edge and edge.target == i else "", "bold yellow"),
+            (slope, "reverse" if now else "bold yellow"),
+            (mark, "bold yellow"),
         )
 
 
-def _scale(taken: Sequence[Step], at: int) -> Iterator[tuple[Piece, ...]]:
+def _scale(taken: Sequence[Step], at: int, width: int) -> Iterator[tuple[Piece, ...]]:
     """A bar in the colors of the passes, filled up to this step."""
     from backproplab.cli.printing import is_drawable
 
-    sign, width = ("━" if is_drawable("━") else "="), 40
-    last = len(taken) - 1
+    sign, last = ("━" if is_drawable("━") else "="), len(taken) - 1
     cells = [taken[min(last, 1 + n * last // width)].phase for n in range(width)]
     full = round(width * at / last)
     yield (
         ("  ", ""),
         *((sign, STYLES[phase] if n < full else "dim") for n, phase in enumerate(cells)),
-        ("  forward, backward, sum", "dim"),
+        (SCALE, "dim"),
     )

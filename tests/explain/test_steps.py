@@ -1,8 +1,12 @@
 """Both passes step by step, in the order of the table, on the terminal and as a page."""
 
+import os
+
 import pytest
 
 from backproplab import explain
+from backproplab.cli import explain_steps
+from backproplab.cli.explain_steps import screen
 from backproplab.explain.notation import pretty, tex
 from backproplab.explain.steps import steps
 from backproplab.explain.trace import trace
@@ -62,6 +66,26 @@ def test_a_local_derivative_appears_when_it_is_used():
 def test_a_formula_with_signs_and_as_tex(text, shown, latex):
     assert pretty(text) == shown
     assert tex(text) == latex
+
+
+LOGISTIC = trace(*read_point(
+    "log(1 + exp(-(w1*x1 + w2*x2 + b)*y)) + 0.5*l*(w1**2 + w2**2)",
+    ["w1=1", "w2=2", "x1=0.5", "x2=-1", "b=0.1", "y=1", "l=0.01"],
+))  # fmt: skip
+
+
+@pytest.mark.parametrize("graph", [COURSE, LOGISTIC], ids=["slide", "logistic"])
+@pytest.mark.parametrize("columns", [60, 80])
+def test_every_screen_fits_the_terminal(graph, columns, monkeypatch):
+    monkeypatch.setattr(explain_steps.sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(explain_steps, "get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    taken = steps(graph)
+    for at in range(len(taken)):
+        rows = ["".join(text for text, _ in row) for row in screen(graph, taken, at)]
+        assert len(rows) < 24
+        assert max(map(len, rows)) <= columns, rows
+    first = [row[0][0].split()[0] for row in list(screen(graph, taken, 0))[3:5]]
+    assert first == [node.name for node in graph.nodes if node.kind != "constant"][:2]
 
 
 def test_the_page_is_one_file_without_network():

@@ -102,26 +102,6 @@ def _reshape(
     return ops.reshape(a, shape=newshape if shape is None else shape)  # its name in NumPy 2.0
 
 
-@rule(np.trim_zeros)
-def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Tensor:
-    if not set(trim.lower()) <= set("fb") or not trim:
-        raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
-    (x,) = lift(filt)
-    places = np.nonzero(x.value)
-    axes = (
-        range(x.ndim)
-        if axis is None
-        else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim, "axis")
-    )
-    box = [slice(None)] * x.ndim
-    for each in axes:
-        at = places[each]
-        first, last = (at.min(), at.max() + 1) if at.size else (0, 0)
-        front, back = "f" in trim.lower() or not at.size, "b" in trim.lower() or not at.size
-        box[each] = slice(first if front else None, last if back else None)
-    return x[tuple(box)]
-
-
 @rule(np.concatenate)
 def _concatenate(arrays: Any, axis: int | None = 0, out: Any = None, **words: Any) -> Tensor:
     without("concatenate", out=out, dtype=words.get("dtype"))

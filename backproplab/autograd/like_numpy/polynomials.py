@@ -47,6 +47,26 @@ def _polymul(a1: Any, a2: Any) -> Tensor:
     return np.convolve(*[f if f.size else Tensor(np.zeros(1)) for f in factors])  # type: ignore[call-overload]
 
 
+@rule(np.trim_zeros)
+def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Tensor:
+    if not set(trim.lower()) <= set("fb") or not trim:
+        raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
+    (x,) = lift(filt)
+    places = np.nonzero(x.value)
+    axes = (
+        range(x.ndim)
+        if axis is None
+        else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim, "axis")
+    )
+    box = [slice(None)] * x.ndim
+    for each in axes:
+        at = places[each]
+        first, last = (at.min(), at.max() + 1) if at.size else (0, 0)
+        front, back = "f" in trim.lower() or not at.size, "b" in trim.lower() or not at.size
+        box[each] = slice(first if front else None, last if back else None)
+    return x[tuple(box)]
+
+
 def _row(p: Any) -> Tensor:
     if len(shape_of(p)) > 1:
         raise NoRuleError(f"a polynomial of shape {shape_of(p)} has no rule: one axis has")
