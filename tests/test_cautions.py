@@ -45,6 +45,7 @@ NO_LENGTHS = {  # whole numbers that are no length of a run
         "hidden",
         "k",
         "trees",
+        "size",  # of images
         "iterations",  # of a fit, which is one step
     ),
 }
@@ -76,6 +77,7 @@ LENGTHS = {
     "evaluate_every": (24, lambda n: {"evaluate_every": n}),
     "tensorboard.histograms": (3, lambda n: {"tensorboard": {"histograms": n}}),
     "accumulate": (6, lambda n: {"accumulate": n, "epochs": 24}),
+    "trajectory": (4, lambda n: {"trajectory": n}),
     "steps": (24, lambda n: {"steps": n}),
 }  # fmt: skip
 

@@ -41,6 +41,7 @@ CONTENTS = {
     "clean": "Delete our logs and stop the TensorBoards that show them.",
 }
 FORMULAS = ("explain", "descend")  # their words may begin with a minus that is no option's
+CONFIGS = (".yaml", ".yml")  # of a network or an objective, which has no formula among its words
 USAGE = 2  # the exit code of a command line with unknown words
 TOGETHER = ("train", "resume")  # what several ranks do together
 ALONE = ("sweep", "find-lr")  # what each of several ranks would do for itself
@@ -52,7 +53,7 @@ def main() -> None:
     """The console script. Exit codes: see errors.py."""
     standard_streams.prepare()
     words = [_at_home(word) for word in sys.argv[1:] if word != "--debug"]
-    if _command(words) in FORMULAS:
+    if _command(words) in FORMULAS and not any(word.endswith(CONFIGS) for word in words):
         words = [_as_formula(word) for word in words]
     if directory := os.environ.get("BACKPROPLAB_LOG_DIR"):
         os.environ["BACKPROPLAB_LOG_DIR"] = _at_home(directory)

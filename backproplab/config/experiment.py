@@ -297,7 +297,6 @@ def _not_used(experiment: Experiment, unused: Sequence[str]) -> PydanticCustomEr
     return PydanticCustomError("not_used", what, context)
 
 
-@cache
 def keys(role: Role) -> frozenset[str]:
     """The keys of Experiment with this role."""
     fields = Experiment.model_fields

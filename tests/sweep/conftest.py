@@ -182,7 +182,7 @@ def workers(monkeypatch):
 
     def use(lost=""):
         @contextmanager
-        def opened(*_):
+        def opened(*_, **__):
             yield Workers(Here(lost), lambda: 2, (BrokenExecutor,), "here")
 
         for module in (library, executors):
