@@ -82,7 +82,9 @@ class Line:
         return self
 
     def _put(self, text: str, face: Face, ink: str, size: float) -> Line:
-        self.glyphs.append(Glyphs(self.width, 0.0, text, face, size, ink))
+        words = text.lstrip(" ")  # cairosvg leaves out a space where a text begins
+        before = width_of(text[: len(text) - len(words)], face) * size
+        self.glyphs.append(Glyphs(self.width + before, 0.0, words, face, size, ink))
         self.width += width_of(text, face) * size
         self.ascent, self.descent = max(self.ascent, 0.7 * size), max(self.descent, 0.22 * size)
         return self

@@ -100,6 +100,13 @@ def test_the_layout_is_the_same_every_time():
 
 
 @pytest.mark.parametrize("case", EXAMPLES)
+def test_no_text_begins_with_a_space(case):
+    """cairosvg leaves it out: "Nudge aby ε"."""
+    texts = [e.text for e in ElementTree.fromstring(explained(case).svg()).iter() if e.text]
+    assert [text for text in texts if text.strip() and text != text.lstrip(" ")] == []
+
+
+@pytest.mark.parametrize("case", EXAMPLES)
 def test_the_svg_is_well_formed_and_holds_what_the_drawing_holds(case):
     explanation = explained(case)
     text = explanation.svg()
