@@ -8,11 +8,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.graph import number
-from backproplab.explain import unit_report
+from backproplab.explain import unit_paths, unit_report
 from backproplab.explain.drawing import Arrow, Box, Drawing, Kind
 from backproplab.explain.lines import Line, line, short
 from backproplab.explain.report import Report, ReportTable, Section
-from backproplab.explain.units import unit_net
+from backproplab.explain.units import dense_places, unit_net
 from backproplab.explain.update import Update, Value
 from backproplab.nn import Activation, Place
 from backproplab.nn.layers import Dense
@@ -38,9 +38,21 @@ def report_of(update: Update) -> Report:
                 "Backward: by the chain rule, from the loss down",
                 _lines(_backward(update, limit)),
             ),
+            *_paths(update),
             Section(step, _moved(update) if count <= EVERY_NUMBER else _norms(update)),
         ],
     )
+
+
+def _paths(update: Update) -> list[Section]:
+    """The number of paths from the weights to the loss, of a network of dense layers alone."""
+    if any(not isinstance(place.layer, Dense | Activation) for place in update.steps):
+        return []
+    count, onward = 0, 1
+    for place in reversed(dense_places(update)):
+        count += onward * sum(p.old.size for p in update.own(place).values())
+        onward *= update.own(place)["kernel"].old.shape[-1]
+    return [unit_paths.counted(count, "L")]
 
 
 def _lines(texts: list[str]) -> list[Line]:

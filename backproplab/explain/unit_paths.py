@@ -12,21 +12,27 @@ from backproplab.explain.trace import PATHS
 from backproplab.explain.units import Moved, UnitLayer, UnitNet
 
 Factor = tuple[str, float]
+MULTIPLY = "multiply along a path, add over the paths"
 
 
 def section(net: UnitNet) -> Section:
     """A row for each path, and a sum where several join; above ``PATHS`` their number."""
-    multiply = "multiply along a path, add over the paths"
     if (count := number_of_paths(net)) > PATHS:
-        text = f"{count:,} paths lead from the weights to C; with at most {PATHS} they are listed"
-        return Section("Paths", [line(text)], multiply)
+        return counted(count, "C")
     rows = [row for moved, layer in _weights(net) for row in _rows(net, layer, moved)]
     headers = ("weight", "path", "product", "in numbers", "dC/dw")
     ranks = (("in numbers", 2), ("path", 1))
     left, math = headers[:4], ("weight", "path", "product")
     return Section(
-        "Paths", ReportTable(headers, rows, left, (("dC/dw", "gradient"),), ranks, math), multiply
+        "Paths", ReportTable(headers, rows, left, (("dC/dw", "gradient"),), ranks, math), MULTIPLY
     )
+
+
+def counted(count: int, loss: str) -> Section:
+    """The number of paths, where they are too many, or the network too wide, to list them."""
+    listed = f"; at most {PATHS} are listed" if count > PATHS else ""
+    text = f"{count:,} paths lead from the weights to {loss}{listed}"
+    return Section("Paths", [line(text)], MULTIPLY)
 
 
 def number_of_paths(net: UnitNet) -> int:

@@ -86,7 +86,7 @@ def test_the_report_shows_every_number_of_a_small_network(written):
     """Too wide to be shown unit by unit, small enough to be shown in full."""
     report = report_of(of_config(written(SMALL), ["model.hidden=[4]"]))
     forward, backward = ([joined(line) for line in section.body] for section in report.sections[:2])
-    moved = report.sections[2].body
+    moved = report.sections[-1].body
     assert report.title == "small: one update by the first example, 2-4-1 tanh, 17 parameters"
     assert [line.split(" = ")[0] for line in forward] == [
         "x", "dense_1/kernel", "dense_1/bias", "dense_1", "tanh(dense_1)",
@@ -104,7 +104,7 @@ def test_the_report_shows_every_number_of_a_small_network(written):
 def test_a_larger_network_shows_shapes_and_norms(written):
     seen = of_config(written(SMALL), ["model.hidden=[30]"])
     forward = [joined(line) for line in report_of(seen).sections[0].body]
-    moved = report_of(seen).sections[2].body
+    moved = report_of(seen).sections[-1].body
     assert any(line.startswith("dense_1/kernel = (2, 30) of norm ") for line in forward)
     assert moved.headers[-1] == "norm of the step"
     assert len(moved.rows) == 4
@@ -248,3 +248,14 @@ def test_markdown_says_whether_the_step_helped(tmp_path):
     file.write_text("data: circle\nmodel: {hidden: [2], activation: tanh}\noptimizer: sgd\n")
     text = explain.of_config(file).markdown()
     assert re.search(r"```text\nC: \d\.\d+ -> \d\.\d+   the step helped\n```", text)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "count"), [("[8,8]", 273), ("[5]", 21), ("[4]", 17)]
+)  # Σ over layers of (inputs + 1) · units · the units of each later layer
+def test_the_number_of_paths_of_a_network_that_is_not_shown_by_units(written, hidden, count):
+    text = "data: circle\n"
+    report = report_of(of_config(written(text), [f"model.hidden={hidden}"]))
+    (paths,) = [section for section in report.sections if section.title == "Paths"]
+    more = "; at most 64 are listed" if count > 64 else ""
+    assert joined(paths.body[0]) == f"{count} paths lead from the weights to L{more}"
