@@ -171,7 +171,7 @@ def test_replay_computes_what_eager_does(tmp_path, saved):
 def test_explain_shows_the_factors():
     model = {"hidden": [2], "activation": "tanh", "parametrization": NTK}
     report = explained.report_of(update(build(experiment(model=model))))
-    forward, lines, _ = (str(section.body) for section in report.sections)  # no unit by unit
+    forward, lines, *_ = (str(section.body) for section in report.sections)  # no unit by unit
     assert "dense_1 = 0.921954 x kernel + 0.547723 bias" in forward
     assert "dL/d(dense_1/kernel) = 0.921954 x^T dL/d(dense_1)" in lines
     assert "dL/d(dense_1/bias) = 0.547723 dL/d(dense_1)" in lines
