@@ -63,17 +63,33 @@ class Off:
     unless: str = ""
 
 
-@dataclass(frozen=True)
-class CountOr:
-    """Marks a field that is a whole number from 1 to ``most``, or one of the words."""
+class Checked:
+    """Marks a field that ``_checked`` checks, and ``_described`` describes in JSON Schema.
 
-    words: tuple[str, ...]
-    most: int = 10**9
+    ``_checked`` returns the value that is kept, or raises PydanticCustomError.
+    """
+
+    def _checked(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def _described(self) -> dict[str, Any]:
+        raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._checked)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return self._described()
+
+
+@dataclass(frozen=True)
+class CountOr(Checked):
+    """Marks a field that is a whole number from 1 to ``most``, or one of the words."""
+
+    words: tuple[str, ...]
+    most: int = 10**9
+
+    def _described(self) -> dict[str, Any]:
         words = [{"const": word} for word in self.words]
         return {"anyOf": [*words, {"type": "integer", "minimum": 1, "maximum": self.most}]}
 
@@ -85,15 +101,12 @@ class CountOr:
 
 
 @dataclass(frozen=True)
-class PositiveOr:
+class PositiveOr(Checked):
     """Marks a field that is a number above 0, or the word."""
 
     word: str
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._checked)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         return {"anyOf": [{"const": self.word}, {"type": "number", "exclusiveMinimum": 0}]}
 
     def _checked(self, value: Any) -> Any:

@@ -82,7 +82,7 @@ def _timed(sides: dict[str, _Side], example: str, rounds: int) -> tuple[list[flo
 
 
 def _serve(name: str, sdist: str) -> None:
-    """Answers each line of the standard input: load an example, run its gradient so many times."""
+    """Answer each line of the standard input: ["load", example] or ["run", number of times]."""
     log: list[Any] = []
     folder = prepared(name, sdist, log)
     for line in sys.stdin:

@@ -135,7 +135,7 @@ def test_preprocessing_is_fitted_anew_or_kept(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "said"),
     [
         ("{dense: 8}", "{dense: 4}", "dense_2/kernel is 16 × 8 there, 16 × 4 here; dense_2/bias is 8 there, 4 here — take what fits: init_from.layers: [dense_1, batch_norm_1]"),
         ("[dense_1, batch_norm_1, dense_2]", "[dense_1, dens_2]", "init_from.layers: there is no layer 'dens_2' — did you mean 'dense_2'?"),
@@ -145,11 +145,11 @@ def test_preprocessing_is_fitted_anew_or_kept(folder, tmp_path):
         ("freeze: ", "learner: genetic\nfreeze: ", "freeze: the learner genetic has no use for it"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_with_its_line(folder, old, new, told):
+def test_what_does_not_fit_is_refused_with_its_line(folder, old, new, said):
     (folder / "d.yaml").write_text((BASE + BEGUN).replace(old, new))
     with pytest.raises(ConfigError) as caught:
         parts_of(folder / "d.yaml", [])
-    (problem,) = [p for p in caught.value.problems if told in str(p)]
+    (problem,) = [p for p in caught.value.problems if said in str(p)]
     assert f"{folder / 'd.yaml'}:" in problem.where
 
 
@@ -158,9 +158,9 @@ def test_unknown_layers_of_both_keys_are_reported_together(folder):
     (folder / "d.yaml").write_text(text.replace("[dense_1, batch_norm_1, dropout_1]", "[nothing]"))
     with pytest.raises(ConfigError) as caught:
         parts_of(folder / "d.yaml", [])
-    told = "\n".join(map(str, caught.value.problems))
-    assert "init_from.layers: there is no layer 'dens_2'" in told
-    assert "freeze: there is no layer 'nothing'" in told
+    said = "\n".join(map(str, caught.value.problems))
+    assert "init_from.layers: there is no layer 'dens_2'" in said
+    assert "freeze: there is no layer 'nothing'" in said
 
 
 def test_the_key_follows_the_weights_and_a_changed_run_is_refused(folder, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from backproplab.cli.options import RUNS, LogDir, Weights
 
 if TYPE_CHECKING:
     from backproplab.assessing import Sample
+    from backproplab.experiment import Model
     from backproplab.measures import Row
 
 SHOWN = 12  # classes of a confusion matrix
@@ -81,14 +82,20 @@ def command(
         _show(found)
         if groups:
             _show(groups.found, by)
-        if sample and table is not None and used.classes:
-            _confusion(sample)
         if line:
             show_coefficients(line)
-    for remark in used.intake.remarks(table) if table is not None and not as_json else ():
-        typer.echo(f"{'note':<8}{remark}", err=True)
+        if table is not None:
+            _of_new_data(used, table, sample)
     if written:
         typer.echo(f"wrote {figures}: {', '.join(written)}", err=True)
+
+
+def _of_new_data(used: Model, table: Any, sample: Sample | None) -> None:
+    """The confusion matrix of what training has not seen, and what is to be known of it."""
+    if sample and used.classes:
+        _confusion(sample)
+    for remark in used.intake.remarks(table):
+        typer.echo(f"{'note':<8}{remark}", err=True)
 
 
 def _epsilon(attack: str | None) -> float | None:

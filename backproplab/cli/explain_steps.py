@@ -25,6 +25,8 @@ KEYS = {
     "\x1b[C": 1, "\x1b[D": -1, " ": 1, "n": 1, "p": -1, "l": 1, "h": -1, "\r": 1, "\n": 1,
 }  # fmt: skip
 SCALE = "  forward, backward, sum"
+ARROW = " ◀"  # at the node whose gradient the step passes on
+FROM_HERE = f"  {ARROW} from here"
 CLEAR = "\x1b[H\x1b[2J"
 
 Piece = tuple[str, str]
@@ -144,9 +146,9 @@ def _nodes(trace: Trace, taken: Sequence[Step], at: int) -> Iterator[tuple[Piece
         value = short(node.value) if i in known else ""
         slope = f"d{trace.result.name}/d{node.name} = {gradients[i]}" if i in gradients else ""
         now = i == taken[at].node
-        mark = "   ◀ from here" if edge and edge.target == i else ""
-        slope = signs(slope)[: room - COLUMNS - 2]
-        mark = mark if len(slope) + len(mark) <= room - COLUMNS else mark[2:4]
+        slope = signs(slope)[: room - COLUMNS - len(ARROW)]
+        wide = len(slope) + len(FROM_HERE) <= room - COLUMNS
+        mark = "" if not edge or edge.target != i else FROM_HERE if wide else ARROW
         yield (
             (f"  {signs(title)[:18]:<18}", ""),
             (f"{value[:12]:>12}   ", "reverse" if now and not slope else "bold cyan"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from backproplab.errors import did_you_mean
+from backproplab.spec import Checked
 from backproplab.tables.kinds import EMBEDDING
 
 KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
@@ -25,18 +25,11 @@ def _units(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class ColumnKind:
+class ColumnKind(Checked):
     """Marks what a column is: one of KINDS, ``{date: FORMAT}``, whose value is the format, or
     ``{embedding: 8}``, whose value is ``embedding 8``."""
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._checked)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         date = {"type": "object", "properties": {"date": {"type": "string"}}, "required": ["date"]}
         units = {"type": "integer", "minimum": 1, "maximum": UNITS}
         vector = {"type": "object", "properties": {"embedding": units}, "required": ["embedding"]}

@@ -241,20 +241,8 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     if experiment.batch_size is None and mini:
         size = min(BATCH_SIZE, len(splits.train))
         experiment = experiment.model_copy(update={"batch_size": size})
-    network = None
-    initial: Mapping[str, Array] = {}
-    try:
-        if "model" in learner.uses:
-            units = learner.units(splits.task, splits.input_shape, loss)
-            network = network_of(subject.model, splits.preparation, units)
-            if experiment.init_from:
-                initial, unfit = experiment.init_from.chosen(network)
-                problems += unfit
-            network = network.frozen(experiment.freeze or ())
-            problems += network_problems(network, experiment, len(splits.train))
-            check_memory(network, experiment, len(splits.train))
-    except ConfigError as error:
-        problems += error.problems
+    network, initial, unfit = _network(experiment, splits, loss)
+    problems += unfit
     metrics = metrics_of(splits.task, experiment.metrics or ())
     parts = Parts(experiment, splits, network, loss, metrics, ranks, initial)
     undefined = undefined_measures(parts.metrics, splits)
@@ -272,6 +260,29 @@ def build(experiment: Experiment, data: Loader = load, ranks: Ranks = ONE) -> Pa
     if differences := ranks.differences(partial(_facts, parts)):
         raise ConfigError(*differences)
     return parts
+
+
+def _network(
+    experiment: Experiment, splits: Splits, loss: Loss | None
+) -> tuple[Network | None, Mapping[str, Array], list[Problem]]:
+    """The network, if the learner has one, the weights it begins with, and what does not fit."""
+    learner, subject = experiment.learner, experiment.objective or experiment
+    network: Network | None = None
+    initial: Mapping[str, Array] = {}
+    problems: list[Problem] = []
+    try:
+        if "model" in learner.uses:
+            units = learner.units(splits.task, splits.input_shape, loss)
+            network = network_of(subject.model, splits.preparation, units)
+            if experiment.init_from:
+                initial, unfit = experiment.init_from.chosen(network)
+                problems += unfit
+            network = network.frozen(experiment.freeze or ())
+            problems += network_problems(network, experiment, len(splits.train))
+            check_memory(network, experiment, len(splits.train))
+    except ConfigError as error:
+        problems += error.problems
+    return network, initial, problems
 
 
 def _facts(parts: Parts) -> dict[str, str]:

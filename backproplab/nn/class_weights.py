@@ -8,29 +8,21 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
 from backproplab.errors import did_you_mean
-from backproplab.spec import Off
+from backproplab.spec import Checked, Off
 from backproplab.task import Task
 
 BALANCED = "balanced"
 
 
 @dataclass(frozen=True)
-class ByClass:
+class ByClass(Checked):
     """Marks a field that is ``balanced``, or a positive number for each class by its name."""
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._checked)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         number = {"type": "number", "exclusiveMinimum": 0}
         mapping = {"type": "object", "additionalProperties": number}
         return {"anyOf": [{"const": BALANCED}, mapping, {"type": "null"}]}
