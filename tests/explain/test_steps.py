@@ -133,7 +133,8 @@ def test_what_a_step_is_about_is_in_view_of_a_narrow_page(tmp_path):
             .every((x) => x.left >= frame.left - 1 && x.right <= frame.right + 1); })()"""
     with Browser(tmp_path / "profile", (800, 900)) as browser:
         browser.open(f"{page.as_uri()}#1")
-        browser.until("document.querySelector('.graph').scrollWidth > 800")
+        browser.until("document.documentElement.classList.contains('scripted')")
+        assert browser.run("document.querySelector('.graph').scrollWidth > 800")
         for step in range(1, 18):
             browser.run(f"show({step})")
             assert browser.run(inside), step
