@@ -202,7 +202,7 @@ def _yaml(data: TableFile, target: Target, found: Sequence[Profile]) -> str:
     for each in found:
         role = each.role
         if role.name != target.name:
-            kind = (role.format or role.kind) if isinstance(role, Feature) else "ignore"
+            kind = role.asked if isinstance(role, Feature) else "ignore"
             value = f"{{date: {json.dumps(kind)}}}" if "%" in kind else kind
             lines.append(f"    {json.dumps(role.name, ensure_ascii=False)}: {value}")
     return "\n".join(lines) + "\n"

@@ -20,6 +20,7 @@ from backproplab.arrays import Array
 from backproplab.data.encoding import Columns
 from backproplab.data.folds import Fold
 from backproplab.data.preparation import Preparation
+from backproplab.data.scaling import Scaled
 from backproplab.data.splitting import SplitBy, Stratified
 from backproplab.spec import Count, Family, Fraction, Off
 from backproplab.tables import Table, read_table
@@ -158,7 +159,8 @@ class Dataset(Family):
     test_split: the same for testing; only for sets without test examples of their own.
     fold: of a cross-validation, ``{of: 5, index: 0}``: its rows are the test split, and the
         validation split is a share of the rest; all folds of a seed divide the same rows.
-    standardize: scale every input feature to mean 0 and variance 1 on the training split.
+    standardize: scale every input feature to mean 0 and variance 1 on the training split; by
+        minmax to 0 … 1, from the least value to the largest; false: leave it as it is.
     train_samples: number of training examples that are used, of each class in proportion; a smaller
         number uses some of those of a larger one.
     label_noise: share of the training labels that are replaced by another class; of a regression,
@@ -172,7 +174,7 @@ class Dataset(Family):
     validation_split: Annotated[Fraction, Off(0.0)] = 0.2
     test_split: Annotated[Fraction, Off(0.0)] = 0.0
     fold: Annotated[Fold | None, Off()] = None
-    standardize: bool = True
+    standardize: Scaled = True
     train_samples: Annotated[Count | None, Off()] = None
     label_noise: Annotated[Fraction | None, Off()] = None
 

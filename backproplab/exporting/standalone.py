@@ -97,8 +97,24 @@ def column(each: dict[str, Any], cells: list[Any]) -> Any:
     width = len(each["fill"])
     parsed = [[math.nan] * width if not x else numbers(each, x) for x in texts]
     x = np.array(parsed, np.float64).reshape(len(cells), width)
+    if "clip" in each:
+        x = np.clip(x, *each["clip"])
+    if each.get("log"):
+        x = np.sign(x) * np.log1p(np.abs(x))
     x = np.where(np.isnan(x), np.array(each["fill"]), x)
+    if "quantiles" in each:
+        return ranks(x, np.array(each["quantiles"]))
     return (x - np.array(each["shift"])) / np.array(each["scale"])
+
+
+def ranks(x: Any, quantiles: Any) -> Any:
+    """The place of each number among the quantiles, 0 … 1."""
+    places = np.linspace(0, 1, len(quantiles))
+    up = np.interp(x, quantiles, places)
+    found = (up - np.interp(-x, -quantiles[::-1], -places[::-1])) / 2
+    found[x == quantiles[-1]] = 1
+    found[x == quantiles[0]] = 0
+    return found
 
 
 def text(cell: Any) -> str:

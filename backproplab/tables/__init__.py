@@ -10,6 +10,7 @@ from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, mo
 from backproplab.tables.parquet import cells_of, read_parquet
 from backproplab.tables.profile import Profile, profiles
 from backproplab.tables.reading import read_table, read_text, table_of
+from backproplab.tables.shaping import Shaping, ranks
 from backproplab.tables.targets import Target, infer_target
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Omitted",
     "Profile",
     "Role",
+    "Shaping",
     "Table",
     "Target",
     "Texts",
@@ -32,6 +34,7 @@ __all__ = [
     "moments",
     "no_feature",
     "profiles",
+    "ranks",
     "read_parquet",
     "read_table",
     "read_text",

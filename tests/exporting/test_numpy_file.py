@@ -98,7 +98,10 @@ def test_an_embedding(tmp_path) -> None:
     assert np.array_equal(exported(tmp_path, model)["predict"](numbers), model.predict(numbers))
 
 
-def mixed(tmp_path, rows=200):
+SHAPES = ["numeric", "log", "clip 20 50 minmax", "quantile", "clip 20 70 log quantile"]
+
+
+def mixed(tmp_path, rows=200, shape="numeric"):
     random = np.random.default_rng(1)
     lines = ["age,city,day,member,note,label"]
     for i in range(rows):
@@ -107,12 +110,13 @@ def mixed(tmp_path, rows=200):
         day = f"{random.integers(1, 28):02d}.{random.integers(1, 13):02d}.2024 {random.integers(0, 24):02d}:00"
         lines.append(f"{age},{city},{day},{random.choice(['Yes', 'No'])},n{i},{'abc'[i % 3]}")
     (tmp_path / "f.csv").write_text("\n".join(lines) + "\n")
-    columns = {"day": {"date": "%d.%m.%Y %H:%M"}}
+    columns = {"day": {"date": "%d.%m.%Y %H:%M"}, "age": shape}
     return {"name": "csv", "path": str(tmp_path / "f.csv"), "target": "label", "columns": columns}
 
 
-def test_a_table_is_prepared_as_in_training(tmp_path) -> None:
-    model = trained(tmp_path, data=mixed(tmp_path))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_table_is_prepared_as_in_training(shape, tmp_path) -> None:
+    model = trained(tmp_path, data=mixed(tmp_path, shape=shape))
     (tmp_path / "new.csv").write_text(
         "city,age,member,day,more\nParis,,YES,01.02.2024 13:00,1\nUlm,31.5,No,05.12.2023 00:00,2\n,?,maybe,01.01.2024 01:00,3\n"
     )
