@@ -8,7 +8,7 @@ from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
 from backproplab.tables.content import Form, memory_of
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
 from backproplab.tables.parquet import cells_of, read_parquet
-from backproplab.tables.profile import Profile, profiles
+from backproplab.tables.profile import Profile, balance, profiles, summary, suspicions
 from backproplab.tables.reading import read_table, read_text, table_of
 from backproplab.tables.shaping import Shaping, ranks
 from backproplab.tables.targets import Target, infer_target
@@ -25,6 +25,7 @@ __all__ = [
     "Table",
     "Target",
     "Texts",
+    "balance",
     "cells_of",
     "infer",
     "infer_target",
@@ -38,5 +39,7 @@ __all__ = [
     "read_parquet",
     "read_table",
     "read_text",
+    "summary",
+    "suspicions",
     "table_of",
 ]

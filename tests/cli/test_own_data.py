@@ -289,7 +289,7 @@ def test_data_show_names_kinds_leaks_and_more(trained, tmp_path):
     ended = trained("data show sub/buys.yaml")
     assert ended.code == 0
     assert "300 rows, target buys: classification, 2 classes" in ended.out
-    assert [line.split()[:2] for line in ended.out.splitlines()[3:8]] == [
+    assert [line.split()[:2] for line in ended.out.splitlines()[4:9]] == [
         ["nr", "-"], ["age", "numeric"], ["city", "categorical"], ["day", "date"], ["price", "-"],
     ]  # fmt: skip
     assert "tells all of the target" not in ended.out
@@ -314,6 +314,32 @@ def test_data_show_as_yaml_is_the_same_data(trained, tmp_path):
     kinds = [getattr(role, "kind", "-") for role in roles]
     assert kinds == [getattr(role, "kind", "-") for role in plain.roles(table)[1]]
     assert target.kind == "regression"
+
+
+def test_data_show_as_a_page(backproplab, tmp_path):
+    lines = [
+        "<b>age</b>,copy,same,kind",
+        *(f"{i % 7},{i % 2},1,{['no', 'yes'][i % 2]}" for i in range(80)),
+    ]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    shown = backproplab("data show f.csv --html f.html")
+    assert shown.code == 0
+    assert "classes: no 50.0%, yes 50.0%" in shown.out
+    page = (tmp_path / "f.html").read_text()
+    for text in (
+        "f.csv",
+        "copy tells all of the target",
+        "same has one value in every row",
+        "&lt;b&gt;age",
+    ):
+        assert text in page
+    assert "<b>age" not in page
+    assert page.count("<svg") == 1 + 2 + 4  # a pattern, two classes, four columns
+    assert backproplab("data show f.csv --html f.html").code == 0  # ours, replaced
+    (tmp_path / "mine.html").write_text("precious")
+    assert backproplab("data show f.csv --html mine.html").code == 7
+    assert backproplab("data show f.csv --html f.csv").code == 2
+    assert backproplab("data show f.csv --html g.html --target <b>age</b>").code == 0
 
 
 def test_data_list_has_every_data_set(backproplab):
