@@ -27,6 +27,7 @@ from backproplab.data.dataset import (
     RegressionDataset,
     Splits,
 )
+from backproplab.data.folders import holds_images
 from backproplab.data.folds import Fold
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
@@ -54,6 +55,7 @@ __all__ = [
     "batch_length",
     "epoch_order",
     "expand",
+    "holds_images",
     "load",
     "updates_per_epoch",
 ]

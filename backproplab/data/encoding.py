@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 from backproplab.arrays import Array
 from backproplab.data.preprocessing import Scaler
 from backproplab.errors import DataError
-from backproplab.tables import Feature, Shaping, Table, Texts, measured, ranks
+from backproplab.tables import Feature, Shaping, Table, Texts, listed, measured, ranks
 
 QUANTILES = 200  # at most, of a column
 
@@ -226,12 +226,15 @@ class Encoder:
         return inputs
 
     def remarks(self, columns: Columns) -> Iterator[str]:
-        """What training has not seen: ``sex: 3 unseen (x, y, z)``, ``age: 7 missing``."""
+        """What training has not seen: ``missing: age 7, fare 1``, ``unseen: sex 3 (x, y)``."""
+        found: dict[str, list[str]] = {"missing": [], "unseen": []}
         for each, values in zip(self.fitted, columns.values, strict=True):
             if count := each.unknown(values):  # type: ignore[arg-type]
                 unseen = each.unseen(values)[:3] if isinstance(values, Texts) else []  # type: ignore
-                word = f"unseen ({', '.join(unseen)})" if unseen else "missing"
-                yield f"{each.feature.name}: {count:,} {word}"
+                texts = f" ({', '.join(unseen)})" if unseen else ""
+                kind = "unseen" if unseen else "missing"
+                found[kind].append(f"{each.feature.name} {count:,}{texts}")
+        yield from (f"{kind}: {listed(texts)}" for kind, texts in found.items() if texts)
 
     @property
     def record(self) -> list[dict[str, Any]]:

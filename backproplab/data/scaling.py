@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 from backproplab.errors import did_you_mean
 from backproplab.spec import Checked
 
+SWITCHES = ("yes", "no", "on", "off", "y", "n")  # which are texts
+
 
 @dataclass(frozen=True)
 class Scale(Checked):
@@ -25,6 +27,7 @@ class Scale(Checked):
             return value
         valid = f"must be {', '.join(('true', 'false', *self.words[:-1]))} or {self.words[-1]}"
         hint = did_you_mean(value, self.words) if isinstance(value, str) else ""
+        hint = "write true or false" if str(value).lower() in SWITCHES else hint
         raise PydanticCustomError("scale", "{valid}", {"valid": valid, "hint": hint})
 
 

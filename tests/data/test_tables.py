@@ -215,9 +215,8 @@ def test_unseen_is_all_zeros_and_missing_is_the_mean_or_a_category(mixed, tmp_pa
     assert inputs[0, :4].tolist() == [0, 0, 0, 0]
     assert inputs[1, 1:].tolist() == [0, 0, 1, 0]
     assert list(encoder.remarks(columns)) == [
-        "age: 1 missing",
-        "city: 1 unseen (Paris)",
-        "smoker: 1 missing",
+        "missing: age 1, smoker 1",
+        "unseen: city 1 (Paris)",
     ]
 
 
@@ -359,8 +358,11 @@ def test_it_says_that_there_is_no_header(tmp_path) -> None:
 def test_a_file_of_another_kind_is_told_what_is_read() -> None:
     with pytest.raises(PydanticCustomError) as error:
         Dataset.parse("houses.xlsx")
-    assert ".csv" in error.value.context["hint"]
+    assert "is a spreadsheet" in error.value.context["what"]
     assert "save it as CSV" in error.value.context["hint"]
+    with pytest.raises(PydanticCustomError) as error:
+        Dataset.parse("houses.json")
+    assert ".csv" in error.value.context["hint"]
 
 
 def test_marks_of_missing_values_that_the_config_names(tmp_path) -> None:
