@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,27 @@ def test_the_file_runs_where_there_is_numpy_alone(tmp_path) -> None:
     )
     found = [row["prediction"] for row in csv.DictReader(io.StringIO(done.stdout))]
     assert found == model.predict(tmp_path / "f.csv").tolist()
+
+
+WORDS = ('"one, two"', '"three ""3"""')
+
+
+def test_its_answers_are_csv_and_may_be_cut_off(tmp_path) -> None:
+    """Classes with commas and quotes; probabilities; a reader who leaves."""
+    lines = ["x,label", *(f"{i % 7},{WORDS[i % 2]}" for i in range(2000))]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    model = trained(tmp_path, data=str(tmp_path / "f.csv"))
+    (tmp_path / "alone.py").write_text(numpy_file(model), encoding="utf-8")
+    start = [sys.executable, "alone.py"]
+    own = {"cwd": tmp_path, "capture_output": True, "text": True}
+    done = subprocess.run([*start, "f.csv", "--proba"], check=True, **own)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["prediction"] for row in rows] == model.predict(tmp_path / "f.csv").tolist()
+    found = [[float(row[f"p_{name}"]) for name in model.classes] for row in rows]
+    np.testing.assert_allclose(found, model.probabilities(tmp_path / "f.csv"), atol=1e-5)
+    done = subprocess.run(f"{shlex.join(start)} f.csv | head -1", shell=True, check=False, **own)
+    assert (done.stdout, done.stderr) == ("row,prediction\n", "")
+    assert "alone.py ROWS.csv" in subprocess.run(start, check=False, **own).stderr
 
 
 FILES = {
