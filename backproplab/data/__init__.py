@@ -29,6 +29,7 @@ from backproplab.data.dataset import (
 )
 from backproplab.data.folders import holds_images
 from backproplab.data.folds import Fold
+from backproplab.data.given import labels_of
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.data.preparation import Preparation
@@ -56,6 +57,7 @@ __all__ = [
     "epoch_order",
     "expand",
     "holds_images",
+    "labels_of",
     "load",
     "updates_per_epoch",
 ]
