@@ -159,10 +159,27 @@ def test_what_cannot_be_is_refused_where_it_is(data, more, message, config):
         build(config(data=data, more=more))
 
 
-def test_a_learner_without_a_network_is_refused(config):
-    words = "learner=random_forest", "learning_rate=null"
-    with pytest.raises(ConfigError, match="which random_forest has none of — make it categorical"):
+def test_a_learner_that_takes_no_codes_is_refused(config):
+    words = "learner=kernel_regression", "learning_rate=null"
+    with pytest.raises(ConfigError, match="which kernel_regression has none of — make it categ"):
         build(config(*words, more=""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["majority", "linear", "random_forest", "gradient_boosting"])
+def test_a_baseline_takes_an_embedded_category_as_one_hot(name, config, tmp_path):
+    """The same answers as where the config says categorical; boosting divides the codes: better."""
+    words = f"learner={name}", "learning_rate=null"
+    plain = DATA.replace("embedding: 4", "categorical").replace("{categorical}", "categorical")
+    plain = plain.replace("{embedding: 2}", "categorical")
+    rows = [
+        bpl.run(config(*words, data=data, more=""), tmp_path / f"run{i}").metrics
+        for i, data in enumerate((DATA, plain))
+    ]
+    if name == "gradient_boosting":
+        assert rows[0]["val_accuracy"] > rows[1]["val_accuracy"]
+    else:
+        np.testing.assert_allclose(rows[0]["val_loss"], rows[1]["val_loss"], rtol=0.2)
 
 
 def test_the_config_of_a_run_says_the_same(config):
