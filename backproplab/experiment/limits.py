@@ -69,7 +69,8 @@ def network_problems(network: Network, experiment: Experiment, rows: int) -> lis
     if not experiment.learner.batches:
         return []
     if not network.size:
-        return [Problem("", "model.layers: no layer has weights to train", "add {dense: 32}")]
+        hint = "take one out of freeze" if experiment.freeze else "add {dense: 32}"
+        return [Problem("", "model.layers: no layer has weights to train", hint)]
     length = pass_length(experiment, rows)
     hint = "set batch_mode=minibatch and a larger batch_size, or change the layer"
     return [
