@@ -5,6 +5,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -157,6 +159,20 @@ def test_probabilities_of_a_number(trained, tmp_path):
     ended = trained("predict price new.csv --proba")
     assert ended.code == 2
     assert "the run predicts a number" in ended.err
+
+
+@pytest.mark.slow
+def test_a_table_may_come_through_a_pipe(trained, tmp_path):
+    new = write(tmp_path / "new.csv", rows(20, 3))
+    own = [sys.executable, "-m", "backproplab"]
+    for words in ("predict buys -", "evaluate buys - --by city"):
+        with new.open("rb") as file:
+            piped = subprocess.run([*own, *words.split()], cwd=tmp_path, stdin=file, capture_output=True, text=True, check=True)  # fmt: skip
+        plain = trained(words.replace("-", "new.csv", 1))
+        assert piped.stdout == plain.out
+    done = subprocess.run([*own, "predict", "buys", "-"], cwd=tmp_path, input="a\n1,2\n", capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 4
+    assert "stdin.csv:2" in done.stderr
 
 
 def test_predictions_go_to_a_file_that_is_free_or_ours(trained, tmp_path):
