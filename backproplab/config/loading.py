@@ -73,7 +73,10 @@ def read_document(path: Path) -> Document:
         named = f"{path}/" if holds_images(path) else str(path)
         if not Dataset.reader(named) or not path.exists():
             raise
-    hint = typed("backproplab", "train", "CONFIG.yaml", f"data={named}")
+    first = Path(f"{path.stem}.yaml")
+    made = typed("backproplab", "config", "init", str(first), "--data", named)
+    hint = f"write one: {made}" if not first.exists() else ""
+    hint = hint or typed("backproplab", "train", str(first), f"data={named}")
     raise ConfigError(Problem(str(path), "these are data, and a config is expected", hint))
 
 

@@ -424,7 +424,7 @@ def test_data_in_the_place_of_a_config(command, suffix, backproplab, tmp_path):
     ended = backproplab(f"{command} mine{suffix}")
     assert ended.code == 2
     assert f"mine{suffix}: these are data, and a config is expected" in ended.err
-    assert f"backproplab train CONFIG.yaml data=mine{suffix}" in ended.err
+    assert f"backproplab config init mine.yaml --data mine{suffix}" in ended.err
     assert not (tmp_path / "runs").exists()
 
 
@@ -436,7 +436,7 @@ def test_images_in_the_place_of_a_config(backproplab, tmp_path):
         ended = backproplab(f"train {folder}")
         assert ended.code == 2
         assert "photos: these are data, and a config is expected" in ended.err
-        assert "backproplab train CONFIG.yaml data=photos/" in ended.err
+        assert "backproplab config init photos.yaml --data photos/" in ended.err
 
 
 def test_data_in_the_place_of_a_formula(backproplab, tmp_path):
@@ -467,3 +467,23 @@ def test_what_is_no_data_set_says_what_to_do(data, message, backproplab, tmp_pat
     assert ended.code == (4 if "path: '" in data else 2)
     assert message in " ".join(ended.err.split())
     assert ended.err.count("c.yaml:1:") == (0 if ended.code == 4 else 1)
+
+
+def test_a_first_config_for_ones_own_data(backproplab, tmp_path):
+    """What ``train`` prints for a table makes a config that trains on it; images and arrays too."""
+    write(tmp_path / "mine.csv", rows(60))
+    asked = backproplab("train mine.csv").err
+    assert "backproplab config init mine.yaml --data mine.csv" in asked
+    assert backproplab("config init mine.yaml --data mine.csv").code == 0
+    assert load(tmp_path / "mine.yaml").data.path == str(tmp_path / "mine.csv")
+    assert backproplab("train mine.yaml epochs=1 --dry-run").code == 0
+    assert "backproplab train mine.yaml data=mine.csv" in backproplab("train mine.csv").err
+    (tmp_path / "sub").mkdir()
+    assert backproplab("config init sub/a.yaml --data mine.csv").code == 0
+    assert load(tmp_path / "sub" / "a.yaml").data.path == str(tmp_path / "mine.csv")
+    np.savez(tmp_path / "f.npz", x=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    assert backproplab("config init b.yaml --data f.npz").code == 0
+    assert "target" not in (tmp_path / "b.yaml").read_text()
+    refused = backproplab("config init c.yaml --data f.xlsx")
+    assert refused.code == 2
+    assert "is a spreadsheet" in refused.err
