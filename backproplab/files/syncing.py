@@ -38,7 +38,8 @@ def sync_names(root: str, names: Sequence[str], each: Callable[[Sequence[str]], 
     they share a commit of the file system. Where one call is as sure, it waits for all of them.
     Raises OSError, or what ``each`` does.
     """
-    if len(names) >= MANY and _is_local(Path(root).stat().st_dev) and _kibibytes_waiting() <= LITTLE:
+    whole = len(names) >= MANY and _is_local(Path(root).stat().st_dev)
+    if whole and _kibibytes_waiting() <= LITTLE:
         _sync_file_system(root)
         return
     shares = [names[first::AT_A_TIME] for first in range(min(AT_A_TIME, len(names)))]

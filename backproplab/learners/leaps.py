@@ -107,8 +107,7 @@ class Leaps:
             return Leapt(0)
         count = min(len(rows), self.most)
         try:
-            changes = moves or self.trace.reads_time or not self.tapes
-            own = [rates(first + k) for k in range(count if changes else 1)]
+            own = [rates(first + k) for k in range(count)] if moves else [rates(first)] * count
             tape, table = self._tape(plan, examples, rows, own[0], watched, look is not None)
             count = min(count, len(table))
             table[:count] = rows[:count]
