@@ -226,8 +226,7 @@ class Lane:
                 callback.look(self)
 
     def _hear(self, scalars: Arriving) -> None:
-        own = {n: x for n, x in scalars.items() if n not in self.learning.offers}
-        self._series = {TRAIN: own}
+        self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in self.learning.offers}}
         for callback in self.callbacks:
             if heard := _heard(scalars, callback.hears):
                 callback.hear(self, heard)
