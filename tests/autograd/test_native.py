@@ -258,7 +258,7 @@ def test_a_product_that_blas_makes_in_one_way_is_not_tried(dtype, monkeypatch):
 @np.errstate(all="ignore")
 def test_a_product_with_many_rows_turns_the_other_factor(dtype):
     """Then its rows lie side by side."""
-    a, b = np.empty((products.TURNED, 12), dtype), np.empty((33, 12), dtype).T
+    a, b = np.empty((products.TURNED, 40), dtype), np.empty((33, 40), dtype).T
     for odd in (False, True):
         proof._fill(a, 0, odd)
         proof._fill(b, 1, odd)

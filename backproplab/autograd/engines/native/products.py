@@ -26,31 +26,54 @@ CUTS = (
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
 MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays if it is no such b
+NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
+LANES = (2, 3, 4)  # columns of products in which a vector is of rows
+SMALL = 1024  # entries of b that our loop turns, as in vectors.c
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
 def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     """Loops for ``out = a @ b``, (M, K), (K, N), in the order in which they are to be tried."""
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
-    beside = b.strides[-1] == out.strides[-1] == out.itemsize
+    turned = rows > 1 and is_turned_within(b)
+    beside = out.strides[-1] == out.itemsize and (b.strides[-1] == out.itemsize or turned)
     steps = (stride for x in (a, b, out) for stride in x.strides)
     if not beside or out.dtype.char not in "fd" or any(step % out.itemsize for step in steps):
         return []
-    found = [Loop(library().loop(f"outer_{out.itemsize}"))] if inner == 1 else []
+    outer = inner == 1 and not turned
+    found = [Loop(library().loop(f"outer_{out.itemsize}"))] if outer else []
     width = columns * out.itemsize
     fits = width <= NARROW or inner * width <= NEAR or rows * inner * columns <= MOST
     if width > WIDEST or not fits or not level() or not inner:
         return found
-    loop = library().loop(f"product_{out.itemsize}_v{level()}")
+    thin = is_thin(a, b)
+    loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
-    cuts = [_numbers(cut) for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
+    found_cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
+    cuts = [
+        _numbers((most, unit, ends + first))
+        for first in (NAN_OF if thin else (0,))
+        for most, unit, ends in found_cuts
+    ]
     return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
+
+
+def is_thin(a: Array, b: Array) -> bool:
+    """Whether b is turned by our loop, or has so few columns that vectors are of rows of a."""
+    return a.shape[-2] > 1 and (is_turned_within(b) or b.shape[-1] in LANES)
+
+
+def is_turned_within(b: Array) -> bool:
+    """Whether our loop turns b: its columns lie side by side, and it is small."""
+    beside = b.strides[-2] == b.itemsize != b.strides[-1] and b.shape[-1] > 1
+    return bool(beside and b.shape[-2] * b.shape[-1] <= SMALL)
 
 
 def turns(a: Array, b: Array, out: Array) -> bool:
     """Whether to turn b first: the columns of a matrix lie side by side, and a has many rows."""
     columns = b.flags.f_contiguous and not b.flags.c_contiguous
-    return bool(columns and out.ndim == b.ndim == 2 and a.shape[-2] >= TURNED)
+    large = columns and out.ndim == b.ndim == 2 and not is_turned_within(b)
+    return bool(large and a.shape[-2] >= TURNED)
 
 
 def has_one_way(a: Array, b: Array, out: Array) -> bool:

@@ -5,8 +5,17 @@
 // and column alone, so the size of tiles changes no bit.
 #include "vectors.h"
 
+// a b + sum. If two of them are NaN, a product's is the sum's, and of its factors that of `first`; with
+// ANY it is the compiler's choice.
+ON INLINE V NAME(fused)(const int first, V a, V b, V sum) {
+    if (first == ANY) return OF(fmadd)(a, b, sum);
+    if (first == LEFT) __asm__(FUSED " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    else __asm__(FUSED " %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a));
+    return sum;
+}
+
 // A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
-ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_row, I a_k,
+ON INLINE void NAME(tile)(const int first, const int rows, const int vectors, const TYPE *a, I a_row, I a_k,
                           const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends, MASK mask) {
     V sum[8][2], x[2];
     UNROLL for (int i = 0; i < rows; i++)
@@ -16,7 +25,7 @@ ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_
             x[j] = vectors == 2 ? OF(loadu)(b + k * b_k + j * WIDTH) : LOAD_SOME(b + k * b_k, mask);
         UNROLL for (int i = 0; i < rows; i++) {
             V y = OF(set1)(a[i * a_row + k * a_k]);
-            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(fmadd)(y, x[j], sum[i][j]);
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = NAME(fused)(first, y, x[j], sum[i][j]);
         }
     }
     UNROLL for (int i = 0; i < rows; i++)
@@ -30,13 +39,13 @@ ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_
 }
 
 // All columns of some rows.
-ON INLINE void NAME(stripe)(const int rows, const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k,
+ON INLINE void NAME(stripe)(const int first, const int rows, const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k,
                             TYPE *c, I c_row, I K, I N, int ends) {
     I j = 0;
     for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
-        NAME(tile)(rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
+        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
     for (; j < N; j += WIDTH)
-        NAME(tile)(rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
+        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
 }
 
 // Sums along k are those of pieces of at most `most`, as OpenBLAS cuts them.
@@ -60,7 +69,7 @@ ON int NAME(product)(void *context, char *const *data, const I *lengths, const I
         length = NAME(piece)(K - k, cut[0], cut[1]);
 #define ROWS(rows)                                                                                 \
     for (; M >= rows; M -= rows, a += rows * a_row, c += rows * c_row)                             \
-        NAME(stripe)(rows, a, a_row, a_k, b, b_k, c, c_row, length, N, ends);
+        NAME(stripe)(ANY, rows, a, a_row, a_k, b, b_k, c, c_row, length, N, ends);
         ROWS(8) ROWS(4) ROWS(2) ROWS(1)
 #undef ROWS
     }
