@@ -32,6 +32,9 @@ TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side
 def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     """Loops for ``out = a @ b``, (M, K), (K, N), in the order in which they are to be tried."""
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
+    if rows == 1 and a.strides[-1] == b.strides[-2] == out.strides[-1] == out.itemsize:
+        if b.strides[-1] > out.itemsize and out.dtype.char in "fd" and level():
+            return [Loop(library().loop(f"dots_{out.itemsize}_v3"))]
     beside = b.strides[-1] == out.strides[-1] == out.itemsize
     steps = (stride for x in (a, b, out) for stride in x.strides)
     if not beside or out.dtype.char not in "fd" or any(step % out.itemsize for step in steps):

@@ -27,10 +27,12 @@ enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: 
 #define BYTES 4
 #include "products.h"
 #include "sums.h"
+#include "dots.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
 #include "sums.h"
+#include "dots.h"
 
 int level(void) {
     __builtin_cpu_init();

@@ -3,6 +3,7 @@
 // Included anew for each of them. A mask chooses the first entries of a vector; the others are
 // neither read nor written.
 #undef TYPE
+#undef SUM_OF
 #undef V
 #undef OF
 #undef ON
@@ -18,8 +19,10 @@
 
 #if BYTES == 4
 #define TYPE float
+#define SUM_OF "vaddps"
 #else
 #define TYPE double
+#define SUM_OF "vaddpd"
 #endif
 
 #if LEVEL == 4
