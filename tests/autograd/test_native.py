@@ -160,6 +160,7 @@ def played_alike(function, arrays, out, **settings):
     assert out.tobytes() == want.tobytes(), [x.shape for x in arrays]
 
 
+needs_own_products = pytest.mark.skipif(not products.level(), reason="no AVX2")
 SETS = [level for level in (3, 4) if level <= products.level()]
 
 
@@ -170,7 +171,9 @@ def own_product(call, cut):
 
 
 @pytest.mark.parametrize("level", SETS)
-@pytest.mark.parametrize(("m", "k", "n"), [(1, 5, 3), (9, 7, 16), (15, 900, 40), (64, 1, 33)])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(1, 5, 3), (1, 20, 125), (9, 7, 16), (15, 900, 40), (64, 1, 33), (3, 1, 125)]
+)
 def test_an_own_product_is_a_chain_of_fused_operations(m, k, n, level, monkeypatch):
     """Numbers of few bits: in float64 their products and sums are exact, so that one rounding to
     float32 after each is what a fused operation gives."""
@@ -194,7 +197,7 @@ def test_an_own_product_is_a_chain_of_fused_operations(m, k, n, level, monkeypat
 def test_own_products_of_every_instruction_set_play_as_numpy(level, dtype, monkeypatch):
     """Also in pieces of k, in crews and with odd numbers; what has other bits is BLAS'."""
     monkeypatch.setattr(products, "level", lambda: level)
-    for m, k, n in [(8, 4, 16), (5, 70, 9), (17, 500, 20)]:
+    for m, k, n in [(8, 4, 16), (5, 70, 9), (17, 500, 20), (1, 64, 32), (1, 30, 70), (9, 1, 21)]:
         arrays = [np.empty((2, m, k), dtype), np.empty((2, k, n), dtype)]
         for odd in (False, True):
             for number, x in enumerate(arrays):
@@ -215,15 +218,57 @@ def test_pieces_of_k_are_cut_as_openblas_cuts_them():
         np.testing.assert_array_equal(own_product(cut, 2), want)
 
 
-def test_an_own_product_that_fails_its_proof_is_blas(monkeypatch):
+DOTS = [(k, n) for k in (*range(2, 14), 100) for n in (2, 4, 7)]
+
+
+@needs_own_products
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_times_columns_that_lie_side_by_side(dtype):
+    """In integers, so that every order of additions has the same sum; nothing beside is written."""
+    for k, n in DOTS:
+        a, columns = (np.arange(size) % 7 - 3 for size in (k, n * (k + 2)))
+        b = columns.reshape(n, k + 2)[:, 1:-1].astype(dtype).T
+        memory = np.full(n + 2, 7, dtype)
+        call = partial(np.dot, a[None].astype(dtype), b, memory[None, 1:-1])
+        (part,) = translate.translate(call)
+        assert part.loop.address == records.library().loop(f"dots_{b.itemsize}_v3")
+        own_product(call, 0)
+        np.testing.assert_array_equal(memory, [7, *(a @ b), 7])
+
+
+@needs_own_products
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@np.errstate(all="ignore")
+def test_a_row_times_columns_adds_a_vector_of_sums(dtype):
+    """Eight sums side by side, or four, then their halves, then pairs; no product is rounded."""
+    size = 8 if dtype is np.float32 else 4
+    chance = np.random.default_rng(0)
+    a, b = (
+        np.ldexp(chance.integers(-512, 512, s), chance.integers(-9, 9, s)).astype(dtype)
+        for s in ((3 * size,), (4, 3 * size))
+    )
+    sums = (a * b).reshape(4, 3, size)
+    x = (sums[:, 0] + sums[:, 1]) + sums[:, 2]
+    x = x[:, size // 2 :] + x[:, : size // 2]
+    x = x if size == 4 else x[:, ::2] + x[:, 1::2]
+    want = x[:, 0] + x[:, 1]
+    got = own_product(partial(np.dot, a[None], b.T, np.empty((1, 4), dtype)), 0)
+    np.testing.assert_array_equal(got[0], want)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_own_product_that_fails_its_proof_is_blas(turned, monkeypatch):
     a, b, out = np.ones((4, 6)), np.ones((6, 8)), np.empty((4, 8))
+    if turned:
+        a, b, out = a[:1], np.ones((8, 6)).T, out[:1]
     tried, passed = [], proof._Trial.passed
     monkeypatch.setattr(proof, "TRIED", {})
     monkeypatch.setattr(
         proof._Trial,
         "passed",
-        lambda self, player: tried.append(1) or (len(tried) > 2 and passed(self, player)),
+        lambda self, player: tried.append(1) or (len(tried) > ways and passed(self, player)),
     )
+    ways = len(products.own_loops(a, b, out))
     mine = tape.Tape([partial(np.dot, a, b, out)])
     assert not mine.refusals
     assert mine._records[0].loop == door.loop_of(np.matmul, (a.dtype,) * 3, None).address

@@ -32,9 +32,8 @@ TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side
 def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     """Loops for ``out = a @ b``, (M, K), (K, N), in the order in which they are to be tried."""
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
-    if rows == 1 and a.strides[-1] == b.strides[-2] == out.strides[-1] == out.itemsize:
-        if b.strides[-1] > out.itemsize and out.dtype.char in "fd" and level():
-            return [Loop(library().loop(f"dots_{out.itemsize}_v3"))]
+    if _are_dots(a, b, out):
+        return [Loop(library().loop(f"dots_{out.itemsize}_v3"))]
     beside = b.strides[-1] == out.strides[-1] == out.itemsize
     steps = (stride for x in (a, b, out) for stride in x.strides)
     if not beside or out.dtype.char not in "fd" or any(step % out.itemsize for step in steps):
@@ -48,6 +47,13 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     least = 0 if rows == 1 else 9
     cuts = [_numbers(cut) for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
     return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
+
+
+def _are_dots(a: Array, b: Array, out: Array) -> bool:
+    """Whether a row is multiplied with columns whose entries lie side by side."""
+    beside = a.strides[-1] == b.strides[-2] == out.strides[-1] == out.itemsize
+    apart = b.strides[-1] > out.itemsize and not b.strides[-1] % out.itemsize
+    return bool(a.shape[-2] == 1 and beside and apart and out.dtype.char in "fd" and level())
 
 
 def turns(a: Array, b: Array, out: Array) -> bool:

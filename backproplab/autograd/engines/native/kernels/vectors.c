@@ -16,22 +16,26 @@ enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: 
 #define BYTES 4
 #include "products.h"
 #include "sums.h"
+#include "finite.h"
 #include "adam.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
 #include "sums.h"
+#include "finite.h"
 #undef BYTES
 #undef LEVEL
 #define LEVEL 3
 #define BYTES 4
 #include "products.h"
 #include "sums.h"
+#include "finite.h"
 #include "dots.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
 #include "sums.h"
+#include "finite.h"
 #include "dots.h"
 
 int level(void) {
