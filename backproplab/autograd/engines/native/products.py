@@ -9,23 +9,25 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-from backproplab.arrays import Array
+from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
-WHOLE = 2**62
+WHOLE, LONGEST = 2**62, 448
 ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 CUTS = (
     (WHOLE, 1, 0),
     (WHOLE, 1, ADDS_ZERO),
-    *((most, unit, 0) for most, unit in ((448, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
+    *((most, unit, 0) for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
     (8, 8, 0),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
-MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays if it is no such b
+MOST = 2**22  # multiplications: in larger products columns of b are copied, if it is no such b
+FEW, SIDE = 32, 128  # least rows for that; bytes of a row of a copy: two vectors of AVX-512
+PIECE, FAR = 2**19, 2**23  # most bytes of a piece of a, and of b
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
@@ -41,12 +43,34 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     found = [Loop(library().loop(f"outer_{out.itemsize}"))] if inner == 1 else []
     width = columns * out.itemsize
     fits = width <= NARROW or inner * width <= NEAR or rows * inner * columns <= MOST
-    if width > WIDEST or not fits or not level() or not inner:
+    near = fits and width <= WIDEST
+    if not level() or not inner or not (near or _packs(a, b)):
         return found
+    space = None if near else aligned((inner, SIDE))
     loop = library().loop(f"product_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
-    cuts = [_numbers(cut) for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
-    return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
+    cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
+    if inner > LONGEST:
+        cuts.sort(key=lambda cut: cut[0] == WHOLE)
+    return [*[_loop(loop, cut, space) for cut in cuts], *found]
+
+
+def _packs(a: Array, b: Array) -> bool:
+    """Whether it pays to copy columns of b: a piece of a stays in the L2 cache, and b in the next.
+
+    Rows of a that lie in columns share it less well.
+    """
+    piece = a.shape[-2] * min(a.shape[-1], LONGEST) * a.itemsize
+    most = PIECE if a.strides[-1] == a.itemsize else PIECE // 2
+    large = a.shape[-2] >= FEW and b.shape[-1] * b.itemsize >= SIDE
+    return level() == 4 and large and piece <= most and b.size * b.itemsize <= FAR
+
+
+def _loop(address: int, cut: tuple[int, int, int], space: Array | None) -> Loop:
+    """A loop with its numbers, and where it copies columns of b side by side."""
+    place = 0 if space is None else space.ctypes.data
+    numbers = (ctypes.c_ssize_t * 4)(*cut, place)
+    return Loop(address, ctypes.addressof(numbers), None, (numbers, space))
 
 
 def _are_dots(a: Array, b: Array, out: Array) -> bool:
@@ -75,7 +99,3 @@ def level() -> int:
     """Which loops this machine runs: 4 with AVX-512, 3 with AVX2, 0 none."""
     return int(library().loaded.level())
 
-
-@cache
-def _numbers(cut: tuple[int, int, int]) -> ctypes.Array[ctypes.c_ssize_t]:
-    return (ctypes.c_ssize_t * 3)(*cut)

@@ -24,12 +24,12 @@ TRIED: dict[Any, int | None] = {}
 Player = Callable[[partial[Any]], Callable[[], None]]
 
 
-def first_equal(call: partial[Any], players: Sequence[Player], loops: Any) -> int | None:
+def first_equal(call: partial[Any], players: Sequence[Player], loop: int) -> int | None:
     """The number of the first player whose ``player(call)()`` gives the bits of the call itself.
 
-    loops: what the players are made of, as the same call may be made by others.
+    loop: the first player's address, as the same call may be made by others.
     """
-    key = loops, *_key(call)
+    key = loop, *_key(call)
     if key not in TRIED:
         trial = _Trial(call)
         equal = (number for number, player in enumerate(players) if trial.passed(player))

@@ -7,14 +7,18 @@
 #include "vectors.h"
 
 // A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
+// copy: where those of b are put side by side, or NULL.
 ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_row, I a_k,
-                          const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends, MASK mask) {
+                          const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends, MASK mask,
+                          TYPE *copy) {
     V sum[8][2], x[2];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(setzero)();
     for (I k = 0; k < K; k++) {
         UNROLL for (int j = 0; j < vectors; j++)
             x[j] = vectors == 2 ? OF(loadu)(b + k * b_k + j * WIDTH) : LOAD_SOME(b + k * b_k, mask);
+        UNROLL for (int j = 0; j < vectors; j++)
+            if (copy) OF(storeu)(copy + (k * vectors + j) * WIDTH, x[j]);
         UNROLL for (int i = 0; i < rows; i++) {
             V y = OF(set1)(a[i * a_row + k * a_k]);
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(fmadd)(y, x[j], sum[i][j]);
@@ -35,13 +39,38 @@ ON INLINE void NAME(stripe)(const int rows, const TYPE *a, I a_row, I a_k, const
                             TYPE *c, I c_row, I K, I N, int ends) {
     I j = 0;
     for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
-        NAME(tile)(rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
+        NAME(tile)(rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH), NULL);
     for (; j < N; j += WIDTH)
-        NAME(tile)(rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
+        NAME(tile)(rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j), NULL);
+}
+
+// All rows, as many at a time as there are registers for.
+ON INLINE void NAME(rows)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row,
+                          I M, I K, I N, int ends) {
+#define ROWS(rows)                                                                                 \
+    for (; M >= rows; M -= rows, a += rows * a_row, c += rows * c_row)                             \
+        NAME(stripe)(rows, a, a_row, a_k, b, b_k, c, c_row, K, N, ends);
+    ROWS(8) ROWS(4) ROWS(2) ROWS(1)
+#undef ROWS
+}
+
+// While the first eight rows pass by, two vectors of columns at a time are copied side by side, so
+// that they stay in the caches for all other rows.
+ON INLINE I NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I M,
+                         I K, I N, int ends, TYPE *space) {
+    const MASK whole = FIRST(WIDTH);
+    I j = 0;
+    for (; j + 2 * WIDTH <= N; j += 2 * WIDTH) {
+        NAME(tile)(8, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, whole, space);
+        NAME(rows)(a + 8 * a_row, a_row, a_k, space, 2 * WIDTH, c + 8 * c_row + j, c_row, M - 8, K,
+                   2 * WIDTH, ends);
+    }
+    return j;
 }
 
 // As np.matmul's loop: lengths are 1, M, K, N. data: a (M, K), b (K, N), c (M, N), b and c with
-// their columns side by side. context: most of k in a piece, the unit of pieces, and ADDS_ZERO or 0.
+// their columns side by side. context: most of k in a piece, the unit of pieces, ADDS_ZERO or 0, and
+// the address of space for copies of columns or 0; with it there are eight rows or more.
 ON int NAME(product)(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
     const I *cut = context, M = lengths[1], K = lengths[2], N = lengths[3];
     const I a_row = strides[3] / BYTES, a_k = strides[4] / BYTES, b_k = strides[5] / BYTES;
@@ -56,14 +85,10 @@ ON int NAME(product)(void *context, char *const *data, const I *lengths, const I
     for (I k = 0, length; k < K; k += length) {
         const TYPE *a = left + k * a_k, *b = right + k * b_k;
         const int ends = (int)cut[2] | (k ? ADDS : 0);
-        TYPE *c = to;
-        I rest = M;
+        TYPE *space = (TYPE *)cut[3];
         length = NAME(piece)(K - k, cut[0], cut[1]);
-#define ROWS(rows)                                                                                 \
-    for (; rest >= rows; rest -= rows, a += rows * a_row, c += rows * c_row)                       \
-        NAME(stripe)(rows, a, a_row, a_k, b, b_k, c, c_row, length, N, ends);
-        ROWS(8) ROWS(4) ROWS(2) ROWS(1)
-#undef ROWS
+        I done = space ? NAME(packed)(a, a_row, a_k, b, b_k, to, c_row, M, length, N, ends, space) : 0;
+        NAME(rows)(a, a_row, a_k, b + done, b_k, to + done, c_row, M, length, N - done, ends);
     }
     return 0;
 }
