@@ -17,17 +17,18 @@ WHOLE, LONGEST = 2**62, 448
 ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
+# Sums of pieces are added to a zero.
 CUTS = (
     (WHOLE, 1, 0),
     (WHOLE, 1, ADDS_ZERO),
-    *((most, unit, 0) for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
-    (8, 8, 0),
+    *((most, unit, ADDS_ZERO) for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
+    (8, 8, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
 MOST = 2**22  # multiplications: in larger products columns of b are copied, if it is no such b
 FEW, SIDE = 32, 128  # least rows for that; bytes of a row of a copy: two vectors of AVX-512
-PIECE, FAR = 2**19, 2**23  # most bytes of a piece of a, and of b
+PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; times that a is read
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
@@ -56,14 +57,16 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 
 
 def _packs(a: Array, b: Array) -> bool:
-    """Whether it pays to copy columns of b: a piece of a stays in the L2 cache, and b in the next.
+    """Whether it pays to copy columns of b: what is read again for each of them stays in the L2 cache.
 
-    Rows of a that lie in columns share it less well.
+    That is a piece of a, or all of a where its rows are read a few times only.
     """
-    piece = a.shape[-2] * min(a.shape[-1], LONGEST) * a.itemsize
-    most = PIECE if a.strides[-1] == a.itemsize else PIECE // 2
-    large = a.shape[-2] >= FEW and b.shape[-1] * b.itemsize >= SIDE
-    return level() == 4 and large and piece <= most and b.size * b.itemsize <= FAR
+    rows, inner = a.shape[-2:]
+    width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
+    piece = rows * min(inner, LONGEST) * a.itemsize
+    large = b.size * b.itemsize <= FAR and piece <= (PIECE if beside else PIECE // 2)
+    narrow = width <= TIMES * SIDE and beside and rows * inner * a.itemsize <= 4 * PIECE
+    return level() == 4 and rows >= FEW and width >= SIDE and (large or narrow)
 
 
 def _loop(address: int, cut: tuple[int, int, int], space: Array | None) -> Loop:

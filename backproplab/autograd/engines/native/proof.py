@@ -19,7 +19,9 @@ from backproplab.arrays import LINE, Array
 SMALL = 2**16  # entries; larger products are BLAS' only way, and denormals would take long
 COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
-ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
+ORDINARY, ODD, FAINT = "ordinary", "odd", "faint"  # numbers of a trial
+OTHERS = (0.0, -0.0, np.inf, -np.inf, np.nan)
+FAINTEST = {"f": 1e-30, "d": 1e-200}  # whose product with itself is 0
 TRIED: dict[Any, int | None] = {}
 Player = Callable[[partial[Any]], Callable[[], None]]
 
@@ -49,12 +51,14 @@ class _Trial:
 
     def passed(self, player: Player) -> bool:
         """One sum in another order may be the same by chance: few results are tried more often."""
-        tried = [False] * min(COMPARED // self.results[0].size + 1, MOST)
+        kinds = [ORDINARY] * min(COMPARED // self.results[0].size + 1, MOST)
         if max(x.size for x in self.arrays) < SMALL:
-            tried.append(True)
+            kinds.append(ODD)
+        elif len(self.inputs) == 2:
+            kinds.append(FAINT)
         play = None
-        for number, odd in enumerate(tried):
-            self._fill(number, odd)
+        for number, kind in enumerate(kinds):
+            self._fill(number, kind)
             play = play or player(self.calls[1])
             self.results[1].fill(7)
             play()
@@ -62,12 +66,15 @@ class _Trial:
                 return False
         return True
 
-    def _fill(self, number: int, odd: bool) -> None:
+    def _fill(self, number: int, kind: str) -> None:
         if number == self.number:
             return
         self.number = number
         for k, x in enumerate(self.inputs.values()):
-            _fill(x, 8 * number + k, odd)
+            if kind == FAINT:
+                _fill_faintly(x, last_axis=not k or x.ndim == 1)
+            else:
+                _fill(x, 8 * number + k, kind == ODD)
         self.results[0].fill(7)
         with np.errstate(all="ignore"):
             self.calls[0]()  # raises what is wrong with the call
@@ -95,13 +102,19 @@ def _fill(x: Array, number: int, odd: bool) -> None:
     flat[whole:] = numbers[: x.size - whole]
 
 
+def _fill_faintly(x: Array, last_axis: bool) -> None:
+    """Zeros, except the last row or column: a product's sums underflow to -0."""
+    x[...] = 0
+    x[(..., -1) if last_axis else (..., -1, slice(None))] = FAINTEST[x.dtype.char] * (-1) ** last_axis
+
+
 @cache
 def _numbers(dtype: np.dtype[Any], odd: bool) -> Array:
     """Normal numbers; odd: one in eight of them is ±0, ±infinity, NaN or denormal."""
     chance = np.random.default_rng(0)
     numbers = chance.standard_normal(COUNT).astype(dtype)
     if odd:
-        others = np.array([*ODD, np.finfo(dtype).smallest_subnormal], dtype)
+        others = np.array([*OTHERS, np.finfo(dtype).smallest_subnormal], dtype)
         where = chance.permutation(COUNT)[: COUNT // 8]
         numbers[where] = chance.choice(others, len(where))
     return np.tile(numbers, 2)
