@@ -19,9 +19,8 @@ from backproplab.arrays import LINE, Array
 SMALL = 2**16  # entries; larger products are BLAS' only way, and denormals would take long
 COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
-ORDINARY, ODD, FAINT = "ordinary", "odd", "faint"  # numbers of a trial
-OTHERS = (0.0, -0.0, np.inf, -np.inf, np.nan)
-FAINTEST = {"f": 1e-30, "d": 1e-200}  # whose product with itself is 0
+ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
+FAINT = {"f": 1e-30, "d": 1e-200}  # whose square is 0
 TRIED: dict[Any, int | None] = {}
 Player = Callable[[partial[Any]], Callable[[], None]]
 
@@ -48,17 +47,16 @@ class _Trial:
         self.inputs, self.results = {id(x): twin(x) for x in given}, [twin(out) for _ in range(2)]
         self.calls = [_on(call, self.inputs | {id(out): result}) for result in self.results]
         self.number = -1  # of the numbers at hand
+        self.is_large = max(x.size for x in self.arrays) >= SMALL
 
     def passed(self, player: Player) -> bool:
         """One sum in another order may be the same by chance: few results are tried more often."""
-        kinds = [ORDINARY] * min(COMPARED // self.results[0].size + 1, MOST)
-        if max(x.size for x in self.arrays) < SMALL:
-            kinds.append(ODD)
-        elif len(self.inputs) == 2:
-            kinds.append(FAINT)
+        tried = [False] * min(COMPARED // self.results[0].size + 1, MOST)
+        if not self.is_large:
+            tried.append(True)
         play = None
-        for number, kind in enumerate(kinds):
-            self._fill(number, kind)
+        for number, odd in enumerate(tried):
+            self._fill(number, odd)
             play = play or player(self.calls[1])
             self.results[1].fill(7)
             play()
@@ -66,15 +64,14 @@ class _Trial:
                 return False
         return True
 
-    def _fill(self, number: int, kind: str) -> None:
+    def _fill(self, number: int, odd: bool) -> None:
         if number == self.number:
             return
         self.number = number
         for k, x in enumerate(self.inputs.values()):
-            if kind == FAINT:
-                _fill_faintly(x, last_axis=not k or x.ndim == 1)
-            else:
-                _fill(x, 8 * number + k, kind == ODD)
+            _fill(x, 8 * number + k, odd)
+        if len(self.inputs) == 2 and self.is_large:
+            _underflow(*self.inputs.values())
         self.results[0].fill(7)
         with np.errstate(all="ignore"):
             self.calls[0]()  # raises what is wrong with the call
@@ -102,10 +99,11 @@ def _fill(x: Array, number: int, odd: bool) -> None:
     flat[whole:] = numbers[: x.size - whole]
 
 
-def _fill_faintly(x: Array, last_axis: bool) -> None:
-    """Zeros, except the last row or column: a product's sums underflow to -0."""
-    x[...] = 0
-    x[(..., -1) if last_axis else (..., -1, slice(None))] = FAINTEST[x.dtype.char] * (-1) ** last_axis
+def _underflow(a: Array, b: Array) -> None:
+    """The first sum of ``a @ b`` underflows: to -0, or BLAS adds it to 0."""
+    if b.ndim > 1 and b.shape[-1] > 1:
+        b[..., 0], b[..., -1, 0] = 0, FAINT[b.dtype.char]
+        a[(..., *[0] * (a.ndim > 1), -1)] = -FAINT[a.dtype.char]
 
 
 @cache
@@ -114,7 +112,7 @@ def _numbers(dtype: np.dtype[Any], odd: bool) -> Array:
     chance = np.random.default_rng(0)
     numbers = chance.standard_normal(COUNT).astype(dtype)
     if odd:
-        others = np.array([*OTHERS, np.finfo(dtype).smallest_subnormal], dtype)
+        others = np.array([*ODD, np.finfo(dtype).smallest_subnormal], dtype)
         where = chance.permutation(COUNT)[: COUNT // 8]
         numbers[where] = chance.choice(others, len(where))
     return np.tile(numbers, 2)
