@@ -21,7 +21,10 @@ ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
 CUTS = (
     (WHOLE, 1, 0),
     (WHOLE, 1, ADDS_ZERO),
-    *((most, unit, ADDS_ZERO) for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
+    *(
+        (most, unit, ADDS_ZERO)
+        for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))
+    ),
     (8, 8, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
@@ -57,9 +60,9 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 
 
 def _packs(a: Array, b: Array) -> bool:
-    """Whether it pays to copy columns of b: what is read again for each of them stays in the L2 cache.
+    """Whether it pays to copy columns of b: what is read again for each of them stays near.
 
-    That is a piece of a, or all of a where its rows are read a few times only.
+    That is a piece of a, in the L2 cache, or all of a if its rows are read a few times only.
     """
     rows, inner = a.shape[-2:]
     width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
@@ -101,4 +104,3 @@ def has_one_way(a: Array, b: Array, out: Array) -> bool:
 def level() -> int:
     """Which loops this machine runs: 4 with AVX-512, 3 with AVX2, 0 none."""
     return int(library().loaded.level())
-

@@ -30,7 +30,7 @@ from backproplab.autograd.engines.native.translate import PRODUCTS, Part, addres
 from backproplab.autograd.lowering import Pass
 
 Call = Callable[[], Any]
-WORTH = 16  # runs after which a list is translated: as many cost about as much as a translation
+WORTH = 4  # runs after which a list is translated
 
 
 class Played:

@@ -38,12 +38,16 @@ enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: 
 #include "finite.h"
 #include "dots.h"
 
+#ifndef LEVELS
+#define LEVELS 4  // the highest that is used
+#endif
+
 int level(void) {
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+    if (LEVELS >= 4 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
         return 4;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 0;
+    return LEVELS >= 3 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 3 : 0;
 }
 #else
 int level(void) { return 0; }
