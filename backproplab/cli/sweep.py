@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from backproplab.cli.options import RUNS, Force, Imports, LogDir, importing
+from backproplab.signals import too_late
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
@@ -196,6 +197,7 @@ def _line(standing: Standing) -> str:
     return "  ".join(words)
 
 
+@too_late()
 def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
     from backproplab.cli import signs

@@ -16,7 +16,7 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
-from backproplab.autograd.engines.native.products import level, own_loops, turns
+from backproplab.autograd.engines.native.products import is_thin, level, own_loops, turns
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
 
@@ -41,6 +41,7 @@ class Part(NamedTuple):
 
     kept: what must live as long as the part.
     ways: loops of our own that may have the same bits, this one and the next ones.
+    signed: their trial is also about the sign of NaN.
     """
 
     loop: Loop
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     strides: tuple[int, ...] = ()
     kept: Any = None
     ways: int = 0
+    signed: bool = False
 
 
 def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
@@ -158,7 +160,7 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
     own = own_loops(a, b, out)[skipped:]
     loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
-    return [Part(loop, views, sizes, (0, 0, 0, *sides), ways=len(own))]
+    return [Part(loop, views, sizes, (0, 0, 0, *sides), ways=len(own), signed=is_thin(a, b))]
 
 
 def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -> list[Part]:
@@ -241,7 +243,8 @@ def check_range(labels: Array, classes: int) -> list[Part]:
 def require_finite(x: Array) -> list[Part]:
     if not x.flags.c_contiguous or x.dtype.char not in "fd":
         raise Unplayable("numbers that do not lie side by side")
-    return [Part(Loop(library().loop(f"check_finite_{x.itemsize}")), [x.reshape(-1)])]
+    own = f"_v{level()}" if level() else ""
+    return [Part(Loop(library().loop(f"check_finite_{x.itemsize}{own}")), [x.reshape(-1)])]
 
 
 PLAYED: dict[Any, Callable[..., list[Part]]] = {
