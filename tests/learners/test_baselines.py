@@ -176,6 +176,16 @@ def test_they_are_ranked_beside_the_networks_and_the_conclusion_names_them(tmp_p
     assert sum(trial.is_baseline for trial in found.trials) == 2
 
 
+def test_the_best_network_is_compared_with_the_baselines_on_its_data(tmp_path):
+    grid = "data.train_samples: [30, 60, 90]"
+    text = SWEEP.replace("data: [wine, iris]", grid) + "seeds: 2\nmetric: test_accuracy\n"
+    text = text.replace("data: wine", "data: {name: wine, test_split: 0.2}")
+    found = compared(read(tmp_path, text), tmp_path / "runs", "test_accuracy")
+    assert sum(trial.is_baseline for trial in found.trials) == 6
+    said = against_baselines(found)
+    assert said.count("majority (") == said.count("random_forest (") == 1
+
+
 @pytest.mark.parametrize(("text", "what"), [
     (SWEEP.replace("majority", "forest"), "'forest' is not known; one of"),
     (SWEEP.replace("data: wine", "data: cubic_spiral").replace(", data: [wine, iris]", "").replace(
