@@ -120,7 +120,7 @@ def _list(sweep: Sweep) -> None:
     table([Column("#", numbers, right=True), Column("trial", labels, is_name=True)])
     if len(sweep.trials) > SHOWN:
         typer.echo(f"…  {len(sweep.trials) - SHOWN} more")
-    number = sweep.search.num_trials or 0 if sweep.search else len(sweep.trials)
+    number = len(sweep.trials) + (sweep.search.num_trials or 0 if sweep.search else 0)
     each = [counted(number, "trial"), counted(len(sweep.seeds), "seed")]
     each += [counted(sweep.folds, "fold")] if sweep.folds else []
     typer.echo(f"{', '.join(each)}: {counted(number * len(sweep.repeats), 'run')}")

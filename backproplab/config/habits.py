@@ -24,7 +24,7 @@ PAIRS = {
     "folds": f"{OF_SWEEPS} --folds 5",
     "baselines": f"{OF_SWEEPS} --baselines linear,random_forest",
 }
-OF_DATA = {  # words of pandas and scikit-learn: for which key of the section data
+OF_DATA = {  # words of pandas and scikit-learn: for which key of a table
     "standardize: true, false or minmax": "scale scaler scaling normalization preprocessing",
     "delimiter": "sep separator delim",
     "target": "y label labels target_column y_column class_column",
@@ -65,10 +65,11 @@ def of_key(key: str, parent: Cursor, root: Any, value: Any = None) -> str:
 
 
 def _of_data(key: str, parent: Cursor) -> str:
-    """The key of data that a word of another tool means, if these data have it."""
+    """The key of a table that a word of another tool means."""
+    if "columns" not in getattr(parent.annotation, "model_fields", {}):
+        return ""
     hints = (hint for hint, words in OF_DATA.items() if key in words.split())
-    fields = getattr(parent.annotation, "model_fields", {})
-    return next((f"write {hint}" for hint in hints if hint.partition(":")[0] in fields), "")
+    return next((f"write {hint}" for hint in hints), "")
 
 
 def of_value(cursor: Cursor, value: Any, root: Any) -> str:

@@ -14,6 +14,7 @@ from backproplab.config.yaml_source import Document
 from backproplab.errors import Problem, did_you_mean
 from backproplab.experiment.limits import UNDEFINED
 from backproplab.measures import MEASURES, SPLITS, goal_of, named, parsed
+from backproplab.sweep.baselines import SHARED
 from backproplab.sweep.blocks import amount
 from backproplab.sweep.schema import Parameter, SweepFile
 from backproplab.sweep.trials import Draft, steps
@@ -90,10 +91,11 @@ def fold_problems(file: SweepFile, sweep: Document, drafts: Sequence[Draft]) -> 
 
 
 def baseline_problems(file: SweepFile, sweep: Document) -> list[Problem]:
-    """Baselines of a search, whose trials are chosen."""
-    if not file.baselines or file.method == "grid":
+    """Baselines of a search that chooses the data: they would be fitted on each."""
+    chosen = [path for path in file.parameters if path.split(".")[0] in SHARED]
+    if not file.baselines or file.method == "grid" or not chosen:
         return []
-    what = f"baselines: {file.method} chooses trials by parameters, of which a baseline has none"
+    what = f"baselines: {file.method} chooses {', '.join(chosen)}, on which a baseline depends"
     hint = "sweep the base alone with --baselines, and compare both sessions"
     return [Problem(sweep.where(("baselines",)), what, hint)]
 

@@ -77,9 +77,9 @@ class Driver:
         self.refusals = 0  # of workers, since one took a job
         self.ended: set[str] = set()
         sweep = folder.sweep
-        trials = sweep.search.num_trials if sweep.search else None
+        chosen = (sweep.search.num_trials or 0) if sweep.search else 0
         each = len(sweep.repeats)
-        runs = (trials or len(sweep.trials)) * each
+        runs = (chosen + len(sweep.trials)) * each
         self.standing = Standing(runs, each, sweep.metric.minimizes, sweep.metric.name)
 
     def run(self) -> Iterator[Standing]:

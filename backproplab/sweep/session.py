@@ -125,7 +125,7 @@ class SweepFolder:
     def _varied(self) -> list[str]:
         """The paths that trials set to different values; of a search all that it chooses."""
         if search := self.sweep.search:
-            return list(search.parameters)
+            return [*search.parameters, *(["learner"] if self.sweep.trials else [])]
         trials = [trial.values for trial in self.sweep.trials]
         paths = dict.fromkeys(path for values in trials for path in values)
         return [path for path in paths if len({repr(v.get(path, paths)) for v in trials}) > 1]

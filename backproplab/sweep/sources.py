@@ -68,7 +68,7 @@ class Grid:
 
 
 class Chosen:
-    """The trials of a search.
+    """The baselines of a search, if it has any, and the trials that it chooses.
 
     A trial whose runs have all reached a rung is judged by their mean: it continues, or is pruned.
     A trial one of whose runs has diverged or failed has no mean, and is pruned there.
@@ -81,8 +81,11 @@ class Chosen:
         self.ordered = self.pruner is not None or searcher.learns
         # a median is of trials that are whole
         self.eager = not (searcher.learns or isinstance(self.pruner, Median))
+        self._baselines = Grid(folder)
 
     def more(self) -> list[Stage]:
+        if baselines := self._baselines.more():
+            return baselines
         found = self.searcher.ask()
         if found is None:
             return []
@@ -94,6 +97,8 @@ class Chosen:
 
     def settled(self, stage: Stage) -> list[Stage]:
         number, until = stage.jobs[0].trial.number, stage.until
+        if number >= (self.searcher.search.num_trials or 0):
+            return []
         if until is None:
             self.searcher.tell(number, self._mean(number))
             return []

@@ -65,7 +65,8 @@ CORNERS = 500  # of a search's space that are checked
 
 @dataclass(frozen=True)
 class Sweep:
-    """Every trial of a grid, or the search that will choose them.
+    """Every trial of a grid, or the search that will choose them; then the trials are its
+    baselines, numbered after those that it will choose.
 
     duplicates: a note for each trial that is the same as an earlier one and was left out.
     cautions: what can be run, but not as the configs suggest, once for each kind.
@@ -155,7 +156,7 @@ def _read(
     checked = file.model_copy(update={"parameters": fit})
     points = list(_points(checked, sweep))
     trials, found = _resolve_all(base, sweep, points)
-    trials += baseline_drafts(file.baselines, trials)
+    trials += (baselines := baseline_drafts(file.baselines, trials))
     seeds = _seeds(file, base)
     if seeds[-1] >= 2**63:
         problems.append(Problem(sweep.where(("seeds",)), "seeds must stay below 2^63"))
@@ -171,7 +172,8 @@ def _read(
         raise ConfigError(*_once(problems), *rehearsal.problems)
     if rehearsal.problems:
         raise DataError("\n".join(map(str, rehearsal.problems)))
-    return _sweep(file, seeds, trials, sweep, base, rehearsal.cautions)
+    known = trials if file.method == "grid" else baselines
+    return _sweep(file, seeds, known, sweep, base, rehearsal.cautions)
 
 
 def _text(path: Path) -> str:
@@ -277,12 +279,11 @@ def _sweep(
 ) -> Sweep:
     name = file.name or re.sub(r"\.{2,}", ".", _slug(Path(sweep.name).stem))[:80] or "sweep"
     search = None
-    trials: tuple[Trial, ...] = ()
-    duplicates: tuple[str, ...] = ()
-    if file.method == "grid":
-        trials, duplicates = _trials(drafts, name, room(repeats(seeds, file.folds)))
-    else:
+    if file.method != "grid":
         search = Search(**{key: getattr(file, key) for key in Search.model_fields})
+    first = (search.num_trials or 0) if search else 0
+    alone = label(drafts[0][0], ["learner"]) if search and drafts else name  # of one baseline
+    trials, duplicates = _trials(drafts, alone, room(repeats(seeds, file.folds)), first)
     texts = {n: _text(Path(n)) for n in dict.fromkeys((sweep.name, base.name))}
     tree = {**sweep.tree, "name": name, "base": base.tree}
     return Sweep(
@@ -307,9 +308,9 @@ def _slug(text: str) -> str:
 
 
 def _trials(
-    drafts: list[Draft], name: str, longest: int
+    drafts: list[Draft], name: str, longest: int, first: int = 0
 ) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
-    """The different trials, and a note for each of the others."""
+    """The different trials, numbered from ``first``, and a note for each of the others."""
     different: dict[str, Draft] = {}
     same: list[tuple[Values, str]] = []
     for values, resolved, document in drafts:
@@ -322,7 +323,7 @@ def _trials(
     )
     trials = tuple(
         Trial(number, values, key, names[key], resolved, document)
-        for number, (key, (values, resolved, document)) in enumerate(different.items())
+        for number, (key, (values, resolved, document)) in enumerate(different.items(), first)
     )
     notes = tuple(f"{label(v, list(v))} is the same as {names[key]}" for v, key in same)
     return trials, notes

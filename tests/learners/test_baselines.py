@@ -21,6 +21,7 @@ from backproplab.report.baselines import against_baselines
 from backproplab.report.conclusion import conclude
 from backproplab.report.tables import measured as measured_cell
 from backproplab.runs import create_session, experiment_folder
+from backproplab.sweep import library as sweep_library
 from backproplab.sweep import space
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "baselines"
@@ -176,12 +177,51 @@ def test_they_are_ranked_beside_the_networks_and_the_conclusion_names_them(tmp_p
     assert sum(trial.is_baseline for trial in found.trials) == 2
 
 
+SEARCH = """
+base: {data: wine, model: {hidden: [4]}, epochs: 6, threads: 1, tensorboard: off}
+method: tpe
+num_trials: 4
+parameters: {learning_rate: {min: 0.01, max: 0.1}}
+baselines: [majority, linear]
+metric: val_accuracy
+"""
+
+
+def searched(text, folder):
+    """The sweep, and the comparison of its runs, by a worker of its own."""
+    folder.mkdir()
+    sweep = read(folder, text)
+    session = sweep_library.run(sweep, folder / "runs", executor="local:1")
+    assert sweep_library.run(sweep, folder / "runs", executor="local:1", resume=session) == session
+    records = report.read_records(report.chosen_runs(folder / "runs", []))[0]
+    return sweep, report.compare(records, "val_accuracy")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", ["", "pruner: {asha: {min_epochs: 2}}\n", "method: random\n"])
+def test_a_search_has_them_beside_the_trials_that_it_chooses(more, tmp_path):
+    """Once each, numbered after them; what is proposed is what it is without them."""
+    text = SEARCH.replace("method: tpe\n", "") + more if "method" in more else SEARCH + more
+    sweep, found = searched(text, tmp_path / "with")
+    assert [(t.number, t.label) for t in sweep.trials] == [(4, "learner-majority"), (5, "learner-linear")]  # fmt: skip
+    assert len(found.trials) == 6
+    assert sum(trial.is_baseline for trial in found.trials) == 2
+    plain = text.replace("baselines: [majority, linear]\n", "")
+    _, without = searched(plain, tmp_path / "without")
+    rates = [
+        sorted(t.values["learning_rate"] for t in each.trials if not t.is_baseline)
+        for each in (found, without)
+    ]
+    assert rates[0] == rates[1]
+
+
+@pytest.mark.slow
 def test_the_best_network_is_compared_with_the_baselines_on_its_data(tmp_path):
-    grid = "data.train_samples: [30, 60, 90]"
+    grid = "data.train_samples: [30, 90]"
     text = SWEEP.replace("data: [wine, iris]", grid) + "seeds: 2\nmetric: test_accuracy\n"
-    text = text.replace("data: wine", "data: {name: wine, test_split: 0.2}")
+    text = text.replace("data: wine", "data: {name: wine, test_split: 0.2}").replace(", sgd]", "]")
     found = compared(read(tmp_path, text), tmp_path / "runs", "test_accuracy")
-    assert sum(trial.is_baseline for trial in found.trials) == 6
+    assert sum(trial.is_baseline for trial in found.trials) == 4
     said = against_baselines(found)
     assert said.count("majority (") == said.count("random_forest (") == 1
 
@@ -190,8 +230,8 @@ def test_the_best_network_is_compared_with_the_baselines_on_its_data(tmp_path):
     (SWEEP.replace("majority", "forest"), "'forest' is not known; one of"),
     (SWEEP.replace("data: wine", "data: cubic_spiral").replace(", data: [wine, iris]", "").replace(
         "majority", "gradient_boosting"), "gradient_boosting predicts one number"),
-    ("base: {data: wine, epochs: 1}\nmethod: random\nnum_trials: 2\nbaselines: [linear]\n"
-     "parameters: {learning_rate: {min: 0.1, max: 0.2}}\n", "baselines: random chooses trials by parameters, of which a baseline has none"),
+    (SEARCH.replace("learning_rate:", "data.train_samples: {min: 20, max: 60, distribution: int}, learning_rate:"),
+     "baselines: tpe chooses data.train_samples, on which a baseline depends"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(text, what, tmp_path):
     with pytest.raises(ConfigError) as caught:
