@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backproplab.arrays import Array, aligned
-from backproplab.autograd.engines.program import Instruction, Program
+from backproplab.autograd.engines.program import Instruction, Program, owners_of
 
 
 class Memory:
@@ -23,7 +23,7 @@ class Memory:
 
     def __init__(self, program: Program, into: Sequence[Array]) -> None:
         self.program = program
-        self.owner = _owners(program)
+        self.owner = owners_of(program)
         self.last_use = self._last_uses()
         self.arrays: dict[int, Array] = {
             n: b.value for n, b in enumerate(program.buffers) if b.value is not None
@@ -100,12 +100,3 @@ class Memory:
             return best
         self.blocks.append(aligned((max(nbytes, 1),)))
         return len(self.blocks) - 1
-
-
-def _owners(program: Program) -> list[int]:
-    """Buffer number -> number of the buffer that owns its memory: itself, unless it is a view."""
-    owner = list(range(len(program.buffers)))
-    for step in program.instructions:
-        if program.is_view(step):
-            owner[step.output] = owner[step.inputs[0]]
-    return owner
