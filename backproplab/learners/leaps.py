@@ -154,7 +154,7 @@ class Leaps:
                 *self._clips(),
                 *self._updates(rate),
             ]
-            self.tapes[key] = Tape(calls, [table, *self.trace.tables]), table
+            self.tapes[key] = Tape(calls, [table, *self.trace.tables], plan.scratch), table
         return self.tapes[key]
 
     def _checks(self, watched: Sequence[int] | None) -> list[Call]:

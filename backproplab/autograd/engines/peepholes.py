@@ -128,8 +128,8 @@ def without_repeats(program: Program) -> Program:
     owner, same_as = owners_of(program), dict[int, int]()
     known: dict[tuple[int, ...], list[Instruction]] = {}
     kept: list[Instruction] = []
-    for step in program.instructions:
-        step = replace(step, inputs=tuple(same_as.get(n, n) for n in step.inputs))
+    for given in program.instructions:
+        step = replace(given, inputs=tuple(same_as.get(n, n) for n in given.inputs))
         alike = known.setdefault((id(step.op), *step.inputs), [])
         first = next((one for one in alike if are_same(one.settings, step.settings)), None)
         if step.op.effect:

@@ -14,18 +14,20 @@ from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
 WHOLE = 2**62
-ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+ADDS, ADDS_ZERO = 1, 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+EIGHT = 8  # rows of a sum of rows by BLAS, 1ᵀ x, that are one piece
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 CUTS = (
     (WHOLE, 1, 0),
     (WHOLE, 1, ADDS_ZERO),
     *((most, unit, 0) for most, unit in ((448, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
-    (8, 8, 0),
+    (EIGHT, EIGHT, 0),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
 MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays if it is no such b
+MANY = 1024  # rows of a sum from which it is worth playing in strips
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
@@ -45,6 +47,15 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     least = 0 if rows == 1 else 9
     cuts = [_numbers(cut) for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
     return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
+
+
+def adds(loop: Loop, inner: int) -> Loop | None:
+    """The loop that adds to what is there, if this one adds up pieces of eight, and many: to begin
+    with -0, to which a sum is added without a change, is to begin with nothing."""
+    if inner < MANY or loop.owner is not _numbers((EIGHT, EIGHT, 0)):
+        return None
+    own = _numbers((EIGHT, EIGHT, ADDS))
+    return Loop(loop.address, ctypes.addressof(own), None, own)
 
 
 def turns(a: Array, b: Array, out: Array) -> bool:
