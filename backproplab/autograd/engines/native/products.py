@@ -15,7 +15,7 @@ from backproplab.autograd.engines.native.records import library
 
 WHOLE = 2**62
 ADDS, ADDS_ZERO = 1, 2  # as in vectors.c: a sum that underflows to -0 becomes +0
-EIGHT = 8  # rows of a sum of rows by BLAS, 1ᵀ x, that are one piece
+EIGHT = 8  # rows that a product takes at a time; rows of a sum by BLAS, 1ᵀ x, that are one piece
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 CUTS = (

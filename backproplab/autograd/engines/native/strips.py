@@ -18,7 +18,8 @@ from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.translate import Part, address_of
 
 LARGE = 2**17  # bytes of an operand from which a part is played in strips
-STRIP, LONGEST = 2**15, 2**18  # bytes of a strip of the largest operand: those aimed at, and most
+STRIP, LONGEST = 2**15, 2**18  # bytes from strip to strip: those aimed at, and most
+FEWEST = 2  # strips of a part that has only short ones, so that threads can share them
 NEAR = 32  # parts that are looked at for a group
 ENTRIES = 64  # unit of a strip of a row: whole vectors, so that no loop ends in another way
 Parts = Sequence[tuple[Part, int]]  # with the number of the call that each belongs to
@@ -151,12 +152,22 @@ def _count(parts: Sequence[Part]) -> int:
     there is none."""
     whole, largest, count = 0, 0, 0
     for part in parts:
-        common, most = gcd(whole, units(part)), max(largest, *map(_bytes, part.arrays))
-        numbers = range(2, max(most // STRIP, 2) + 1)
+        common, most = gcd(whole, units(part)), max(largest, _walked(part))
+        numbers = range(2, max(most // STRIP, FEWEST) + 1)
         found = max((n for n in numbers if common % n == 0), default=0)
         if found and most // found <= LONGEST:
             whole, largest, count = common, most, found
     return count
+
+
+def _walked(part: Part) -> int:
+    """The bytes from the first to the last strip, of the operand where they are most."""
+    first = part.views[0]
+    if first.ndim:
+        return max(x.strides[0] * len(x) for x in part.views)
+    assert part.rows
+    axis, _, *each = part.rows
+    return max(each) * part.lengths[axis]
 
 
 def _gathered(
@@ -169,13 +180,14 @@ def _gathered(
         own = [_whole(x, part, k) for k, x in enumerate(part.arrays)]
         free = bool(own) and not _meet(own, waiting)
         fits = is_large(part, fixed) and units(part) % count == 0
+        fits = fits and _walked(part) // count <= LONGEST
         strip = _first(part, number, count) if fits and free else None
         if strip and all(x.keeps(y) for x in strip.operands for y in inside if x.meets(y)):
             group.append(strip)
             inside += strip.operands
         elif fits or not own:
             return before, group, [*later, *parts[place:]]
-        elif free and not _meet(own, inside):
+        elif free and not is_large(part, fixed) and not _meet(own, inside):
             before.append((part, number))
         else:
             later.append((part, number))

@@ -171,7 +171,7 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
     own = own_loops(a, b, out)[skipped:]
     loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
-    rows = (1, 1, a.strides[-2], 0, out.strides[-2]) if own and not lead else None
+    rows = (1, EIGHT, a.strides[-2], 0, out.strides[-2]) if own and not lead else None
     arrays = [a, b, out]
     part = Part(loop, views, sizes, (0, 0, 0, *sides), None, len(own), arrays, rows=rows)
     if rows and len(out) == 1 and (sums := adds(loop, a.shape[-1])):
