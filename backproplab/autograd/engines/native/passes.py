@@ -142,12 +142,13 @@ def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Part
     space = np.empty(max(ENTRIES, logits.shape[-1]), out.dtype)
     lengths = out.size, logits.shape[-1], labels.size
     part = _by_numpy("cross_entropy", [logits, labels, out, space], lengths)
-    return [part._replace(written=(2, 3))]
+    return [part._replace(written=(2, 3), ends=True)]
 
 
 def one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Part]:
     """The calls of ``one_hot``."""
-    return [_by_numpy("one_hot", [labels, out], (labels.size, classes))]
+    part = _by_numpy("one_hot", [labels, out], (labels.size, classes))
+    return [part._replace(ends=True)]
 
 
 def _by_numpy(name: str, arrays: Sequence[Array], lengths: tuple[int, ...]) -> Part:

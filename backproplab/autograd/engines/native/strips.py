@@ -130,8 +130,9 @@ def is_large(part: Part, fixed: Sequence[int]) -> bool:
     """Whether the part can be in strips, and is worth it."""
     if part.rows is None or not part.arrays or not units(part):
         return False
-    moves = any(address_of(x) in fixed for x in part.views)
-    return not moves and max(_bytes(x) for x in part.arrays) >= LARGE
+    if any(address_of(x) in fixed for x in part.views) or min(_steps(part)) < 0:
+        return False
+    return max(_bytes(x) for x in part.arrays) >= LARGE
 
 
 def units(part: Part) -> int:
@@ -162,12 +163,20 @@ def _count(parts: Sequence[Part]) -> int:
 
 def _walked(part: Part) -> int:
     """The bytes from the first to the last strip, of the operand where they are most."""
-    first = part.views[0]
-    if first.ndim:
-        return max(x.strides[0] * len(x) for x in part.views)
+    return max(_steps(part)) * _length(part)
+
+
+def _steps(part: Part) -> list[int]:
+    """Of each view, the bytes from one row to the next."""
+    return [x.strides[0] for x in part.views] if part.views[0].ndim else list((part.rows or ())[2:])
+
+
+def _length(part: Part) -> int:
+    """The number of rows."""
+    if part.views[0].ndim:
+        return len(part.views[0])
     assert part.rows
-    axis, _, *each = part.rows
-    return max(each) * part.lengths[axis]
+    return part.lengths[part.rows[0]]
 
 
 def _gathered(
@@ -185,7 +194,7 @@ def _gathered(
         if strip and all(x.keeps(y) for x in strip.operands for y in inside if x.meets(y)):
             group.append(strip)
             inside += strip.operands
-        elif fits or not own:
+        elif fits or not own or part.ends:
             return before, group, [*later, *parts[place:]]
         elif free and not is_large(part, fixed) and not _meet(own, inside):
             before.append((part, number))
@@ -211,16 +220,14 @@ def _whole(x: Array, part: Part, k: int) -> Operand:
 
 def _first(part: Part, number: int, count: int) -> Stripped:
     """The part's first of so many strips."""
+    rows = _length(part) // count
+    steps = [step * rows for step in _steps(part)]
     if part.views[0].ndim:
-        rows = len(part.views[0]) // count
-        steps = [x.strides[0] * rows for x in part.views]
         first = part._replace(views=[x[:rows] for x in part.views])
     else:
-        assert part.rows
-        axis, _, *each = part.rows
-        rows = part.lengths[axis] // count
-        steps = [step * rows for step in each]
-        first = part._replace(lengths=(*part.lengths[:axis], rows, *part.lengths[axis + 1 :]))
+        axis = (part.rows or (0,))[0]
+        lengths = *part.lengths[:axis], rows, *part.lengths[axis + 1 :]
+        first = part._replace(lengths=lengths)
     operands = [
         own._replace(high=own.high - step * (count - 1), step=step, total=count)
         for k, (x, step) in enumerate(zip(part.arrays, steps, strict=True))

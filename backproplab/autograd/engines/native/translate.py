@@ -46,6 +46,7 @@ class Part(NamedTuple):
     rows: how it can be played in strips, with the same bits: by the first of the axes of its
         views, where they have one, and ``rows`` is empty; else the number of a length, the unit
         of its parts, and of each view the bytes from one to the next. None if it cannot.
+    ends: whether it may end the playing.
     """
 
     loop: Loop
@@ -57,6 +58,7 @@ class Part(NamedTuple):
     arrays: Sequence[Array] = ()
     written: Sequence[int] = (-1,)
     rows: tuple[int, ...] | None = None
+    ends: bool = False
 
 
 def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
@@ -252,21 +254,21 @@ def take(x: Array, rows: Array, axis: int | None, out: Array, mode: str) -> list
 def check_each(labels: Array, hit: Array) -> list[Part]:
     flat = hit.reshape(-1)
     loop = Loop(library().loop("check_count"), labels.size)
-    return [Part(loop, [flat], arrays=[flat], written=())]
+    return [Part(loop, [flat], arrays=[flat], written=(), ends=True)]
 
 
 def check_range(labels: Array, classes: int) -> list[Part]:
     if labels.dtype != np.int64:
         raise Unplayable("labels of another type")
     loop, views = Loop(library().loop("check_range"), classes), walk([labels])
-    return [Part(loop, views, arrays=views, written=())]
+    return [Part(loop, views, arrays=views, written=(), ends=True)]
 
 
 def require_finite(x: Array) -> list[Part]:
     if not x.flags.c_contiguous or x.dtype.char not in "fd":
         raise Unplayable("numbers that do not lie side by side")
     loop, flat = Loop(library().loop(f"check_finite_{x.itemsize}")), x.reshape(-1)
-    return [Part(loop, [flat], arrays=[flat], written=())]
+    return [Part(loop, [flat], arrays=[flat], written=(), ends=True)]
 
 
 PLAYED: dict[Any, Callable[..., list[Part]]] = {
