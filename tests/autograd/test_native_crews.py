@@ -94,7 +94,8 @@ def test_a_gradient_in_one_pass_is_the_gradient_of_eager(name, also, dtype):
     want = [y.value.tobytes() for y in step(Tensor(x))]
     plan, into = plan_of(step, x, [x.shape] * (1 + len(also)))
     passes = [s for s in plan.program.instructions if s.op.name == f"{name}_gradient"]
-    assert len(passes) == 2
+    shared = name == "tanh" and "slope" in also  # 1 - y², which is not computed anew
+    assert len(passes) == 2 - shared
     for run in (plan.play, played(plan.calls)):
         for y in into:
             y[...] = 7

@@ -138,7 +138,8 @@ def _part(chain: Chain, arrays: dict[str, Array]) -> Part | None:
     ends = [x.strides[-1] if x.ndim else 0 for x in views]
     if ends != [dtype.itemsize] * len(vectors) + [0] * chain.numbers:
         return None
-    return Part(Loop(library().loop(_name(chain.loop, dtype.itemsize))), views)
+    loop = Loop(library().loop(_name(chain.loop, dtype.itemsize)))
+    return Part(loop, views, arrays=views, written=range(chain.written))
 
 
 def _name(loop: str, size: int) -> str:

@@ -14,7 +14,8 @@ from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
 WHOLE, LONGEST = 2**62, 448
-ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+ADDS, ADDS_ZERO = 1, 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+EIGHT = 8  # rows that a product takes at a time; rows of a sum by BLAS, 1ᵀ x, that are one piece
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 # Sums of pieces are added to a zero.
@@ -25,7 +26,7 @@ CUTS = (
         (most, unit, ADDS_ZERO)
         for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))
     ),
-    (8, 8, ADDS_ZERO),
+    (EIGHT, EIGHT, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
@@ -35,6 +36,7 @@ PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; tim
 NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
 LANES = (2, 3, 4)  # columns of products in which a vector is of rows
 SMALL = 1024  # entries of b that our loop turns, as in vectors.c
+MANY = 1024  # rows of a sum from which it is worth playing in strips
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
@@ -103,6 +105,24 @@ def is_turned_within(b: Array) -> bool:
     """Whether our loop turns b: its columns lie side by side, and it is small."""
     beside = b.strides[-2] == b.itemsize != b.strides[-1] and b.shape[-1] > 1
     return bool(beside and b.shape[-2] * b.shape[-1] <= SMALL)
+
+
+def adds(loop: Loop, inner: int) -> Loop | None:
+    """The loop that adds to what is there, if this one adds up pieces of eight, and many: they are
+    added to a zero in any case."""
+    if inner < MANY or _cut(loop) != (EIGHT, EIGHT, ADDS_ZERO):
+        return None
+    return _loop(loop.address, (EIGHT, EIGHT, ADDS | ADDS_ZERO), None)
+
+
+def _cut(loop: Loop) -> tuple[int, ...]:
+    """How a loop of ours cuts k; empty of any other one."""
+    return tuple(loop.owner[0][:3]) if isinstance(loop.owner, tuple) else ()
+
+
+def has_copies(loop: Loop) -> bool:
+    """Whether the loop copies columns to a place of its own, which threads cannot share."""
+    return isinstance(loop.owner, tuple) and loop.owner[1] is not None
 
 
 def turns(a: Array, b: Array, out: Array) -> bool:
