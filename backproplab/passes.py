@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from backproplab.measures import measure
 
 
-@dataclass(frozen=True)
+@dataclass
 class Passes:
     """Counts, exact for any length of a run.
 

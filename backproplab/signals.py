@@ -70,6 +70,17 @@ class Flag(Protocol):
     def exists(self) -> bool: ...
 
 
+@contextmanager
+def too_late() -> Iterator[None]:
+    """Around what is left to say when the work is done: a signal has nothing to stop any more, and
+    changes neither the exit code nor what is said; one a second later ends the process at once."""
+    try:
+        with listening(Stop().request):
+            yield
+    finally:
+        LATEST[:] = [time.monotonic()]
+
+
 Handler = Callable[[int, FrameType | None], Any]
 
 

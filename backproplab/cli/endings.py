@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backproplab.signals import too_late
+
 if TYPE_CHECKING:
     from backproplab.experiment import Result
 
 
+@too_late()
 def conclude(results: Sequence[Result], session: Path, log_dir: Path) -> None:
     """Print how each run ended, and which runs of the session never began.
 

@@ -35,7 +35,7 @@ def command(
     from backproplab.cli.endings import conclude
     from backproplab.cli.launched import launched
     from backproplab.diagnosis import finish
-    from backproplab.errors import FinishedError
+    from backproplab.errors import FinishedError, RunError
     from backproplab.experiment.cautions import cautions
     from backproplab.experiment.resume import locked, stopped_run
     from backproplab.journal import LAST, PREVIOUS
@@ -48,7 +48,7 @@ def command(
         with locked(folder, ranks):
             try:
                 stopped = stopped_run(folder, epochs, ranks)
-            except FinishedError:
+            except (FinishedError, RunError):
                 if ranks.rank == 0:
                     finish(folder)
                 raise

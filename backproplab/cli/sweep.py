@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from backproplab.cli.options import RUNS, Force, Imports, LogDir, importing
+from backproplab.signals import too_late
 
 if TYPE_CHECKING:
     from backproplab.sweep.driver import Driver
@@ -144,7 +145,7 @@ def _run(
     with opened(sweep, log_dir, workers, resume) as driver:
         driver.fail_fast = fail_fast
         try:
-            _follow(driver, f"{sweep.name}  {_size(driver)} · {workers.name}", progress)
+            _follow(driver, f"{sweep.name}  {_size(sweep, driver)} · {workers.name}", progress)
         except BaseException:
             with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
@@ -154,13 +155,15 @@ def _run(
     return driver
 
 
-def _size(driver: Driver) -> str:
-    """``15 trials × 3 seeds``."""
+def _size(sweep: Sweep, driver: Driver) -> str:
+    """``15 trials × 3 seeds``, ``15 trials × 5 folds``, ``15 trials × 2 seeds × 5 folds``."""
     from backproplab.text import counted
 
     standing = driver.standing
     trials = counted(standing.total // standing.seeds, "trial")
-    return trials if standing.seeds == 1 else f"{trials} × {standing.seeds} seeds"
+    folds = sweep.folds or 1
+    each = {"seed": standing.seeds // folds, "fold": folds}
+    return " × ".join([trials, *(counted(n, word) for word, n in each.items() if n > 1)])
 
 
 def _follow(driver: Driver, title: str, progress: str) -> None:
@@ -194,6 +197,7 @@ def _line(standing: Standing) -> str:
     return "  ".join(words)
 
 
+@too_late()
 def _answer(driver: Driver, log_dir: Path, executor: str) -> None:
     """The ranked table, results.csv, and what to type next."""
     from backproplab.cli import signs

@@ -21,7 +21,7 @@ from backproplab.experiment import account
 from backproplab.files import DiskFolder
 from backproplab.learners.objective import SLOPE, VALUE
 from backproplab.measures import MEASURES, parsed
-from backproplab.runs.run_folder import CONFIG, RunFolder
+from backproplab.runs.run_folder import CONFIG, FORMAT, RunFolder
 from backproplab.status import Status
 from backproplab.text import launcher, typed
 
@@ -226,8 +226,11 @@ def keep(folder: Path, experiment: Experiment | None = None) -> Diagnosis | None
 
 def finish(folder: Path) -> None:
     """What a run that is over still lacks if it was killed after its last record: its verdict, and
-    the end of what it was writing."""
+    the end of what it was writing. One that can be continued is left as it is."""
     files = DiskFolder(folder)
-    files.remove_temporaries()
-    if "verdict" not in RunFolder(files).record:
-        keep(folder)
+    record = RunFolder(files).record
+    over = Status.read(record.get("status")) in (Status.COMPLETED, Status.DIVERGED)
+    if over and record.get("format") == FORMAT and not record.get("in_sweep"):
+        files.remove_temporaries()
+        if "verdict" not in record:
+            keep(folder)

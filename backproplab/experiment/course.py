@@ -191,9 +191,8 @@ class Course:
     @property
     def _identity(self) -> dict[str, Any]:
         """What must be equal when the run continues."""
-        tree = {
-            k: v for k, v in tree_of(self.parts.experiment).items() if k not in keys(Role.LENGTH)
-        }
+        own = tree_of(self.parts.experiment)
+        tree = {key: own[key] for key in own.keys() - keys(Role.LENGTH)}
         return {
             "run": self.record["id"],
             "config": _digest(json.dumps(tree, sort_keys=True)),

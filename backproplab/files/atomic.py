@@ -10,13 +10,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from backproplab.errors import DamageError, MachineError, RunError, reason
 from backproplab.files.reading import UnusableFile
+from backproplab.files.syncing import sync, sync_names
 
 LIMITS = {
     errno.ENOSPC: "the disk is full",
@@ -32,7 +32,6 @@ LIMITS = {
 }
 TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp", re.DOTALL)  # a file that is being written
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)  # no link is followed
-AT_A_TIME = 16  # files on their way to the disk: more are no faster
 STALE = 60.0  # seconds after which nobody writes a file any more
 HIDDEN = re.compile(r"\.(.+)\.new", re.DOTALL)  # a folder that is being written
 
@@ -127,9 +126,9 @@ def write_together(
 ) -> None:
     """Write new files into a folder, and wait until all of them are on the disk.
 
-    All are written before the first is waited for, and several are waited for at a time, so that
-    they share a commit of the file system: measured on ext4, 30 ms for 512 files instead of 230 ms.
-    A file that is there is replaced, but not its other links.
+    All are written before the first is waited for, and they are waited for together: measured on
+    ext4, 30 ms for 512 files instead of 230 ms. A file that is there is replaced, but not its
+    other links.
     named: what a message calls a file, by its name. Raises MachineError that names the file.
     """
     root, named = str(folder), named or folder.joinpath
@@ -145,10 +144,8 @@ def write_together(
 
     each(lambda name: (folder / name).mkdir(parents=True, exist_ok=True), places)
     each(lambda name: _write_new(f"{root}/{name}", files[name]), files)
-    everything = [*files, *places]
-    shares = [everything[first::AT_A_TIME] for first in range(min(AT_A_TIME, len(everything)))]
-    with ThreadPoolExecutor(AT_A_TIME, "sync") as threads:
-        list(threads.map(partial(each, lambda name: _sync(f"{root}/{name}")), shares))
+    with machine_limits(named(".")):
+        sync_names(root, [*files, *places], partial(each, lambda name: sync(f"{root}/{name}")))
 
 
 def _write_new(path: str, content: bytes) -> None:
@@ -187,13 +184,4 @@ def link(source: str, target: str) -> None:
 def sync_directory(path: Path) -> None:
     """Make the names in ``path`` durable, where the system lets a directory be synced."""
     if os.name == "posix":
-        _sync(path)
-
-
-def _sync(path: Path | str) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)

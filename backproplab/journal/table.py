@@ -21,9 +21,11 @@ class Table:
         """Append a row, after the header if it is the first one."""
         cells = [_written(values[name]) if name in values else "" for name in self.columns]
         line = f"{epoch},{step},{split},{','.join(cells)}\n"
-        names = map(csv_cell, [*POSITION, *self.columns])
-        head = "" if self.log.length else f"{','.join(names)}\n"
-        self.log.append((head + line).encode())
+        self.log.append((line if self.log.length else self._head + line).encode())
+
+    @property
+    def _head(self) -> str:
+        return ",".join(map(csv_cell, [*POSITION, *self.columns])) + "\n"
 
 
 def _written(value: float) -> str:

@@ -28,7 +28,7 @@ from backproplab.optim import Clipping, Optimizer, Updater
 
 ROUNDS = 4096  # most updates of a leap
 SECONDS = 0.02  # after which it ends: signals wait for that long
-WORTH = 16  # updates by one plan, from which on translating it pays
+WORTH = 4  # updates by one plan, from which on translating it pays
 ENTRIES = 2**20  # most row numbers of a leap
 BLOCK, BLOCKS = 4_096, 32  # entries updated at a time: a call costs a few ns, so that they can
 # stay in the L1 cache; but a vector has at most BLOCKS parts, as each is translated
@@ -110,8 +110,7 @@ class Leaps:
             return Leapt(0)
         count = min(len(rows), self.most)
         try:
-            changes = moves or self.trace.reads_time or not self.tapes
-            own = [rates(first + k) for k in range(count if changes else 1)]
+            own = [rates(first + k) for k in range(count)] if moves else [rates(first)] * count
             tape, table = self._tape(plan, examples, rows, own[0], watched, look is not None)
             count = min(count, len(table))
             table[:count] = rows[:count]

@@ -174,6 +174,10 @@ class Lane:
         """Scalars that callbacks want to hear, each as often as the most eager one does."""
         return together([callback.hears for callback in self.callbacks])
 
+    @cached_property
+    def _within_epochs(self) -> list[Callback]:
+        return [callback for callback in self.callbacks if not isinstance(callback.when, Epoch)]
+
     @property
     def ends_within_epoch(self) -> bool:
         """Whether a callback or the learner has ended the run since the last evaluation."""
@@ -200,24 +204,29 @@ class Lane:
 
     def next_look(self) -> int:
         """The step at which somebody looks next."""
-        times = [callback.when for callback in self.callbacks]
-        times += [self.evaluations] if self.evaluations else []
-        looks = [when.next(self.progress.step) for when in times]
+        own = [self.evaluations] if self.evaluations else []
+        times = [*own, *(callback.when for callback in self._within_epochs)]
+        looks = (when.next(self.progress.step) for when in times)
         return int(min([self.length.end_of(self.progress.epoch), *looks]))
 
     def moved(self, steps: int, examples: int, scalars: Arriving) -> None:
         """Steps have been done, on these many examples, with these scalars.
 
-        What the learner reports without being asked goes to the event files; what callbacks asked
-        for goes to them. All of it is written step by step, so that the bytes do not depend on
-        where a stretch of steps was cut.
+        What the learner reports unasked goes to the event files, what callbacks asked for to them.
+        Written step by step, so that the bytes do not depend on where a stretch of steps was cut.
         """
         progress = self.progress
         progress.step += steps
         progress.examples += examples
         progress.passes += self.learning.passes(steps, examples)
-        offers = self.learning.offers
-        self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in offers}}
+        if scalars:
+            self._hear(scalars)
+        for callback in self._within_epochs if steps else ():
+            if callback.when.next(progress.step - 1) == progress.step:
+                callback.look(self)
+
+    def _hear(self, scalars: Arriving) -> None:
+        self._series = {TRAIN: {n: x for n, x in scalars.items() if n not in self.learning.offers}}
         for callback in self.callbacks:
             if heard := _heard(scalars, callback.hears):
                 callback.hear(self, heard)
@@ -225,9 +234,6 @@ class Lane:
         for split, found in series.items():
             if found:
                 self.journal.series(split, found)
-        for callback in self.callbacks if steps else ():
-            if callback.when.next(progress.step - 1) == progress.step:
-                callback.look(self)
 
     def report(self, values: Mapping[str, float], split: str = TRAIN) -> None:
         """Values of the epoch that is closing: to metrics.csv, if declared, and to the events.

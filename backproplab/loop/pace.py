@@ -56,6 +56,7 @@ class Pace:
         self.flag = flag
         now = time.monotonic()
         self._end = now + seconds
+        self._poll = now if flag else math.inf
         self._save = now + FIRST_SAVE if saves else math.inf
         self._saves = saves
         self._glances = math.inf
@@ -76,15 +77,21 @@ class Pace:
     def ask(self) -> Answer:
         """What is to be done now; sets the alarm for the next time."""
         now = time.monotonic()
-        slice_is_over = now >= self._end or (self.flag is not None and self.flag.exists())
+        slice_is_over = now >= self._end or self._is_recalled(now)
         reason = "signal" if self.stop.number else "slice" if slice_is_over else ""
         mine = REASONS.index(reason), self.stop.number, now >= self._save
         stop, number, save = self.ranks.largest(*mine)
-        polls = FLAG if self.flag else math.inf
-        self._alarm = min(self._end, self._save, now + self._glances, now + polls)
+        self._alarm = min(self._end, self._save, now + self._glances, self._poll)
         if self.ranks.failure:
             return Answer("rank", 0, False)
         return Answer(REASONS[stop], number, bool(save))
+
+    def _is_recalled(self, now: float) -> bool:
+        """Whether there is the flag, which is looked for every now and then."""
+        if self.flag is None or now < self._poll:
+            return False
+        self._poll = now + FLAG
+        return self.flag.exists()
 
     @property
     def signal(self) -> int:

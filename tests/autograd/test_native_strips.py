@@ -135,7 +135,7 @@ def network(dtype, images=16):
         partial(np.dot, seen.reshape(-1, 36), kernel, rows),
         *elementwise.add(out, bias, out),
         *sliding.window_max(out, out=top, windows=two),
-        *elementwise.relu(top, top),
+        *elementwise.relu(top, out=top),
         *elementwise.relu_gradient(top, g, out=slope),
         *sliding.place_at_first(slope, out, top, out=back, windows=two),
         partial(np.dot, seen.reshape(-1, 36).T, back.reshape(-1, 16), gradient),

@@ -256,11 +256,15 @@ def test_numbers_of_all_rounds_at_once_are_those_of_each(name, flavor, rate, mon
     (code,) = updater.parts(trace.view)
     trace.record(code, rate, 1)
     (numbers,) = updater.parts(lambda x: trace.ear)
-    trace.fill(numbers, [rate] * 40, 7)
-    tables = [table.tobytes() for table in trace.tables]
-    monkeypatch.setattr(trace, "_at_once", lambda *given: [])
-    trace.fill(numbers, [rate] * 40, 7)
-    assert tables == [table.tobytes() for table in trace.tables]
+    tables = {t: filled(trace, numbers, rate, t) for t in (7, 8, 500, 7)}  # the second is known
+    monkeypatch.setattr(trace, "_together", lambda *given: [])
+    for t, table in tables.items():
+        assert table == filled(trace, numbers, rate, t)
+
+
+def filled(trace, numbers, rate, t):
+    trace.fill(numbers, [rate] * 40, t)
+    return [table.tobytes() for table in trace.tables]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Program: a recorded step as plain data, a list of instructions on numbered buffers.
 
-An instruction names an op of the registry and holds no Python function of its own, so another
+An instruction names an op and holds no Python function of its own, so another
 engine can compile the same program. This file computes nothing.
 """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -15,9 +16,10 @@ import numpy as np
 
 from backproplab.arrays import LINE, Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.proof import _fill, twin
 from backproplab.autograd.engines.native.records import library
-from backproplab.autograd.engines.native.translate import Part, address_of, copy, has_lines, walk
+from backproplab.autograd.engines.native.translate import copy, has_lines, walk
 from backproplab.autograd.lowering import Pass, elementwise, sliding
 from backproplab.autograd.lowering import logits as logits_
 from backproplab.autograd.windows import Sizes, Windows
@@ -166,9 +168,19 @@ def _by_numpy(name: str, arrays: Sequence[Array], lengths: tuple[int, ...]) -> P
     return Part(loop, views, lengths, (0,), kept=(functions, loops), arrays=arrays)
 
 
+def relu(x: Array, out: Array) -> list[Part]:
+    """The call of ``relu``, whose loop is slow where one operand is a number."""
+    return [_in_lines("relu", [x, out])]
+
+
 def relu_gradient(y: Array, g: Array, out: Array) -> list[Part]:
     """The calls of ``relu_gradient``."""
     return [_in_lines("relu_gradient", [y, g, out])]
+
+
+def gradient(y: Array, g: Array, out: Array, name: str) -> list[Part]:
+    """The calls of ``tanh_gradient`` and ``sigmoid_gradient``."""
+    return [_in_lines(name, [y, g, out])]
 
 
 def _in_lines(
@@ -187,6 +199,10 @@ def _in_lines(
     return Part(loop, own, (*shape, *lengths), (*inside, *strides), arrays=walked, rows=rows)
 
 
+GRADIENTS = {
+    rule.__wrapped__: partial(gradient, name=rule.__name__)  # type: ignore[attr-defined]
+    for rule in (elementwise.tanh_gradient, elementwise.sigmoid_gradient)
+}
 PASSES: dict[Any, Callable[..., list[Part]]] = {
     sliding.window_max.__wrapped__: largest,  # type: ignore[attr-defined]
     sliding.place_at_first.__wrapped__: at_first,  # type: ignore[attr-defined]
@@ -194,9 +210,13 @@ PASSES: dict[Any, Callable[..., list[Part]]] = {
     logits_.softmax.__wrapped__: softmax,  # type: ignore[attr-defined]
     logits_.softmax_cross_entropy.__wrapped__: softmax_cross_entropy,  # type: ignore[attr-defined]
     logits_.one_hot.__wrapped__: one_hot,  # type: ignore[attr-defined]
+    elementwise.relu.__wrapped__: relu,  # type: ignore[attr-defined]
     elementwise.relu_gradient.__wrapped__: relu_gradient,  # type: ignore[attr-defined]
+    **GRADIENTS,
 }
 IN_PLACE = {
+    *GRADIENTS,
     logits_.softmax.__wrapped__,  # type: ignore[attr-defined]
+    elementwise.relu.__wrapped__,  # type: ignore[attr-defined]
     elementwise.relu_gradient.__wrapped__,  # type: ignore[attr-defined]
 }

@@ -17,16 +17,17 @@ from backproplab.autograd.engines.native.crew import Crew
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
 from backproplab.autograd.engines.native.packing import packed
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.passes import one_pass
 from backproplab.autograd.engines.native.products import has_one_way
 from backproplab.autograd.engines.native.proof import arrays_of, first_equal
 from backproplab.autograd.engines.native.records import Callback, Ending, Mover, Record, library
 from backproplab.autograd.engines.native.strips import Strips, in_strips
-from backproplab.autograd.engines.native.translate import PRODUCTS, Part, address_of, translate
+from backproplab.autograd.engines.native.translate import PRODUCTS, translate
 from backproplab.autograd.lowering import Pass
 
 Call = Callable[[], Any]
-WORTH = 16  # runs after which a list is translated: as many cost about as much as a translation
+WORTH = 4  # runs after which a list is translated
 
 
 class Played:
@@ -157,7 +158,7 @@ def proven(call: Call) -> list[Part]:
     if not reduces and (call.func not in PRODUCTS or has_one_way(*call.args, **call.keywords)):
         return parts
     players = [partial(_translated, own) for own in range(parts[-1].ways + 1)]  # and NumPy's loop
-    found = first_equal(call, players, parts[-1].loop[:2])
+    found = first_equal(call, players, parts[-1].loop.address, parts[-1].signed)
     if found is None:
         raise Unplayable("NumPy's own call has other bits")
     return translate(call, found)

@@ -20,13 +20,13 @@ from backproplab.autograd.engines.native.door import Unplayable
 
 Call = Callable[[], Any]
 Operand = Any  # a Traced, or a number
+AHEAD = 512  # rounds whose numbers are computed together
 
 
 class Trace:
     """The calls of some code, for up to ``rounds`` rounds.
 
     tables: of each number in the calls its values, (rounds,) or (rounds, P, 1).
-    reads_time: whether the numbers depend on ``Time``.
     ear: takes the place of each array where only the numbers are wanted.
     """
 
@@ -35,9 +35,9 @@ class Trace:
         self.rounds = rounds
         self.calls: list[Call] = []
         self.tables: list[Array] = []
-        self.reads_time = False
         self.notes: list[tuple[Any, tuple[Operand, ...], Array]] = []
         self.ear = Ear()
+        self.known: tuple[Any, int, list[Array]] = None, 0, []  # rate, first update, numbers
 
     def view(self, x: Array) -> Array:
         """The same memory as an array that notes calls. Code must use it for all that it writes."""
@@ -52,7 +52,7 @@ class Trace:
         """
         self.notes = []
         try:
-            code(rate, Time(t, self))
+            code(rate, t)
         except Exception as error:  # arrays that only note calls may lead it anywhere
             raise Unplayable(str(error)) from None
         numbers = iter(self._numbered(self._numbers()))
@@ -65,35 +65,43 @@ class Trace:
         self.notes = []
 
     def fill(self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int) -> None:
-        """The numbers of the rounds that begin with update ``t``, a rate for each or for all.
+        """The numbers of the rounds that begin with update ``t``, of as many as there are rates.
 
         code: as recorded, but on an Ear instead of arrays. Raises Unplayable if it has others.
         """
-        found = self._at_once(code, rates, t) or self._one_by_one(code, rates, t)
+        alike = all(rate is rates[0] for rate in rates)
+        found = self._together(code, rates[0], t, len(rates)) if alike else []
+        found = found or self._one_by_one(code, rates, t)
         if len(found) != len(self.tables):
             raise Unplayable("its numbers depend on its arrays")
         for table, values in zip(self.tables, found, strict=True):
-            own = [getattr(x, "values", x) for x in values]
-            table[: len(own) if len(own) > 1 else None] = np.array(own, self.dtype)
+            table[: len(rates)] = values
 
-    def _at_once(
-        self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int
-    ) -> list[Sequence[Any]]:
-        """Each number in all rounds, by one run of the code; empty if it takes one for each."""
-        if any(rate is not rates[0] for rate in rates):
-            return []
-        try:
-            heard = self._heard(code, rates[0], Rounds(range(t, t + len(rates))))
-        except (TypeError, AttributeError):  # it asks for a number itself
-            return []
-        return [x.each if isinstance(x, Rounds) else [x] for x in heard]
+    def _together(
+        self, code: Callable[[Any, Any], None], rate: Any, t: int, count: int
+    ) -> list[Array]:
+        """Each number in all rounds, by one run of the code for these and the next ones; empty if
+        it takes one for each."""
+        of, first, numbers = self.known
+        if of is not rate or not first <= t <= first + AHEAD - count:
+            try:
+                heard = self._heard(code, rate, Rounds(range(t, t + max(count, AHEAD))))
+            except (TypeError, AttributeError):  # it asks for a number itself
+                return []
+            numbers = [self._column(x.each if isinstance(x, Rounds) else [x]) for x in heard]
+            self.known = rate, t, numbers
+        at = t - self.known[1]
+        return [own[at : at + count] if len(own) > 1 else own for own in numbers]
 
     def _one_by_one(
         self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int
-    ) -> list[Sequence[Any]]:
+    ) -> list[Array]:
         """Each number in all rounds, by a run of the code for each round."""
         heard = [self._heard(code, rate, t + round_) for round_, rate in enumerate(rates)]
-        return list(zip(*heard, strict=True))
+        return list(map(self._column, zip(*heard, strict=True)))
+
+    def _column(self, values: Sequence[Any]) -> Array:
+        return np.array([getattr(x, "values", x) for x in values], self.dtype)
 
     def _heard(self, code: Callable[[Any, Any], None], rate: Any, t: Any) -> list[Any]:
         self.ear.numbers = []
@@ -200,26 +208,6 @@ class Rounds:
         raise TypeError("a number of several rounds is neither true nor false")
 
 
-class Time:
-    """The number of an update, which notes that it is read."""
-
-    def __init__(self, t: int, trace: Trace) -> None:
-        self.t = t
-        self.trace = trace
-
-    def read(self) -> int:
-        self.trace.reads_time = True
-        return self.t
-
-
-def _reading(name: str) -> Callable[..., Any]:
-    return lambda self, *others: getattr(operator, name)(self.read(), *others)
-
-
-def _reading_reflected(name: str) -> Callable[..., Any]:
-    return lambda self, other: getattr(operator, name)(other, self.read())
-
-
 def _in_each(name: str) -> Callable[..., Any]:
     return lambda self, other: self.made(getattr(operator, name), self, other)
 
@@ -231,9 +219,3 @@ def _in_each_reflected(name: str) -> Callable[..., Any]:
 for _name in ("add", "sub", "mul", "truediv", "pow"):
     setattr(Rounds, f"__{_name}__", _in_each(_name))
     setattr(Rounds, f"__r{_name}__", _in_each_reflected(_name))
-    setattr(Time, f"__{_name}__", _reading(_name))
-    setattr(Time, f"__r{_name}__", _reading_reflected(_name))
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Time, f"__{_name}__", _reading(_name))
-for _name, _kind in (("hash", hash), ("float", float), ("int", int), ("index", int)):
-    setattr(Time, f"__{_name}__", lambda self, kind=_kind: kind(self.read()))

@@ -9,14 +9,23 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
-from backproplab.autograd.engines.native.products import EIGHT, adds, level, own_loops, turns
+from backproplab.autograd.engines.native.part import Part, address_of
+from backproplab.autograd.engines.native.products import (
+    EIGHT,
+    adds,
+    has_copies,
+    is_thin,
+    level,
+    own_loops,
+    turns,
+)
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
 
@@ -33,32 +42,6 @@ CASTS = {
     ("l", "f"): "copy_int64_float32",
     ("l", "d"): "copy_int64_float64",
 }
-
-
-class Part(NamedTuple):
-    """A loop on views: the last axis is the loop's if ``lengths`` is empty, and the others are
-    around it; else all axes are around it.
-
-    kept: what must live as long as the part.
-    ways: loops of our own that may have the same bits, this one and the next ones.
-    arrays: the whole operands, of which the views are corners; empty if they are not known.
-    written: which of them are written.
-    rows: how it can be played in strips, with the same bits: by the first of the axes of its
-        views, where they have one, and ``rows`` is empty; else the number of a length, the unit
-        of its parts, and of each view the bytes from one to the next. None if it cannot.
-    ends: whether it may end the playing.
-    """
-
-    loop: Loop
-    views: Sequence[Array]
-    lengths: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
-    kept: Any = None
-    ways: int = 0
-    arrays: Sequence[Array] = ()
-    written: Sequence[int] = (-1,)
-    rows: tuple[int, ...] | None = None
-    ends: bool = False
 
 
 def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
@@ -174,12 +157,14 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     own = own_loops(a, b, out)[skipped:]
     loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
     rows = (1, EIGHT, a.strides[-2], 0, out.strides[-2]) if own and not lead else None
+    if has_copies(loop):
+        rows = None
     arrays = [a, b, out]
     part = Part(loop, views, sizes, (0, 0, 0, *sides), None, len(own), arrays, rows=rows)
     if rows and len(out) == 1 and (sums := adds(loop, a.shape[-1])):
         along = (2, EIGHT, a.strides[-1], b.strides[-2], 0)
-        return [*copy(out, -0.0), part._replace(loop=sums, rows=along)]
-    return [part]
+        return [*copy(out, 0.0), part._replace(loop=sums, rows=along)]
+    return [part._replace(signed=is_thin(a, b))]
 
 
 def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -> list[Part]:
@@ -267,7 +252,8 @@ def check_range(labels: Array, classes: int) -> list[Part]:
 def require_finite(x: Array) -> list[Part]:
     if not x.flags.c_contiguous or x.dtype.char not in "fd":
         raise Unplayable("numbers that do not lie side by side")
-    loop, flat = Loop(library().loop(f"check_finite_{x.itemsize}")), x.reshape(-1)
+    own, flat = f"_v{level()}" if level() else "", x.reshape(-1)
+    loop = Loop(library().loop(f"check_finite_{x.itemsize}{own}"))
     return [Part(loop, [flat], arrays=[flat], written=(), ends=True)]
 
 
@@ -277,11 +263,6 @@ PLAYED: dict[Any, Callable[..., list[Part]]] = {
     logits.check_range: check_range,
     checks.require_finite: require_finite,
 }
-
-
-def address_of(x: Array) -> int:
-    address: int = x.__array_interface__["data"][0]
-    return address
 
 
 def walk(operands: Sequence[Array], reduces: bool = False) -> list[Array]:
