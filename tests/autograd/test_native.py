@@ -27,7 +27,8 @@ from backproplab.errors import DataError
 
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
 OTHERS = [
-    Path(__file__).with_name(f"test_native_{name}.py") for name in ("windows", "rows", "crews")
+    Path(__file__).with_name(f"test_native_{name}.py")
+    for name in ("windows", "rows", "strips", "crews")
 ]
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]

@@ -17,9 +17,9 @@ import numpy as np
 from backproplab.autograd.engines.native import records
 from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.packing import packed
+from backproplab.autograd.engines.native.part import Part
 from backproplab.autograd.engines.native.records import OPERANDS, library
 from backproplab.autograd.engines.native.strips import Strips
-from backproplab.autograd.engines.native.translate import Part
 
 
 class Crew:

@@ -14,10 +14,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
+from backproplab.autograd.engines.native.part import Part
 from backproplab.autograd.engines.native.proof import arrays_of
 from backproplab.autograd.engines.native.records import library
 from backproplab.autograd.engines.native.roots import are_exact
-from backproplab.autograd.engines.native.translate import Part, walk
+from backproplab.autograd.engines.native.translate import walk
 
 Call = Callable[[], Any]
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.records import OPERANDS, Record
-from backproplab.autograd.engines.native.translate import Part, address_of
 
 
 def packed(parts: Sequence[Part], callback: Any) -> tuple[Any, Array]:

@@ -16,9 +16,10 @@ import numpy as np
 
 from backproplab.arrays import LINE, Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.proof import _fill, twin
 from backproplab.autograd.engines.native.records import library
-from backproplab.autograd.engines.native.translate import Part, address_of, copy, has_lines, walk
+from backproplab.autograd.engines.native.translate import copy, has_lines, walk
 from backproplab.autograd.lowering import Pass, elementwise, sliding
 from backproplab.autograd.lowering import logits as logits_
 from backproplab.autograd.windows import Sizes, Windows

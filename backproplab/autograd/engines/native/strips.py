@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from backproplab.arrays import Array, aligned
-from backproplab.autograd.engines.native.translate import Part, address_of
+from backproplab.autograd.engines.native.part import Part, address_of
 
 LARGE = 2**17  # bytes of an operand from which a part is played in strips
 STRIP, LONGEST = 2**15, 2**18  # bytes from strip to strip: those aimed at, and most

@@ -17,12 +17,13 @@ from backproplab.autograd.engines.native.crew import Crew
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
 from backproplab.autograd.engines.native.packing import packed
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.passes import one_pass
 from backproplab.autograd.engines.native.products import has_one_way
 from backproplab.autograd.engines.native.proof import arrays_of, first_equal
 from backproplab.autograd.engines.native.records import Callback, Ending, Mover, Record, library
 from backproplab.autograd.engines.native.strips import Strips, in_strips
-from backproplab.autograd.engines.native.translate import PRODUCTS, Part, address_of, translate
+from backproplab.autograd.engines.native.translate import PRODUCTS, translate
 from backproplab.autograd.lowering import Pass
 
 Call = Callable[[], Any]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.products import (
     EIGHT,
     adds,
@@ -41,34 +42,6 @@ CASTS = {
     ("l", "f"): "copy_int64_float32",
     ("l", "d"): "copy_int64_float64",
 }
-
-
-class Part(NamedTuple):
-    """A loop on views: the last axis is the loop's if ``lengths`` is empty, and the others are
-    around it; else all axes are around it.
-
-    kept: what must live as long as the part.
-    ways: loops of our own that may have the same bits, this one and the next ones.
-    arrays: the whole operands, of which the views are corners; empty if they are not known.
-    written: which of them are written.
-    rows: how it can be played in strips, with the same bits: by the first of the axes of its
-        views, where they have one, and ``rows`` is empty; else the number of a length, the unit
-        of its parts, and of each view the bytes from one to the next. None if it cannot.
-    ends: whether it may end the playing.
-    signed: their trial is also about the sign of NaN.
-    """
-
-    loop: Loop
-    views: Sequence[Array]
-    lengths: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
-    kept: Any = None
-    ways: int = 0
-    arrays: Sequence[Array] = ()
-    written: Sequence[int] = (-1,)
-    rows: tuple[int, ...] | None = None
-    ends: bool = False
-    signed: bool = False
 
 
 def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
@@ -290,11 +263,6 @@ PLAYED: dict[Any, Callable[..., list[Part]]] = {
     logits.check_range: check_range,
     checks.require_finite: require_finite,
 }
-
-
-def address_of(x: Array) -> int:
-    address: int = x.__array_interface__["data"][0]
-    return address
 
 
 def walk(operands: Sequence[Array], reduces: bool = False) -> list[Array]:
