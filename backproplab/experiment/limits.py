@@ -44,8 +44,8 @@ def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> 
 
 
 def embedding_problems(learner: Learner, splits: Splits) -> list[Problem]:
-    """Embedded categories of a learner without a network."""
-    if not splits.preparation.embedded or "model" in learner.uses:
+    """Embedded categories of a learner that has no network, and cannot encode them itself."""
+    if not splits.preparation.embedded or learner.takes_codes or "model" in learner.uses:
         return []
     what = f"data.columns: an embedding is learned by a network, which {learner.name} has none of"
     return [Problem("", what, "make it categorical")]
@@ -69,7 +69,8 @@ def network_problems(network: Network, experiment: Experiment, rows: int) -> lis
     if not experiment.learner.batches:
         return []
     if not network.size:
-        return [Problem("", "model.layers: no layer has weights to train", "add {dense: 32}")]
+        hint = "take one out of freeze" if experiment.freeze else "add {dense: 32}"
+        return [Problem("", "model.layers: no layer has weights to train", hint)]
     length = pass_length(experiment, rows)
     hint = "set batch_mode=minibatch and a larger batch_size, or change the layer"
     return [

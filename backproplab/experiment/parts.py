@@ -174,6 +174,7 @@ class Parts:
             steps=self.updates,
             batch=self.batch_length if e.learner.batches else 0,
             engine=e.engine,
+            embedded=self.splits.preparation.embedded,
             pixels=self.splits.pixels,
             ranks=self.ranks,
             threads=self._threads if self.takes_turns else 1,

@@ -171,14 +171,17 @@ SETS = [level for level in (3, 4) if level <= products.level()]
 needs_own_products = pytest.mark.skipif(not SETS, reason="no products of our own: no AVX2")
 
 
-def own_product(call, cut):
+def own_product(call, cut=products.CUTS[0]):
     """What our loop for this cut of k computes, whether or not BLAS does."""
-    tape._translated(cut, call)()
+    own = [loop.owner and tuple(loop.owner[0][:3]) for loop in products.own_loops(*call.args)]
+    tape._translated(own.index(cut) if cut in own else 0, call)()
     return call.args[-1]
 
 
 @pytest.mark.parametrize("level", SETS)
-@pytest.mark.parametrize(("m", "k", "n"), [(1, 5, 3), (9, 7, 16), (15, 900, 40), (64, 1, 33)])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(1, 5, 3), (1, 20, 125), (9, 7, 16), (15, 900, 40), (64, 1, 33), (3, 1, 125)]
+)
 def test_an_own_product_is_a_chain_of_fused_operations(m, k, n, level, monkeypatch):
     """Numbers of few bits: in float64 their products and sums are exact, so that one rounding to
     float32 after each is what a fused operation gives."""
@@ -192,7 +195,7 @@ def test_an_own_product_is_a_chain_of_fused_operations(m, k, n, level, monkeypat
     for i in range(k):
         want[...] = want.astype(float) + np.outer(a[:, i], b[i]).astype(float)
     for left in (a, np.asfortranarray(a)):
-        got = own_product(partial(np.dot, left, b, np.empty((m, n), "f4")), 0)
+        got = own_product(partial(np.dot, left, b, np.empty((m, n), "f4")))
         np.testing.assert_array_equal(got, want)
 
 
@@ -202,13 +205,45 @@ def test_an_own_product_is_a_chain_of_fused_operations(m, k, n, level, monkeypat
 def test_own_products_of_every_instruction_set_play_as_numpy(level, dtype, monkeypatch):
     """Also in pieces of k, in crews and with odd numbers; what has other bits is BLAS'."""
     monkeypatch.setattr(products, "level", lambda: level)
-    for m, k, n in [(8, 4, 16), (5, 70, 9), (17, 500, 20)]:
+    for m, k, n in [(8, 4, 16), (5, 70, 9), (17, 500, 20), (1, 64, 32), (1, 30, 70), (9, 1, 21)]:
         arrays = [np.empty((2, m, k), dtype), np.empty((2, k, n), dtype)]
         for odd in (False, True):
             for number, x in enumerate(arrays):
                 proof._fill(x, number, odd)
             played_alike(np.matmul, arrays, np.empty((2, m, n), dtype))
             played_alike(np.dot, [x[0] for x in arrays], np.empty((m, n), dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("turned", [False, True])
+def test_large_products_that_underflow(turned, dtype):
+    """BLAS adds a sum to 0, so that -0 becomes +0."""
+    tiny = {np.float32: 1e-30, np.float64: 1e-200}[dtype]
+    for m, k, n in [(784, 32, 128), (64, 300, 1024), (568, 784, 128)]:
+        a, b = np.zeros((m, k), dtype), np.zeros((k, n), dtype)
+        a[:, -1], b[-1], a[::2, 0], b[0] = -tiny, tiny, tiny, -tiny
+        a = np.asfortranarray(a) if turned else a
+        played_alike(np.dot, (a, b), np.empty((m, n), dtype))
+
+
+@pytest.mark.skipif(products.level() < 4, reason="no AVX-512")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(32, 500, 700), (45, 16, 9000), (50, 900, 150), (60, 900, 141)], ids=str)  # fmt: skip
+def test_a_product_that_copies_columns(shape, dtype):
+    """Rows and columns that fill no tile, several pieces of k, crews; nothing beside is written."""
+    m, k, n = shape
+    left, right = np.empty((2, k, m), dtype), np.empty((k, n + 2), dtype)
+    for number, x in enumerate((left, right)):
+        proof._fill(x, number, odd=False)
+    for a in (left[0].T, left[0].T.copy(), left.mT):
+        memory = np.full((*a.shape[:-1], n + 2), 7, dtype)
+        call = partial(np.matmul, a, right[:, 1:-1], memory[..., 1:-1])
+        (part,) = translate.translate(call)
+        assert part.loop.owner[1].nbytes == k * products.SIDE
+        played_alike(np.matmul, call.args[:2], call.args[2])
+        own_product(call)
+        assert np.all(memory[..., [0, -1]] == 7)
+        np.testing.assert_allclose(memory[..., 1:-1], a @ right[:, 1:-1], rtol=0, atol=1e-3)
 
 
 @needs_own_products
@@ -219,21 +254,63 @@ def test_pieces_of_k_are_cut_as_openblas_cuts_them():
         want, start = np.zeros((3, 5), "f4"), 0
         for end in ends:
             part = partial(np.dot, a[:, start:end], b[start:end], np.empty((3, 5), "f4"))
-            want, start = want + own_product(part, 0), end
+            want, start = want + own_product(part), end
         cut = partial(np.dot, a, b, np.empty((3, 5), "f4"))
-        np.testing.assert_array_equal(own_product(cut, 2), want)
+        np.testing.assert_array_equal(own_product(cut, products.CUTS[2]), want)
+
+
+DOTS = [(k, n) for k in (*range(2, 14), 100) for n in (2, 4, 7)]
 
 
 @needs_own_products
-def test_an_own_product_that_fails_its_proof_is_blas(monkeypatch):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_times_columns_that_lie_side_by_side(dtype):
+    """In integers, so that every order of additions has the same sum; nothing beside is written."""
+    for k, n in DOTS:
+        a, columns = (np.arange(size) % 7 - 3 for size in (k, n * (k + 2)))
+        b = columns.reshape(n, k + 2)[:, 1:-1].astype(dtype).T
+        memory = np.full(n + 2, 7, dtype)
+        call = partial(np.dot, a[None].astype(dtype), b, memory[None, 1:-1])
+        (part,) = translate.translate(call)
+        assert part.loop.address == records.library().loop(f"dots_{b.itemsize}_v3")
+        own_product(call)
+        np.testing.assert_array_equal(memory, [7, *(a @ b), 7])
+
+
+@needs_own_products
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@np.errstate(all="ignore")
+def test_a_row_times_columns_adds_a_vector_of_sums(dtype):
+    """Eight sums side by side, or four, then their halves, then pairs; no product is rounded."""
+    size = 8 if dtype is np.float32 else 4
+    chance = np.random.default_rng(0)
+    a, b = (
+        np.ldexp(chance.integers(-512, 512, s), chance.integers(-9, 9, s)).astype(dtype)
+        for s in ((3 * size,), (4, 3 * size))
+    )
+    sums = (a * b).reshape(4, 3, size)
+    x = (sums[:, 0] + sums[:, 1]) + sums[:, 2]
+    x = x[:, size // 2 :] + x[:, : size // 2]
+    x = x if size == 4 else x[:, ::2] + x[:, 1::2]
+    want = x[:, 0] + x[:, 1]
+    got = own_product(partial(np.dot, a[None], b.T, np.empty((1, 4), dtype)))
+    np.testing.assert_array_equal(got[0], want)
+
+
+@needs_own_products
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_own_product_that_fails_its_proof_is_blas(turned, monkeypatch):
     a, b, out = np.ones((4, 6)), np.ones((6, 8)), np.empty((4, 8))
+    if turned:
+        a, b, out = a[:1], np.ones((8, 6)).T, out[:1]
     tried, passed = [], proof._Trial.passed
     monkeypatch.setattr(proof, "TRIED", {})
     monkeypatch.setattr(
         proof._Trial,
         "passed",
-        lambda self, player: tried.append(1) or (len(tried) > 2 and passed(self, player)),
+        lambda self, player: tried.append(1) or (len(tried) > ways and passed(self, player)),
     )
+    ways = len(products.own_loops(a, b, out))
     mine = tape.Tape([partial(np.dot, a, b, out)])
     assert not mine.refusals
     assert mine._records[0].loop == door.loop_of(np.matmul, (a.dtype,) * 3, None).address
@@ -245,13 +322,14 @@ def test_an_own_product_that_fails_its_proof_is_blas(monkeypatch):
 def test_a_product_that_blas_makes_in_one_way_is_not_tried(dtype, monkeypatch):
     """np.dot and np.matmul give large matrices to the same function, in any order of their axes."""
     monkeypatch.setattr(proof, "first_equal", None)
-    a, b = np.empty((128, 300), dtype), np.empty((300, 1030), dtype)
+    rows = products.FEW - 1
+    a, b = np.empty((rows, 300), dtype), np.empty((300, 1030), dtype)
     for number, x in enumerate((a, b)):
         proof._fill(x, number, odd=False)
     for left in (a, np.asfortranarray(a)):
         for right in (b, np.asfortranarray(b)):
-            assert products.has_one_way(left, right, np.empty((128, 1030), dtype))
-            played_alike(np.dot, (left, right), np.empty((128, 1030), dtype))
+            assert products.has_one_way(left, right, np.empty((rows, 1030), dtype))
+            played_alike(np.dot, (left, right), np.empty((rows, 1030), dtype))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

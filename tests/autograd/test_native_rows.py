@@ -25,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 
 DTYPES = [np.float32, np.float64]
 LENGTHS = [1, 2, 4, 5, 8, 10, 37, 130, 1200]  # one by one, eight side by side, pairs of halves
+LEVELS = [0, *(level for level in (3, 4) if level <= products.level())]
 LABELS = np.array([3, 0, 1, 4, 2, 4])
 
 
@@ -100,6 +101,21 @@ def test_a_pass_that_cannot_be_tried_is_made_call_by_call(monkeypatch):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("turned", [False, True])
 @np.errstate(all="ignore")
+def test_relu_also_in_place_and_with_gaps(dtype, turned):
+    for shape in ((50,), (4, 37), (2, 5, 3, 8)):
+        x = odd((*shape[:-1], shape[-1] + 3), dtype)[..., : shape[-1]]
+        x = np.asfortranarray(x) if turned else x
+        want, got, same = np.empty_like(x), np.empty_like(x), x.copy("K")
+        for call in elementwise.relu(x, out=want):
+            call()
+        played(elementwise.relu(x, out=got))
+        played(elementwise.relu(same, out=same))
+        assert want.tobytes() == got.tobytes() == same.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("turned", [False, True])
+@np.errstate(all="ignore")
 def test_the_gradient_of_relu_also_in_place_and_with_gaps(dtype, turned):
     for shape in ((50,), (4, 37), (2, 5, 3, 8)):
         y, g = odd(shape, dtype), odd((*shape[:-1], shape[-1] + 3), dtype, 5)[..., : shape[-1]]
@@ -118,6 +134,7 @@ CASES = {
     logits.softmax: ([odd((6, 5), "f4")], (6, 5), {"axis": (-1,)}),
     logits.softmax_cross_entropy: ([odd((6, 5), "f4"), LABELS], (6,), {}),
     logits.one_hot: ([LABELS], (6, 5), {"classes": 5, "dtype": np.float32}),
+    elementwise.relu: ([odd((6, 5), "f4")], (6, 5), {}),
     elementwise.relu_gradient: ([odd((6, 5), "f4"), odd((6, 5), "f4", 1)], (6, 5), {}),
 }
 
@@ -126,13 +143,15 @@ CASES = {
 @np.errstate(all="ignore")
 def test_a_pass_with_other_bits_is_not_made(rule, monkeypatch):
     """Then NumPy's own loops are played, call by call."""
+    arrays, shape, settings = CASES[rule]
+    ours = played(rule(*arrays, out=np.empty(shape, "f4"), **settings))._records
     monkeypatch.setattr(passes, "TRIED", {})
     monkeypatch.setattr(passes, "_is_equal", lambda *unused: False)
-    arrays, shape, settings = CASES[rule]
     want, got = np.empty(shape, "f4"), np.empty(shape, "f4")
     for call in rule(*arrays, out=want, **settings):
         call()
-    assert len(played(rule(*arrays, out=got, **settings))._records) > 1
+    others = played(rule(*arrays, out=got, **settings))._records
+    assert {record.loop for record in ours}.isdisjoint(record.loop for record in others)
     assert want.tobytes() == got.tobytes()
 
 
@@ -168,7 +187,7 @@ def test_short_rows_are_one_call(shapes, ufunc, dtype):
             arrays[place] = x
 
 
-@pytest.mark.parametrize("level", [0, *(own for own in (3, 4) if own <= products.level())])
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @np.errstate(all="ignore")
 def test_sums_of_rows_with_every_instruction_set(dtype, level, monkeypatch):
@@ -180,6 +199,24 @@ def test_sums_of_rows_with_every_instruction_set(dtype, level, monkeypatch):
             played([partial(np.add.reduce, x, axis=axes, out=got, keepdims=True)])
             want = np.add.reduce(x, axis=axes, keepdims=True)
             np.testing.assert_array_equal(want, got)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_number_that_is_not_finite_is_found_wherever_it_is(dtype, level, monkeypatch):
+    monkeypatch.setattr(translate, "level", lambda: level)
+    limits = np.finfo(dtype)
+    for n in (1, 7, 16, 100, 300):
+        memory = np.full(n + 2, np.nan, dtype)  # what is beside is not looked at
+        x = memory[1:-1]
+        x[...] = np.resize([limits.max, limits.min, limits.smallest_subnormal, 0, -0.0], n)
+        check = played([partial(native.require_finite, x)])
+        for place in range(n):
+            kept, x[place] = x[place], (np.nan, np.inf, -np.inf)[place % 3]
+            with pytest.raises(native.NotFinite):
+                check()
+            x[place] = kept
+            check()
 
 
 needs_avx512 = pytest.mark.skipif(products.level() < 4, reason="no AVX-512")

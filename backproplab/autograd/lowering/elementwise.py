@@ -58,6 +58,7 @@ def sigmoid(x: Array, out: Array) -> list[Call]:
     return [*steps, partial(np.add, out, 1, out), partial(np.reciprocal, out, out)]
 
 
+@in_one_pass
 def relu(x: Array, out: Array) -> list[Call]:
     return [partial(np.maximum, x, np.zeros((), x.dtype), out=out)]
 

@@ -163,6 +163,11 @@ def _by_numpy(name: str, arrays: Sequence[Array], lengths: tuple[int, ...]) -> P
     return Part(loop, views, lengths, (0,), kept=(functions, loops))
 
 
+def relu(x: Array, out: Array) -> list[Part]:
+    """The call of ``relu``, whose loop is slow where one operand is a number."""
+    return [_in_lines("relu", [x, out])]
+
+
 def relu_gradient(y: Array, g: Array, out: Array) -> list[Part]:
     """The calls of ``relu_gradient``."""
     return [_in_lines("relu_gradient", [y, g, out])]
@@ -198,11 +203,13 @@ PASSES: dict[Any, Callable[..., list[Part]]] = {
     logits_.softmax.__wrapped__: softmax,  # type: ignore[attr-defined]
     logits_.softmax_cross_entropy.__wrapped__: softmax_cross_entropy,  # type: ignore[attr-defined]
     logits_.one_hot.__wrapped__: one_hot,  # type: ignore[attr-defined]
+    elementwise.relu.__wrapped__: relu,  # type: ignore[attr-defined]
     elementwise.relu_gradient.__wrapped__: relu_gradient,  # type: ignore[attr-defined]
     **GRADIENTS,
 }
 IN_PLACE = {
     *GRADIENTS,
     logits_.softmax.__wrapped__,  # type: ignore[attr-defined]
+    elementwise.relu.__wrapped__,  # type: ignore[attr-defined]
     elementwise.relu_gradient.__wrapped__,  # type: ignore[attr-defined]
 }

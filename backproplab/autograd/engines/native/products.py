@@ -9,23 +9,29 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
-from backproplab.arrays import Array
+from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
-WHOLE = 2**62
+WHOLE, LONGEST = 2**62, 448
 ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
+# Sums of pieces are added to a zero.
 CUTS = (
     (WHOLE, 1, 0),
     (WHOLE, 1, ADDS_ZERO),
-    *((most, unit, 0) for most, unit in ((448, 16), (384, 16), (320, 16), (384, 8), (256, 4))),
-    (8, 8, 0),
+    *(
+        (most, unit, ADDS_ZERO)
+        for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))
+    ),
+    (8, 8, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
-MOST = 2**22  # multiplications: BLAS packs b for larger products, which pays if it is no such b
+MOST = 2**22  # multiplications: in larger products columns of b are copied, if it is no such b
+FEW, SIDE = 32, 128  # least rows for that; bytes of a row of a copy: two vectors of AVX-512
+PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; times that a is read
 NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
 LANES = (2, 3, 4)  # columns of products in which a vector is of rows
 SMALL = 1024  # entries of b that our loop turns, as in vectors.c
@@ -35,6 +41,8 @@ TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side
 def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     """Loops for ``out = a @ b``, (M, K), (K, N), in the order in which they are to be tried."""
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
+    if _are_dots(a, b, out):
+        return [Loop(library().loop(f"dots_{out.itemsize}_v3"))]
     turned = rows > 1 and is_turned_within(b)
     beside = out.strides[-1] == out.itemsize and (b.strides[-1] == out.itemsize or turned)
     steps = (stride for x in (a, b, out) for stride in x.strides)
@@ -44,18 +52,46 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     found = [Loop(library().loop(f"outer_{out.itemsize}"))] if outer else []
     width = columns * out.itemsize
     fits = width <= NARROW or inner * width <= NEAR or rows * inner * columns <= MOST
-    if width > WIDEST or not fits or not level() or not inner:
+    near = fits and width <= WIDEST
+    if not level() or not inner or not (near or _packs(a, b)):
         return found
     thin = is_thin(a, b)
+    space = None if near else aligned((inner, SIDE))
     loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
-    found_cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
-    cuts = [
-        _numbers((most, unit, ends + first))
-        for first in (NAN_OF if thin else (0,))
-        for most, unit, ends in found_cuts
-    ]
-    return [*[Loop(loop, ctypes.addressof(own), None, own) for own in cuts], *found]
+    cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
+    if inner > LONGEST:
+        cuts.sort(key=lambda cut: cut[0] == WHOLE)
+    nans = NAN_OF if thin else (0,)
+    ways = [(most, unit, ends + first) for first in nans for most, unit, ends in cuts]
+    return [*[_loop(loop, way, space) for way in ways], *found]
+
+
+def _packs(a: Array, b: Array) -> bool:
+    """Whether it pays to copy columns of b: what is read again for each of them stays near.
+
+    That is a piece of a, in the L2 cache, or all of a if its rows are read a few times only.
+    """
+    rows, inner = a.shape[-2:]
+    width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
+    piece = rows * min(inner, LONGEST) * a.itemsize
+    large = b.size * b.itemsize <= FAR and piece <= (PIECE if beside else PIECE // 2)
+    narrow = width <= TIMES * SIDE and beside and rows * inner * a.itemsize <= 4 * PIECE
+    return level() == 4 and rows >= FEW and width >= SIDE and (large or narrow)
+
+
+def _loop(address: int, cut: tuple[int, int, int], space: Array | None) -> Loop:
+    """A loop with its numbers, and where it copies columns of b side by side."""
+    place = 0 if space is None else space.ctypes.data
+    numbers = (ctypes.c_ssize_t * 4)(*cut, place)
+    return Loop(address, ctypes.addressof(numbers), None, (numbers, space))
+
+
+def _are_dots(a: Array, b: Array, out: Array) -> bool:
+    """Whether a row is multiplied with columns whose entries lie side by side."""
+    beside = a.strides[-1] == b.strides[-2] == out.strides[-1] == out.itemsize
+    apart = b.strides[-1] > out.itemsize and not b.strides[-1] % out.itemsize
+    return bool(a.shape[-2] == 1 and beside and apart and out.dtype.char in "fd" and level())
 
 
 def is_thin(a: Array, b: Array) -> bool:
@@ -88,8 +124,3 @@ def has_one_way(a: Array, b: Array, out: Array) -> bool:
 def level() -> int:
     """Which loops this machine runs: 4 with AVX-512, 3 with AVX2, 0 none."""
     return int(library().loaded.level())
-
-
-@cache
-def _numbers(cut: tuple[int, int, int]) -> ctypes.Array[ctypes.c_ssize_t]:
-    return (ctypes.c_ssize_t * 3)(*cut)

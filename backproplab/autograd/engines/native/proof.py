@@ -22,19 +22,20 @@ COUNT = 4099  # a prime: rows of an array begin at different numbers
 UPPER_EIGHTH = 1.15  # of normal numbers
 TINY, SELDOM = 0.65, 8  # power of the smallest normal number, one of so many rows
 ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
+FAINT = {"f": 1e-30, "d": 1e-200}  # whose square is 0
 TRIED: dict[Any, int | None] = {}
 Player = Callable[[partial[Any]], Callable[[], None]]
 
 
 def first_equal(
-    call: partial[Any], players: Sequence[Player], loops: Any, signed: bool = False
+    call: partial[Any], players: Sequence[Player], loop: int, signed: bool = False
 ) -> int | None:
     """The number of the first player whose ``player(call)()`` gives the bits of the call itself.
 
-    loops: what the players are made of, as the same call may be made by others.
+    loop: the first player's address, as the same call may be made by others.
     signed: the sign of NaN is tried, too, where both factors of a product have one.
     """
-    key = loops, *_key(call)
+    key = loop, *_key(call)
     if key not in TRIED:
         trial = _Trial(call, signed)
         equal = (number for number, player in enumerate(players) if trial.passed(player))
@@ -58,12 +59,13 @@ class _Trial:
         self.signed = signed
         self.calls = [_on(call, self.inputs | {id(out): result}) for result in self.results]
         self.number = -1  # of the numbers at hand
+        self.is_large = max(x.size for x in (*self.inputs.values(), self.results[0])) >= SMALL
 
     def passed(self, player: Player) -> bool:
         """One sum in another order may be the same by chance: few results are tried more often."""
         trials = min(COMPARED // self.results[0].size + 1, MOST)
         kinds = ["plain"] * trials
-        if max(x.size for x in (*self.inputs.values(), self.results[0])) < SMALL:
+        if not self.is_large:
             kinds += ["odd", *["tiny"] * (len(self.inputs) > 1), *["signed"] * trials * self.signed]
         play = None
         for number, kind in enumerate(kinds):
@@ -85,6 +87,8 @@ class _Trial:
                 _shrink(x, first=k == 0)
             if kind == "signed":
                 _sign(x, 8 * number + k)
+        if len(self.inputs) == 2 and self.is_large:
+            _underflow(*self.inputs.values())
         self.results[0].fill(7)
         with np.errstate(all="ignore"):
             self.calls[0]()  # raises what is wrong with the call
@@ -129,6 +133,13 @@ def _sign(x: Array, number: int) -> None:
     for k, own in enumerate(draws):
         _fill(own, number + 2 * k + 2, odd=False)
     x[...] = np.where(draws[0] > UPPER_EIGHTH, np.copysign(x.dtype.type(np.nan), draws[1]), x)
+
+
+def _underflow(a: Array, b: Array) -> None:
+    """The first sum of ``a @ b`` underflows: to -0, or BLAS adds it to 0."""
+    if b.ndim > 1 and b.shape[-1] > 1:
+        b[..., 0], b[..., -1, 0] = 0, FAINT[b.dtype.char]
+        (a[..., 0, :] if a.ndim > 1 else a)[..., -1] = -FAINT[a.dtype.char]
 
 
 @cache

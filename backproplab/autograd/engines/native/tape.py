@@ -147,7 +147,7 @@ def proven(call: Call) -> list[Part]:
     if not reduces and (call.func not in PRODUCTS or has_one_way(*call.args, **call.keywords)):
         return parts
     players = [partial(_translated, own) for own in range(parts[-1].ways + 1)]  # and NumPy's loop
-    found = first_equal(call, players, parts[-1].loop[:2], parts[-1].signed)
+    found = first_equal(call, players, parts[-1].loop.address, parts[-1].signed)
     if found is None:
         raise Unplayable("NumPy's own call has other bits")
     return translate(call, found)

@@ -243,7 +243,8 @@ def check_range(labels: Array, classes: int) -> list[Part]:
 def require_finite(x: Array) -> list[Part]:
     if not x.flags.c_contiguous or x.dtype.char not in "fd":
         raise Unplayable("numbers that do not lie side by side")
-    return [Part(Loop(library().loop(f"check_finite_{x.itemsize}")), [x.reshape(-1)])]
+    own = f"_v{level()}" if level() else ""
+    return [Part(Loop(library().loop(f"check_finite_{x.itemsize}{own}")), [x.reshape(-1)])]
 
 
 PLAYED: dict[Any, Callable[..., list[Part]]] = {

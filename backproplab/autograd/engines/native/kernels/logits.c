@@ -1,4 +1,4 @@
-// Softmax, the losses on labels and relu's gradient, each in one pass; logits.py and elementwise.py
+// Softmax, the losses on labels, relu and its gradient, each in one pass; logits.py and elementwise.py
 // have the calls that each of them replaces.
 #include <math.h>
 #include <string.h>
@@ -171,6 +171,28 @@ CROSS_ENTROPY(double, 8)
     }
 ONE_HOT(float, 4)
 ONE_HOT(double, 8)
+
+// max(x, 0), the second of two equal numbers, and x where it is NaN.  data: x, to, which may be x.
+// lengths: (rows, columns) of rows with n entries side by side.
+// strides: from row to row of each, from column to column of each.
+#define RELU(type, bytes)                                                                          \
+    WIDE static void relu_row_##bytes(const type *x, type *to, I n) {                              \
+        _Pragma("GCC ivdep") for (I i = 0; i < n; i++) {                                           \
+            type top = x[i] > 0 ? x[i] : 0;                                                        \
+            to[i] = x[i] != x[i] ? x[i] : top;                                                     \
+        }                                                                                          \
+    }                                                                                              \
+    int relu_##bytes(void *context, char *const *data, const I *lengths, const I *strides,         \
+                     void *aux) {                                                                  \
+        (void)context, (void)aux;                                                                  \
+        for (I r = 0; r < lengths[0]; r++)                                                         \
+            for (I c = 0; c < lengths[1]; c++)                                                     \
+                relu_row_##bytes((const type *)(data[0] + r * strides[0] + c * strides[2]),        \
+                                 (type *)(data[1] + r * strides[1] + c * strides[3]), lengths[2]); \
+        return 0;                                                                                  \
+    }
+RELU(float, 4)
+RELU(double, 8)
 
 // ⌈min(y, 1)⌉ g.  data: y, g, to, which may be one of them.
 // lengths: (rows, columns) of rows with n entries side by side.

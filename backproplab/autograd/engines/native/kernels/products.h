@@ -3,6 +3,7 @@
 // An entry of a product is a chain of fused multiplications and additions over k, from 0, as
 // OpenBLAS computes it for most shapes; proof.py tries whether it does. It depends on its own row
 // and column alone, so the size of tiles changes no bit.
+#include "single.h"
 #include "vectors.h"
 
 // a b + sum. If two of them are NaN, a product's is the sum's, and of its factors that of `first`; with
@@ -15,14 +16,18 @@ ON INLINE V NAME(fused)(const int first, V a, V b, V sum) {
 }
 
 // A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
-ON INLINE void NAME(tile)(const int first, const int rows, const int vectors, const TYPE *a, I a_row, I a_k,
-                          const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends, MASK mask) {
+// copy: where those of b are put side by side, or NULL.
+ON INLINE void NAME(tile)(const int first, const int rows, const int vectors, const TYPE *a,
+                          I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends,
+                          MASK mask, TYPE *copy) {
     V sum[8][2], x[2];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(setzero)();
     for (I k = 0; k < K; k++) {
         UNROLL for (int j = 0; j < vectors; j++)
             x[j] = vectors == 2 ? OF(loadu)(b + k * b_k + j * WIDTH) : LOAD_SOME(b + k * b_k, mask);
+        UNROLL for (int j = 0; j < vectors; j++)
+            if (copy) OF(storeu)(copy + (k * vectors + j) * WIDTH, x[j]);
         UNROLL for (int i = 0; i < rows; i++) {
             V y = OF(set1)(a[i * a_row + k * a_k]);
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = NAME(fused)(first, y, x[j], sum[i][j]);
@@ -43,35 +48,56 @@ ON INLINE void NAME(stripe)(const int first, const int rows, const TYPE *a, I a_
                             TYPE *c, I c_row, I K, I N, int ends) {
     I j = 0;
     for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
-        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
+        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH), NULL);
     for (; j < N; j += WIDTH)
-        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
+        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j), NULL);
 }
 
-// Sums along k are those of pieces of at most `most`, as OpenBLAS cuts them.
-INLINE I NAME(piece)(I left, I most, I unit) {
-    if (left <= most || left >= 2 * most) return left < most ? left : most;
-    return (left / 2 + unit - 1) / unit * unit;
+// All rows, as many at a time as there are registers for.
+ON INLINE void NAME(rows)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row,
+                          I M, I K, I N, int ends) {
+#define ROWS(rows)                                                                                 \
+    for (; M >= rows; M -= rows, a += rows * a_row, c += rows * c_row)                             \
+        NAME(stripe)(ANY, rows, a, a_row, a_k, b, b_k, c, c_row, K, N, ends);
+    ROWS(8) ROWS(4) ROWS(2) ROWS(1)
+#undef ROWS
+}
+
+// While the first eight rows pass by, two vectors of columns at a time are copied side by side, so
+// that they stay in the caches for all other rows.
+ON INLINE I NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I M,
+                         I K, I N, int ends, TYPE *space) {
+    const MASK whole = FIRST(WIDTH);
+    I j = 0;
+    for (; j + 2 * WIDTH <= N; j += 2 * WIDTH) {
+        NAME(tile)(ANY, 8, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, whole, space);
+        NAME(rows)(a + 8 * a_row, a_row, a_k, space, 2 * WIDTH, c + 8 * c_row + j, c_row, M - 8, K,
+                   2 * WIDTH, ends);
+    }
+    return j;
 }
 
 // As np.matmul's loop: lengths are 1, M, K, N. data: a (M, K), b (K, N), c (M, N), b and c with
-// their columns side by side. context: most of k in a piece, the unit of pieces, and ADDS_ZERO or 0.
+// their columns side by side. context: most of k in a piece, the unit of pieces, ADDS_ZERO or 0, and
+// the address of space for copies of columns or 0; with it there are eight rows or more.
 ON int NAME(product)(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
-    const I *cut = context, K = lengths[2], N = lengths[3];
+    const I *cut = context, M = lengths[1], K = lengths[2], N = lengths[3];
     const I a_row = strides[3] / BYTES, a_k = strides[4] / BYTES, b_k = strides[5] / BYTES;
     const I c_row = strides[7] / BYTES;
+    const TYPE *left = (const TYPE *)data[0], *right = (const TYPE *)data[1];
+    TYPE *to = (TYPE *)data[2];
     (void)aux;
+    if (M == 1 || K == 1) {
+        NAME(single)(left, a_row, a_k, right, b_k, to, c_row, M, K, N, cut);
+        return 0;
+    }
     for (I k = 0, length; k < K; k += length) {
-        const TYPE *a = (const TYPE *)data[0] + k * a_k, *b = (const TYPE *)data[1] + k * b_k;
+        const TYPE *a = left + k * a_k, *b = right + k * b_k;
         const int ends = (int)cut[2] | (k ? ADDS : 0);
-        TYPE *c = (TYPE *)data[2];
-        I M = lengths[1];
+        TYPE *space = (TYPE *)cut[3];
         length = NAME(piece)(K - k, cut[0], cut[1]);
-#define ROWS(rows)                                                                                 \
-    for (; M >= rows; M -= rows, a += rows * a_row, c += rows * c_row)                             \
-        NAME(stripe)(ANY, rows, a, a_row, a_k, b, b_k, c, c_row, length, N, ends);
-        ROWS(8) ROWS(4) ROWS(2) ROWS(1)
-#undef ROWS
+        I done = space ? NAME(packed)(a, a_row, a_k, b, b_k, to, c_row, M, length, N, ends, space) : 0;
+        NAME(rows)(a, a_row, a_k, b + done, b_k, to + done, c_row, M, length, N - done, ends);
     }
     return 0;
 }

@@ -20,12 +20,14 @@ enum { ANY = 0, LEFT = 4, RIGHT = 8 };  // the factor whose NaN a sum becomes, i
 #include "products.h"
 #include "narrow.h"
 #include "sums.h"
+#include "finite.h"
 #include "adam.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
 #include "narrow.h"
 #include "sums.h"
+#include "finite.h"
 #undef BYTES
 #undef LEVEL
 #define LEVEL 3
@@ -33,11 +35,15 @@ enum { ANY = 0, LEFT = 4, RIGHT = 8 };  // the factor whose NaN a sum becomes, i
 #include "products.h"
 #include "narrow.h"
 #include "sums.h"
+#include "finite.h"
+#include "dots.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
 #include "narrow.h"
 #include "sums.h"
+#include "finite.h"
+#include "dots.h"
 
 #ifndef LEVELS
 #define LEVELS 4  // the highest that is used

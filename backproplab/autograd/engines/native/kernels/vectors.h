@@ -4,6 +4,7 @@
 // neither read nor written.
 #undef TYPE
 #undef FUSED
+#undef SUM_OF
 #undef V
 #undef OF
 #undef ON
@@ -20,9 +21,11 @@
 #if BYTES == 4
 #define TYPE float
 #define FUSED "vfmadd231ps"
+#define SUM_OF "vaddps"
 #else
 #define TYPE double
 #define FUSED "vfmadd231pd"
+#define SUM_OF "vaddpd"
 #endif
 
 #if LEVEL == 4
