@@ -44,7 +44,8 @@ class Material:
     batch: examples a step, of a learner that walks in batches.
     initial: first weights by name, of those that are not drawn.
     ranks: the processes that share each batch.
-    threads: of this process, each of which takes tiles of a batch; their number changes no bit.
+    threads: of this process, which take tiles of a batch, or share the passes over one that is
+        taken as a whole; their number changes no bit.
     """
 
     task: Task

@@ -94,7 +94,8 @@ def test_a_gradient_in_one_pass_is_the_gradient_of_eager(name, also, dtype):
     want = [y.value.tobytes() for y in step(Tensor(x))]
     plan, into = plan_of(step, x, [x.shape] * (1 + len(also)))
     passes = [s for s in plan.program.instructions if s.op.name == f"{name}_gradient"]
-    assert len(passes) == 2
+    shared = name == "tanh" and "slope" in also  # 1 - y², which is not computed anew
+    assert len(passes) == 2 - shared
     for run in (plan.play, played(plan.calls)):
         for y in into:
             y[...] = 7
@@ -251,6 +252,7 @@ def test_thin_products_of_crews_play_as_numpy(underflows, level, dtype, monkeypa
                 assert np.dot(left[0], right[0], want[1]).tobytes() == got[1].tobytes()
 
 
+@pytest.mark.skipif(not SETS, reason="no products of our own: no AVX2")
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_thin_product_that_fails_its_trial_is_made_by_blas(turned, monkeypatch):
     x, w, out = np.ones((16, 4)), np.ones((3, 4)).T, np.empty((16, 3))

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.autograd.engines.program import Buffer, Instruction, Program
+from backproplab.autograd.engines.program import (
+    Buffer,
+    Instruction,
+    Program,
+    are_same,
+    owners_of,
+)
 from backproplab.autograd.lowering import elementwise, stepwise
 from backproplab.autograd.ops.shapes import cast
 from backproplab.autograd.primitive import Op
@@ -24,7 +30,8 @@ CAST_FROM = 512  # entries of a mask from which a cast pays
 
 def simplified(program: Program) -> Program:
     """The program after every peephole."""
-    return with_slopes(with_casts(with_scalars(without_dead(without_products_with_one(program)))))
+    fewer = without_repeats(without_dead(without_products_with_one(program)))
+    return with_slopes(with_casts(with_scalars(fewer)))
 
 
 def without_dead(program: Program) -> Program:
@@ -177,3 +184,32 @@ SLOPES: dict[Op, Rule] = {
         ("multiply", "gbt"),
     ),
 }
+
+
+def without_repeats(program: Program) -> Program:
+    """The program without an op that has been applied to the same arrays with the same settings,
+    none of which was assigned to since: x - mean(x), say, in a variance and in what it divides."""
+    owner, same_as = owners_of(program), dict[int, int]()
+    known: dict[tuple[int, ...], list[Instruction]] = {}
+    kept: list[Instruction] = []
+    for given in program.instructions:
+        step = replace(given, inputs=tuple(same_as.get(n, n) for n in given.inputs))
+        alike = known.setdefault((id(step.op), *step.inputs), [])
+        first = next((one for one in alike if are_same(one.settings, step.settings)), None)
+        if step.op.effect:
+            known = _not_of(known, {owner[n] for n in (*step.inputs[:1], step.output)}, owner)
+        elif first:
+            same_as[step.output] = first.output
+            continue
+        else:
+            alike.append(step)
+        kept.append(step)
+    results = tuple(same_as.get(n, n) for n in program.results)
+    return replace(program, instructions=tuple(kept), results=results)
+
+
+def _not_of(
+    known: dict[tuple[int, ...], list[Instruction]], written: set[int], owner: list[int]
+) -> dict[tuple[int, ...], list[Instruction]]:
+    """Those that read no memory of these owners."""
+    return {key: own for key, own in known.items() if not {owner[n] for n in key[1:]} & written}

@@ -14,7 +14,8 @@ from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
 WHOLE, LONGEST = 2**62, 448
-ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+ADDS, ADDS_ZERO = 1, 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+EIGHT = 8  # rows that a product takes at a time; rows of a sum by BLAS, 1ᵀ x, that are one piece
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 # Sums of pieces are added to a zero.
@@ -25,7 +26,7 @@ CUTS = (
         (most, unit, ADDS_ZERO)
         for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))
     ),
-    (8, 8, ADDS_ZERO),
+    (EIGHT, EIGHT, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
@@ -35,6 +36,7 @@ PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; tim
 NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
 LANES = (2, 3, 4)  # columns of products in which a vector is of rows
 SMALL = 1024  # entries of b that our loop turns, as in vectors.c
+MANY = 1024  # rows of a sum from which it is worth playing in strips
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
@@ -56,10 +58,12 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if not level() or not inner or not (near or _packs(a, b)):
         return found
     thin = is_thin(a, b)
-    space = None if near else aligned((inner, SIDE))
+    space = None if near else aligned((inner, SIDE + rows * out.itemsize))
     loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
+    if space is not None:  # BLAS adds the sums of large products to a zero
+        cuts = [cut for cut in cuts if cut[2]]
     if inner > LONGEST:
         cuts.sort(key=lambda cut: cut[0] == WHOLE)
     nans = NAN_OF if thin else (0,)
@@ -68,20 +72,22 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 
 
 def _packs(a: Array, b: Array) -> bool:
-    """Whether it pays to copy columns of b: what is read again for each of them stays near.
+    """Whether it pays to copy columns of b, and rows of a that lie in columns.
 
-    That is a piece of a, in the L2 cache, or all of a if its rows are read a few times only.
+    What is read again for each of the copies is to stay in the L2 cache: a piece of a, or all of it
+    if it is read a few times only.
     """
     rows, inner = a.shape[-2:]
     width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
-    piece = rows * min(inner, LONGEST) * a.itemsize
-    large = b.size * b.itemsize <= FAR and piece <= (PIECE if beside else PIECE // 2)
-    narrow = width <= TIMES * SIDE and beside and rows * inner * a.itemsize <= 4 * PIECE
-    return level() == 4 and rows >= FEW and width >= SIDE and (large or narrow)
+    if level() < 4 or rows < FEW or width < SIDE:
+        return False
+    if width <= TIMES * SIDE and (not beside or rows * inner * a.itemsize <= 4 * PIECE):
+        return beside
+    return rows * min(inner, LONGEST) * a.itemsize <= PIECE and b.size * b.itemsize <= FAR
 
 
 def _loop(address: int, cut: tuple[int, int, int], space: Array | None) -> Loop:
-    """A loop with its numbers, and where it copies columns of b side by side."""
+    """A loop with its numbers, and the space for its copies."""
     place = 0 if space is None else space.ctypes.data
     numbers = (ctypes.c_ssize_t * 4)(*cut, place)
     return Loop(address, ctypes.addressof(numbers), None, (numbers, space))
@@ -103,6 +109,24 @@ def is_turned_within(b: Array) -> bool:
     """Whether our loop turns b: its columns lie side by side, and it is small."""
     beside = b.strides[-2] == b.itemsize != b.strides[-1] and b.shape[-1] > 1
     return bool(beside and b.shape[-2] * b.shape[-1] <= SMALL)
+
+
+def adds(loop: Loop, inner: int) -> Loop | None:
+    """The loop that adds to what is there, if this one adds up pieces of eight, and many: they are
+    added to a zero in any case."""
+    if inner < MANY or _cut(loop) != (EIGHT, EIGHT, ADDS_ZERO):
+        return None
+    return _loop(loop.address, (EIGHT, EIGHT, ADDS | ADDS_ZERO), None)
+
+
+def _cut(loop: Loop) -> tuple[int, ...]:
+    """How a loop of ours cuts k; empty of any other one."""
+    return tuple(loop.owner[0][:3]) if isinstance(loop.owner, tuple) else ()
+
+
+def has_copies(loop: Loop) -> bool:
+    """Whether the loop copies columns to a place of its own, which threads cannot share."""
+    return isinstance(loop.owner, tuple) and loop.owner[1] is not None
 
 
 def turns(a: Array, b: Array, out: Array) -> bool:
