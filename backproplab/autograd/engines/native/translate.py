@@ -75,8 +75,6 @@ def elementwise(
     *inputs, wanted = given if out is None else (*given, out)
     if len(inputs) != ufunc.nin or ufunc.nout != 1:
         raise Unplayable(f"{ufunc.__name__} has more than one result")
-    if not all(isinstance(x, np.ndarray | np.generic | int | float) for x in inputs):
-        raise Unplayable(f"{ufunc.__name__} of what is neither an array nor a number")
     forms = [type(x) if type(x) in (int, float) else np.asarray(x).dtype for x in inputs]
     types = types_of(ufunc, (*forms, wanted.dtype), dtype)
     parts: list[Part] = []
