@@ -103,13 +103,19 @@ class Updates:
             return Leapt(0)
         plan, runs, outputs = found
 
-        def look(number: int) -> None:
+        def keep(number: int) -> None:
             if (room := batches.room(rows[number])) is not None:
                 np.copyto(room, outputs)
+
+        def look(number: int) -> None:
+            keep(number)
             reports.note(first + number + 1, rows[number], rates(first + number))
 
         seen = look if reports else None
-        return self.leaps.make(plan, examples, rows[:runs], rates, moves, first, watched, seen)
+        leapt = self.leaps.make(plan, examples, rows[:runs], rates, moves, first, watched, seen)
+        if leapt.filled:  # members of a crew whose gradient is finite do this update
+            keep(leapt.done)
+        return leapt
 
     def fill(
         self,

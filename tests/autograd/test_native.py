@@ -23,6 +23,7 @@ from backproplab.autograd.engines.native import (
     translate,
 )
 from backproplab.autograd.engines.replay import Replay
+from backproplab.columns import Column
 from backproplab.errors import DataError
 
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
@@ -400,6 +401,15 @@ def test_a_row_with_many_short_rows(ufunc, shape, row):
         own, want = x.copy(), ufunc(x, y)
         tape.Tape([partial(ufunc, own, y, own)])()
         assert own.tobytes() == want.tobytes()
+
+
+def test_a_column_of_numbers_is_left_to_numpy():
+    """One number for each member of a crew, which is no array."""
+    x, out = np.arange(6.0).reshape(3, 2), np.empty((3, 2))
+    mine = tape.Tape([partial(np.multiply, x, Column([1, 2, 3]), out)])
+    assert len(mine.refusals) == 1
+    mine()
+    np.testing.assert_array_equal(out, x * [[1], [2], [3]])
 
 
 def test_an_output_that_overlaps_an_input_is_left_to_numpy():
