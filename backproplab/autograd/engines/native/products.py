@@ -59,7 +59,8 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     near = fits and width <= WIDEST
     if not level() or not inner or not (near or _packs(a, b)):
         return found
-    space = None if near else aligned((inner, SIDE + rows * out.itemsize))
+    turned = a.strides[-2] == a.itemsize
+    space = None if near else aligned((inner, SIDE + turned * rows * a.itemsize))
     loop = library().loop(f"product_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
