@@ -197,12 +197,10 @@ class Family(Spec):
         name, fields, key = cls.dissect(value)
         member = cls.find(name)
         if member is None:
-            raise PydanticCustomError(
-                "unknown_member",
-                "'{name}' is not known; one of {valid}",
-                {"name": str(name)[:80], "valid": ", ".join(sorted(cls.members)), "key": key,
-                 "hint": cls.nearest(str(name)[:80])},
-            )  # fmt: skip
+            shown = str(name)[:80]
+            what = {"what": cls.unknown(shown), "hint": cls.nearest(shown)}
+            context = {**what, "name": shown, "key": key}
+            raise PydanticCustomError("unknown_member", "{what}", context)
         return member.model_validate(fields)
 
     @classmethod
@@ -229,6 +227,11 @@ class Family(Spec):
     def named_by(cls, text: str) -> tuple[str, dict[str, Any], str]:
         """What a bare text means: the member of this name; a family may know other texts."""
         return text, {}, ""
+
+    @classmethod
+    def unknown(cls, name: str) -> str:
+        """What is wrong with a name that no member has."""
+        return f"'{name}' is not known; one of {', '.join(sorted(cls.members))}"
 
     @classmethod
     def nearest(cls, name: str) -> str:

@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from backproplab.autograd import Tensor, ops
 from backproplab.autograd.engines import EngineName
 from backproplab.learners import GradientDescent, Material, NoBrake, Span, Split
-from backproplab.learners.tiles import tile_length, tiles_of
+from backproplab.learners.tiles import fitting_length, tiles_of
 from backproplab.loop import Pace
 from backproplab.nn import Model, Network
 from backproplab.nn.losses import SoftmaxCrossEntropy
@@ -56,10 +56,12 @@ def network_of(work: Workload) -> Network:
 def prepare(work: Workload, ranks: Ranks = ONE, engine: EngineName = "auto") -> Side:
     """The step of one process, or of one of several ranks that share each batch.
 
-    As in a run, the threads take tiles of a batch where it has several, else parts of a product.
+    As in a run, the threads take tiles of a batch that outgrows the cache, or share its passes
+    where it is taken as a whole; else they take parts of a product.
     """
     x, y = examples(work.inputs, work.dtype)
-    tiled = len(tiles_of(work.batch, tile_length(network_of(work), x.itemsize), exact=False)) > 1
+    fitting = fitting_length(network_of(work), x.itemsize)
+    tiled = len(tiles_of(work.batch, fitting, exact=False)) > 1
     threads = int(environ.get("OMP_NUM_THREADS", "1")) if tiled else 1
     own = replace(material(work, x, y, ranks), engine=engine, threads=threads)
     descent = GradientDescent().begin(own)

@@ -207,12 +207,14 @@ def test_a_fault_while_training_names_the_line_of_the_user(folder):
 
 
 def installed(folder, version="1.0", text=None):
-    """A package with an entry point in a folder of its own; the PYTHONPATH that finds it."""
+    """A package with an entry point in a folder of its own; the PYTHONPATH that finds it.
+
+    As of an editable install, nothing but the entry point says which modules it has.
+    """
     site = folder / f"site-{version}"
     (info := site / f"their-{version}.dist-info").mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text(f"Name: their\nVersion: {version}\n")
     (info / "entry_points.txt").write_text("[backproplab.parts]\nx = their\n")
-    (info / "top_level.txt").write_text("their\n")
     (site / "their.py").write_text(text or MINE.format(factor=1.0).replace("mine", "theirs"))
     return os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
 
@@ -230,6 +232,18 @@ def test_packages_bring_parts_by_entry_points(folder):
     resumed = backproplab("resume", run_folder, "--epochs", "3", PYTHONPATH=newer)
     assert resumed.returncode == 5
     assert "rounds differently: their: 1.0, now 1.1" in resumed.stderr
+
+
+@pytest.mark.slow
+def test_the_package_of_a_metric_is_recorded(folder):
+    text = "from backproplab.nn import metric\n\ndef share(loss, outputs, targets):\n"
+    text += "    return 1.0\n\nmetric('share', 'max', ['classification'], share)\n"
+    path = installed(folder, text=text)
+    words = "metrics=[share]", "optimizer=adam", "imports=[]", "--log-dir", folder / "runs"
+    trained = backproplab("train", folder / "c.yaml", *words, PYTHONPATH=path)
+    assert trained.returncode == 0, trained.stderr
+    (record,) = (folder / "runs").glob("[!.]*/*/run.json")
+    assert json.loads(record.read_text())["numerics"]["their"] == "1.0"
 
 
 @pytest.mark.slow

@@ -11,13 +11,22 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 
+BUNDLED = """\
+  name: digits               # digits iris wine breast_cancer diabetes fashion_mnist mnist
+                             # circle xor gauss spiral plane bumps moons sine linear
+"""
+TABLE = """\
+  path: {path}
+  # target: NAME             # the column to predict: backproplab data show says which, and why
+  # columns: {{zip: categorical, income: log, d: {{date: '%d.%m.%Y'}}, note: ignore}}
+  # split: stratified        # random, {{group: COLUMN}}, {{time: COLUMN}}, {{column: COLUMN}}
+"""
 TEMPLATE = """\
 # backproplab train {name}
 seed: 42
 
 data:
-  name: digits               # digits iris wine breast_cancer diabetes fashion_mnist mnist
-                             # circle xor gauss spiral plane bumps moons sine linear
+{data}\
   validation_split: 0.2
   standardize: true
 
@@ -48,6 +57,10 @@ tensorboard:
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.yaml"),
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|FOLDER/", help="A table, arrays or images to learn from."),
+    ] = None,
 ) -> None:
     """Write a commented config to start from. An existing file is not changed."""
     from backproplab.errors import RefusedError
@@ -56,8 +69,24 @@ def init(
 
     if path.exists() or path.is_symlink():
         raise RefusedError(f"{path} exists already; choose another name")
-    write_atomic(path, TEMPLATE.format(name=shlex.quote(str(path))))
+    section = _own(path, data) if data else BUNDLED
+    write_atomic(path, TEMPLATE.format(name=shlex.quote(str(path)), data=section))
     typer.echo(f"wrote {path}; train it with: {typed('backproplab', 'train', path)}")
+
+
+def _own(config: Path, data: Path) -> str:
+    """The keys of data in a file or folder. Raises ConfigError for what no data set reads."""
+    from backproplab.data import Dataset, TableFile
+    from backproplab.errors import ConfigError, Problem
+
+    beside = config.parent == Path() and not data.is_absolute()
+    named = f"{data if beside else data.absolute()}{'/' * data.is_dir()}"
+    reader = Dataset.reader(named)
+    if not reader:
+        raise ConfigError(Problem(f"--data {data}", Dataset.unknown(named), Dataset.nearest(named)))
+    quoted = json.dumps(named, ensure_ascii=False)
+    is_table = issubclass(Dataset.members[reader], TableFile)
+    return TABLE.format(path=quoted) if is_table else f"  path: {quoted}\n"
 
 
 @app.command()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backproplab.data import Dataset, RawData, TableFile
-    from backproplab.tables import Profile, Target
+    from backproplab.tables import Profile, Table, Target
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,13 +19,15 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("list")
 def list_() -> None:
     """List the data sets that a config can name."""
-    from backproplab.cli.printing import table
+    from backproplab.cli.printing import sentence
     from backproplab.data import Dataset
-    from backproplab.layout import Column
 
     found = sorted(Dataset.members.items())
-    firsts = [(member.__doc__ or "").strip().split("\n")[0] for _, member in found]
-    table([Column("data", [name for name, _ in found]), Column("what it is", firsts)])
+    indent = 2 + max(len(name) for name, _ in found)
+    for name, member in found:
+        first = (member.__doc__ or "").strip().split("\n")[0].replace("``", "")
+        suffixes = " ".join(member.suffixes).replace("/", "FOLDER/")
+        sentence(f"{first} Files: {suffixes}" if suffixes else first, f"{name:<{indent}}", indent)
 
 
 @app.command()
@@ -40,6 +42,9 @@ def show(
     as_yaml: Annotated[
         bool, typer.Option("--yaml", help="Print the keys that say what was found, for a config.")
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")
+    ] = None,
 ) -> None:
     """Show each column of a table: what it is taken for and why, its values, what it tells.
 
@@ -53,18 +58,22 @@ def show(
 
     data = _described(path, target)
     if not isinstance(data, TableFile):
-        if target or as_yaml:
-            option = "--target" if target else "--yaml"
+        if target or as_yaml or html:
+            option = "--target" if target else "--yaml" if as_yaml else "--html"
             raise ConfigError(Problem(option, f"{data.name} is no table", "leave it out"))
         _show_arrays(data.read(stream(0, "data")))
         return
     table = data.table()
     found, roles = data.roles(table)
     columns = profiles(table, found, roles)
+    if html:
+        _write_page(html, data.title, table, found, columns)
     if as_yaml:
         typer.echo(_yaml(data, found, columns), nl=False)
         return
-    _show(len(table), found, columns)
+    _show(table, found, columns)
+    if html:
+        typer.echo(f"wrote {html}", err=True)
 
 
 @app.command()
@@ -154,15 +163,31 @@ def _show_arrays(raw: RawData) -> None:
     ])  # fmt: skip
 
 
-def _show(rows: int, target: Target, found: Sequence[Profile]) -> None:
+def _write_page(
+    path: Path, name: str, rows: Table, target: Target, found: Sequence[Profile]
+) -> None:
+    """Raises ConfigError for a path that is no page's, RefusedError for what is there already."""
+    from backproplab.cli.report import checked_page
+    from backproplab.files import write_atomic
+    from backproplab.report import table_page
+    from backproplab.tables import balance, summary, suspicions
+
+    checked_page(path, "--html")
+    classes = balance(rows, target) if target.classes else []
+    page = table_page(name, summary(len(rows), target), suspicions(found), classes, found)
+    write_atomic(path, page)
+
+
+def _show(rows: Table, target: Target, found: Sequence[Profile]) -> None:
     from backproplab.cli.printing import lines, printable, sentence, table
     from backproplab.layout import Column, sparkline
-    from backproplab.tables import Feature
-    from backproplab.text import counted
+    from backproplab.tables import Feature, balance, listed, summary, suspicions
 
-    classes = f", {counted(len(target.classes), 'class')}" if target.classes else ""
-    why = f" ({target.why})" if target.why else ""
-    sentence(f"{counted(rows, 'row')}, target {target.name}: {target.kind}{classes}{why}")
+    sentence(summary(len(rows), target))
+    if target.classes:
+        classes = sorted(balance(rows, target), key=lambda pair: -pair[1])
+        shares = [f"{printable(name)} {count / len(rows):.1%}" for name, count in classes]
+        sentence(f"classes: {listed(shares)}")
     lines([""])
     kinds = [each.role.kind if isinstance(each.role, Feature) else "-" for each in found]
     names = [printable(each.role.name) for each in found]
@@ -177,13 +202,8 @@ def _show(rows: int, target: Target, found: Sequence[Profile]) -> None:
         Column("tells", ["" if p.tells is None else f"{p.tells:.2f}" for p in found], right=True),
         Column("rows by value", [sparkline(each.counts, 12) for each in found], rank=4),
     ])  # fmt: skip
-    leaks = [each.role.name for each in found if each.is_leak]
-    if leaks:
-        lines([""])
-        of = "tells" if len(leaks) == 1 else "tell"
-        sentence(
-            f"{', '.join(leaks)} {of} all of the target: a copy of it, or known only after it?"
-        )
+    if told := suspicions(found):
+        lines(["", *map(printable, told)])
 
 
 def _yaml(data: TableFile, target: Target, found: Sequence[Profile]) -> str:
@@ -202,7 +222,7 @@ def _yaml(data: TableFile, target: Target, found: Sequence[Profile]) -> str:
     for each in found:
         role = each.role
         if role.name != target.name:
-            kind = (role.format or role.kind) if isinstance(role, Feature) else "ignore"
+            kind = role.asked if isinstance(role, Feature) else "ignore"
             value = f"{{date: {json.dumps(kind)}}}" if "%" in kind else kind
             lines.append(f"    {json.dumps(role.name, ensure_ascii=False)}: {value}")
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -77,9 +78,12 @@ def command(
 def _asked(what: str, words: Sequence[str], maximize: bool, pair: bool) -> Asked:
     """The runs that a formula and words ask for, or a config, or each trial of a sweep."""
     from backproplab.descend.asked import read
-    from backproplab.errors import ConfigError
+    from backproplab.errors import ConfigError, Problem
 
     if not what.endswith((".yaml", ".yml")):
+        if os.path.isfile(what):  # noqa: PTH113  # a long formula is no path at all
+            hint = "descend takes a formula, a name or a YAML file; data are for train"
+            raise ConfigError(Problem(what, "is a file, and no YAML", hint))
         return read(what, words, maximize, pair)
     if maximize or pair:
         raise ConfigError("--maximize and --pair are for formulas; a file has its own keys")

@@ -17,6 +17,7 @@ from backproplab.cli.evaluation_figures import (
     write_figures,
 )
 from backproplab.cli.options import RUNS, LogDir, Weights
+from backproplab.cli.piped import piped
 
 if TYPE_CHECKING:
     from backproplab.assessing import Sample
@@ -33,7 +34,9 @@ def command(
     ] = "latest",
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A table with targets; by default the run's own."),
+        typer.Argument(
+            metavar="[FILE|-]", help="A table with targets, - for stdin; by default the run's own."
+        ),
     ] = None,
     attack: Annotated[
         str | None,
@@ -68,7 +71,10 @@ def command(
 
     folder = figures_folder(figures, theme)
     used = model(find_run(log_dir, run).folder, weights)
-    table = None if data is None else used.intake.opened(data)
+    table = None
+    if data is not None:
+        with piped(data) as file:
+            table = used.intake.opened(file)
     found = used.evaluate(table, _epsilon(attack))
     sample = judged(used, table) if by or folder or table is not None else None
     groups = grouped(sample, by) if sample and by else None

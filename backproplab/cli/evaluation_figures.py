@@ -88,8 +88,8 @@ def show_coefficients(line: Coefficients) -> None:
     if not line.is_unique:
         more = len(line.names) - line.rank
         sentence(
-            f"{more} of these inputs follow from the others, so that other coefficients give the "
-            "same predictions; least squares takes the smallest"
+            f"{more} of these inputs {'follows' if more == 1 else 'follow'} from the others, so "
+            "that other coefficients give the same predictions; least squares takes the smallest"
         )
     if line.model.weights == "best":
         sentence("weights of the best epoch; --weights last compares those it ended with")

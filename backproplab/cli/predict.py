@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backproplab.cli.options import RUNS, LogDir, Weights, check_free
+from backproplab.cli.piped import piped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,7 +28,9 @@ def command(
         str,
         typer.Argument(help="latest, a number of the list (1 = newest), session/name, or a path."),
     ],
-    data: Annotated[Path, typer.Argument(metavar="FILE", help="A table like that of the run.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="FILE|-", help="A table like that of the run; - for stdin.")
+    ],
     proba: Annotated[
         bool, typer.Option("--proba", help="Write how sure it is of each class, p_<class>.")
     ] = False,
@@ -53,7 +56,8 @@ def command(
     if path:
         check_free(path, "predictions", "--output", _is_ours)
     used = model(find_run(log_dir, run).folder, weights)
-    table = used.intake.opened(data)
+    with piped(data) as file:
+        table = used.intake.opened(file)
     text = _written(used, table, proba, keep)
     for remark in used.intake.remarks(table):
         typer.echo(f"{'note':<8}{remark}", err=True)

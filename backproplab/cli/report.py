@@ -38,7 +38,7 @@ def command(
     from backproplab.files import write_atomic
 
     chosen = report.chosen_runs(log_dir, runs or ())
-    path = _usable(out or Path(f"report-{chosen[0].session}.html"))
+    path = checked_page(out or Path(f"report-{chosen[0].session}.html"), "--out")
     records, warnings = report.read_records(chosen)
     comparison = report.compare(records, metric, goal_word(least))
     page, warnings = report.render(comparison, warnings, test, path.parent, landscape)
@@ -47,12 +47,12 @@ def command(
     typer.echo(f"report  {path}")
 
 
-def _usable(path: Path) -> Path:
-    """The report's path, unless something other than a report of ours is there."""
+def checked_page(path: Path, option: str) -> Path:
+    """The page's path, unless something other than a page of ours is there."""
     from backproplab.errors import ConfigError
     from backproplab.report.markup import SIGNATURE
 
     if path.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"--out {path}: must end in .html")
-    check_free(path, "report", "--out", lambda page: SIGNATURE.encode() in page)
+        raise ConfigError(f"{option} {path}: must end in .html")
+    check_free(path, "report", option, lambda page: SIGNATURE.encode() in page)
     return path

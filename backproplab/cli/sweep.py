@@ -145,7 +145,7 @@ def _run(
     with opened(sweep, log_dir, workers, resume) as driver:
         driver.fail_fast = fail_fast
         try:
-            _follow(driver, f"{sweep.name}  {_size(driver)} · {workers.name}", progress)
+            _follow(driver, f"{sweep.name}  {_size(sweep, driver)} · {workers.name}", progress)
         except BaseException:
             with shown(), suppress(BackpropLabError):  # the first error is the one that is raised
                 _answer(driver, log_dir, where)
@@ -155,13 +155,15 @@ def _run(
     return driver
 
 
-def _size(driver: Driver) -> str:
-    """``15 trials × 3 seeds``."""
+def _size(sweep: Sweep, driver: Driver) -> str:
+    """``15 trials × 3 seeds``, ``15 trials × 5 folds``, ``15 trials × 2 seeds × 5 folds``."""
     from backproplab.text import counted
 
     standing = driver.standing
     trials = counted(standing.total // standing.seeds, "trial")
-    return trials if standing.seeds == 1 else f"{trials} × {standing.seeds} seeds"
+    folds = sweep.folds or 1
+    each = {"seed": standing.seeds // folds, "fold": folds}
+    return " × ".join([trials, *(counted(n, word) for word, n in each.items() if n > 1)])
 
 
 def _follow(driver: Driver, title: str, progress: str) -> None:

@@ -123,9 +123,10 @@ class Experiment(Spec):
     engine: ``replay`` records a step once and makes its NumPy calls again, ``native`` makes them
         without Python, ``eager`` builds its graph each time, ``auto`` is native where it can be;
         the numbers are the same.
-    threads: where a batch is walked in tiles, each takes tiles of its own, and their number
-        changes no bit; else they are threads of BLAS. ``auto``: as many as there are free cores,
-        for tiles or large products, else 1.
+    threads: where a batch is walked in tiles, each takes tiles of its own, and where it outgrows a
+        tile but is normalized as a whole, they share each pass: then their number changes no bit;
+        else they are threads of BLAS. ``auto``: as many as there are free cores, for tiles,
+        passes or large products, else 1.
     """
 
     model_config = ConfigDict(json_schema_extra=_data_or_objective)

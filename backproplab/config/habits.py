@@ -16,7 +16,30 @@ from backproplab.errors import did_you_mean, synonyms
 from backproplab.spec import Family
 
 NAMES = {"type", "class", "class_name", "kind", "_target_", "id", "method", "algorithm"}
-PAIRS = {"betas": "write beta_1 and beta_2, one number each"}
+OF_SWEEPS = "it is a key of a sweep: backproplab sweep"
+PAIRS = {
+    "betas": "write beta_1 and beta_2, one number each",
+    **dict.fromkeys(("class_weights", "class_weight"), "write loss: {auto: {class_weights: …}}"),
+    "label_smoothing": "write loss: {auto: {label_smoothing: …}}",
+    "folds": f"{OF_SWEEPS} --folds 5",
+    "baselines": f"{OF_SWEEPS} --baselines linear,random_forest",
+}
+OF_DATA = {  # words of pandas and scikit-learn: for which key of the section data
+    "standardize: true, false or minmax": "scale scaler scaling normalization preprocessing",
+    "delimiter": "sep separator delim",
+    "target": "y label labels target_column y_column class_column",
+    "missing: ['?']": "na_values missing_values",
+    "id: COLUMN": "index index_col id_column row_id",
+    "weights: COLUMN": "sample_weight sample_weights weight weight_column",
+    "columns: {NAME: ignore}": "drop ignore usecols features exclude",
+    "columns: {NAME: categorical}": "categorical categorical_features dtypes dtype types",
+    "columns: {NAME: {date: '%d.%m.%Y'}}": "parse_dates date_columns dates",
+    "split: random": "shuffle",
+    "split: stratified": "stratify",
+    "split: {group: COLUMN}": "group groups",
+    "split: {time: COLUMN}": "time time_column",
+    "train_samples": "nrows n_rows rows max_samples",
+}
 SHOWN = 3  # examples in a hint
 
 
@@ -27,6 +50,8 @@ def of_key(key: str, parent: Cursor, root: Any, value: Any = None) -> str:
     """
     if key in PAIRS:
         return PAIRS[key]
+    if parent.path[:1] == ("data",) and (ours := _of_data(key, parent)):
+        return ours
     family = _family_of(parent.annotation)
     if is_family(parent.annotation):
         if key.lower() in NAMES:
@@ -37,6 +62,13 @@ def of_key(key: str, parent: Cursor, root: Any, value: Any = None) -> str:
         known = did_you_mean(cut(key), parent.annotation.model_fields)
     others = _owners(key, parent) if family else ""
     return known if known and not others else others or _elsewhere(key, parent, root) or known
+
+
+def _of_data(key: str, parent: Cursor) -> str:
+    """The key of data that a word of another tool means, if these data have it."""
+    hints = (hint for hint, words in OF_DATA.items() if key in words.split())
+    fields = getattr(parent.annotation, "model_fields", {})
+    return next((f"write {hint}" for hint in hints if hint.partition(":")[0] in fields), "")
 
 
 def of_value(cursor: Cursor, value: Any, root: Any) -> str:

@@ -19,7 +19,7 @@ from backproplab.config.overrides import put_overrides
 from backproplab.config.problems import problems_of, without
 from backproplab.config.settling import settle
 from backproplab.config.yaml_source import Document, read_yaml
-from backproplab.data import Dataset
+from backproplab.data import Dataset, holds_images
 from backproplab.errors import ConfigError, Problem
 from backproplab.files import plain_name
 from backproplab.text import typed
@@ -70,9 +70,13 @@ def read_document(path: Path) -> Document:
     try:
         return read_yaml(path)
     except ConfigError:
-        if not (path.is_file() and Dataset.reader(path.name)):
+        named = f"{path}/" if holds_images(path) else str(path)
+        if not Dataset.reader(named) or not path.exists():
             raise
-    hint = typed("backproplab", "train", "CONFIG.yaml", f"data={path}")
+    first = Path(f"{path.stem}.yaml")
+    made = typed("backproplab", "config", "init", str(first), "--data", named)
+    hint = f"write one: {made}" if not first.exists() else ""
+    hint = hint or typed("backproplab", "train", str(first), f"data={named}")
     raise ConfigError(Problem(str(path), "these are data, and a config is expected", hint))
 
 

@@ -27,7 +27,9 @@ from backproplab.data.dataset import (
     RegressionDataset,
     Splits,
 )
+from backproplab.data.folders import holds_images
 from backproplab.data.folds import Fold
+from backproplab.data.given import labels_of
 from backproplab.data.loading import load
 from backproplab.data.playground import expand
 from backproplab.data.preparation import Preparation
@@ -54,6 +56,8 @@ __all__ = [
     "batch_length",
     "epoch_order",
     "expand",
+    "holds_images",
+    "labels_of",
     "load",
     "updates_per_epoch",
 ]

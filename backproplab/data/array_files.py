@@ -65,7 +65,7 @@ class ArraySet(RegressionDataset):
                 what = f"data.test_split: must be 0: the file has the test examples {names[0]}"
                 raise fault(path, what, "remove test_split")
             tested = self._examples(path, arrays, *names)
-            test = Examples(_flat(tested[0]), _labels(path, names[1], tested[1], task))
+            test = Examples(_flat(tested[0]), as_labels(path, names[1], tested[1], task))
         unit = 255.0 if x.dtype == np.uint8 else 1.0
         image = x.shape[1:] if x.ndim == 3 else ()
         examples = Examples(_flat(x), labels)
@@ -108,11 +108,11 @@ class ArraySet(RegressionDataset):
                 path, f"array '{name}': every target is {names[0]}", "two classes are needed"
             )
         task = Task("classification", len(names), names)
-        return task, _labels(path, name, y, task)
+        return task, as_labels(path, name, y, task)
 
 
 class Npz(ArraySet, name="npz"):
-    """Arrays in a file of NumPy, .npz or .npy.
+    """Arrays in a file of NumPy.
 
     inputs, targets: names of the arrays; by default x_train and y_train, x and y, or the like. Of a
         .npy file the last column is the target. Arrays whose names have ``test`` instead of
@@ -183,7 +183,7 @@ def _classes(y: Array) -> bool:
     return distinct == 2 or (distinct <= most and 2 * distinct <= len(y))
 
 
-def _labels(path: Path, name: str, y: Array, task: Task) -> Array:
+def as_labels(path: Path, name: str, y: Array, task: Task) -> Array:
     """The targets as training holds them. Raises DataError for an unknown class."""
     if task.kind == "regression":
         return y.reshape(len(y), -1).astype(np.float64)

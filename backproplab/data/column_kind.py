@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from backproplab.errors import did_you_mean
 from backproplab.spec import Checked
 from backproplab.tables.kinds import EMBEDDING
+from backproplab.tables.shaping import SCALES, Shaping
 
 KINDS = ("numeric", "categorical", "boolean", "date", "ignore")
 
@@ -26,15 +27,20 @@ def _units(text: str) -> int:
 
 @dataclass(frozen=True)
 class ColumnKind(Checked):
-    """Marks what a column is: one of KINDS, ``{date: FORMAT}``, whose value is the format, or
-    ``{embedding: 8}``, whose value is ``embedding 8``."""
+    """Marks what a column is: one of KINDS, ``{date: FORMAT}``, whose value is the format,
+    ``{embedding: 8}``, whose value is ``embedding 8``, or how numbers are shaped:
+    ``{clip: [0, 500], log: true, scale: minmax}``, whose value is ``clip 0 500 log minmax``."""
 
     def _described(self) -> dict[str, Any]:
         date = {"type": "object", "properties": {"date": {"type": "string"}}, "required": ["date"]}
         units = {"type": "integer", "minimum": 1, "maximum": UNITS}
         vector = {"type": "object", "properties": {"embedding": units}, "required": ["embedding"]}
-        texts = [{"type": "string", "pattern": "%"}, {"type": "string", "pattern": f"^{EMBEDDING}"}]
-        return {"anyOf": [{"enum": list(KINDS)}, *texts, date, vector]}
+        clip = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+        keys = {"clip": clip, "log": {"type": "boolean"}, "scale": {"enum": list(SCALES)}}
+        shape = {"type": "object", "properties": keys, "additionalProperties": False}
+        patterns = ("%", f"^{EMBEDDING}", f"^(clip|log|{'|'.join(SCALES)})")
+        texts = [{"type": "string", "pattern": pattern} for pattern in patterns]
+        return {"anyOf": [{"enum": list(KINDS)}, *texts, date, vector, shape]}
 
     def _checked(self, value: Any) -> str:
         if isinstance(value, dict) and list(value) == ["date"]:
@@ -46,7 +52,11 @@ class ColumnKind(Checked):
             return value
         if isinstance(value, str) and (value in KINDS or "%" in value):
             return value
-        forms = f"{{date: '%d.%m.%Y'}}, or {{embedding: 8}} with 1 to {UNITS:,} units"
-        valid = f"must be {', '.join(KINDS)}, {forms}"
-        hint = did_you_mean(value, KINDS) if isinstance(value, str) else ""
+        shaping = Shaping.of(value) if isinstance(value, dict) else Shaping.parse(str(value))
+        if shaping and str(shaping):
+            return str(shaping)
+        forms = f"{{date: '%d.%m.%Y'}}, {{embedding: 8}} with 1 to {UNITS:,} units, or of numbers"
+        shapes = f"{{clip: [0, 500], log: true, scale: {' | '.join(SCALES)}}}"
+        valid = f"must be {', '.join(KINDS)}, {forms} {shapes}"
+        hint = did_you_mean(value, (*KINDS, "log", *SCALES)) if isinstance(value, str) else ""
         raise PydanticCustomError("column_kind", valid, {"hint": hint})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Self
@@ -20,6 +21,7 @@ from backproplab.arrays import Array
 from backproplab.data.encoding import Columns
 from backproplab.data.folds import Fold
 from backproplab.data.preparation import Preparation
+from backproplab.data.scaling import Scaled
 from backproplab.data.splitting import SplitBy, Stratified
 from backproplab.spec import Count, Family, Fraction, Off
 from backproplab.tables import Table, read_table
@@ -77,6 +79,12 @@ class Others:
 
 
 STRATIFIED = Stratified()
+COMPRESSED = ("compressed", "unpack it, and name the file that is in it")
+SPREADSHEET = ("a spreadsheet", "save it as CSV in UTF-8, and name that file")
+FOREIGN = {  # suffixes of files that are no data, with what they are and what to do
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar", ".tar"), COMPRESSED),
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), SPREADSHEET),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +166,8 @@ class Dataset(Family):
     test_split: the same for testing; only for sets without test examples of their own.
     fold: of a cross-validation, ``{of: 5, index: 0}``: its rows are the test split, and the
         validation split is a share of the rest; all folds of a seed divide the same rows.
-    standardize: scale every input feature to mean 0 and variance 1 on the training split.
+    standardize: scale every input feature to mean 0 and variance 1 on the training split; by
+        minmax to 0 … 1, from the least value to the largest; false: leave it as it is.
     train_samples: number of training examples that are used, of each class in proportion; a smaller
         number uses some of those of a larger one.
     label_noise: share of the training labels that are replaced by another class; of a regression,
@@ -172,7 +181,7 @@ class Dataset(Family):
     validation_split: Annotated[Fraction, Off(0.0)] = 0.2
     test_split: Annotated[Fraction, Off(0.0)] = 0.0
     fold: Annotated[Fold | None, Off()] = None
-    standardize: bool = True
+    standardize: Scaled = True
     train_samples: Annotated[Count | None, Off()] = None
     label_noise: Annotated[Fraction | None, Off()] = None
 
@@ -197,17 +206,34 @@ class Dataset(Family):
         """A mapping without a name is of the data set that reads its path."""
         if isinstance(value, dict) and "name" not in value and isinstance(value.get("path"), str):
             name, fields, _ = cls.named_by(value["path"])
-            if fields:
-                return name, dict(value), ""
+            return name, dict(value), "" if fields else "path"
+        known = [each.model_fields.keys() for each in cls.members.values()]
+        nameless = isinstance(value, dict) and "name" not in value
+        if nameless and any(value.keys() <= keys for keys in known):
+            what = "needs a path, such as {path: FILE.csv}, or a name"
+            raise PydanticCustomError("member_form", "{what}", {"what": what})
         return super().dissect(value)
 
     @classmethod
+    def unknown(cls, name: str) -> str:
+        suffix = PurePath(name).suffix.lower()
+        if kind := FOREIGN.get(suffix):
+            return f"'{name}' is {kind[0]}"
+        return f"no data set reads '{name}'" if suffix or "/" in name else super().unknown(name)
+
+    @classmethod
     def nearest(cls, name: str) -> str:
-        if not PurePath(name).suffix:
+        suffix = PurePath(name).suffix.lower()
+        if kind := FOREIGN.get(suffix):
+            return kind[1]
+        if not suffix:
             folder = f"a folder of images is written with a slash at its end: {name}/"
-            return folder if "/" in name else super().nearest(name)
-        suffixes = sorted(suffix for member in cls.members.values() for suffix in member.suffixes)
-        return f"files are read by their suffix: {' '.join(suffixes)}; save it as CSV"
+            return ("" if "/" in name else super().nearest(name)) or folder
+        suffixes = [known for each in cls.members.values() for known in each.suffixes]
+        if near := get_close_matches(suffix, suffixes, n=1):
+            return f"did you mean '{PurePath(name).with_suffix(near[0])}'?"
+        known = " ".join(sorted(ending for ending in suffixes if ending != "/"))
+        return f"files are read by their suffix, {known}: save it as one of these"
 
     @property
     def memory(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePath
 
 from backproplab.data.pictures import SUFFIXES
@@ -25,6 +26,14 @@ class Entry:
     name: str
     part: int = TRAIN
     label: str = ""
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether there is an image in a folder of a class; few files are looked at."""
+    if not folder.is_dir():
+        return False
+    found = (path for depth in ("*/*", "*/*/*") for path in folder.glob(depth))
+    return any(path.suffix.lower() in SUFFIXES for path in islice(found, 1000))
 
 
 def classified(folder: Path) -> tuple[list[Entry], list[str]]:

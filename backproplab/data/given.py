@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,12 +17,14 @@ import numpy as np
 from pydantic import Field
 
 from backproplab.arrays import Array
-from backproplab.data.array_files import ArraySet
+from backproplab.data.array_files import ArraySet, as_labels
 from backproplab.data.dataset import Dataset
+from backproplab.data.npz import finite
 from backproplab.data.tabular import TableData
 from backproplab.errors import DataError, Problem
 from backproplab.spec import Spec
 from backproplab.tables import Column, Numbers, Table, Texts, table_of
+from backproplab.task import Task
 
 KEPT = 8  # given data that a process keeps
 HINT = (
@@ -120,6 +122,24 @@ def _array(name: str, values: Any) -> Array:
         raise DataError(str(Problem("data", what)))
     array.flags.writeable = False
     return array
+
+
+def labels_of(y: Any, task: Task) -> Array:
+    """Targets that a program gives, as training holds them: classes by name, or by number where no
+    class is called so. Raises DataError."""
+    values = _array(NAMES[1], y)
+    finite(Path("data"), NAMES[1], values)
+    numbers = values.dtype.kind in "biuf" and not any(map(_is_number, task.labels))
+    if task.kind == "classification" and numbers:
+        task = replace(task, labels=tuple(map(str, range(task.outputs))))
+    return as_labels(Path("data"), NAMES[1], values, task)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 Sha = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]

@@ -75,14 +75,16 @@ class ImageFiles(Dataset):
 
         Capitals, ``.`` or ``_`` for ``-``, and ``.gz`` make no difference, if one file only fits.
         """
-        folders, seen = list(self._folders()), []
+        folders, seen, other = list(self._folders()), [], ""
         for folder in folders:
             names, fault = _names(folder)
             fit = [_fitting(file, names) for file in self.files]
             if all(len(choices) == 1 for choices in fit):
                 return [folder / choices[0] for choices in fit]
             seen.append(f"{folder} {fault or _lack(self.files, fit, names)}")
-        hint = f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER"
+            fields = f"name: idx, path: {folder}, prefix"
+            other = other or "or ".join(f"data: {{{fields}: {p}}} " for p in _prefixes(names)[:3])
+        hint = other.strip() or f"{self.install}set data.path=FOLDER or {VARIABLE}=FOLDER"
         raise DataError(str(Problem(
             f"data set {self.name}",
             f"none of the folders {', '.join(map(str, folders))} has all of {', '.join(self.files)}"
@@ -205,6 +207,13 @@ def _fitting(file: str, names: Sequence[str]) -> list[str]:
     """The names that may mean the file; the exact one alone if it is there."""
     exact = next((name for name in (file, f"{file}.gz") if name in names), None)
     return [exact] if exact else [name for name in names if _plain(name) == _plain(file)]
+
+
+def _prefixes(names: Sequence[str]) -> list[str]:
+    """Those with which all four files are there."""
+    found = [re.match(r"(.+?)train[-._ ]images", name, re.IGNORECASE) for name in names]
+    prefixes = sorted({match[1] for match in found if match})
+    return [p for p in prefixes if all(len(_fitting(p + file, names)) == 1 for file in FILES)]
 
 
 def _lack(files: Sequence[str], fit: Sequence[Sequence[str]], names: Sequence[str]) -> str:

@@ -72,7 +72,8 @@ def _fitted(dataset: Dataset, source: RawData, train: Array, targets: Array) -> 
     if source.columns:
         inputs = source.columns.fit(train, dataset.standardize)
     elif dataset.standardize:
-        inputs = Scaler.fit(source.examples.inputs, train, source.one_scale)
+        fit = Scaler.between if dataset.standardize == "minmax" else Scaler.fit
+        inputs = fit(source.examples.inputs, train, source.one_scale)
     scale_targets = Scaler()
     if isinstance(dataset, RegressionDataset) and source.task.kind == "regression":
         scale_targets = Scaler.fit(targets, train) if dataset.standardize_targets else Scaler()

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
+from backproplab.data.scaling import Scaled
 from backproplab.data.synthetic import Samples
 from backproplab.spec import Off
 from backproplab.task import Task
@@ -58,7 +59,7 @@ class Playground(Dataset):
     samples: Samples = 500
     noise: Annotated[float, Field(ge=0, le=0.5), Off(0.0)] = 0.0
     features: Features = ("x1", "x2")
-    standardize: bool = False
+    standardize: Scaled = False
 
 
 class PlaygroundClasses(Playground):

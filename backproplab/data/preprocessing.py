@@ -43,6 +43,16 @@ class Scaler:
         constant = variance <= n * eps * variance + (n * mean * eps) ** 2
         return cls(mean, np.where(constant, 1.0, np.sqrt(variance)))
 
+    @classmethod
+    def between(cls, x: Array, rows: Array, one_scale: bool = False) -> Scaler:
+        """0 at the least value of each feature over ``rows``, 1 at the largest (MinMaxScaler)."""
+        low, high = x[rows[:1]][0].astype(np.float64), x[rows[:1]][0].astype(np.float64)
+        for part in _parts(rows, _piece(x)):
+            low, high = np.minimum(low, x[part].min(axis=0)), np.maximum(high, x[part].max(axis=0))
+        if one_scale:
+            low, high = np.asarray(low.min()), np.asarray(high.max())
+        return cls(low, np.where(high > low, high - low, 1.0))
+
     def __call__(self, x: Array, rows: Array, dtype: DTypeLike) -> Array:
         """The ``rows`` of ``x``, scaled: computed in float64, then cast to ``dtype``."""
         result = np.empty((len(rows), *x.shape[1:]), dtype)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
 from backproplab.data.dataset import Dataset, Examples, RawData, RegressionDataset
+from backproplab.data.scaling import Scaled
 from backproplab.solvers import DOPRI5, solved
 from backproplab.spec import Fraction, Off
 from backproplab.task import Task
@@ -28,7 +29,7 @@ class Moons(Dataset, name="moons"):
 
     samples: Samples = 500
     noise: Deviation = 0.1
-    standardize: bool = False
+    standardize: Scaled = False
 
     def read(self, generator: np.random.Generator) -> RawData:
         outer, inner = self.samples // 2, self.samples - self.samples // 2
@@ -48,7 +49,7 @@ class BarsAndStripes(Dataset, name="bars_and_stripes"):
     """
 
     side: Annotated[int, Field(ge=2, le=12)] = 3
-    standardize: bool = False
+    standardize: Scaled = False
     validation_split: Annotated[Fraction, Off(0.0)] = 0.0
 
     def read(self, generator: np.random.Generator) -> RawData:
@@ -74,7 +75,7 @@ class GaussianMixture(Dataset, name="gaussian_mixture"):
         WithJsonSchema({"type": "array"}),
     ] = (-2.0, 2.0)
     deviation: Annotated[float, Field(gt=0, le=1e6)] = 0.5
-    standardize: bool = False
+    standardize: Scaled = False
 
     def read(self, generator: np.random.Generator) -> RawData:
         labels = np.arange(self.samples) % len(self.means)
@@ -94,7 +95,7 @@ class CubicSpiral(RegressionDataset, name="cubic_spiral"):
     samples: Samples = 1000
     until: Annotated[float, Field(gt=0, le=1e3)] = 25.0
     interval: Annotated[float, Field(gt=0, le=1e3)] = 0.25
-    standardize: bool = False
+    standardize: Scaled = False
 
     def read(self, generator: np.random.Generator) -> RawData:
         states = [np.array([2.0, 0.0])]
@@ -114,7 +115,7 @@ class Curve(RegressionDataset):
     """y = f(x) for uniform x, with normal noise of standard deviation ``noise``."""
 
     noise: Deviation = 0.0
-    standardize: bool = False
+    standardize: Scaled = False
 
     def _noisy(self, x: Array, y: Array, generator: np.random.Generator) -> RawData:
         noisy = generator.normal(y, self.noise)

@@ -15,6 +15,7 @@ from backproplab.arrays import Array
 from backproplab.data.column_kind import ColumnKind
 from backproplab.data.dataset import Examples, RawData, RegressionDataset
 from backproplab.data.encoding import Columns
+from backproplab.data.scaling import ColumnsScaled
 from backproplab.data.splitting import Random, SplitBy, Stratified
 from backproplab.spec import PathText
 from backproplab.tables import (
@@ -22,6 +23,7 @@ from backproplab.tables import (
     Form,
     Omitted,
     Role,
+    Shaping,
     Table,
     Target,
     cells_of,
@@ -58,12 +60,17 @@ class TableData(RegressionDataset):
     target: the column to predict; by default one called target, label, class or y,
     else the last one.  task: classification, regression, or auto, by the target's values.
     columns: what columns are where the guess is wrong: numeric, categorical, boolean, ignore,
-    ``{date: '%d.%m.%Y'}``, or ``{embedding: 8}`` for a category as a vector of 8 numbers that is
-    learned.  missing: texts that mean a missing value, beside empty cells.
+    ``{date: '%d.%m.%Y'}``, ``{embedding: 8}`` for a category as a vector of 8 numbers that is
+    learned, or of numbers ``log``, ``minmax``, ``quantile``, ``standard``, or
+    ``{clip: [0, 500], log: true, scale: minmax}``.
+    missing: texts that mean a missing value, beside empty cells.
     id: a column that names the rows: no feature, written with predictions.
     weights: a column that says what each row counts in loss and metrics, from 0: no feature.
     split: random, stratified (the default with classes), ``{group: COLUMN}``, ``{time: COLUMN}``,
     or ``{column: COLUMN}`` with the words train, validation and test.
+    standardize: scale every input to mean 0 and variance 1 on the training split; by minmax to
+    0 … 1, from the least value to the largest; by quantile numbers to 0 … 1 by their rank, and the
+    others by minmax; false: leave them as they are.
     """
 
     target: str = ""
@@ -73,6 +80,7 @@ class TableData(RegressionDataset):
     id: str = ""
     weights: str = ""
     split: SplitBy | None = None
+    standardize: ColumnsScaled = True
     standardize_targets: bool = True
 
     @model_validator(mode="after")
@@ -103,10 +111,12 @@ class TableData(RegressionDataset):
     @property
     def texts(self) -> set[str]:
         """The columns that the config says to be no numbers."""
-        kinds = self.columns.items()
-        return {name for name, kind in kinds if kind not in ("numeric", "ignore")} | {self.id} - {
-            ""
+        numbers = {
+            name
+            for name, kind in self.columns.items()
+            if kind in ("numeric", "ignore") or Shaping.parse(kind)
         }
+        return ({*self.columns} - numbers) | ({self.id} - {""})
 
     def table(self) -> Table:
         """The whole table. Raises DataError."""

@@ -8,16 +8,30 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from backproplab.catalogs import GROUP
 from backproplab.config import Experiment
+from backproplab.nn.metrics import METRICS
 
 
 def packages(experiment: Experiment) -> dict[str, str]:
     """Package -> version; empty where all parts are ours, or of files of the user."""
-    modules = {type(spec).__module__.partition(".")[0] for spec in _specs(experiment)}
+    named = [METRICS[name].function for name in experiment.metrics or ()]
+    origins = [*(type(spec) for spec in _specs(experiment)), *named]
+    modules = {str(origin.__module__).partition(".")[0] for origin in origins}
     foreign = {name for name in modules if not name.startswith("backproplab")}
-    owners = metadata.packages_distributions() if foreign else {}
+    if not foreign:  # looking for packages takes milliseconds
+        return {}
+    owners = metadata.packages_distributions()
     found = {package for module in foreign for package in owners.get(module, ())}
+    found |= {package for module, package in _offered() if module in foreign}
     return {package: metadata.version(package) for package in sorted(found)}
+
+
+def _offered() -> Iterator[tuple[str, str]]:
+    """(module, package) of each entry point; an editable install lists no modules of its own."""
+    for point in metadata.entry_points(group=GROUP):
+        if point.dist:
+            yield point.module.partition(".")[0], point.dist.name
 
 
 def _specs(value: Any) -> Iterator[BaseModel]:

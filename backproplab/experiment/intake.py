@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.data import Dataset, Examples, Others, Preparation, TableData
+from backproplab.data import Dataset, Examples, Others, Preparation, TableData, labels_of
 from backproplab.data.encoding import Columns, Encoder
 from backproplab.errors import DataError, Problem
 from backproplab.tables import Feature, Table, Target, listed, measured, table_of
 from backproplab.text import counted
 
-Data = Any  # a path, a data frame of pandas, a Table, or an array (n, …)
+Data = Any  # a path, a data frame of pandas, a Table, an array (n, …); with targets (X, y) too
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,22 @@ class Intake:
         return str(getattr(self.dataset, "id", ""))
 
     def examples(self, data: Data) -> Examples:
-        """Prepared examples of data with targets. Raises DataError."""
+        """Prepared examples of data with targets, or of a pair (X, y). Raises DataError."""
+        if isinstance(data, tuple):
+            return self._pair(*_two(data))
         return Examples(self.inputs(data), self.labels(data), self.counts(data))
+
+    def _pair(self, x: Data, y: Any) -> Examples:
+        """Examples of inputs and their targets, which are classes by name or number, or numbers."""
+        task = self.preparation.task
+        if hasattr(x, "columns"):
+            return self.examples(x.assign(**{task.target or "target": np.asarray(y)}))
+        inputs, targets = self.inputs(x), labels_of(y, replace(task, labels=self.classes))
+        if len(inputs) != len(targets):
+            raise DataError(f"{self.folder}: {len(inputs):,} inputs and {len(targets):,} targets")
+        return Examples(
+            inputs, self.preparation.encode(targets, np.arange(len(targets)), self.dtype)
+        )
 
     def inputs(self, data: Data) -> Array:
         """What the network takes, (n, *shape), prepared as in training. Raises DataError."""
@@ -140,6 +154,12 @@ class Intake:
             spare = [name for name in table.columns if name not in used]
             if spare:
                 yield f"not used: {', '.join(spare[:8])}{', …' if len(spare) > 8 else ''}"
+
+
+def _two(data: tuple[Any, ...]) -> tuple[Any, Any]:
+    if len(data) != 2:
+        raise DataError(f"a tuple of {len(data)} is no (X, y)")
+    return data[0], data[1]
 
 
 def _matrix(table: Table, preparation: Preparation) -> Array:

@@ -16,7 +16,7 @@ from backproplab.journal import trajectory
 from backproplab.journal.trajectory import row_type
 from backproplab.learners import GradientDescent, Learner, Material
 from backproplab.learners.inside import looked_at
-from backproplab.learners.tiles import tile_length, tiles_of
+from backproplab.learners.tiles import fitting_length, tile_length, tiles_of
 from backproplab.measures import SPLITS, Measure, monitored
 from backproplab.nn import Loss, Metric, Network
 from backproplab.nn.metrics import METRICS
@@ -25,6 +25,7 @@ from backproplab.text import counted
 
 BATCH_SIZE = 32  # where a config gives none, or all examples if they are fewer
 UNDEFINED = "use more examples, or another value, such as val_loss"
+MOST_IN_PASS = 4  # threads that share a pass: its sums take strips in their order
 WORTH_THREADS = 50e6  # operations in one product: below, a second thread costs more than it gives
 ANYWHERE = (
     2**24
@@ -44,8 +45,8 @@ def loss_problems(experiment: Experiment, loss: Loss | None, splits: Splits) -> 
 
 
 def embedding_problems(learner: Learner, splits: Splits) -> list[Problem]:
-    """Embedded categories of a learner without a network."""
-    if not splits.preparation.embedded or "model" in learner.uses:
+    """Embedded categories of a learner that has no network, and cannot encode them itself."""
+    if not splits.preparation.embedded or learner.takes_codes or "model" in learner.uses:
         return []
     what = f"data.columns: an embedding is learned by a network, which {learner.name} has none of"
     return [Problem("", what, "make it categorical")]
@@ -69,7 +70,8 @@ def network_problems(network: Network, experiment: Experiment, rows: int) -> lis
     if not experiment.learner.batches:
         return []
     if not network.size:
-        return [Problem("", "model.layers: no layer has weights to train", "add {dense: 32}")]
+        hint = "take one out of freeze" if experiment.freeze else "add {dense: 32}"
+        return [Problem("", "model.layers: no layer has weights to train", hint)]
     length = pass_length(experiment, rows)
     hint = "set batch_mode=minibatch and a larger batch_size, or change the layer"
     return [
@@ -197,11 +199,24 @@ def turns_of(network: Network, experiment: Experiment, length: int) -> int:
     return count if shares and count > 1 and not network.differs_in_training else 0
 
 
-def threads_for_tiles(network: Network, experiment: Experiment, length: int) -> int:
-    """Threads that take tiles: at most one for each free core and one for each tile.
+def shares_passes(network: Network, experiment: Experiment, length: int) -> bool:
+    """Whether threads share each pass over a batch that outgrows a tile, but is taken as a whole:
+    then their number changes no bit, and BLAS has one, as its products are small."""
+    learner, itemsize = experiment.learner, np.dtype(experiment.dtype).itemsize
+    shares = isinstance(learner, GradientDescent) and learner.gradient.shares
+    tile = tile_of(network, experiment, length)
+    small = tile * network.largest_product < WORTH_THREADS
+    large = tile > fitting_length(network, itemsize)
+    return shares and network.mixes_examples and small and large
+
+
+def threads_together(network: Network, experiment: Experiment, length: int) -> int:
+    """Threads that take tiles or share passes: at most one for each free core and for each tile.
 
     Each has a gradient and the values of a tile; all of them fit into a quarter of the free memory.
     """
+    if shares_passes(network, experiment, length):
+        return min(environment.free_cores(), MOST_IN_PASS)
     values = 2 * network.footprint * tile_of(network, experiment, length)
     each = np.dtype(experiment.dtype).itemsize * (network.size + values)
     free, most = environment.free_memory(), turns_of(network, experiment, length)

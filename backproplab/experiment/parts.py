@@ -40,9 +40,10 @@ from backproplab.experiment.limits import (
     monitor_problems,
     network_problems,
     rank_problems,
+    shares_passes,
     size_problems,
     threads_for,
-    threads_for_tiles,
+    threads_together,
     tile_of,
     trajectory_problems,
     turns_of,
@@ -132,14 +133,12 @@ class Parts:
 
     @cached_property
     def takes_turns(self) -> bool:
-        """Whether the threads take tiles, not parts of a product."""
-        e, alone = self.experiment, self.ranks.size == 1
-        return (
-            self.network is not None
-            and e.learner.batches
-            and alone
-            and turns_of(self.network, e, self.batch_length) > 0
-        )
+        """Whether the threads take tiles, or share passes, and not products."""
+        e, network, alone = self.experiment, self.network, self.ranks.size == 1
+        if network is None or not (e.learner.batches and alone):
+            return False
+        own = network, e, self.batch_length
+        return turns_of(*own) > 0 or shares_passes(*own)
 
     @property
     def length(self) -> Length:
@@ -174,6 +173,7 @@ class Parts:
             steps=self.updates,
             batch=self.batch_length if e.learner.batches else 0,
             engine=e.engine,
+            embedded=self.splits.preparation.embedded,
             pixels=self.splits.pixels,
             ranks=self.ranks,
             threads=self._threads if self.takes_turns else 1,
@@ -303,5 +303,5 @@ def _with_threads(parts: Parts) -> Parts:
     alone = network and experiment.learner.batches and parts.ranks.size == 1
     threads = threads_for(network, parts.tile) if network and alone else 1
     if network and parts.takes_turns:
-        threads = threads_for_tiles(network, experiment, parts.batch_length)
+        threads = threads_together(network, experiment, parts.batch_length)
     return replace(parts, experiment=experiment.model_copy(update={"threads": threads}))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backproplab.arrays import Array
 from backproplab.errors import RunError
 from backproplab.exporting.onnx_graph import Graph
 
@@ -35,8 +36,48 @@ def _column(graph: Graph, each: Mapping[str, Any]) -> str:
         return _one_hot(graph, each)
     made = {"numeric": _number, "boolean": _truth, "date": _date}[each["kind"]]
     x, missing = made(graph, each)
-    filled = graph.add("Where", missing, graph.constant(each["fill"], np.float64), x)
+    zero = graph.constant([0.0], np.float64)  # of a missing one, which is replaced afterwards
+    shaped = _shaped(graph, each, graph.add("Where", missing, zero, x))
+    filled = graph.add("Where", missing, graph.constant(each["fill"], np.float64), shaped)
+    if "quantiles" in each:
+        return graph.cast(_ranked(graph, np.array(each["quantiles"]), filled), "FLOAT")
     return graph.cast(_scaled(graph, each, filled), "FLOAT")
+
+
+def _shaped(graph: Graph, each: Mapping[str, Any], x: str) -> str:
+    """Clipped, and sign(x) ln(1 + |x|)."""
+    if "clip" in each:
+        low, high = (graph.constant(end, np.float64) for end in each["clip"])
+        x = graph.add("Clip", x, low, high)
+    if each.get("log"):
+        more = graph.add("Add", graph.add("Abs", x), graph.constant(1.0, np.float64))
+        x = graph.add("Mul", graph.add("Sign", x), graph.add("Log", more))
+    return x
+
+
+def _ranked(graph: Graph, quantiles: Array, x: str) -> str:
+    """As ``tables.ranks``: between two knots a line, at a knot the mean of its places."""
+    knots, first, counts = np.unique(quantiles, return_index=True, return_counts=True)
+    places = np.linspace(0, 1, len(quantiles))
+    left, right = places[first], places[first + counts - 1]
+    at = (left + right) / 2
+    at[-1], at[0] = 1, 0
+
+    def number(values: Any, kind: Any = np.float64) -> str:
+        return graph.constant(values, kind)
+
+    reached = graph.cast(graph.add("GreaterOrEqual", x, number(knots)), "INT64")
+    count = graph.add("ReduceSum", reached, number([1], np.int64), keepdims=1)
+    far = 1 + np.abs(knots).max()  # before the first knot all places are 0, after the last 1
+    edges = np.concatenate([[knots[0] - far], knots, [knots[-1] + far]])
+    low, high = (graph.add("Gather", number(e), count) for e in (edges[:-1], edges[1:]))
+    start = graph.add("Gather", number([0, *right]), count)
+    end = graph.add("Gather", number([*left, 1]), count)
+    share = graph.add("Div", graph.add("Sub", x, low), graph.add("Sub", high, low))
+    between = graph.add("Add", start, graph.add("Mul", share, graph.add("Sub", end, start)))
+    last = graph.add("Max", graph.add("Sub", count, number([1], np.int64)), number([0], np.int64))
+    is_knot = graph.add("Equal", x, graph.add("Gather", number(knots), last))
+    return graph.add("Where", is_knot, graph.add("Gather", number(at), last), between)
 
 
 def _scaled(graph: Graph, record: Mapping[str, Any], x: str) -> str:

@@ -1,6 +1,7 @@
 """A trained network in one file, which needs NumPy alone.
 
     python FILE.py rows.csv              prints row,prediction
+    python FILE.py rows.csv --proba      and p_<class> of each class
     import FILE; FILE.predict({"age": [31, ""], "city": ["Ulm", "Bonn"]})
     FILE.predict(array)                  of a network on arrays (n, …)
 
@@ -97,8 +98,24 @@ def column(each: dict[str, Any], cells: list[Any]) -> Any:
     width = len(each["fill"])
     parsed = [[math.nan] * width if not x else numbers(each, x) for x in texts]
     x = np.array(parsed, np.float64).reshape(len(cells), width)
+    if "clip" in each:
+        x = np.clip(x, *each["clip"])
+    if each.get("log"):
+        x = np.sign(x) * np.log1p(np.abs(x))
     x = np.where(np.isnan(x), np.array(each["fill"]), x)
+    if "quantiles" in each:
+        return ranks(x, np.array(each["quantiles"]))
     return (x - np.array(each["shift"])) / np.array(each["scale"])
+
+
+def ranks(x: Any, quantiles: Any) -> Any:
+    """The place of each number among the quantiles, 0 … 1."""
+    places = np.linspace(0, 1, len(quantiles))
+    up = np.interp(x, quantiles, places)
+    found = (up - np.interp(-x, -quantiles[::-1], -places[::-1])) / 2
+    found[x == quantiles[-1]] = 1
+    found[x == quantiles[0]] = 0
+    return found
 
 
 def text(cell: Any) -> str:
@@ -224,6 +241,9 @@ def point(cell: str) -> str:
 
 def main() -> None:
     """Predict each row of a CSV file."""
+    if len(sys.argv) < 2:
+        sys.exit(f"python {sys.argv[0]} ROWS.csv [--proba]")
+    proba = "--proba" in sys.argv[2:] and bool(MODEL["classes"])
     try:
         rows = read(sys.argv[1])
         if "columns" in MODEL:
@@ -232,12 +252,21 @@ def main() -> None:
             data: Any = dict(zip(names, columns, strict=True))
         else:
             data = np.array([row[: math.prod(MODEL["shape"])] for row in rows], np.float64)
-        found = predict(data).tolist()
+        found = predict(data)
+        sure = probabilities(data) if proba else np.empty((len(found), 0))
     except (IndexError, OSError, ValueError) as error:
         sys.exit(f"{' '.join(sys.argv)}: {error}")
-    print("row,prediction")  # noqa: T201
-    for i, value in enumerate(found):
-        print(f"{i + 1},{value}")  # noqa: T201
+    several = found.shape[1] if found.ndim > 1 else 0
+    heads = [f"prediction_{i + 1}" for i in range(several)] or ["prediction"]
+    heads += [f"p_{name}" for name in MODEL["classes"]] if proba else []
+    cells = zip(found.reshape(len(found), max(several, 1)).tolist(), sure.tolist(), strict=True)
+    written = csv.writer(sys.stdout, lineterminator="\n")
+    try:
+        written.writerow(["row", *heads])
+        written.writerows([i, *predicted, *p] for i, (predicted, p) in enumerate(cells, start=1))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough
+        sys.stderr.close()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from backproplab.autograd import Tensor
 from backproplab.errors import Problem
 from backproplab.learners.tiles import TiledSource
 from backproplab.nn import Activation, Network, ParameterVector, Place
+from backproplab.nn.embed_columns import EmbedColumns
 from backproplab.nn.layers import Dense
 
 
@@ -99,13 +100,16 @@ def _activation(place: Place) -> Activation:
 
 def analytic_problems(network: Network) -> list[Problem]:
     """The layers that the four equations do not cover."""
-    return [
+    what = "analytic gradients are written for dense layers and activations, not for"
+    backprop, places, found = "use learner.gradient=backprop", list(network.places), []
+    if isinstance(places[0].layer, EmbedColumns):  # comes from data.columns, before model.layers
+        hint = f"make them categorical in data.columns, or {backprop}"
+        found.append(Problem("", f"learner.gradient: {what} embedded columns", hint))
+        del places[0]
+    return found + [
         Problem(
-            "",
-            f"model.layers.{at}: analytic gradients are written for dense layers and activations, "
-            f"not for {place.layer.name}",
-            "remove the layer, or use learner.gradient=backprop",
+            "", f"model.layers.{at}: {what} {place.layer.name}", f"remove the layer, or {backprop}"
         )
-        for at, place in enumerate(network.places)
+        for at, place in enumerate(places)
         if not isinstance(place.layer, Dense | Activation)
     ]

@@ -7,7 +7,7 @@ This is the only importer of scikit-learn's estimators, which are loaded when on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,12 +38,16 @@ class NegativeLogLikelihood(Loss):
 class Baseline(Learner, family=True):
     """A learner that scikit-learn fits in one step; further steps change nothing.
 
-    It is measured like a network: by -ln p of the class, or by the mean squared error.
+    It is measured like a network: by -ln p of the class, or by the mean squared error. An embedded
+    category is one-hot.
+    codes: most codes of a category that it takes as it is instead.
     """
 
     unit = "fit"
     timed = True
     weighs = True
+    takes_codes = True
+    codes: ClassVar[int] = 0
 
     @property
     def most_steps(self) -> int:
@@ -63,6 +67,11 @@ class Baseline(Learner, family=True):
     def estimator(self, classifies: bool, seed: int) -> Any:
         """An estimator of scikit-learn that is not fitted. seed: of its random choices."""
         raise NotImplementedError
+
+    def memory(self, material: Material) -> int:
+        """Of the columns for codes, float64, once and as the estimator copies them."""
+        width = sum(count - 1 for _, count, _ in material.embedded if count > self.codes)
+        return 16 * len(material.train) * width
 
     def begin(self, material: Material) -> Fitting:
         return Fitting(self, material)
@@ -103,8 +112,10 @@ class RandomForest(Baseline, name="random_forest"):
 class GradientBoosting(Baseline, name="gradient_boosting"):
     """Trees one after the other, each on what is left: scikit-learn's HistGradientBoosting.
 
-    iterations: trees of each class.
+    iterations: trees of each class. A split on an embedded category divides its texts.
     """
+
+    codes = 255
 
     iterations: Count = 100
 
@@ -133,6 +144,14 @@ class Fitting(Learning):
         self.outputs = np.zeros((len(material.train), material.task.outputs), material.dtype)
         self.is_fitted = False
         self._estimator: Any = None
+        places = [(place, count) for place, count, _ in material.embedded]
+        self._split = [(place, count) for place, count in places if count > settings.codes]
+        gone = [place for place, _ in self._split]
+        self._whole = [  # the columns of codes that stay, among those that stay
+            place - sum(other < place for other in gone)
+            for place, count in places
+            if count <= settings.codes
+        ]
 
     @property
     def weights(self) -> Arrays:
@@ -155,10 +174,22 @@ class Fitting(Learning):
             assert loss is not None
             seed = int(self.material.stream("learner").integers(2**31))
             estimator = self.settings.estimator(self._classifies, seed)
+            if self._whole:
+                estimator.set_params(categorical_features=self._whole)
             targets = train.targets if self._classifies else _column(train.targets)
             weights = loss.sample_weights(train.encoded)
-            self._estimator = estimator.fit(_flat(train.inputs), targets, sample_weight=weights)
+            inputs = self._flat(train.inputs)
+            self._estimator = estimator.fit(inputs, targets, sample_weight=weights)
         return self._estimator
+
+    def _flat(self, inputs: Array) -> Array:
+        """(n, features) in float64; the code 0 of an embedded category is in no column."""
+        flat = inputs.reshape(len(inputs), -1).astype(np.float64)
+        if not self._split:
+            return flat
+        codes = [flat[:, [place]] == np.arange(1, count) for place, count in self._split]
+        others = np.delete(flat, [place for place, _ in self._split], axis=1)
+        return np.hstack([others, *codes])
 
     @property
     def _classifies(self) -> bool:
@@ -169,9 +200,9 @@ class Fitting(Learning):
         found = np.zeros((len(inputs), self.material.task.outputs), self.material.dtype)
         if self.is_fitted and self._classifies:
             estimator = self._fitted()
-            found[:, estimator.classes_] = estimator.predict_proba(_flat(inputs))
+            found[:, estimator.classes_] = estimator.predict_proba(self._flat(inputs))
         elif self.is_fitted:
-            found[...] = self._fitted().predict(_flat(inputs)).reshape(found.shape)
+            found[...] = self._fitted().predict(self._flat(inputs)).reshape(found.shape)
         return found
 
     def passes(self, steps: int, examples: int) -> Passes:
@@ -186,11 +217,6 @@ class Fitting(Learning):
 
     def __str__(self) -> str:
         return self.settings.subject
-
-
-def _flat(inputs: Array) -> Array:
-    """(n, features) in float64."""
-    return inputs.reshape(len(inputs), -1).astype(np.float64)
 
 
 def _column(targets: Array) -> Array:

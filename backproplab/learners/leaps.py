@@ -60,6 +60,7 @@ class Look:
 class Leaps:
     """The updates of these vectors, as far as they can be played.
 
+    threads: that play an update together; their number changes no bit.
     refusal: why none can; empty if they can.
     """
 
@@ -70,8 +71,10 @@ class Leaps:
         gradient: ParameterVector,
         slots: Mapping[str, ParameterVector],
         clipping: Clipping | None,
+        threads: int = 1,
     ) -> None:
         self.gradient = gradient
+        self.threads = threads
         self.clipping = clipping
         self.tapes: dict[Any, tuple[Tape, Array]] = {}
         self.look = Look()
@@ -153,7 +156,8 @@ class Leaps:
                 *self._clips(),
                 *self._updates(rate),
             ]
-            self.tapes[key] = Tape(calls, [table, *self.trace.tables]), table
+            tables = [table, *self.trace.tables]
+            self.tapes[key] = Tape(calls, tables, plan.scratch, self.threads), table
         return self.tapes[key]
 
     def _checks(self, watched: Sequence[int] | None) -> list[Call]:

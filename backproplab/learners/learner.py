@@ -235,6 +235,7 @@ class Learner(Family):
     declares: measures that ``Learning.scalars`` gives every epoch, each a column of metrics.csv.
     default_learning_rate: of one that uses the key without an optimizer.
     weighs: it takes examples that do not count alike; one that trains by the key ``loss`` does.
+    takes_codes: it takes the codes of embedded categories; one with a network does.
     timed: its fields say where it ends, and more steps lead no further.
     """
 
@@ -246,6 +247,7 @@ class Learner(Family):
     declares: ClassVar[tuple[Measure, ...]] = ()
     default_learning_rate: ClassVar[float] = 0.01
     weighs: ClassVar[bool] = False
+    takes_codes: ClassVar[bool] = False
     timed: ClassVar[bool] = False
 
     def measures(self, task: Task) -> tuple[Measure, ...]:

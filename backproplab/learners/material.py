@@ -39,11 +39,13 @@ class Material:
     no outputs.
     metrics: of the task.  keys: the values of the config's keys that the learner uses.
     steps: of the whole run, if nothing ends it early.  engine: how steps are computed.
+    embedded: of each embedded category the place of its code, its number of codes, its units.
     pixels: gives back the images that inputs are; None if they are none.
     batch: examples a step, of a learner that walks in batches.
     initial: first weights by name, of those that are not drawn.
     ranks: the processes that share each batch.
-    threads: of this process, each of which takes tiles of a batch; their number changes no bit.
+    threads: of this process, which take tiles of a batch, or share the passes over one that is
+        taken as a whole; their number changes no bit.
     """
 
     task: Task
@@ -56,6 +58,7 @@ class Material:
     dtype: np.dtype[Any]
     steps: int
     engine: EngineName = "auto"
+    embedded: tuple[tuple[int, int, int], ...] = ()
     pixels: Pixels | None = None
     batch: int = 0
     ranks: Ranks = ONE

@@ -203,11 +203,13 @@ def tiles_of(examples: int, tile: int, exact: bool) -> list[slice]:
 def tile_length(network: Network, itemsize: int) -> int:
     """Examples to take at a time, by the network alone: the same on every machine.
 
-    Their activations, forward and backward, should stay near the cache, and yet outweigh the
-    weights, which every tile reads and whose gradient it writes. A network whose layers look at
-    the batch as a whole (batch normalization) takes it as a whole.
+    A network whose layers look at the batch as a whole (batch normalization) takes it as a whole.
     """
-    if network.mixes_examples:
-        return 10**9
+    return 10**9 if network.mixes_examples else fitting_length(network, itemsize)
+
+
+def fitting_length(network: Network, itemsize: int) -> int:
+    """Examples whose activations, forward and backward, stay near the cache, and yet outweigh the
+    weights, which every tile reads and whose gradient it writes."""
     example = 2 * network.footprint * itemsize
     return max(TILE // example, network.size * itemsize // example, 1)

@@ -74,7 +74,8 @@ class Updates:
             {name: vector.flat for name, vector in slots.items()},
             self.curvature.solve if self.curvature else None,
         )
-        self.leaps = Leaps(optimizer, parameters, gradient, slots, self.clipping)
+        own = parameters, gradient, slots, self.clipping
+        self.leaps = Leaps(optimizer, *own, material.threads)
         of = network, parameters, loss, material.metrics, material.engine, material.ranks
         self.evaluation = Evaluation(*of, threads=material.threads)
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from backproplab.arrays import Array
-from backproplab.catalogs import catalog
+from backproplab.catalogs import catalog, import_packages
 from backproplab.errors import did_you_mean
 from backproplab.measures import Goal, measure
 from backproplab.nn.losses import Loss
@@ -70,6 +70,7 @@ def metric(
             return np.full(outputs.shape[:-2], np.nan)
         return function(loss, outputs, targets, *([weights] if weighs else []))
 
+    defined.__module__ = getattr(function, "__module__", None) or __name__  # whose version counts
     made = Metric(name, goal, tuple(tasks), defined, undefined, standard)
     METRICS[key] = made
 
@@ -81,6 +82,8 @@ def metrics_of(task: Task, asked: Sequence[str] = ()) -> tuple[Metric, ...]:
 
 
 def _known(name: str) -> str:
+    if name not in METRICS:
+        import_packages()
     if name in METRICS:
         return name
     what = f"'{name[:80]}' is not known; one of {', '.join(METRICS)}"

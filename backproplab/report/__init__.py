@@ -9,6 +9,7 @@ from backproplab.report.gathering import Record, chosen_runs, read_records
 from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
 from backproplab.report.series import long_table
+from backproplab.report.table_page import table_page
 from backproplab.report.tables import (
     FORMATS,
     RankedTable,
@@ -35,5 +36,6 @@ __all__ = [
     "ranked_table",
     "read_records",
     "render",
+    "table_page",
     "test_of_best",
 ]

@@ -108,7 +108,7 @@ def cell(comparison: Comparison, trial: RankedTrial, column: str) -> str:
     """The text of a cell: ``0.0212 ± 0.0031`` for a metric over seeds."""
     if column in PLAIN:
         return str(PLAIN[column](comparison, trial))
-    if column in comparison.names:
+    if column in comparison.names or column == comparison.metric.name:
         return measured(trial, column)
     key = column.removeprefix(CONFIG)
     return comparison.label(key, trial.values[key]) if key in trial.values else ""
@@ -116,7 +116,8 @@ def cell(comparison: Comparison, trial: RankedTrial, column: str) -> str:
 
 def _cells(comparison: Comparison, column: str, top: int | None) -> list[str]:
     key, trials = column.removeprefix(CONFIG), comparison.trials
-    if column in PLAIN or column in comparison.names or key in comparison.keys:
+    known = column in PLAIN or column in (*comparison.names, comparison.metric.name)
+    if known or key in comparison.keys:
         return [cell(comparison, trial, column) for trial in trials[:top]]
     labels = labels_of(setting(trial, key) for trial in trials)
     return [labels[repr(setting(trial, key))] for trial in trials[:top]]
@@ -211,7 +212,8 @@ INTERVAL = ["delta", "delta_low", "delta_high"]  # the difference and its 95 % i
 
 def _check(comparison: Comparison, columns: Sequence[str]) -> None:
     keys = dict.fromkeys(path for record in comparison.records for path in paths(record.config))
-    valid = dict.fromkeys([*PLAIN, *comparison.names, *comparison.keys, *keys])
+    measured = [*comparison.names, comparison.metric.name]  # of which no run may have a value
+    valid = dict.fromkeys([*PLAIN, *measured, *comparison.keys, *keys])
     for column in columns:
         if column.removeprefix(CONFIG) not in valid:
             hint = did_you_mean(column, valid) or f"one of {', '.join(valid)}"

@@ -8,8 +8,9 @@ from backproplab.tables.columns import Column, Numbers, Table, Texts, listed
 from backproplab.tables.content import Form, memory_of
 from backproplab.tables.kinds import Feature, Omitted, Role, infer, measured, moments, no_feature
 from backproplab.tables.parquet import cells_of, read_parquet
-from backproplab.tables.profile import Profile, profiles
+from backproplab.tables.profile import Profile, balance, profiles, summary, suspicions
 from backproplab.tables.reading import read_table, read_text, table_of
+from backproplab.tables.shaping import Shaping, ranks
 from backproplab.tables.targets import Target, infer_target
 
 __all__ = [
@@ -20,9 +21,11 @@ __all__ = [
     "Omitted",
     "Profile",
     "Role",
+    "Shaping",
     "Table",
     "Target",
     "Texts",
+    "balance",
     "cells_of",
     "infer",
     "infer_target",
@@ -32,8 +35,11 @@ __all__ = [
     "moments",
     "no_feature",
     "profiles",
+    "ranks",
     "read_parquet",
     "read_table",
     "read_text",
+    "summary",
+    "suspicions",
     "table_of",
 ]

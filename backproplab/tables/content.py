@@ -6,6 +6,7 @@ Form: how the file is written. This file knows no records and no pandas.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,7 @@ from backproplab.files import UnusableFile, open_regular, read_regular
 HEAD = 2**20  # bytes in which the form is looked for
 LIMIT = 2**36  # bytes of a file
 PANDAS, CELL_TAKES = 150 * 2**20, 24  # bytes, measured
+ADDRESS = re.compile(r"(^|/)(https?|ftp|s3|gs):/", re.IGNORECASE)  # within a path
 EMPTY = b"\xef\xbb\xbf \t\r\n"  # a byte order mark, blanks and ends of lines
 BEGINNINGS = {  # of files that are no text
     b"PK\x03\x04": "a ZIP archive, as .xlsx and .npz are",
@@ -116,6 +118,8 @@ def absent(path: Path) -> DataError:
 
 def _nearest(path: Path) -> str:
     folder = path.parent
+    if ADDRESS.search(str(path)):
+        return "it is an address: download the file, and name it"
     try:
         found = [entry for entry in folder.iterdir() if entry.is_file() or not path.suffix]
         names = sorted(entry.name for entry in found)

@@ -24,6 +24,7 @@ from backproplab.tables.numerals import (
     numbers_of,
     parts_of,
 )
+from backproplab.tables.shaping import AS_IT_IS, Shaping
 
 Kind = Literal["numeric", "boolean", "categorical", "date"]
 PAIRS = [("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on")]
@@ -54,7 +55,7 @@ class Feature:
 
     why: the reason for its kind.  format: of dates, as ``strptime`` has it.
     words: of truth values, (false, true).  units: of the vector that a category becomes; 0 if it
-    is one-hot.
+    is one-hot.  shaping: of numbers.
     """
 
     name: str
@@ -63,6 +64,13 @@ class Feature:
     format: str = ""
     words: tuple[str, str] = ("", "")
     units: int = 0
+    shaping: Shaping = AS_IT_IS
+
+    @property
+    def asked(self) -> str:
+        """What a config says to get it, under ``columns``."""
+        vector = f"{EMBEDDING}{self.units}" if self.units else ""
+        return self.format or vector or str(self.shaping) or self.kind
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -131,6 +139,8 @@ def _asked(table: Table, name: str, column: Column, kind: str) -> Role:
         return Feature(name, "boolean", why, words=pair)
     if kind.startswith(EMBEDDING):
         return Feature(name, "categorical", why, units=int(kind.removeprefix(EMBEDDING)))
+    if shaping := Shaping.parse(kind):
+        return Feature(name, "numeric", why, shaping=shaping)
     return Feature(name, "categorical" if kind == "categorical" else "numeric", why)
 
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from backproplab.arrays import Array
-from backproplab.tables.columns import Column, Numbers, Table
-from backproplab.tables.kinds import Feature, Role, measured
+from backproplab.tables.columns import Column, Numbers, Table, listed
+from backproplab.tables.kinds import Feature, Omitted, Role, measured
 from backproplab.tables.targets import Target
+from backproplab.text import counted
 
 BINS = 20  # of numbers with about equally many rows
 BARS = 12  # of a histogram, equally wide
+NAMED = 8  # columns in a sentence
 SHOWN, LETTERS = 3, 12  # texts, and letters of each
 MANY = 5  # rows a level has at least on average, for what it tells to mean anything
 ALL = 0.999  # of the target: from here on a column is a leak
@@ -45,6 +47,36 @@ class Profile:
     def is_leak(self) -> bool:
         """Whether it tells all of the target."""
         return self.tells is not None and self.tells >= ALL
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it was left out for having one value, or none."""
+        return isinstance(self.role, Omitted) and self.role.why.startswith(("constant", "empty"))
+
+
+def summary(rows: int, target: Target) -> str:
+    """How many rows there are, what is predicted, and why."""
+    classes = f", {counted(len(target.classes), 'class')}" if target.classes else ""
+    why = f" ({target.why})" if target.why else ""
+    return f"{counted(rows, 'row')}, target {target.name}: {target.kind}{classes}{why}"
+
+
+def balance(table: Table, target: Target) -> list[tuple[str, int]]:
+    """Each class and its number of rows, in the order of the classes. Raises DataError."""
+    counts = np.bincount(target.read(table), minlength=len(target.classes))
+    return list(zip(target.classes, counts.tolist(), strict=True))
+
+
+def suspicions(found: Sequence[Profile]) -> list[str]:
+    """What to look at before training: columns that tell all of the target, and constant ones."""
+    leaks = [each.role.name for each in found if each.is_leak]
+    same = [each.role.name for each in found if each.is_constant]
+    tell, has = "tells" if len(leaks) == 1 else "tell", "has" if len(same) == 1 else "have"
+    what = f"{tell} all of the target: a copy of it, or known only after it?"
+    return [
+        *([f"{listed(leaks, NAMED)} {what}"] if leaks else []),
+        *([f"{listed(same, NAMED)} {has} one value in every row, or none"] if same else []),
+    ]
 
 
 def profiles(table: Table, target: Target, roles: Sequence[Role]) -> list[Profile]:

@@ -27,7 +27,10 @@ from backproplab.autograd.engines.replay import Replay
 from backproplab.errors import DataError
 
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
-OTHERS = [Path(__file__).with_name(f"test_native_{name}.py") for name in ("windows", "rows")]
+OTHERS = [
+    Path(__file__).with_name(f"test_native_{name}.py")
+    for name in ("windows", "rows", "strips", "crews")
+]
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
 IDS = [f"{op.name}-{k}" for op, k in CASES]
@@ -346,7 +349,7 @@ def test_a_product_that_blas_makes_in_one_way_is_not_tried(dtype, monkeypatch):
 @np.errstate(all="ignore")
 def test_a_product_with_many_rows_turns_the_other_factor(dtype):
     """Then its rows lie side by side."""
-    a, b = np.empty((products.TURNED, 12), dtype), np.empty((33, 12), dtype).T
+    a, b = np.empty((products.TURNED, 40), dtype), np.empty((33, 40), dtype).T
     for odd in (False, True):
         proof._fill(a, 0, odd)
         proof._fill(b, 1, odd)

@@ -25,13 +25,14 @@ LINES = [  # spatial, and size, stride, dilation along one axis
 ]
 SEVERAL = [
     ((5, 6), (3, 3), 1, 1),
+    ((4, 5), (3, 4), 1, 1),  # fewer windows than a window has rows
     ((6, 7), (3, 2), 2, 1),
     ((8, 9), (2, 3), (1, 2), (2, 3)),
     ((4, 4), (1, 1), 1, 1),
     ((9,), (4,), (3,), (2,)),
     ((4, 5, 3), (2, 2, 2), 1, 1),
 ]
-CHANNELS = [1, 3, 16, 37]
+CHANNELS = [1, 3, 16, 32, 37]
 DTYPES = [np.float32, np.float64]
 IMAGES = 3
 

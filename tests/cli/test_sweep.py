@@ -232,3 +232,23 @@ def test_bad_sweeps_are_told_at_once_and_write_nothing(files):
     assert "learning_rate" in err
     assert "the list is empty" in err
     assert not (files / "runs").exists()
+
+
+def test_a_sweep_of_which_every_run_fails_says_why(backproplab, files):
+    """No run has a metric, and the table, compare and report come all the same."""
+    text = "from backproplab.optim import Optimizer\n\n\nclass Broken(Optimizer, name='broken'):\n"
+    text += "    def update(self, theta, grad, lr, t, work):\n        raise ValueError('no step')\n"
+    (files / "parts.py").write_text(text)
+    (files / "base.yaml").write_text(BASE + "imports: [parts.py]\noptimizer: broken\n")
+    ended = backproplab("sweep rates.yaml -j 1 --progress none")
+    assert ended.code == 1
+    assert "ValueError: no step (parts.py:6)" in ended.err
+    for shown in (ended, backproplab("compare")):
+        assert "val_loss" in shown.out
+        assert "failed in 2 of 2" in shown.out
+    assert backproplab("report --out r.html").code == 0
+
+
+def test_the_size_of_a_sweep_counts_seeds_and_folds(backproplab, files):
+    ended = backproplab("sweep rates.yaml --folds 2 epochs=1 -j 1")
+    assert "rates  3 trials × 2 seeds × 2 folds · local:1" in ended.err

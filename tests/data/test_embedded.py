@@ -78,7 +78,7 @@ def test_unseen_and_missing_texts_are_row_0_and_a_category(config, tmp_path):
     assert codes[:, 0].tolist() == [names.index("city 3") + 1, 0, 0, names.index("city 3") + 1]
     assert codes[1:, 1].tolist() == [codes[0, 1], 0, 3]
     remarks = list(model.intake.remarks(model.intake.opened(tmp_path / "new.csv")))
-    assert "city: 2 unseen (Paris)" in remarks
+    assert any("unseen: city 2 (Paris)" in remark for remark in remarks)
     record = json.loads((tmp_path / "run" / "preparation.json").read_text())
     assert record["columns"][1]["units"] == 4
 
@@ -159,10 +159,27 @@ def test_what_cannot_be_is_refused_where_it_is(data, more, message, config):
         build(config(data=data, more=more))
 
 
-def test_a_learner_without_a_network_is_refused(config):
-    words = "learner=random_forest", "learning_rate=null"
-    with pytest.raises(ConfigError, match="which random_forest has none of — make it categorical"):
+def test_a_learner_that_takes_no_codes_is_refused(config):
+    words = "learner=kernel_regression", "learning_rate=null"
+    with pytest.raises(ConfigError, match="which kernel_regression has none of — make it categ"):
         build(config(*words, more=""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["majority", "linear", "random_forest", "gradient_boosting"])
+def test_a_baseline_takes_an_embedded_category_as_one_hot(name, config, tmp_path):
+    """The same answers as where the config says categorical; boosting divides the codes: better."""
+    words = f"learner={name}", "learning_rate=null"
+    plain = DATA.replace("embedding: 4", "categorical").replace("{categorical}", "categorical")
+    plain = plain.replace("{embedding: 2}", "categorical")
+    rows = [
+        bpl.run(config(*words, data=data, more=""), tmp_path / f"run{i}").metrics
+        for i, data in enumerate((DATA, plain))
+    ]
+    if name == "gradient_boosting":
+        assert rows[0]["val_accuracy"] > rows[1]["val_accuracy"]
+    else:
+        np.testing.assert_allclose(rows[0]["val_loss"], rows[1]["val_loss"], rtol=0.2)
 
 
 def test_the_config_of_a_run_says_the_same(config):

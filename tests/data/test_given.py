@@ -52,6 +52,44 @@ def test_a_run_on_what_was_given(form, tmp_path):
     assert model.evaluate()["train"][1]["loss"] == result.metrics["loss"]
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_is_evaluated_on_what_is_given(form, tmp_path):
+    """(X, y) and a frame give what the same rows give as a file."""
+    bpl.run(config(tmp_path), tmp_path / "run", data=FORMS[form])
+    model = bpl.model(tmp_path / "run")
+    FRAME[:30].to_csv(tmp_path / "new.csv", index=False)
+    expected = model.evaluate(tmp_path / "new.csv")
+    x = X if form == "arrays" else FRAME[["a", "b", "c"]]
+    pairs = [(x[:30], Y[:30]), (x[:30], list(Y[:30])), (x[:30], pandas.Series(Y)[:30])]
+    for data in [*pairs, FRAME[:30]]:
+        assert model.evaluate(data) == expected
+    with pytest.raises(DataError, match="maybe"):
+        model.evaluate((x[:1], ["maybe"]))
+    with pytest.raises(DataError, match=r"a tuple of 3 is no \(X, y\)"):
+        model.evaluate((x, Y, Y))
+
+
+@pytest.mark.parametrize(("name", "first"), [("iris", "setosa"), ("digits", "0"), ("diabetes", "")])
+def test_a_run_on_a_data_set_is_evaluated_on_arrays(name, first, tmp_path):
+    """Classes by name or by number, and numbers, as scikit-learn gives them."""
+    bpl.run(config(tmp_path, f"data: {name}\n"), tmp_path / "run")
+    model = bpl.model(tmp_path / "run")
+    raw = model.experiment.data.read(np.random.default_rng(0)).examples
+    predicted = model.predict(raw.inputs)
+    row = model.evaluate((raw.inputs, raw.targets))["data"][1]
+    if not first:
+        np.testing.assert_allclose(row["mae"], np.mean(np.abs(predicted - raw.targets[:, 0])))
+        return
+    named = np.array(model.classes)[raw.targets]
+    assert named[raw.targets == 0][0] == first
+    assert model.evaluate((raw.inputs, named))["data"][1] == row
+    assert row["accuracy"] == np.mean(predicted.astype(str) == named)
+    with pytest.raises(DataError, match="the class 77 is not in the training data"):
+        model.evaluate((raw.inputs[:1], [77]))
+    with pytest.raises(DataError, match="2 inputs and 1 targets"):
+        model.evaluate((raw.inputs[:2], [1]))
+
+
 @pytest.mark.slow
 def test_all_forms_and_a_file_train_alike(tmp_path):
     FRAME.to_csv(tmp_path / "t.csv", index=False)

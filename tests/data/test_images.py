@@ -236,6 +236,8 @@ def test_any_classes_and_a_prefix(labels, tmp_path, write_images) -> None:
     assert np.array_equal(labels[splits.test.targets], test)
     with pytest.raises(DataError, match="but emnist-letters-train-images-idx3-ubyte"):
         load(data.model_copy(update={"prefix": ""}), 0)
+    with pytest.raises(DataError, match=r"— data: {name: idx, path: .*, prefix: emnist-letters-}"):
+        load(data.model_copy(update={"prefix": "letters"}), 0)
 
 
 def test_a_test_label_that_training_does_not_have(tmp_path, write_images) -> None:

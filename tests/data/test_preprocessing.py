@@ -37,6 +37,17 @@ def test_scaling_is_scikit_learns(x) -> None:
     np.testing.assert_allclose(standardize(x), expected, rtol=1e-9, atol=1e-9)
 
 
+def test_minmax_is_scikit_learns() -> None:
+    from sklearn.preprocessing import MinMaxScaler
+
+    x = np.random.default_rng(2).normal(size=(40, 3)) * [1, 1e6, 0]
+    rows = np.arange(0, 40, 2)
+    found = Scaler.between(x, rows)(x, np.arange(40), np.float64)
+    np.testing.assert_allclose(found, MinMaxScaler().fit(x[rows]).transform(x), atol=1e-12)
+    whole = Scaler.between(x, rows, one_scale=True)(x, rows, np.float64)
+    assert (whole.min(), whole.max()) == (0, 1)
+
+
 def test_a_constant_feature_is_centered_and_left_unscaled() -> None:
     scaler, both = Scaler.fit(np.full((10, 1), 0.1), np.arange(10)), np.arange(2)
     scaled = scaler(np.array([[0.1], [2.1]]), both, np.float64)

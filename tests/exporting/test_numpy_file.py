@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -98,7 +99,10 @@ def test_an_embedding(tmp_path) -> None:
     assert np.array_equal(exported(tmp_path, model)["predict"](numbers), model.predict(numbers))
 
 
-def mixed(tmp_path, rows=200):
+SHAPES = ["numeric", "log", "clip 20 50 minmax", "quantile", "clip 20 70 log quantile"]
+
+
+def mixed(tmp_path, rows=200, shape="numeric"):
     random = np.random.default_rng(1)
     lines = ["age,city,day,member,note,label"]
     for i in range(rows):
@@ -107,12 +111,13 @@ def mixed(tmp_path, rows=200):
         day = f"{random.integers(1, 28):02d}.{random.integers(1, 13):02d}.2024 {random.integers(0, 24):02d}:00"
         lines.append(f"{age},{city},{day},{random.choice(['Yes', 'No'])},n{i},{'abc'[i % 3]}")
     (tmp_path / "f.csv").write_text("\n".join(lines) + "\n")
-    columns = {"day": {"date": "%d.%m.%Y %H:%M"}}
+    columns = {"day": {"date": "%d.%m.%Y %H:%M"}, "age": shape}
     return {"name": "csv", "path": str(tmp_path / "f.csv"), "target": "label", "columns": columns}
 
 
-def test_a_table_is_prepared_as_in_training(tmp_path) -> None:
-    model = trained(tmp_path, data=mixed(tmp_path))
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_table_is_prepared_as_in_training(shape, tmp_path) -> None:
+    model = trained(tmp_path, data=mixed(tmp_path, shape=shape))
     (tmp_path / "new.csv").write_text(
         "city,age,member,day,more\nParis,,YES,01.02.2024 13:00,1\nUlm,31.5,No,05.12.2023 00:00,2\n,?,maybe,01.01.2024 01:00,3\n"
     )
@@ -143,6 +148,27 @@ def test_the_file_runs_where_there_is_numpy_alone(tmp_path) -> None:
     )
     found = [row["prediction"] for row in csv.DictReader(io.StringIO(done.stdout))]
     assert found == model.predict(tmp_path / "f.csv").tolist()
+
+
+WORDS = ('"one, two"', '"three ""3"""')
+
+
+def test_its_answers_are_csv_and_may_be_cut_off(tmp_path) -> None:
+    """Classes with commas and quotes; probabilities; a reader who leaves."""
+    lines = ["x,label", *(f"{i % 7},{WORDS[i % 2]}" for i in range(2000))]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    model = trained(tmp_path, data=str(tmp_path / "f.csv"))
+    (tmp_path / "alone.py").write_text(numpy_file(model), encoding="utf-8")
+    start = [sys.executable, "alone.py"]
+    own = {"cwd": tmp_path, "capture_output": True, "text": True}
+    done = subprocess.run([*start, "f.csv", "--proba"], check=True, **own)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["prediction"] for row in rows] == model.predict(tmp_path / "f.csv").tolist()
+    found = [[float(row[f"p_{name}"]) for name in model.classes] for row in rows]
+    np.testing.assert_allclose(found, model.probabilities(tmp_path / "f.csv"), atol=1e-5)
+    done = subprocess.run(f"{shlex.join(start)} f.csv | head -1", shell=True, check=False, **own)
+    assert (done.stdout, done.stderr) == ("row,prediction\n", "")
+    assert "alone.py ROWS.csv" in subprocess.run(start, check=False, **own).stderr
 
 
 FILES = {

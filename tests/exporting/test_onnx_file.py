@@ -8,7 +8,7 @@ import pytest
 
 from backproplab.errors import RunError
 from backproplab.exporting import numpy_file, onnx_file
-from tests.exporting.test_numpy_file import NETWORKS, mixed, trained
+from tests.exporting.test_numpy_file import NETWORKS, SHAPES, mixed, trained
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -48,9 +48,10 @@ Köln,-3.25,yes,,5
 """
 
 
-def test_a_mixed_table_of_rows_that_were_not_in_training(tmp_path):
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_mixed_table_of_rows_that_were_not_in_training(shape, tmp_path):
     """Missing, unseen and far values, dates: the run, its NumPy file and ONNX agree."""
-    data = mixed(tmp_path)
+    data = mixed(tmp_path, shape=shape)
     model = trained(tmp_path, data=data, model={"hidden": [16]})
     (tmp_path / "new.csv").write_text(ROWS)
     with (tmp_path / "new.csv").open(newline="") as file:

@@ -231,6 +231,45 @@ def test_what_a_run_keeps_differs_in_nothing_but_the_number(monkeypatch, tmp_pat
     assert "loss" in kept[0][0][1]
 
 
+NORMED = {
+    "batch_mode": "minibatch",
+    "batch_size": 64,
+    "model": {
+        "layers": [
+            {"reshape": [8, 8, 1]}, {"conv2d": {"filters": 16, "padding": "same"}}, "batch_norm",
+            "max_pool", "relu", "flatten", {"dense": 10},
+        ]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@np.errstate(all="ignore")
+def test_threads_share_the_passes_over_a_batch_that_is_taken_as_a_whole(dtype, monkeypatch):
+    kept, tapes = [], []
+    for engine, threads in (("replay", 1), ("native", 1), ("native", 2), ("native", 3)):
+        own = NORMED | {"engine": engine, "threads": threads, "dtype": dtype}
+        parts = build(of_config(own, monkeypatch))
+        assert (parts.threads, parts.material.threads) == (1, threads)
+        descent, rows = parts.descent(), np.arange(40 * 64) % len(parts.splits.train)
+        with parts.limited():
+            done = 0
+            while done < 40:
+                span = Span(done, 40 - done, rows[64 * done :], 64)
+                done += descent.advance(span, {}, NoBrake()).done
+        kept.append(bits(descent))
+        tapes.append([own for own, _ in descent.updates.leaps.tapes.values()])
+    assert kept[0] == kept[1] == kept[2] == kept[3]
+    assert [len(own) for own in tapes] == [0, 1, 1, 1]
+    assert all(tape.crew.has_work for own in tapes for tape in own)
+
+
+def test_auto_is_at_most_four_of_the_free_cores_for_passes(monkeypatch):
+    for cores, threads in ((1, 1), (3, 3), (64, 4)):
+        monkeypatch.setattr("backproplab.environment.free_cores", lambda n=cores: n)
+        assert build(of_config(NORMED, monkeypatch)).experiment.threads == threads
+
+
 def test_blas_has_one_thread_where_threads_take_tiles(monkeypatch):
     others = [
         {

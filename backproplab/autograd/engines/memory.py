@@ -10,27 +10,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backproplab.arrays import Array, aligned
-from backproplab.autograd.engines.program import Instruction, Program
+from backproplab.autograd.engines.program import Instruction, Program, owners_of
+
+LARGE, REST = 2**17, 16  # bytes of a block, instructions
 
 
 class Memory:
     """The arrays of a program.
 
     into: an array for each result of the program.
+    together: whether an engine plays instructions together, which it can if they have nothing in
+        common: where there are large blocks, each rests for a while before it is used again, and
+        none holds what is small.
     arrays: buffer number -> array; views and unused buffers have none yet.
     copies: (buffer number, array of ``into``) of each result that has to be copied at the end.
     """
 
-    def __init__(self, program: Program, into: Sequence[Array]) -> None:
+    def __init__(self, program: Program, into: Sequence[Array], together: bool = False) -> None:
         self.program = program
-        self.owner = _owners(program)
+        self.owner = owners_of(program)
         self.last_use = self._last_uses()
         self.arrays: dict[int, Array] = {
             n: b.value for n, b in enumerate(program.buffers) if b.value is not None
         }
         self.block: dict[int, int] = {}  # number of a made buffer -> number of its block
         self.blocks: list[Array] = []
-        self.free: list[int] = []
+        made = [b.nbytes for b in program.buffers if b.origin == "made"]
+        self.rest = REST if together and max(made, default=0) >= LARGE else 0
+        self.free: list[tuple[int, int]] = []  # block, and the instruction that read it last
         self.copies = self._results(into)
         for t, step in enumerate(program.instructions):
             self._allot(t, step)
@@ -68,12 +75,12 @@ class Memory:
             dying = self._dying_input(t, step)
             made = self.program.buffers[n]
             self.block[n] = (
-                self._free_block(made.nbytes) if dying is None else self.block.pop(dying)
+                self._free_block(t, made.nbytes) if dying is None else self.block.pop(dying)
             )
             self.arrays[n] = made.array(self.blocks[self.block[n]])
         for owner in {self.owner[m] for m in (*step.inputs, n)}:
             if self.last_use[owner] == t and owner in self.block:
-                self.free.append(self.block.pop(owner))
+                self.free.append((self.block.pop(owner), t))
 
     def _dying_input(self, t: int, step: Instruction) -> int | None:
         """The owner of an input that is used last here, has the output's layout, and occurs once;
@@ -91,21 +98,18 @@ class Memory:
                 return owner
         return None
 
-    def _free_block(self, nbytes: int) -> int:
+    def _free_block(self, t: int, nbytes: int) -> int:
         """The number of the smallest free block that is large enough, or of a new one."""
-        fitting = [b for b in self.free if self.blocks[b].nbytes >= nbytes]
+        fitting = [
+            (b, end)
+            for b, end in self.free
+            if self.blocks[b].nbytes >= nbytes
+            and t - end > self.rest
+            and (not self.rest or self.blocks[b].nbytes < LARGE or nbytes >= LARGE)
+        ]
         if fitting:
-            best = min(reversed(fitting), key=lambda b: self.blocks[b].nbytes)
+            best = min(reversed(fitting), key=lambda own: self.blocks[own[0]].nbytes)
             self.free.remove(best)
-            return best
+            return best[0]
         self.blocks.append(aligned((max(nbytes, 1),)))
         return len(self.blocks) - 1
-
-
-def _owners(program: Program) -> list[int]:
-    """Buffer number -> number of the buffer that owns its memory: itself, unless it is a view."""
-    owner = list(range(len(program.buffers)))
-    for step in program.instructions:
-        if program.is_view(step):
-            owner[step.output] = owner[step.inputs[0]]
-    return owner

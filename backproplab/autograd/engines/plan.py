@@ -16,10 +16,11 @@ from backproplab.autograd.lowering import Call, Pass, lower
 MOST_BOUND = 4096  # input addresses for which calls are kept
 Key = tuple[int, ...]  # the addresses of the movable inputs
 Run = Callable[[], None]
-Player = Callable[[Sequence[Call]], Run]  # makes a function of calls: it makes them in turn
+# Makes a function of calls and of memory that nothing reads after them: it makes them in turn
+Player = Callable[[Sequence[Call], Sequence[Array]], Run]
 
 
-def by_python(calls: Sequence[Call]) -> Run:
+def by_python(calls: Sequence[Call], scratch: Sequence[Array] = ()) -> Run:
     """The function that makes these calls, one after the other."""
 
     def run() -> None:
@@ -49,14 +50,15 @@ class Plan:
         self.player = player
         self.recorded = recorded
         self.program = simplified(recorded)
-        memory = Memory(self.program, into)
+        memory = Memory(self.program, into, together=player is not by_python)
         self.nbytes = memory.nbytes
         self.copies = memory.copies
         self.inputs = [b.array(aligned((max(b.nbytes, 1),))) for b in recorded.buffers[:inputs]]
         self.arrays = memory.arrays | dict(enumerate(self.inputs))
         self.steps = [self._bind(step, self.arrays) for step in self.program.instructions]
         self.calls = self._flat(self.steps, self.arrays)
-        self.play = player(self.calls)
+        self.scratch = memory.blocks
+        self.play = player(self.calls, self.scratch)
         self.elsewhere: dict[Key, tuple[Sequence[Array], Run]] = {}
         self.runs = 1
         self.movable = [n for n in range(inputs) if self._is_movable(n)]
@@ -80,7 +82,7 @@ class Plan:
             if not self.movable or len(self.elsewhere) >= MOST_BOUND:
                 self.run(inputs)
                 return
-            play = self.player(self._calls_on(inputs))
+            play = self.player(self._calls_on(inputs), self.scratch)
             self.elsewhere[key] = [inputs[n] for n in self.movable], play
         for n, given in enumerate(inputs):
             if n not in self.movable:

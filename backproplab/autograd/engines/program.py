@@ -1,6 +1,6 @@
 """Program: a recorded step as plain data, a list of instructions on numbered buffers.
 
-An instruction names an op of the registry and holds no Python function of its own, so another
+An instruction names an op and holds no Python function of its own, so another
 engine can compile the same program. This file computes nothing.
 """
 
@@ -110,28 +110,38 @@ def difference(old: Program, new: Program) -> str:
     for before, after in zip(old.instructions, new.instructions, strict=False):
         if before.op is not after.op or before.inputs != after.inputs:
             return f"{before.op.name} became {after.op.name}, or works on other arrays"
-        if not _same(before.settings, after.settings):
+        if not are_same(before.settings, after.settings):
             return f"{before.op.name} got other settings"
         for n in before.inputs:
-            if old.buffers[n].origin == "constant" and not _same(
+            if old.buffers[n].origin == "constant" and not are_same(
                 old.buffers[n].value, new.buffers[n].value
             ):
                 return f"{before.op.name} got another number"
     for n, m in zip(old.results, new.results, strict=False):
         a, b = old.buffers[n], new.buffers[m]
-        if a.origin == "constant" and not _same(a.value, b.value):
+        if a.origin == "constant" and not are_same(a.value, b.value):
             return "a result is another number"
     same_length = len(old.instructions) == len(new.instructions)
     return "" if same_length and old.results == new.results else "it has more or fewer ops"
 
 
-def _same(a: Any, b: Any) -> bool:
+def are_same(a: Any, b: Any) -> bool:
+    """Whether two settings or constants are equal, also in type; arrays bit for bit."""
     if a is b:
         return True
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(are_same(a[key], b[key]) for key in a)
     if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(are_same, a, b))
     return type(a) is type(b) and bool(a == b)
+
+
+def owners_of(program: Program) -> list[int]:
+    """Buffer number -> number of the buffer that owns its memory: itself, unless it is a view."""
+    owner = list(range(len(program.buffers)))
+    for step in program.instructions:
+        if program.is_view(step):
+            owner[step.output] = owner[step.inputs[0]]
+    return owner

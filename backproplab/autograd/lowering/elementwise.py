@@ -74,6 +74,29 @@ def relu_gradient(y: Array, g: Array, out: Array) -> list[Call]:
     ]
 
 
+@in_one_pass
+def tanh_gradient(y: Array, g: Array, out: Array) -> list[Call]:
+    """g (1 - y²)."""
+    slope = np.empty_like(out) if np.may_share_memory(out, g) else out
+    return [
+        partial(np.multiply, y, y, slope),
+        partial(np.subtract, np.ones((), y.dtype), slope, slope),
+        partial(np.multiply, g, slope, out),
+    ]
+
+
+@in_one_pass
+def sigmoid_gradient(y: Array, g: Array, out: Array) -> list[Call]:
+    """g y (1 - y)."""
+    read = any(np.may_share_memory(out, x) for x in (y, g))
+    slope = np.empty_like(out) if read else out
+    return [
+        partial(np.subtract, np.ones((), y.dtype), y, slope),
+        partial(np.multiply, y, slope, slope),
+        partial(np.multiply, g, slope, out),
+    ]
+
+
 def cast(x: Array, out: Array, dtype: Any) -> list[Call]:
     return [partial(np.copyto, out, x, casting="unsafe")]
 

@@ -14,10 +14,11 @@ import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
+from backproplab.autograd.engines.native.part import Part
 from backproplab.autograd.engines.native.proof import arrays_of
 from backproplab.autograd.engines.native.records import library
 from backproplab.autograd.engines.native.roots import are_exact
-from backproplab.autograd.engines.native.translate import Part, walk
+from backproplab.autograd.engines.native.translate import walk
 
 Call = Callable[[], Any]
 
@@ -138,7 +139,8 @@ def _part(chain: Chain, arrays: dict[str, Array]) -> Part | None:
     ends = [x.strides[-1] if x.ndim else 0 for x in views]
     if ends != [dtype.itemsize] * len(vectors) + [0] * chain.numbers:
         return None
-    return Part(Loop(library().loop(_name(chain.loop, dtype.itemsize))), views)
+    loop = Loop(library().loop(_name(chain.loop, dtype.itemsize)))
+    return Part(loop, views, arrays=views, written=range(chain.written))
 
 
 def _name(loop: str, size: int) -> str:

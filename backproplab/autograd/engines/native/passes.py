@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -15,9 +16,10 @@ import numpy as np
 
 from backproplab.arrays import LINE, Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.proof import _fill, twin
 from backproplab.autograd.engines.native.records import library
-from backproplab.autograd.engines.native.translate import Part, address_of, copy, has_lines, walk
+from backproplab.autograd.engines.native.translate import copy, has_lines, walk
 from backproplab.autograd.lowering import Pass, elementwise, sliding
 from backproplab.autograd.lowering import logits as logits_
 from backproplab.autograd.windows import Sizes, Windows
@@ -107,8 +109,9 @@ def at_first(g: Array, x: Array, top: Array, out: Array, windows: Windows) -> li
     over = [y.strides[axis - windows.rank - 1] * windows.dilation[axis] for y in (x, out)]
     (_, entries), (_, to) = (next(windows.views(y)) for y in (x, out))
     whole = places * entries.size == x.size
-    views = [g, entries, top, to]
-    return [*([] if whole else copy(out, 0)), _in_lines("at_first", views, (places,), over)]
+    part = _in_lines("at_first", [g, entries, top, to], (places,), over)
+    part = part._replace(arrays=[g, x, top, out])
+    return [part] if whole else [*copy(out, 0), part._replace(rows=None)]
 
 
 def fold(x: Array, out: Array, windows: Windows, spatial: Sizes) -> list[Part]:
@@ -121,7 +124,8 @@ def fold(x: Array, out: Array, windows: Windows, spatial: Sizes) -> list[Part]:
     images = out.size // (prod(spatial) * channels)
     loop = Loop(library().loop(f"fold_{out.itemsize}"))
     views = [y.reshape(-1)[0, ...] for y in (x, out)]
-    return [Part(loop, views, (images, *pairs, channels), (0,))]
+    rows = (0, 1, x.nbytes // images, out.nbytes // images)
+    return [Part(loop, views, (images, *pairs, channels), (0,), arrays=[x, out], rows=rows)]
 
 
 def softmax(x: Array, out: Array, axis: tuple[int, ...]) -> list[Part]:
@@ -139,12 +143,14 @@ def softmax_cross_entropy(logits: Array, labels: Array, out: Array) -> list[Part
         raise Unplayable("logits or labels that are broadcast")
     space = np.empty(max(ENTRIES, logits.shape[-1]), out.dtype)
     lengths = out.size, logits.shape[-1], labels.size
-    return [_by_numpy("cross_entropy", [logits, labels, out, space], lengths)]
+    part = _by_numpy("cross_entropy", [logits, labels, out, space], lengths)
+    return [part._replace(written=(2, 3), ends=True)]
 
 
 def one_hot(labels: Array, out: Array, classes: int, dtype: Any) -> list[Part]:
     """The calls of ``one_hot``."""
-    return [_by_numpy("one_hot", [labels, out], (labels.size, classes))]
+    part = _by_numpy("one_hot", [labels, out], (labels.size, classes))
+    return [part._replace(ends=True)]
 
 
 def _by_numpy(name: str, arrays: Sequence[Array], lengths: tuple[int, ...]) -> Part:
@@ -159,7 +165,7 @@ def _by_numpy(name: str, arrays: Sequence[Array], lengths: tuple[int, ...]) -> P
     functions = (ctypes.c_void_p * 6)(*[address for loop in loops for address in loop[:3]])
     loop = Loop(library().loop(f"{name}_{dtype.itemsize}"), ctypes.addressof(functions))
     views = [x.reshape(-1)[0, ...] for x in arrays]
-    return Part(loop, views, lengths, (0,), kept=(functions, loops))
+    return Part(loop, views, lengths, (0,), kept=(functions, loops), arrays=arrays)
 
 
 def relu(x: Array, out: Array) -> list[Part]:
@@ -172,6 +178,11 @@ def relu_gradient(y: Array, g: Array, out: Array) -> list[Part]:
     return [_in_lines("relu_gradient", [y, g, out])]
 
 
+def gradient(y: Array, g: Array, out: Array, name: str) -> list[Part]:
+    """The calls of ``tanh_gradient`` and ``sigmoid_gradient``."""
+    return [_in_lines(name, [y, g, out])]
+
+
 def _in_lines(
     name: str, views: Sequence[Array], lengths: Sequence[int] = (), strides: Sequence[int] = ()
 ) -> Part:
@@ -182,10 +193,16 @@ def _in_lines(
         raise Unplayable("channels with gaps")
     inside = [x.strides[axis] for axis in (-3, -2) for x in walked]
     loop = Loop(library().loop(f"{name}_{views[-1].itemsize}"))
-    own = [x[..., 0, 0, 0] for x in walked]
-    return Part(loop, own, (*walked[0].shape[-3:], *lengths), (*inside, *strides))
+    own, shape = [x[..., 0, 0, 0] for x in walked], walked[0].shape[-3:]
+    first = next((axis for axis in range(2) if shape[axis] > 1), 2)
+    rows = () if own[0].ndim else (first, 1, *[x.strides[first - 3] for x in walked])
+    return Part(loop, own, (*shape, *lengths), (*inside, *strides), arrays=walked, rows=rows)
 
 
+GRADIENTS = {
+    rule.__wrapped__: partial(gradient, name=rule.__name__)  # type: ignore[attr-defined]
+    for rule in (elementwise.tanh_gradient, elementwise.sigmoid_gradient)
+}
 PASSES: dict[Any, Callable[..., list[Part]]] = {
     sliding.window_max.__wrapped__: largest,  # type: ignore[attr-defined]
     sliding.place_at_first.__wrapped__: at_first,  # type: ignore[attr-defined]
@@ -195,8 +212,10 @@ PASSES: dict[Any, Callable[..., list[Part]]] = {
     logits_.one_hot.__wrapped__: one_hot,  # type: ignore[attr-defined]
     elementwise.relu.__wrapped__: relu,  # type: ignore[attr-defined]
     elementwise.relu_gradient.__wrapped__: relu_gradient,  # type: ignore[attr-defined]
+    **GRADIENTS,
 }
 IN_PLACE = {
+    *GRADIENTS,
     logits_.softmax.__wrapped__,  # type: ignore[attr-defined]
     elementwise.relu.__wrapped__,  # type: ignore[attr-defined]
     elementwise.relu_gradient.__wrapped__,  # type: ignore[attr-defined]

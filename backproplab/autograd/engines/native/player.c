@@ -4,23 +4,10 @@
 // own (their addresses come from its door for compilers), those of this file, which copy and
 // check, or a call back into Python. All have one signature; a result other than 0 ends the
 // playing. No Python.h, no NumPy headers: ctypes calls it with the GIL released.
-#include "loops.h"
+#include "records.h"
 #include <math.h>
 #include <string.h>
 #include <time.h>
-
-#define OPERANDS 8
-#define AXES 32
-
-typedef struct {
-    Loop loop;
-    void *context, *aux;
-    char *data[OPERANDS];
-    const I *lengths, *strides;  // of the loop
-    I axes;                      // around the loop
-    const I *shape;              // (axes,)
-    const I *outer;              // (axes, OPERANDS): bytes from one to the next
-} Record;
 
 typedef struct {  // an operand that moves from one round to the next
     char **address;
@@ -33,27 +20,6 @@ typedef struct {
 } Ending;
 
 const char *source(void) { return SOURCE; }  // digest of this file, checked when it is loaded
-
-static int around(const Record *r) {
-    char *data[OPERANDS];
-    I at[AXES] = {0};
-    memcpy(data, r->data, sizeof data);
-    for (;;) {
-        int end = r->loop(r->context, data, r->lengths, r->strides, r->aux);
-        if (end) return end;
-        I axis = r->axes - 1;
-        for (; axis >= 0; axis--) {
-            const I *step = r->outer + axis * OPERANDS;
-            if (++at[axis] < r->shape[axis]) {
-                for (int k = 0; k < OPERANDS; k++) data[k] += step[k];
-                break;
-            }
-            for (int k = 0; k < OPERANDS; k++) data[k] -= (r->shape[axis] - 1) * step[k];
-            at[axis] = 0;
-        }
-        if (axis < 0) return 0;
-    }
-}
 
 static double now(void) {
     struct timespec t;
@@ -73,7 +39,7 @@ void play(const Record *records, I count, I rounds, const Mover *movers, I movin
     ending->record = -1;
     for (ending->rounds = 0; ending->rounds < rounds;) {
         for (const Record *r = records; r < records + count; r++) {
-            int stop = r->axes ? around(r) : r->loop(r->context, r->data, r->lengths, r->strides, r->aux);
+            int stop = make(r);
             if (stop) {
                 ending->record = r - records;
                 move(movers, moving, -ending->rounds);

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 
-import numpy as np
-
 from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
 WHOLE, LONGEST = 2**62, 448
-ADDS_ZERO = 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+ADDS, ADDS_ZERO = 1, 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+EIGHT = 8  # rows that a product takes at a time; rows of a sum by BLAS, 1ᵀ x, that are one piece
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
 # Sums of pieces are added to a zero.
@@ -29,7 +28,7 @@ CUTS = (
         (most, unit, ADDS_ZERO)
         for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))
     ),
-    (8, 8, ADDS_ZERO),
+    (EIGHT, EIGHT, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
@@ -41,6 +40,10 @@ COUNTERS = (  # of OpenBLAS in NumPy's wheels and elsewhere
     "openblas_get_num_threads64_",
     "openblas_get_num_threads",
 )
+NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
+LANES = (2, 3, 4)  # columns of products in which a vector is of rows
+SMALL = 1024  # entries of b that our loop turns, as in vectors.c
+MANY = 1024  # rows of a sum from which it is worth playing in strips
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 
@@ -49,26 +52,31 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     (rows, inner), columns = a.shape[-2:], b.shape[-1]
     if _are_dots(a, b, out):
         return [Loop(library().loop(f"dots_{out.itemsize}_v3"))]
-    beside = b.strides[-1] == out.strides[-1] == out.itemsize
+    turned = rows > 1 and is_turned_within(b)
+    beside = out.strides[-1] == out.itemsize and (b.strides[-1] == out.itemsize or turned)
     steps = (stride for x in (a, b, out) for stride in x.strides)
     if not beside or out.dtype.char not in "fd" or any(step % out.itemsize for step in steps):
         return []
-    found = [Loop(library().loop(f"outer_{out.itemsize}"))] if inner == 1 else []
+    outer = inner == 1 and not turned
+    found = [Loop(library().loop(f"outer_{out.itemsize}"))] if outer else []
     width = columns * out.itemsize
     fits = width <= NARROW or inner * width <= NEAR or rows * inner * columns <= MOST
     near = fits and width <= WIDEST
     if not level() or not inner or not (near or _packs(a, b)):
         return found
-    turned = a.strides[-2] == a.itemsize
-    space = None if near else aligned((inner, SIDE + turned * rows * a.itemsize))
-    loop = library().loop(f"product_{out.itemsize}_v{level()}")
+    thin = is_thin(a, b)
+    copied = SIDE + (a.strides[-2] == a.itemsize) * rows * a.itemsize
+    space = None if near else aligned((inner, copied))
+    loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
     if space is not None:  # BLAS adds the sums of large products to a zero
         cuts = [cut for cut in cuts if cut[2]]
     if inner > LONGEST:
         cuts.sort(key=lambda cut: cut[0] == WHOLE)
-    return [*[_loop(loop, cut, space) for cut in cuts], *found]
+    nans = NAN_OF if thin else (0,)
+    ways = [(most, unit, ends + first) for first in nans for most, unit, ends in cuts]
+    return [*[_loop(loop, way, space) for way in ways], *found]
 
 
 def _packs(a: Array, b: Array) -> bool:
@@ -100,10 +108,40 @@ def _are_dots(a: Array, b: Array, out: Array) -> bool:
     return bool(a.shape[-2] == 1 and beside and apart and out.dtype.char in "fd" and level())
 
 
+def is_thin(a: Array, b: Array) -> bool:
+    """Whether b is turned by our loop, or has so few columns that vectors are of rows of a."""
+    return a.shape[-2] > 1 and (is_turned_within(b) or b.shape[-1] in LANES)
+
+
+def is_turned_within(b: Array) -> bool:
+    """Whether our loop turns b: its columns lie side by side, and it is small."""
+    beside = b.strides[-2] == b.itemsize != b.strides[-1] and b.shape[-1] > 1
+    return bool(beside and b.shape[-2] * b.shape[-1] <= SMALL)
+
+
+def adds(loop: Loop, inner: int) -> Loop | None:
+    """The loop that adds to what is there, if this one adds up pieces of eight, and many: they are
+    added to a zero in any case."""
+    if inner < MANY or _cut(loop) != (EIGHT, EIGHT, ADDS_ZERO):
+        return None
+    return _loop(loop.address, (EIGHT, EIGHT, ADDS | ADDS_ZERO), None)
+
+
+def _cut(loop: Loop) -> tuple[int, ...]:
+    """How a loop of ours cuts k; empty of any other one."""
+    return tuple(loop.owner[0][:3]) if isinstance(loop.owner, tuple) else ()
+
+
+def has_copies(loop: Loop) -> bool:
+    """Whether the loop copies columns to a place of its own, which threads cannot share."""
+    return isinstance(loop.owner, tuple) and loop.owner[1] is not None
+
+
 def turns(a: Array, b: Array, out: Array) -> bool:
     """Whether to turn b first: the columns of a matrix lie side by side, and a has many rows."""
     columns = b.flags.f_contiguous and not b.flags.c_contiguous
-    return bool(columns and out.ndim == b.ndim == 2 and a.shape[-2] >= TURNED)
+    large = columns and out.ndim == b.ndim == 2 and not is_turned_within(b)
+    return bool(large and a.shape[-2] >= TURNED)
 
 
 def has_one_way(a: Array, b: Array, out: Array) -> bool:

@@ -19,44 +19,57 @@ from backproplab.arrays import LINE, Array
 SMALL = 2**16  # entries; larger products are BLAS' only way, and denormals would take long
 COMPARED, MOST = 256, 32  # results to compare, and trials at most
 COUNT = 4099  # a prime: rows of an array begin at different numbers
+UPPER_EIGHTH = 1.15  # of normal numbers
+TINY, SELDOM = 0.65, 8  # power of the smallest normal number, one of so many rows
 ODD = (0.0, -0.0, np.inf, -np.inf, np.nan)
 FAINT = {"f": 1e-30, "d": 1e-200}  # whose square is 0
 TRIED: dict[Any, int | None] = {}
 Player = Callable[[partial[Any]], Callable[[], None]]
 
 
-def first_equal(call: partial[Any], players: Sequence[Player], loop: int) -> int | None:
+def first_equal(
+    call: partial[Any], players: Sequence[Player], loop: int, signed: bool = False
+) -> int | None:
     """The number of the first player whose ``player(call)()`` gives the bits of the call itself.
 
     loop: the first player's address, as the same call may be made by others.
+    signed: the sign of NaN is tried, too, where both factors of a product have one.
     """
     key = loop, *_key(call)
     if key not in TRIED:
-        trial = _Trial(call)
+        trial = _Trial(call, signed)
         equal = (number for number, player in enumerate(players) if trial.passed(player))
         TRIED[key] = next(equal, None)
     return TRIED[key]
 
 
 class _Trial:
-    """A call on arrays of its own, and what NumPy makes of the numbers that are in them."""
+    """A call on arrays of its own, and what NumPy makes of the numbers that are in them.
 
-    def __init__(self, call: partial[Any]) -> None:
-        self.arrays = list({id(x): x for x in arrays_of(call)}.values())
-        *given, out = self.arrays
-        self.inputs, self.results = {id(x): twin(x) for x in given}, [twin(out) for _ in range(2)]
+    Of a crew's product, whose members are computed alike, there are two members.
+    """
+
+    def __init__(self, call: partial[Any], signed: bool) -> None:
+        arrays = list({id(x): x for x in arrays_of(call)}.values())
+        crew = len(arrays) == 3 and all(x.ndim > 2 for x in arrays)
+        *given, out = arrays
+        some = slice(2 if crew else None)
+        self.inputs = {id(x): twin(x[some] if crew else x) for x in given}
+        self.results = [twin(out[some] if crew else out) for _ in range(2)]
+        self.signed = signed
         self.calls = [_on(call, self.inputs | {id(out): result}) for result in self.results]
         self.number = -1  # of the numbers at hand
-        self.is_large = max(x.size for x in self.arrays) >= SMALL
+        self.is_large = max(x.size for x in (*self.inputs.values(), self.results[0])) >= SMALL
 
     def passed(self, player: Player) -> bool:
         """One sum in another order may be the same by chance: few results are tried more often."""
-        tried = [False] * min(COMPARED // self.results[0].size + 1, MOST)
+        trials = min(COMPARED // self.results[0].size + 1, MOST)
+        kinds = ["plain"] * trials
         if not self.is_large:
-            tried.append(True)
+            kinds += ["odd", *["tiny"] * (len(self.inputs) > 1), *["signed"] * trials * self.signed]
         play = None
-        for number, odd in enumerate(tried):
-            self._fill(number, odd)
+        for number, kind in enumerate(kinds):
+            self._fill(number, kind)
             play = play or player(self.calls[1])
             self.results[1].fill(7)
             play()
@@ -64,12 +77,16 @@ class _Trial:
                 return False
         return True
 
-    def _fill(self, number: int, odd: bool) -> None:
+    def _fill(self, number: int, kind: str) -> None:
         if number == self.number:
             return
         self.number = number
         for k, x in enumerate(self.inputs.values()):
-            _fill(x, 8 * number + k, odd)
+            _fill(x, 8 * number + k, kind == "odd")
+            if kind == "tiny":
+                _shrink(x, first=k == 0)
+            if kind == "signed":
+                _sign(x, 8 * number + k)
         if len(self.inputs) == 2 and self.is_large:
             _underflow(*self.inputs.values())
         self.results[0].fill(7)
@@ -97,6 +114,25 @@ def _fill(x: Array, number: int, odd: bool) -> None:
     flat, whole = x.reshape(-1), x.size - x.size % COUNT
     flat[:whole].reshape(-1, COUNT)[...] = numbers  # without a large array in between
     flat[whole:] = numbers[: x.size - whole]
+
+
+def _shrink(x: Array, first: bool) -> None:
+    """Make the numbers of a product's factor so small that all products underflow, to 0 or -0.
+
+    That takes processors long: in the first factor most rows become 0.
+    """
+    x[...] = x * np.finfo(x.dtype).smallest_normal ** TINY
+    if first and x.ndim > 1:
+        others = np.arange(x.shape[-2])[::-1] % SELDOM > 0  # the last row remains
+        x[..., others, :] = 0
+
+
+def _sign(x: Array, number: int) -> None:
+    """Make one of eight entries NaN, of either sign."""
+    draws = np.empty((2, *x.shape), x.dtype)
+    for k, own in enumerate(draws):
+        _fill(own, number + 2 * k + 2, odd=False)
+    x[...] = np.where(draws[0] > UPPER_EIGHTH, np.copysign(x.dtype.type(np.nan), draws[1]), x)
 
 
 def _underflow(a: Array, b: Array) -> None:

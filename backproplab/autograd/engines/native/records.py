@@ -45,6 +45,26 @@ class Rows(Structure):
     _fields_ = (("rows", c_void_p), ("count", c_ssize_t), ("bytes", c_ssize_t))
 
 
+class Strips(Structure):
+    """Records played strip by strip; strips.c explains the fields."""
+
+    _fields_ = (
+        ("records", c_void_p),
+        ("count", c_ssize_t),
+        ("strips", c_ssize_t),
+        ("steps", c_void_p),
+        ("turns", c_void_p),
+        ("crew", c_void_p),
+        ("next", c_ssize_t),
+    )
+
+
+class Crew(Structure):
+    """The threads that take strips of one tape; strips.c explains the fields."""
+
+    _fields_ = (("now", c_void_p), ("inside", c_ssize_t), ("over", c_ssize_t))
+
+
 class Ending(Structure):
     _fields_ = (("rounds", c_ssize_t), ("record", c_ssize_t))
 
@@ -65,6 +85,8 @@ class Library:
             c_void_p, c_ssize_t, c_ssize_t, c_void_p, c_ssize_t, c_double, POINTER(Ending),
         )  # fmt: skip
         self.play.restype = None
+        self.help: Callable[..., None] = loaded.help
+        self.help.argtypes, self.help.restype = (c_void_p, c_ssize_t), None
 
     def loop(self, name: str) -> int:
         """The address of one of its own loops."""

@@ -13,20 +13,17 @@ from typing import Any
 import numpy as np
 
 from backproplab.arrays import Array
+from backproplab.autograd.engines.native.crew import Crew
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
+from backproplab.autograd.engines.native.packing import packed
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.passes import one_pass
 from backproplab.autograd.engines.native.products import has_one_way
 from backproplab.autograd.engines.native.proof import arrays_of, first_equal
-from backproplab.autograd.engines.native.records import (
-    OPERANDS,
-    Callback,
-    Ending,
-    Mover,
-    Record,
-    library,
-)
-from backproplab.autograd.engines.native.translate import PRODUCTS, Part, address_of, translate
+from backproplab.autograd.engines.native.records import Callback, Ending, Mover, Record, library
+from backproplab.autograd.engines.native.strips import Strips, in_strips
+from backproplab.autograd.engines.native.translate import PRODUCTS, translate
 from backproplab.autograd.lowering import Pass
 
 Call = Callable[[], Any]
@@ -36,11 +33,12 @@ WORTH = 4  # runs after which a list is translated
 class Played:
     """The calls, made by Python until translating them pays.
 
-    tape: once they are translated.
+    scratch: memory that nothing reads after the calls.  tape: once they are translated.
     """
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], scratch: Sequence[Array] = ()) -> None:
         self.calls = calls
+        self.scratch = scratch
         self.runs = 0
         self.tape: Tape | None = None
 
@@ -51,7 +49,7 @@ class Played:
             return
         self.runs += 1
         if self.runs > WORTH:
-            self.tape = Tape(self.calls)
+            self.tape = Tape(self.calls, scratch=self.scratch)
         for call in self.calls:
             call()
 
@@ -61,20 +59,32 @@ class Tape:
 
     tables: arrays (rounds, …) of which the calls read the first entry, and in each later round
         the next one.
+    scratch: memory that nothing reads after the calls.
+    threads: how many play what is played in strips; their number changes no bit.
     refusals: why calls are made in Python, one for each of them.
     rounds: made by the last playing.
     Raises Unplayable if a call that reads a table cannot be played.
     """
 
-    def __init__(self, calls: Sequence[Call], tables: Iterable[Array] = ()) -> None:
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        tables: Iterable[Array] = (),
+        scratch: Sequence[Array] = (),
+        threads: int = 1,
+    ) -> None:
         self.calls = calls
         self.refusals: list[str] = []
         self.errors: list[BaseException] = []
-        self.origin: list[int] = []  # of each record: the number of its call
+        self.crew = Crew(threads)
         strides = {address_of(x): x.strides[0] for x in tables}
-        self._kept = parts = self._parts(strides)
+        found = in_strips(self._parts(strides), scratch, [*strides], 1 if threads > 1 else 2)
+        self.origin = [number for _, number in found]  # of each record: the number of its call
+        self._kept = parts = [
+            self.crew.part(own) if isinstance(own, Strips) else own for own, _ in found
+        ]
         self._callback = Callback(_python(calls, self.errors))  # made of no method: no cycle
-        self._records, self._pool = _packed(parts, self._callback)
+        self._records, self._pool = packed(parts, self._callback)
         self._movers = self._moving(strides)
         self._ending = Ending()
 
@@ -92,23 +102,24 @@ class Tape:
         Raises what a call raises. A check that fails is made again in Python, where it raises.
         """
         ending = self._ending
-        library().play(
-            self._records, len(self._records), rounds,
-            self._movers, len(self._movers), seconds, ctypes.byref(ending),
-        )  # fmt: skip
+        with self.crew.at_work():
+            library().play(
+                self._records, len(self._records), rounds,
+                self._movers, len(self._movers), seconds, ctypes.byref(ending),
+            )  # fmt: skip
         if ending.record >= 0:
             if self.errors:
                 raise self.errors.pop()
             self.calls[self.origin[ending.record]]()
 
-    def _parts(self, tables: Container[int]) -> list[Part]:
-        whole: list[Part] = []
+    def _parts(self, tables: Container[int]) -> list[tuple[Part, int]]:
+        """The parts, each with the number of its call."""
+        whole: list[tuple[Part, int]] = []
         number = 0
         while number < len(self.calls):
             part, count = fused(self.calls, number) or (None, 1)
             parts = [part] if part else self._of_call(number, tables)
-            whole += parts
-            self.origin += [number] * len(parts)
+            whole += [(own, number) for own in parts]
             number += count
         return whole
 
@@ -147,7 +158,7 @@ def proven(call: Call) -> list[Part]:
     if not reduces and (call.func not in PRODUCTS or has_one_way(*call.args, **call.keywords)):
         return parts
     players = [partial(_translated, own) for own in range(parts[-1].ways + 1)]  # and NumPy's loop
-    found = first_equal(call, players, parts[-1].loop.address)
+    found = first_equal(call, players, parts[-1].loop.address, parts[-1].signed)
     if found is None:
         raise Unplayable("NumPy's own call has other bits")
     return translate(call, found)
@@ -160,7 +171,7 @@ def _translated(skipped: int, call: partial[Any]) -> Callable[[], None]:
 
 def _alone(parts: Sequence[Part], kept: Any) -> Callable[[], None]:
     """What plays these parts."""
-    records, pool = _packed(parts, None)
+    records, pool = packed(parts, None)
     ending = Ending()
 
     def play(kept: Any = (parts, pool, kept)) -> None:
@@ -179,36 +190,3 @@ def _python(calls: Sequence[Call], errors: list[BaseException]) -> Callable[...,
         return 0
 
     return call
-
-
-def _packed(parts: Sequence[Part], callback: Any) -> tuple[Any, Array]:
-    """Records of these parts, and the memory of their lengths and strides."""
-    records = (Record * len(parts))()
-    numbers = [_numbers(part) for part in parts]
-    pool = np.array([n for lists in numbers for own in lists for n in own] or [0], np.intp)
-    at = pool.ctypes.data
-    for record, part, lists in zip(records, parts, numbers, strict=True):
-        record.loop = part.loop.address or ctypes.cast(callback, ctypes.c_void_p).value
-        record.context, record.aux = part.loop.context, part.loop.aux
-        record.data[: len(part.views)] = [address_of(x) for x in part.views]
-        record.axes = len(lists[2])
-        for name, own in zip(("lengths", "strides", "shape", "outer"), lists, strict=True):
-            setattr(record, name, at)
-            at += len(own) * pool.itemsize
-    return records, pool
-
-
-def _numbers(part: Part) -> tuple[Sequence[int], ...]:
-    """Lengths and strides of the loop; shape and steps of the axes around it."""
-    if not part.views:
-        return (), (), (), ()
-    shape = part.views[0].shape
-    strides = [x.strides for x in part.views]
-    if part.lengths:
-        lengths, inner = part.lengths, part.strides
-    else:
-        lengths, inner = shape[-1:] or (1,), tuple(s[-1] if s else 0 for s in strides)
-        shape = shape[:-1]
-    padded = [*strides, *[(0,) * len(shape)] * (OPERANDS - len(strides))]
-    outer = [own[axis] for axis in range(len(shape)) for own in padded]
-    return lengths, inner, shape, outer

@@ -9,14 +9,23 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native import checks
 from backproplab.autograd.engines.native.door import Loop, Unplayable, loop_of, types_of
-from backproplab.autograd.engines.native.products import level, own_loops, turns
+from backproplab.autograd.engines.native.part import Part, address_of
+from backproplab.autograd.engines.native.products import (
+    EIGHT,
+    adds,
+    has_copies,
+    is_thin,
+    level,
+    own_loops,
+    turns,
+)
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
 from backproplab.autograd.lowering import logits
 
@@ -33,22 +42,6 @@ CASTS = {
     ("l", "f"): "copy_int64_float32",
     ("l", "d"): "copy_int64_float64",
 }
-
-
-class Part(NamedTuple):
-    """A loop on views: the last axis is the loop's if ``lengths`` is empty, and the others are
-    around it; else all axes are around it.
-
-    kept: what must live as long as the part.
-    ways: loops of our own that may have the same bits, this one and the next ones.
-    """
-
-    loop: Loop
-    views: Sequence[Array]
-    lengths: tuple[int, ...] = ()
-    strides: tuple[int, ...] = ()
-    kept: Any = None
-    ways: int = 0
 
 
 def translate(call: Callable[[], Any], skipped: int = 0) -> list[Part]:
@@ -90,7 +83,8 @@ def elementwise(
     made = wanted if wanted.dtype == types[-1] else np.empty(wanted.shape, types[-1])
     views = walk([*operands, made])
     own = _in_rows(f"{ufunc.__name__}_rows", views) if ufunc in ROUNDED else None
-    parts.append(own or Part(loop_of(ufunc, types, _inner(views)), views))
+    plain = Part(loop_of(ufunc, types, _inner(views)), views, arrays=views, rows=())
+    parts.append(own or plain)
     return parts if made is wanted else [*parts, *copy(wanted, made)]
 
 
@@ -105,7 +99,9 @@ def _in_rows(name: str, views: Sequence[Array], own: str = "") -> Part | None:
         return None
     loop = Loop(library().loop(f"{name}_{size}{own}"))
     strides = [x.strides[-2] for x in views]
-    return Part(loop, [x[..., 0, 0] for x in views], last.shape[-2:], (*strides, *ends), ways=1)
+    corners, lengths = [x[..., 0, 0] for x in views], last.shape[-2:]
+    rows = () if last.ndim > 2 else (0, 1, *strides)
+    return Part(loop, corners, lengths, (*strides, *ends), ways=1, arrays=views, rows=rows)
 
 
 def reduction(
@@ -131,7 +127,9 @@ def reduction(
     if entries.size:
         added = ufunc is np.add and total.ndim > 1 and not (total.strides[-2] or skipped)
         own = _in_rows("sum_rows", views, f"_v{level()}") if added and level() else None
-        parts.append(own or Part(loop_of(ufunc, types, _inner(views)), views))
+        rows = () if total.ndim > 1 else None  # else the loop itself sums, in an order of its own
+        plain = Part(loop_of(ufunc, types, _inner(views)), views, arrays=views, rows=rows)
+        parts.append(own or plain)
     return parts
 
 
@@ -158,7 +156,15 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
     own = own_loops(a, b, out)[skipped:]
     loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
-    return [Part(loop, views, sizes, (0, 0, 0, *sides), ways=len(own))]
+    rows = (1, EIGHT, a.strides[-2], 0, out.strides[-2]) if own and not lead else None
+    if has_copies(loop):
+        rows = None
+    arrays = [a, b, out]
+    part = Part(loop, views, sizes, (0, 0, 0, *sides), None, len(own), arrays, rows=rows)
+    if rows and len(out) == 1 and (sums := adds(loop, a.shape[-1])):
+        along = (2, EIGHT, a.strides[-1], b.strides[-2], 0)
+        return [*copy(out, 0.0), part._replace(loop=sums, rows=along)]
+    return [part._replace(signed=is_thin(a, b))]
 
 
 def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -> list[Part]:
@@ -181,9 +187,10 @@ def copy(to: Array, given: Any, casting: str = "", where: Array | None = None) -
         name = f"copy_masked_{to.itemsize}"
         given_view, mask, to_view = walk([given, where, to])
         views = [given_view, to_view, mask]
+        return [Part(Loop(library().loop(name)), views, arrays=[*views, to_view])]
     else:
         raise Unplayable("a masked copy to another type")
-    return [Part(Loop(library().loop(name)), views)]
+    return [Part(Loop(library().loop(name)), views, arrays=views, rows=())]
 
 
 def has_lines(views: Sequence[Array]) -> bool:
@@ -207,7 +214,9 @@ def _rows(views: Sequence[Array]) -> Part:
     given, to = views
     lengths = given.shape[-2], given.shape[-1] * given.itemsize
     loop = Loop(library().loop("copy_rows"))
-    return Part(loop, [x[..., 0, 0] for x in views], lengths, (given.strides[-2], to.strides[-2]))
+    steps, corners = (given.strides[-2], to.strides[-2]), [x[..., 0, 0] for x in views]
+    rows = () if to.ndim > 2 else (0, 1, *steps)
+    return Part(loop, corners, lengths, steps, arrays=views, rows=rows)
 
 
 def take(x: Array, rows: Array, axis: int | None, out: Array, mode: str) -> list[Part]:
@@ -224,25 +233,28 @@ def take(x: Array, rows: Array, axis: int | None, out: Array, mode: str) -> list
     source = Rows(address_of(x), len(x), bytes_)
     views = [rows.reshape(-1), out.reshape(rows.size, -1)[:, 0]]
     loop = Loop(library().loop(name), ctypes.addressof(source))
-    return [Part(loop, views, kept=(source, x))]
+    return [Part(loop, views, kept=(source, x), arrays=[x, rows, out])]
 
 
 def check_each(labels: Array, hit: Array) -> list[Part]:
     flat = hit.reshape(-1)
-    return [Part(Loop(library().loop("check_count"), labels.size), [flat])]
+    loop = Loop(library().loop("check_count"), labels.size)
+    return [Part(loop, [flat], arrays=[flat], written=(), ends=True)]
 
 
 def check_range(labels: Array, classes: int) -> list[Part]:
     if labels.dtype != np.int64:
         raise Unplayable("labels of another type")
-    return [Part(Loop(library().loop("check_range"), classes), walk([labels]))]
+    loop, views = Loop(library().loop("check_range"), classes), walk([labels])
+    return [Part(loop, views, arrays=views, written=(), ends=True)]
 
 
 def require_finite(x: Array) -> list[Part]:
     if not x.flags.c_contiguous or x.dtype.char not in "fd":
         raise Unplayable("numbers that do not lie side by side")
-    own = f"_v{level()}" if level() else ""
-    return [Part(Loop(library().loop(f"check_finite_{x.itemsize}{own}")), [x.reshape(-1)])]
+    own, flat = f"_v{level()}" if level() else "", x.reshape(-1)
+    loop = Loop(library().loop(f"check_finite_{x.itemsize}{own}"))
+    return [Part(loop, [flat], arrays=[flat], written=(), ends=True)]
 
 
 PLAYED: dict[Any, Callable[..., list[Part]]] = {
@@ -251,11 +263,6 @@ PLAYED: dict[Any, Callable[..., list[Part]]] = {
     logits.check_range: check_range,
     checks.require_finite: require_finite,
 }
-
-
-def address_of(x: Array) -> int:
-    address: int = x.__array_interface__["data"][0]
-    return address
 
 
 def walk(operands: Sequence[Array], reduces: bool = False) -> list[Array]:

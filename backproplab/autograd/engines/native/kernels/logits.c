@@ -15,6 +15,8 @@ typedef struct {  // NumPy's own loops
 #define INLINE static inline __attribute__((always_inline))
 #define BLOCK 1024  // entries whose exponentials are taken in one call
 
+#include "turned.h"
+
 // The sum of a row in NumPy's order: one by one, eight sums side by side, or pairs of halves.
 #define ROWS(type, bytes)                                                                          \
     INLINE type part_##bytes(const type *x, I n) {                                                 \
@@ -67,19 +69,36 @@ ROWS(double, 8)
 
 // data: x, to: rows side by side.  lengths: rows, entries of one.
 #define SOFTMAX(type, bytes)                                                                       \
+    INLINE int shares_of_turned_##bytes(const Functions *f, const type *x, type *y, I rows, I n) { \
+        type e[BLOCK], some[BLOCK];                                                                \
+        turn_##bytes(x, e, rows, n);                                                               \
+        tops_##bytes(e, some, rows, n);                                                            \
+        less_each_##bytes(e, some, rows, n);                                                       \
+        if (each_##bytes(f->exp, f->exp_context, f->exp_aux, e, rows * n)) return 1;               \
+        sums_##bytes(e, some, rows, n);                                                            \
+        over_each_##bytes(e, some, rows, n);                                                       \
+        turn_back_##bytes(e, y, rows, n);                                                          \
+        return 0;                                                                                  \
+    }                                                                                              \
+    INLINE int shares_of_rows_##bytes(const Functions *f, const type *x, type *y, I rows, I n) {   \
+        for (I i = 0; i < rows; i++)                                                               \
+            less_##bytes(x + i * n, largest_##bytes(x + i * n, n), y + i * n, n);                  \
+        if (each_##bytes(f->exp, f->exp_context, f->exp_aux, y, rows * n)) return 1;               \
+        for (I i = 0; i < rows; i++) shares_##bytes(y + i * n, n);                                 \
+        return 0;                                                                                  \
+    }                                                                                              \
     WIDE int softmax_##bytes(void *context, char *const *data, const I *lengths, const I *strides, \
                              void *aux) {                                                          \
-        const Functions *f = context;                                                              \
         const type *x = (const type *)data[0];                                                     \
         type *y = (type *)data[1];                                                                 \
         const I n = lengths[1], most = n < BLOCK ? BLOCK / n : 1;                                  \
+        const int turns = are_turned(lengths[0], n);                                               \
         (void)strides, (void)aux;                                                                  \
         for (I r = 0, rows; r < lengths[0]; r += rows, x += rows * n, y += rows * n) {             \
             rows = lengths[0] - r < most ? lengths[0] - r : most;                                  \
-            for (I i = 0; i < rows; i++)                                                           \
-                less_##bytes(x + i * n, largest_##bytes(x + i * n, n), y + i * n, n);              \
-            if (each_##bytes(f->exp, f->exp_context, f->exp_aux, y, rows * n)) return 1;           \
-            for (I i = 0; i < rows; i++) shares_##bytes(y + i * n, n);                              \
+            if (turns ? shares_of_turned_##bytes(context, x, y, rows, n)                           \
+                      : shares_of_rows_##bytes(context, x, y, rows, n))                            \
+                return 1;                                                                          \
         }                                                                                          \
         return 0;                                                                                  \
     }
@@ -89,6 +108,14 @@ SOFTMAX(double, 8)
 // ln Σ exp(x - top) + (top - x[label]).  data: x, labels (int64), to, space for exponentials.
 // lengths: rows, entries of one, labels, which begin anew after the last.
 #define CROSS_ENTROPY(type, bytes)                                                                 \
+    INLINE int labeled_##bytes(const type *x, const int64_t *labels, const type *top, type *y,     \
+                               I rows, I n) {                                                      \
+        int outside = 0;                                                                           \
+        for (I i = 0; i < rows; i++) outside |= (uint64_t)labels[i] >= (uint64_t)n;                \
+        if (outside) return 1;                                                                     \
+        IVDEP for (I i = 0; i < rows; i++) y[i] += top[i] - x[i * n + labels[i]];                  \
+        return 0;                                                                                  \
+    }                                                                                              \
     WIDE int cross_entropy_##bytes(void *context, char *const *data, const I *lengths,             \
                               const I *strides, void *aux) {                                       \
         const Functions *f = context;                                                              \
@@ -96,24 +123,31 @@ SOFTMAX(double, 8)
         const int64_t *labels = (const int64_t *)data[1];                                          \
         type *y = (type *)data[2], *e = (type *)data[3];                                           \
         const I n = lengths[1], most = n < BLOCK ? BLOCK / n : 1;                                  \
+        const int turns = are_turned(lengths[0], n);                                               \
         type top[BLOCK];                                                                           \
         I at = 0;                                                                                  \
         (void)strides, (void)aux;                                                                  \
         for (I r = 0, rows; r < lengths[0]; r += rows, x += rows * n, y += rows) {                 \
             rows = lengths[0] - r < most ? lengths[0] - r : most;                                  \
-            for (I i = 0; i < rows; i++) {                                                         \
+            if (turns) {                                                                           \
+                turn_##bytes(x, e, rows, n);                                                       \
+                tops_##bytes(e, top, rows, n);                                                     \
+                for (I i = 0; i < rows; i++) top[i] = isinf(top[i]) ? 0 : top[i];                  \
+                less_each_##bytes(e, top, rows, n);                                                \
+            }                                                                                      \
+            for (I i = 0; !turns && i < rows; i++) {                                               \
                 top[i] = largest_##bytes(x + i * n, n);                                            \
                 if (isinf(top[i])) top[i] = 0;                                                     \
                 less_##bytes(x + i * n, top[i], e + i * n, n);                                     \
             }                                                                                      \
             if (each_##bytes(f->exp, f->exp_context, f->exp_aux, e, rows * n)) return 1;           \
-            for (I i = 0; i < rows; i++) y[i] = sum_##bytes(e + i * n, n);                         \
+            if (turns) sums_##bytes(e, y, rows, n);                                                \
+            for (I i = 0; !turns && i < rows; i++) y[i] = sum_##bytes(e + i * n, n);              \
             if (each_##bytes(f->log, f->log_context, f->log_aux, y, rows)) return 1;               \
-            for (I i = 0; i < rows; i++) {                                                         \
-                const int64_t label = labels[at];                                                  \
-                if (label < 0 || label >= n) return 1;                                             \
-                y[i] += top[i] - x[i * n + label];                                                 \
-                at = at + 1 < lengths[2] ? at + 1 : 0;                                             \
+            for (I i = 0, some; i < rows; i += some) {                                             \
+                some = lengths[2] - at < rows - i ? lengths[2] - at : rows - i;                    \
+                if (labeled_##bytes(x + i * n, labels + at, top + i, y + i, some, n)) return 1;    \
+                at = at + some < lengths[2] ? at + some : 0;                                       \
             }                                                                                      \
         }                                                                                          \
         return 0;                                                                                  \
@@ -165,7 +199,7 @@ RELU(double, 8)
 // strides: from row to row of each, from column to column of each.
 #define RELU_GRADIENT(type, bytes, ceiling)                                                        \
     WIDE static void relu_gradient_row_##bytes(const type *y, const type *g, type *to, I n) {      \
-        _Pragma("GCC ivdep") for (I i = 0; i < n; i++) {                                           \
+        IVDEP for (I i = 0; i < n; i++) {                                                          \
             type slope = y[i] >= 1 ? 1 : y[i];                                                     \
             to[i] = ceiling(slope) * g[i];                                                         \
         }                                                                                          \

@@ -6,11 +6,20 @@
 #include "single.h"
 #include "vectors.h"
 
+// a b + sum. If two of them are NaN, a product's is the sum's, and of its factors that of `first`; with
+// ANY it is the compiler's choice.
+ON INLINE V NAME(fused)(const int first, V a, V b, V sum) {
+    if (first == ANY) return OF(fmadd)(a, b, sum);
+    if (first == LEFT) __asm__(FUSED " %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    else __asm__(FUSED " %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a));
+    return sum;
+}
+
 // A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
 // copy: where those of b are put side by side, or NULL.
-ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_row, I a_k,
-                          const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends, MASK mask,
-                          TYPE *copy) {
+ON INLINE void NAME(tile)(const int first, const int rows, const int vectors, const TYPE *a,
+                          I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends,
+                          MASK mask, TYPE *copy) {
     V sum[8][2], x[2];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(setzero)();
@@ -21,7 +30,7 @@ ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_
             if (copy) OF(storeu)(copy + (k * vectors + j) * WIDTH, x[j]);
         UNROLL for (int i = 0; i < rows; i++) {
             V y = OF(set1)(a[i * a_row + k * a_k]);
-            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(fmadd)(y, x[j], sum[i][j]);
+            UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = NAME(fused)(first, y, x[j], sum[i][j]);
         }
     }
     UNROLL for (int i = 0; i < rows; i++)
@@ -35,13 +44,13 @@ ON INLINE void NAME(tile)(const int rows, const int vectors, const TYPE *a, I a_
 }
 
 // All columns of some rows.
-ON INLINE void NAME(stripe)(const int rows, const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k,
+ON INLINE void NAME(stripe)(const int first, const int rows, const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k,
                             TYPE *c, I c_row, I K, I N, int ends) {
     I j = 0;
     for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
-        NAME(tile)(rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH), NULL);
+        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH), NULL);
     for (; j < N; j += WIDTH)
-        NAME(tile)(rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j), NULL);
+        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j), NULL);
 }
 
 // All rows, as many at a time as there are registers for.
@@ -49,7 +58,7 @@ ON INLINE void NAME(rows)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, T
                           I M, I K, I N, int ends) {
 #define ROWS(rows)                                                                                 \
     for (; M >= rows; M -= rows, a += rows * a_row, c += rows * c_row)                             \
-        NAME(stripe)(rows, a, a_row, a_k, b, b_k, c, c_row, K, N, ends);
+        NAME(stripe)(ANY, rows, a, a_row, a_k, b, b_k, c, c_row, K, N, ends);
     ROWS(8) ROWS(4) ROWS(2) ROWS(1)
 #undef ROWS
 }
@@ -73,9 +82,9 @@ ON INLINE I NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TY
     if (turned) NAME(gather)(a, a_k, even, K, space + K * width);
     for (; j + width <= N; j += width) {
         TYPE *to = c + j;
-        NAME(tile)(8, 2, own, a_row, next, b + j, b_k, to, c_row, K, ends, whole, space);
+        NAME(tile)(ANY, 8, 2, own, a_row, next, b + j, b_k, to, c_row, K, ends, whole, space);
         for (I i = 8; i < even; i += 8)
-            NAME(tile)(8, 2, own + i * step, a_row, next, space, width, to + i * c_row, c_row, K, ends,
+            NAME(tile)(ANY, 8, 2, own + i * step, a_row, next, space, width, to + i * c_row, c_row, K, ends,
                        whole, NULL);
         NAME(rows)(a + even * a_row, a_row, a_k, space, width, to + even * c_row, c_row, M - even, K,
                    width, ends);

@@ -41,12 +41,14 @@ ON INLINE void NAME(row)(const int vectors, const TYPE *a, I a_k, const TYPE *b,
                          I K, const I *cut, MASK mask) {
     const int ends = (int)cut[2];
     V total[4], sum[4];
+    UNROLL for (int j = 0; j < vectors; j++)
+        total[j] = vectors > 1 ? OF(loadu)(c + j * WIDTH) : LOAD_SOME(c, mask);
     for (I k = 0, length; k < K; k += length, a += length * a_k, b += length * b_k) {
         length = NAME(piece)(K - k, cut[0], cut[1]);
         if (length == 8) NAME(chain)(vectors, 8, a, a_k, b, b_k, ends, mask, sum);
         else NAME(chain)(vectors, length, a, a_k, b, b_k, ends, mask, sum);
         UNROLL for (int j = 0; j < vectors; j++)
-            total[j] = k ? NAME(plus)(sum[j], total[j]) : sum[j];
+            total[j] = k || ends & ADDS ? NAME(plus)(sum[j], total[j]) : sum[j];
     }
     NAME(store)(vectors, c, mask, total);
 }

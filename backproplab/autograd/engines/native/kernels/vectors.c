@@ -6,21 +6,26 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
+#include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
+enum { TURNED = 1024 };  // most entries of a factor that is turned in a kernel
 enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: -0 becomes +0
+enum { ANY = 0, LEFT = 4, RIGHT = 8 };  // the factor whose NaN a sum becomes, if both have one
 
 #define LEVEL 4
 #define BYTES 4
 #include "products.h"
+#include "narrow.h"
 #include "sums.h"
 #include "finite.h"
 #include "adam.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
+#include "narrow.h"
 #include "sums.h"
 #include "finite.h"
 #undef BYTES
@@ -28,12 +33,14 @@ enum { ADDS = 1, ADDS_ZERO = 2 };  // a sum is added to what is there, or to 0: 
 #define LEVEL 3
 #define BYTES 4
 #include "products.h"
+#include "narrow.h"
 #include "sums.h"
 #include "finite.h"
 #include "dots.h"
 #undef BYTES
 #define BYTES 8
 #include "products.h"
+#include "narrow.h"
 #include "sums.h"
 #include "finite.h"
 #include "dots.h"

@@ -3,6 +3,7 @@
 // Included anew for each of them. A mask chooses the first entries of a vector; the others are
 // neither read nor written.
 #undef TYPE
+#undef FUSED
 #undef SUM_OF
 #undef V
 #undef OF
@@ -19,9 +20,11 @@
 
 #if BYTES == 4
 #define TYPE float
+#define FUSED "vfmadd231ps"
 #define SUM_OF "vaddps"
 #else
 #define TYPE double
+#define FUSED "vfmadd231pd"
 #define SUM_OF "vaddpd"
 #endif
 
