@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from backproplab.autograd import OPS, Tensor, apply, backward, ops
 from backproplab.autograd.engines import Bound, engine, native
@@ -231,8 +232,9 @@ def test_large_products_that_underflow(turned, dtype):
 @pytest.mark.skipif(products.level() < 4, reason="no AVX-512")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(32, 500, 700), (45, 16, 9000), (50, 900, 150), (60, 900, 141)], ids=str)  # fmt: skip
-def test_a_product_that_copies_columns(shape, dtype):
+def test_a_product_that_copies_columns(shape, dtype, monkeypatch):
     """Rows and columns that fill no tile, several pieces of k, crews; nothing beside is written."""
+    monkeypatch.setattr(products, "threads_of_blas", lambda: 1)
     m, k, n = shape
     left, right = np.empty((2, k, m), dtype), np.empty((k, n + 2), dtype)
     for number, x in enumerate((left, right)):
@@ -318,6 +320,16 @@ def test_an_own_product_that_fails_its_proof_is_blas(turned, monkeypatch):
     assert mine._records[0].loop == door.loop_of(np.matmul, (a.dtype,) * 3, None).address
     mine()
     np.testing.assert_array_equal(out, 6)
+
+
+def test_large_products_are_left_to_several_threads_of_blas():
+    if not products.threads_of_blas():
+        pytest.skip("NumPy has another BLAS than OpenBLAS")
+    a, b, out = np.empty((64, 700)), np.empty((700, 500)), np.empty((64, 500))
+    with threadpool_limits(1):
+        assert bool(products.own_loops(a, b, out)) == (products.level() == 4)
+    with threadpool_limits(2):
+        assert products.own_loops(a, b, out) == []
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

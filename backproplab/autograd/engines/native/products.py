@@ -7,7 +7,9 @@ of them, if any, has BLAS' bits is a matter of its kernels, and found by trial (
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 
 from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.door import Loop
@@ -33,6 +35,11 @@ NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1
 MOST = 2**22  # multiplications: in larger products columns of b are copied, if it is no such b
 FEW, SIDE = 32, 128  # least rows for that; bytes of a row of a copy: two vectors of AVX-512
 PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; times that a is read
+COUNTERS = (  # of OpenBLAS in NumPy's wheels and elsewhere
+    "scipy_openblas_get_num_threads64_",
+    "openblas_get_num_threads64_",
+    "openblas_get_num_threads",
+)
 NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
 LANES = (2, 3, 4)  # columns of products in which a vector is of rows
 SMALL = 1024  # entries of b that our loop turns, as in vectors.c
@@ -58,7 +65,8 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if not level() or not inner or not (near or _packs(a, b)):
         return found
     thin = is_thin(a, b)
-    space = None if near else aligned((inner, SIDE + rows * out.itemsize))
+    copied = SIDE + (a.strides[-2] == a.itemsize) * rows * a.itemsize
+    space = None if near else aligned((inner, copied))
     loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
@@ -74,12 +82,12 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 def _packs(a: Array, b: Array) -> bool:
     """Whether it pays to copy columns of b, and rows of a that lie in columns.
 
-    What is read again for each of the copies is to stay in the L2 cache: a piece of a, or all of it
-    if it is read a few times only.
+    BLAS is to have one thread, as we have. What is read again for each of the copies is to stay in
+    the L2 cache: a piece of a, or all of it if it is read a few times only.
     """
     rows, inner = a.shape[-2:]
     width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
-    if level() < 4 or rows < FEW or width < SIDE:
+    if level() < 4 or rows < FEW or width < SIDE or threads_of_blas() != 1:
         return False
     if width <= TIMES * SIDE and (not beside or rows * inner * a.itemsize <= 4 * PIECE):
         return beside
@@ -142,6 +150,19 @@ def has_one_way(a: Array, b: Array, out: Array) -> bool:
     plain = all(x.ndim == 2 and min(x.shape) > 1 and x.flags.forc for x in (a, b, out))
     large = plain and a.shape[0] * a.shape[1] * b.shape[1] > MOST
     return bool(large and not turns(a, b, out) and not own_loops(a, b, out))
+
+
+def threads_of_blas() -> int:
+    """How many threads make a large product of BLAS; 0 if it is not OpenBLAS."""
+    count = _counter()
+    return int(count()) if count else 0
+
+
+@cache
+def _counter() -> Callable[[], int] | None:
+    """OpenBLAS' own function, found among the libraries that NumPy has loaded."""
+    loaded = ctypes.CDLL(import_module("numpy._core._multiarray_umath").__file__)
+    return next((getattr(loaded, name) for name in COUNTERS if hasattr(loaded, name)), None)
 
 
 @cache
