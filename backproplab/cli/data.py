@@ -19,13 +19,15 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("list")
 def list_() -> None:
     """List the data sets that a config can name."""
-    from backproplab.cli.printing import table
+    from backproplab.cli.printing import sentence
     from backproplab.data import Dataset
-    from backproplab.layout import Column
 
     found = sorted(Dataset.members.items())
-    firsts = [(member.__doc__ or "").strip().split("\n")[0] for _, member in found]
-    table([Column("data", [name for name, _ in found]), Column("what it is", firsts)])
+    indent = 2 + max(len(name) for name, _ in found)
+    for name, member in found:
+        first = (member.__doc__ or "").strip().split("\n")[0].replace("``", "")
+        suffixes = " ".join(member.suffixes).replace("/", "FOLDER/")
+        sentence(f"{first} Files: {suffixes}" if suffixes else first, f"{name:<{indent}}", indent)
 
 
 @app.command()

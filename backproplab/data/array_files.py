@@ -112,7 +112,7 @@ class ArraySet(RegressionDataset):
 
 
 class Npz(ArraySet, name="npz"):
-    """Arrays in a file of NumPy, .npz or .npy.
+    """Arrays in a file of NumPy.
 
     inputs, targets: names of the arrays; by default x_train and y_train, x and y, or the like. Of a
         .npy file the last column is the target. Arrays whose names have ``test`` instead of

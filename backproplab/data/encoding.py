@@ -18,10 +18,11 @@ from numpy.typing import DTypeLike
 
 from backproplab.arrays import Array
 from backproplab.data.preprocessing import Scaler
-from backproplab.errors import DataError
+from backproplab.errors import DataError, Problem
 from backproplab.tables import Feature, Shaping, Table, Texts, listed, measured, ranks
 
 QUANTILES = 200  # at most, of a column
+APART = 3  # missing columns that have a message each, with what is near
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,10 @@ class Columns:
     @classmethod
     def of(cls, table: Table, features: Sequence[Feature]) -> Columns:
         """The features of a table. Raises DataError for a column that is missing or at fault."""
+        if len(gone := [f.name for f in features if f.name not in table.columns]) > APART:
+            what = f"there are no columns {listed([repr(name) for name in gone])}"
+            there = f"columns: {listed(list(table.columns))}"
+            raise DataError(str(Problem(table.name, what, there)))
         faults, values = [], []
         for feature in features:
             try:

@@ -19,7 +19,9 @@ def packages(experiment: Experiment) -> dict[str, str]:
     origins = [*(type(spec) for spec in _specs(experiment)), *named]
     modules = {str(origin.__module__).partition(".")[0] for origin in origins}
     foreign = {name for name in modules if not name.startswith("backproplab")}
-    owners = metadata.packages_distributions() if foreign else {}
+    if not foreign:  # looking for packages takes milliseconds
+        return {}
+    owners = metadata.packages_distributions()
     found = {package for module in foreign for package in owners.get(module, ())}
     found |= {package for module, package in _offered() if module in foreign}
     return {package: metadata.version(package) for package in sorted(found)}

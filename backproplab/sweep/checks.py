@@ -94,7 +94,7 @@ def baseline_problems(file: SweepFile, sweep: Document) -> list[Problem]:
     if not file.baselines or file.method == "grid":
         return []
     what = f"baselines: {file.method} chooses trials by parameters, of which a baseline has none"
-    hint = "sweep them alone, learner=random_forest,linear, and compare both sessions"
+    hint = "sweep the base alone with --baselines, and compare both sessions"
     return [Problem(sweep.where(("baselines",)), what, hint)]
 
 

@@ -252,6 +252,7 @@ def test_thin_products_of_crews_play_as_numpy(underflows, level, dtype, monkeypa
                 assert np.dot(left[0], right[0], want[1]).tobytes() == got[1].tobytes()
 
 
+@pytest.mark.skipif(not SETS, reason="no products of our own: no AVX2")
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_thin_product_that_fails_its_trial_is_made_by_blas(turned, monkeypatch):
     x, w, out = np.ones((16, 4)), np.ones((3, 4)).T, np.empty((16, 3))

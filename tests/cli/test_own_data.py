@@ -154,6 +154,21 @@ def test_missing_columns_are_named_together(trained, tmp_path):
     assert "no column 'city'" in ended.err
 
 
+def test_many_missing_columns_are_one_line(backproplab, tmp_path):
+    names = [f"c{i}" for i in range(20)]
+    lines = [",".join([*names, "y"]), *(",".join([str(i)] * 20 + ["ab"[i % 2]]) for i in range(30))]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    (tmp_path / "c.yaml").write_text(f"data: f.csv\n{SHORT}")
+    assert backproplab("train c.yaml epochs=1").code == 0
+    (tmp_path / "new.csv").write_text("a,c3\n1,2\n")
+    ended = backproplab("predict latest new.csv")
+    assert ended.code == 4
+    found = (
+        "new.csv: there are no columns 'c0', 'c1', 'c2', 'c4', 'c5', 'c6', 'c7', 'c8' and 11 more"
+    )
+    assert ended.err == f"backproplab: {found} — columns: a, c3\n"
+
+
 def test_probabilities_of_a_number(trained, tmp_path):
     write(tmp_path / "new.csv", rows(5))
     ended = trained("predict price new.csv --proba")

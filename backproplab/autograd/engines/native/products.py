@@ -58,10 +58,12 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if not level() or not inner or not (near or _packs(a, b)):
         return found
     thin = is_thin(a, b)
-    space = None if near else aligned((inner, SIDE))
+    space = None if near else aligned((inner, SIDE + rows * out.itemsize))
     loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
+    if space is not None:  # BLAS adds the sums of large products to a zero
+        cuts = [cut for cut in cuts if cut[2]]
     if inner > LONGEST:
         cuts.sort(key=lambda cut: cut[0] == WHOLE)
     nans = NAN_OF if thin else (0,)
@@ -70,20 +72,22 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 
 
 def _packs(a: Array, b: Array) -> bool:
-    """Whether it pays to copy columns of b: what is read again for each of them stays near.
+    """Whether it pays to copy columns of b, and rows of a that lie in columns.
 
-    That is a piece of a, in the L2 cache, or all of a if its rows are read a few times only.
+    What is read again for each of the copies is to stay in the L2 cache: a piece of a, or all of it
+    if it is read a few times only.
     """
     rows, inner = a.shape[-2:]
     width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
-    piece = rows * min(inner, LONGEST) * a.itemsize
-    large = b.size * b.itemsize <= FAR and piece <= (PIECE if beside else PIECE // 2)
-    narrow = width <= TIMES * SIDE and beside and rows * inner * a.itemsize <= 4 * PIECE
-    return level() == 4 and rows >= FEW and width >= SIDE and (large or narrow)
+    if level() < 4 or rows < FEW or width < SIDE:
+        return False
+    if width <= TIMES * SIDE and (not beside or rows * inner * a.itemsize <= 4 * PIECE):
+        return beside
+    return rows * min(inner, LONGEST) * a.itemsize <= PIECE and b.size * b.itemsize <= FAR
 
 
 def _loop(address: int, cut: tuple[int, int, int], space: Array | None) -> Loop:
-    """A loop with its numbers, and where it copies columns of b side by side."""
+    """A loop with its numbers, and the space for its copies."""
     place = 0 if space is None else space.ctypes.data
     numbers = (ctypes.c_ssize_t * 4)(*cut, place)
     return Loop(address, ctypes.addressof(numbers), None, (numbers, space))

@@ -139,7 +139,7 @@ def _underflow(a: Array, b: Array) -> None:
     """The first sum of ``a @ b`` underflows: to -0, or BLAS adds it to 0."""
     if b.ndim > 1 and b.shape[-1] > 1:
         b[..., 0], b[..., -1, 0] = 0, FAINT[b.dtype.char]
-        (a[..., 0, :] if a.ndim > 1 else a)[..., -1] = -FAINT[a.dtype.char]
+        np.atleast_2d(a)[..., 0, -1] = -FAINT[a.dtype.char]
 
 
 @cache

@@ -156,7 +156,9 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     sizes = (1, a.shape[-2], a.shape[-1], b.shape[-1])
     own = own_loops(a, b, out)[skipped:]
     loop = own[0] if own else loop_of(np.matmul, (a.dtype,) * 3, None)
-    rows = (1, EIGHT, a.strides[-2], 0, out.strides[-2]) if own and not lead else None
+    rows: tuple[int, ...] | None = () if lead else None
+    if own and not lead:
+        rows = 1, EIGHT, a.strides[-2], 0, out.strides[-2]
     if has_copies(loop):
         rows = None
     arrays = [a, b, out]
