@@ -47,7 +47,10 @@ class Loop(NamedTuple):
 def types_of(ufunc: np.ufunc, given: Sequence[Any], dtype: Any = None) -> tuple[np.dtype[Any], ...]:
     """The types that the ufunc computes in; a number of Python is given as its type."""
     signature = (*[None] * ufunc.nin, dtype)
-    types, _ = ufunc._resolve_dtypes_and_context(tuple(given), signature=signature)  # type: ignore[attr-defined]
+    try:
+        types, _ = ufunc._resolve_dtypes_and_context(tuple(given), signature=signature)  # type: ignore[attr-defined]
+    except TypeError as error:  # an operand that is no array, but makes one when it is asked
+        raise Unplayable(f"{ufunc.__name__} of other objects than arrays and numbers") from error
     return types
 
 
