@@ -157,7 +157,8 @@ class Leaps:
                 *self._updates(rate),
             ]
             tables = [table, *self.trace.tables]
-            self.tapes[key] = Tape(calls, tables, plan.scratch, self.threads), table
+            until = len(plan.inputs) + len(plan.calls)
+            self.tapes[key] = Tape(calls, tables, plan.scratch, self.threads, until), table
         return self.tapes[key]
 
     def _checks(self, watched: Sequence[int] | None) -> list[Call]:

@@ -9,6 +9,7 @@ from backproplab.autograd.engines import native
 from backproplab.autograd.engines.native import (
     NotFinite,
     building,
+    grouping,
     products,
     require_finite,
     strips,
@@ -30,8 +31,8 @@ pytestmark = pytest.mark.skipif(
 def _short(monkeypatch):
     """Strips of small arrays, so that tests are fast."""
     monkeypatch.setattr(strips, "LARGE", 2**12)
-    monkeypatch.setattr(strips, "STRIP", 2**11)
-    monkeypatch.setattr(strips, "LONGEST", 2**15)
+    monkeypatch.setattr(grouping, "STRIP", 2**11)
+    monkeypatch.setattr(grouping, "LONGEST", 2**15)
 
 
 def numbers(dtype, *shapes, number=0):
@@ -52,7 +53,7 @@ def groups_of(calls, scratch=(), least=2):
     """The strips that these calls become."""
     whole = tape.Tape([])
     whole.calls = calls
-    found = strips.in_strips(whole._parts({}), scratch, (), least)
+    found = grouping.in_strips(whole._parts({}), scratch, least=least)
     return [own for own, _ in found if isinstance(own, strips.Strips)]
 
 
@@ -274,6 +275,20 @@ def test_python_sees_all_that_was_done_before_it():
     y[...] = 1
     tape.Tape(calls, (), [y], 2)()
     assert seen == [4 * ROWS * COLUMNS] * 2
+
+
+def test_what_comes_after_the_calls_that_use_it_reads_no_scratch_memory():
+    x, y, z = (np.ones((ROWS, COLUMNS), np.float32) for _ in range(3))
+    calls = [partial(np.add, x, x, y), partial(np.add, y, x, z), lambda: None]
+    whole = tape.Tape([])
+    whole.calls = calls
+    for until, sizes in ((2, 1), (3, 0)):
+        (group,) = [
+            own
+            for own, _ in grouping.in_strips(whole._parts({}), [y], until)
+            if isinstance(own, strips.Strips)
+        ]
+        assert len(group.sizes) == sizes
 
 
 def test_an_operand_that_moves_is_in_no_strip():

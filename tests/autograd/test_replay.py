@@ -408,6 +408,25 @@ def test_what_no_result_needs_is_left_out():
     assert [i.op.name for i in plan.program.instructions] == ["tanh"]
 
 
+def test_an_op_on_the_same_arrays_is_computed_once_unless_one_is_assigned_to_between():
+    total = np.zeros((5, 4), FLOAT)
+
+    def step(x):
+        own = Tensor(total)
+        before, once = own + x, ops.exp(x)
+        ops.assign(own, before)
+        return [once * ops.exp(x), own + x, ops.sum(x, axis=0), ops.sum(x, axis=1)]
+
+    replay, into = replay_of(step, rows(), externals=[total])
+    (plan,) = replay.plans.values()
+    made = [i.op.name for i in plan.program.instructions]
+    assert made == ["add", "exp", "assign", "multiply", "add", "sum", "sum"]
+    total[...] = 0
+    replay(rows())
+    np.testing.assert_array_equal(into[0], np.exp(rows()) * np.exp(rows()))
+    np.testing.assert_array_equal(into[1], rows() + rows())
+
+
 def test_a_replayed_step_allocates_no_array():
     x, w = np.zeros((512, 256), FLOAT), np.zeros((256, 256), FLOAT)
 

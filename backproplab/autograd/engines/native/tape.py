@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from backproplab.arrays import Array
 from backproplab.autograd.engines.native.crew import Crew
 from backproplab.autograd.engines.native.door import Loop, Unplayable
 from backproplab.autograd.engines.native.fused import fused
+from backproplab.autograd.engines.native.grouping import in_strips
 from backproplab.autograd.engines.native.packing import packed
 from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.passes import one_pass
 from backproplab.autograd.engines.native.products import has_one_way
 from backproplab.autograd.engines.native.proof import arrays_of, first_equal
 from backproplab.autograd.engines.native.records import Callback, Ending, Mover, Record, library
-from backproplab.autograd.engines.native.strips import Strips, in_strips
+from backproplab.autograd.engines.native.strips import Strips
 from backproplab.autograd.engines.native.translate import PRODUCTS, translate
 from backproplab.autograd.lowering import Pass
 
@@ -59,7 +61,7 @@ class Tape:
 
     tables: arrays (rounds, …) of which the calls read the first entry, and in each later round
         the next one.
-    scratch: memory that nothing reads after the calls.
+    scratch: memory that nothing reads from call ``until`` on.
     threads: how many play what is played in strips; their number changes no bit.
     refusals: why calls are made in Python, one for each of them.
     rounds: made by the last playing.
@@ -72,13 +74,15 @@ class Tape:
         tables: Iterable[Array] = (),
         scratch: Sequence[Array] = (),
         threads: int = 1,
+        until: float = inf,
     ) -> None:
         self.calls = calls
         self.refusals: list[str] = []
         self.errors: list[BaseException] = []
         self.crew = Crew(threads)
         strides = {address_of(x): x.strides[0] for x in tables}
-        found = in_strips(self._parts(strides), scratch, [*strides], 1 if threads > 1 else 2)
+        least = 1 if threads > 1 else 2
+        found = in_strips(self._parts(strides), scratch, until, [*strides], least)
         self.origin = [number for _, number in found]  # of each record: the number of its call
         self._kept = parts = [
             self.crew.part(own) if isinstance(own, Strips) else own for own, _ in found
