@@ -65,9 +65,11 @@ ON INLINE void NAME(rows)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, T
 
 // Rows that lie in columns, eight of them side by side.
 ON INLINE void NAME(gather)(const TYPE *a, I a_k, I M, I K, TYPE *to) {
-    const MASK eight = FIRST(8);
+    const MASK some = FIRST(8);  // or all, of a vector of fewer
     for (I i = 0; i < M; i += 8, a += 8)
-        for (I k = 0; k < K; k++, to += 8) STORE_SOME(to, eight, LOAD_SOME(a + k * a_k, eight));
+        for (I k = 0; k < K; k++, to += 8)
+            UNROLL for (I j = 0; j < 8; j += WIDTH)
+                STORE_SOME(to + j, some, LOAD_SOME(a + k * a_k + j, some));
 }
 
 // While the first eight rows pass by, two vectors of columns at a time are copied side by side, so
