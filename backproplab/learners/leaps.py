@@ -110,11 +110,11 @@ class Leaps:
             return Leapt(0)
         count = min(len(rows), self.most)
         try:
-            own = [rates(first + k) for k in range(count)] if moves else [rates(first)] * count
+            own = [rates(first + k) for k in range(count if moves else 1)]
             tape, table = self._tape(plan, examples, rows, own[0], watched, look is not None)
             count = min(count, len(table))
             table[:count] = rows[:count]
-            self.trace.fill(self.numbers, own, first + 1)  # type: ignore[arg-type]
+            self.trace.fill(self.numbers, own[:count], first + 1, count)  # type: ignore[arg-type]
         except Unplayable as error:
             self.refusal = str(error)
             return Leapt(0)

@@ -263,7 +263,7 @@ def test_numbers_of_all_rounds_at_once_are_those_of_each(name, flavor, rate, mon
 
 
 def filled(trace, numbers, rate, t):
-    trace.fill(numbers, [rate] * 40, t)
+    trace.fill(numbers, [rate], t, 40)
     return [table.tobytes() for table in trace.tables]
 
 

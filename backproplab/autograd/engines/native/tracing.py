@@ -7,6 +7,7 @@ Python's own. This file must not know what is computed.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -37,7 +38,8 @@ class Trace:
         self.tables: list[Array] = []
         self.notes: list[tuple[Any, tuple[Operand, ...], Array]] = []
         self.ear = Ear()
-        self.known: tuple[Any, int, list[Array]] = None, 0, []  # rate, first update, numbers
+        # numbers that are known: of this rate, from the first update to before the end
+        self.known: tuple[Any, int, float, list[Array]] = None, 0, 0, []
 
     def view(self, x: Array) -> Array:
         """The same memory as an array that notes calls. Code must use it for all that it writes."""
@@ -64,33 +66,37 @@ class Trace:
             self.calls.append(partial(function, *end))
         self.notes = []
 
-    def fill(self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int) -> None:
-        """The numbers of the rounds that begin with update ``t``, of as many as there are rates.
+    def fill(
+        self, code: Callable[[Any, Any], None], rates: Sequence[Any], t: int, count: int
+    ) -> None:
+        """The numbers of ``count`` rounds that begin with update ``t``; a rate for each or for all.
 
         code: as recorded, but on an Ear instead of arrays. Raises Unplayable if it has others.
         """
         alike = all(rate is rates[0] for rate in rates)
-        found = self._together(code, rates[0], t, len(rates)) if alike else []
-        found = found or self._one_by_one(code, rates, t)
+        found = self._together(code, rates[0], t, count) if alike else []
+        found = found or self._one_by_one(code, [*rates] * (count // len(rates)), t)
         if len(found) != len(self.tables):
             raise Unplayable("its numbers depend on its arrays")
         for table, values in zip(self.tables, found, strict=True):
-            table[: len(rates)] = values
+            table[:count] = values
 
     def _together(
         self, code: Callable[[Any, Any], None], rate: Any, t: int, count: int
     ) -> list[Array]:
         """Each number in all rounds, by one run of the code for these and the next ones; empty if
         it takes one for each."""
-        of, first, numbers = self.known
-        if of is not rate or not first <= t <= first + AHEAD - count:
+        of, first, end, numbers = self.known
+        if of is not rate or not first <= t <= end - count:
+            first, end = t, t + max(count, AHEAD)
             try:
-                heard = self._heard(code, rate, Rounds(range(t, t + max(count, AHEAD))))
+                heard = self._heard(code, rate, Rounds(range(first, end)))
             except (TypeError, AttributeError):  # it asks for a number itself
                 return []
             numbers = [self._column(x.each if isinstance(x, Rounds) else [x]) for x in heard]
-            self.known = rate, t, numbers
-        at = t - self.known[1]
+            constant = all(len(own) == 1 for own in numbers)
+            self.known = rate, 0 if constant else first, math.inf if constant else end, numbers
+        at = t - first
         return [own[at : at + count] if len(own) > 1 else own for own in numbers]
 
     def _one_by_one(
