@@ -16,7 +16,7 @@ from backproplab.autograd.engines.native.door import Loop
 from backproplab.autograd.engines.native.records import library
 
 WHOLE, LONGEST = 2**62, 448
-ADDS, ADDS_ZERO = 1, 2  # as in vectors.c: a sum that underflows to -0 becomes +0
+ADDS, ADDS_ZERO = 1, 2  # as in instructions.h: a sum that underflows to -0 becomes +0
 EIGHT = 8  # rows that a product takes at a time; rows of a sum by BLAS, 1ᵀ x, that are one piece
 # Largest piece of k, the unit of its halves, and how a sum ends: sums that are not cut; then
 # OpenBLAS 0.3's kernels for AVX-512 and AVX2 in float32 and float64; its vectors times matrices.
@@ -40,9 +40,9 @@ COUNTERS = (  # of OpenBLAS in NumPy's wheels and elsewhere
     "openblas_get_num_threads64_",
     "openblas_get_num_threads",
 )
-NAN_OF = (4, 8)  # as in vectors.c: a sum becomes the NaN of a or of b, if both have one
+NAN_OF = (4, 8)  # as in instructions.h: a sum becomes the NaN of a or of b, if both have one
 LANES = (2, 3, 4)  # columns of products in which a vector is of rows
-SMALL = 1024  # entries of b that our loop turns, as in vectors.c
+SMALL = 1024  # entries of b that our loop turns, as in instructions.h
 MANY = 1024  # rows of a sum from which it is worth playing in strips
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 

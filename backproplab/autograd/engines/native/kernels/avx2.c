@@ -1,0 +1,6 @@
+#include "instructions.h"
+
+#ifdef VECTORS
+#define LEVEL 3
+#include "types.h"
+#endif
