@@ -40,6 +40,7 @@ def described(model: Model) -> dict[str, Any]:
     return {
         **model.preparation.record,
         "classes": model.named,
+        "id": model.intake.row_name,
         "on_logits": LOGITS.get(model.loss.name, ""),
         "dtype": dtype.name,
         "stored": dtype.newbyteorder("<").str,

@@ -257,13 +257,16 @@ def main() -> None:
     except (IndexError, OSError, ValueError) as error:
         sys.exit(f"{' '.join(sys.argv)}: {error}")
     several = found.shape[1] if found.ndim > 1 else 0
-    heads = [f"prediction_{i + 1}" for i in range(several)] or ["prediction"]
+    own = [MODEL["id"]] if isinstance(data, dict) and MODEL["id"] in data else []
+    heads = own + ([f"prediction_{i + 1}" for i in range(several)] or ["prediction"])
     heads += [f"p_{name}" for name in MODEL["classes"]] if proba else []
-    cells = zip(found.reshape(len(found), max(several, 1)).tolist(), sure.tolist(), strict=True)
+    ids: Any = zip(*[data[name] for name in own], strict=True) if own else [()] * len(found)
+    made = found.reshape(len(found), max(several, 1)).tolist()
+    cells = zip(ids, made, sure.tolist(), strict=True)
     written = csv.writer(sys.stdout, lineterminator="\n")
     try:
         written.writerow(["row", *heads])
-        written.writerows([i, *predicted, *p] for i, (predicted, p) in enumerate(cells, start=1))
+        written.writerows([i, *name, *y, *p] for i, (name, y, p) in enumerate(cells, start=1))
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has enough
         sys.stderr.close()

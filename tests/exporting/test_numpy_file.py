@@ -150,6 +150,19 @@ def test_the_file_runs_where_there_is_numpy_alone(tmp_path) -> None:
     assert found == model.predict(tmp_path / "f.csv").tolist()
 
 
+def test_it_writes_the_id_as_predict_does(tmp_path, monkeypatch, capsys) -> None:
+    lines = ["customer,x,label", *(f"K{i:03},{i % 7},{'ab'[i % 2]}" for i in range(200))]
+    (tmp_path / "f.csv").write_text("\n".join(lines))
+    data = {"name": "csv", "path": str(tmp_path / "f.csv"), "id": "customer"}
+    model = trained(tmp_path, data=data)
+    (tmp_path / "alone.py").write_text(numpy_file(model), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["alone.py", str(tmp_path / "f.csv")])
+    runpy.run_path(str(tmp_path / "alone.py"), run_name="__main__")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == ["row", "customer", "prediction"]
+    assert [row["customer"] for row in rows] == [f"K{i:03}" for i in range(200)]
+
+
 WORDS = ('"one, two"', '"three ""3"""')
 
 
