@@ -127,7 +127,7 @@ class Shell:
             while process.poll() is None and len(self.handed(root)) < seen:
                 time.sleep(0.01)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(chance.uniform(0, 1))
+                process.wait(chance.uniform(0, 0.3))
             kills += process.poll() is None
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
