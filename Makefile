@@ -7,6 +7,7 @@ PEERS  ?= torch jax keras scikit-learn
 THREADS ?= 1 2
 ROWS   ?= A B C D CNN CNN-norm dropout float64 deep genetic-wide genetic genetic-small numeric sweep sweep-command command-line logging
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PLAYER := $(wildcard $(addprefix backproplab/autograd/engines/native/,*.[ch] kernels/*.[ch]))
 .DEFAULT_GOAL := help
 
 .PHONY: help run test test-slow chaos test-all check format clean system bench
@@ -60,7 +61,7 @@ $(BENCH)/python:
 	$(PYTHON) -m venv $(BENCH)
 	@touch $@
 
-$(VENV)/run: $(VENV)/python pyproject.toml
+$(VENV)/run: $(VENV)/python pyproject.toml $(PLAYER)
 	$(PIP) --editable .
 	@touch $@
 
@@ -68,6 +69,6 @@ $(VENV)/oracle: $(VENV)/dev
 	$(PIP) --editable '.[oracle]'
 	@touch $@
 
-$(VENV)/dev: $(VENV)/python pyproject.toml
+$(VENV)/dev: $(VENV)/python pyproject.toml $(PLAYER)
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/run

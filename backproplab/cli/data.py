@@ -202,8 +202,8 @@ def _show(rows: Table, target: Target, found: Sequence[Profile]) -> None:
         Column("tells", ["" if p.tells is None else f"{p.tells:.2f}" for p in found], right=True),
         Column("rows by value", [sparkline(each.counts, 12) for each in found], rank=4),
     ])  # fmt: skip
-    if told := suspicions(found):
-        lines(["", *map(printable, told)])
+    if doubts := suspicions(found):
+        lines(["", *map(printable, doubts)])
 
 
 def _yaml(data: TableFile, target: Target, found: Sequence[Profile]) -> str:

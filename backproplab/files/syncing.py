@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 
 AT_A_TIME = 16  # files on their way to the disk: more are no faster
-MANY = 64  # files and folders, from which on it is worth a look at the whole file system,
-LITTLE = 2**16  # unless more KiB of it, by whichever program, wait to be written
+MANY = 64  # files and folders from which one call for the whole file system is quicker
+LITTLE = 2**16  # most KiB that all programs have written and the disk has not: all are waited for
 SURE = (5, 8)  # the first Linux whose syncfs reports that a write failed
 LOCAL = {"ext2", "ext3", "ext4", "xfs"}  # whose syncfs waits for the disk as fsync does
 WAITING = re.compile(r"^(?:Dirty|Writeback):\s+(\d+) kB$", re.MULTILINE)

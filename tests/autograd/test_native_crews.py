@@ -10,25 +10,11 @@ from backproplab.autograd.engines import native
 from backproplab.autograd.engines.native import building, door, passes, products, proof, tape
 from backproplab.autograd.engines.replay import Replay
 from backproplab.autograd.lowering import elementwise, logits
+from tests.autograd.playing import DTYPES, odd, played
 
 pytestmark = pytest.mark.skipif(
     bool(native.missing() and not building.compiler()), reason="no compiler to build it with"
 )
-
-DTYPES = [np.float32, np.float64]
-
-
-def odd(shape, dtype, number=0):
-    x = np.empty(shape, dtype)
-    proof._fill(x, number, odd=True)
-    return x
-
-
-def played(calls):
-    mine = tape.Tape(calls)
-    mine()
-    assert mine.refusals == []
-    return mine
 
 
 def made(calls):

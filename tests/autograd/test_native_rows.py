@@ -11,35 +11,21 @@ from backproplab.autograd.engines.native import (
     fused,
     passes,
     products,
-    proof,
     roots,
     tape,
     translate,
 )
 from backproplab.autograd.lowering import elementwise, logits
 from backproplab.errors import GraphError
+from tests.autograd.playing import DTYPES, odd, played
 
 pytestmark = pytest.mark.skipif(
     bool(native.missing() and not building.compiler()), reason="no compiler to build it with"
 )
 
-DTYPES = [np.float32, np.float64]
 LENGTHS = [1, 2, 4, 5, 8, 10, 37, 130, 1200]  # one by one, eight side by side, pairs of halves
 LEVELS = [0, *(level for level in (3, 4) if level <= products.level())]
 LABELS = np.array([3, 0, 1, 4, 2, 4])
-
-
-def odd(shape, dtype, number=0):
-    x = np.empty(shape, dtype)
-    proof._fill(x, number, odd=True)
-    return x
-
-
-def played(calls):
-    mine = tape.Tape(calls)
-    mine()
-    assert mine.refusals == []
-    return mine
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -17,8 +17,8 @@ from backproplab.autograd.engines.native import (
 )
 from backproplab.autograd.lowering import elementwise, sliding
 from backproplab.autograd.windows import Windows
+from tests.autograd.playing import DTYPES
 
-DTYPES = [np.float32, np.float64]
 THREADS = [1, 2, 3]
 ROWS, COLUMNS = 2048, 16
 

@@ -7,6 +7,7 @@ from backproplab.autograd.engines import native
 from backproplab.autograd.engines.native import building, passes, proof, tape, translate
 from backproplab.autograd.lowering import sliding
 from backproplab.autograd.windows import Windows
+from tests.autograd.playing import DTYPES
 
 pytestmark = pytest.mark.skipif(
     bool(native.missing() and not building.compiler()), reason="no compiler to build it with"
@@ -33,7 +34,6 @@ SEVERAL = [
     ((4, 5, 3), (2, 2, 2), 1, 1),
 ]
 CHANNELS = [1, 3, 16, 32, 37]
-DTYPES = [np.float32, np.float64]
 IMAGES = 3
 
 

@@ -43,7 +43,7 @@ COUNTERS = (  # of OpenBLAS in NumPy's wheels and elsewhere
 NAN_OF = (4, 8)  # as in instructions.h: a sum becomes the NaN of a or of b, if both have one
 LANES = (2, 3, 4)  # columns of products in which a vector is of rows
 SMALL = 1024  # entries of b that our loop turns, as in instructions.h
-MANY = 1024  # rows of a sum from which it is worth playing in strips
+MANY = 1024  # rows of a sum from which strips gain time
 TURNED = 256  # rows of a for which it pays to turn b, so that its rows lie side by side
 
 

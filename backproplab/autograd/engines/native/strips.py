@@ -99,7 +99,7 @@ def _moved(x: Array, memory: Array, offset: int) -> Array:
 
 
 def is_large(part: Part, fixed: Sequence[int]) -> bool:
-    """Whether the part can be in strips, and is worth it."""
+    """Whether the part can be in strips, and has enough bytes to gain time in them."""
     if part.rows is None or not part.arrays or not units(part):
         return False
     if any(address_of(x) in fixed for x in part.views) or min(_steps(part)) < 0:
@@ -150,7 +150,7 @@ def operands_of(part: Part) -> list[Operand]:
 
 
 def first_strip(part: Part, number: int, count: int) -> Stripped:
-    """The part's first of so many strips."""
+    """The first strip of the part, of ``count`` equal ones."""
     rows = _length(part) // count
     steps = [step * rows for step in _steps(part)]
     if part.views[0].ndim:
