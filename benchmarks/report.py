@@ -29,8 +29,8 @@ class Ratio(NamedTuple):
     mine: float  # seconds
     theirs: float
     ratio: float
-    goal: float | None
-    met: bool
+    goal: float | None = None
+    met: bool = True
     day: str = str(date.today())
 
     @property
@@ -42,12 +42,22 @@ def kept(found: list[Ratio]) -> list[Ratio]:
     """All known lines, with ``found`` replacing older ones; saved in ratios.json."""
     place = RESULTS / "ratios.json"
     older = [Ratio(*line) for line in json.loads(place.read_text())] if place.exists() else []
-    lines = {r.place: r for r in older} | {r.place: r for r in found}
+    lines = {r.place: _judged(r) for r in [*older, *found]}
     order = [*TITLES, *LIMITS]
     there = [r for r in lines.values() if r.row in order]
     known = sorted(there, key=lambda r: (order.index(r.row), r.threads))
     place.write_text("[\n" + ",\n".join(json.dumps(r) for r in known) + "\n]\n")
     return known
+
+
+def _judged(r: Ratio) -> Ratio:
+    """The line with today's goal."""
+    if r.row in LIMITS:
+        return r._replace(goal=LIMITS[r.row], met=r.ratio <= LIMITS[r.row])
+    goal = GOALS.get((r.row, r.side))
+    if isinstance(goal, tuple):
+        goal = goal[r.threads > 1]
+    return r._replace(goal=goal, met=r.ratio >= (goal or 0))
 
 
 def ratios(row: str, threads: int, seconds: dict[str, list[float]]) -> list[Ratio]:
@@ -58,9 +68,8 @@ def ratios(row: str, threads: int, seconds: dict[str, list[float]]) -> list[Rati
         if side == "ours":
             continue
         ratio = statistics.median(t / m for t, m in zip(times, mine, strict=True))
-        goal = GOALS.get((row, side))
         medians = statistics.median(mine), statistics.median(times)
-        found.append(Ratio(row, side, threads, *medians, ratio, goal, ratio >= (goal or 0)))
+        found.append(_judged(Ratio(row, side, threads, *medians, ratio)))
     return found
 
 
@@ -69,7 +78,7 @@ def limited(row: str, seconds: dict[str, list[float]]) -> Ratio:
     mine, theirs = seconds["ours"], seconds["reference"]
     ratio = statistics.median(m / t for t, m in zip(theirs, mine, strict=True))
     medians = statistics.median(mine), statistics.median(theirs)
-    return Ratio(row, "reference", 1, *medians, ratio, LIMITS[row], ratio <= LIMITS[row])
+    return _judged(Ratio(row, "reference", 1, *medians, ratio))
 
 
 def table(found: list[Ratio], peers: list[str]) -> str:
