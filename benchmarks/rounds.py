@@ -32,6 +32,7 @@ TOLERANCE = (
 )
 LOOSE = {"scikit-learn": 0.05}  # its moments cannot be reset: they start after one update
 MASKED = 0.1  # where each side drops other units
+REST = 0.1  # seconds before each round: threads of BLAS look for work 26 ms long after the last
 LACKS = defaultdict(tuple, {
     "scikit-learn": ("CNN",),  # has no convolution
     "jax.scan": ("D", "CNN"),  # D: one step per epoch; CNN: 15 times slower than a call per step
@@ -91,10 +92,14 @@ def _has(side: str, work: Workload) -> bool:
 
 
 def alternate(sides: dict[str, Side], steps: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds per step of each side in each round, after a warm-up round."""
+    """Seconds per step of each side in each round, after a warm-up round.
+
+    No side runs beside the threads of the one before it, which still wait for products.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds + 1):
         for name, side in sides.items():
+            time.sleep(REST)
             start = time.perf_counter()
             side.step(steps)
             seconds[name].append((time.perf_counter() - start) / steps)
