@@ -21,6 +21,7 @@ from backproplab.measures import (
 )
 from backproplab.nn.metrics import METRICS, metric
 from backproplab.optim.plateau import ReduceOnPlateau
+from backproplab.report.page import render
 from backproplab.report.series import series
 from backproplab.runs import best_by, create_session, open_log_root
 from backproplab.sweep.schema import Objective
@@ -88,7 +89,7 @@ def test_all_agree_on_an_added_metric(declare, trained, tmp_path, goal, function
     means = [trial.mean("val_added") for trial in found.trials]
     assert means == sorted(means, reverse=goal == "max")
     assert "val_added" in report.ranked_table(found).columns
-    assert "validation share of added" in report.render(found)[0]
+    assert "validation share of added" in render(found)[0]
 
 
 def test_a_measure_without_a_goal_is_shown_but_ranks_nothing(declare, trained, tmp_path):

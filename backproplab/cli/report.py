@@ -36,12 +36,13 @@ def command(
     """
     from backproplab import report
     from backproplab.files import write_atomic
+    from backproplab.report.page import render
 
     chosen = report.chosen_runs(log_dir, runs or ())
     path = checked_page(out or Path(f"report-{chosen[0].session}.html"), "--out")
     records, warnings = report.read_records(chosen)
     comparison = report.compare(records, metric, goal_word(least))
-    page, warnings = report.render(comparison, warnings, test, path.parent, landscape)
+    page, warnings = render(comparison, warnings, test, path.parent, landscape)
     warn(warnings)
     write_atomic(path, page)
     typer.echo(f"report  {path}")

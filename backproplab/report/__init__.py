@@ -1,12 +1,12 @@
 """Comparisons of runs: the keys that differ, the results, and a page that a student can hand in.
 
-This room reads run folders. It must not train, or know how anything is shown in a terminal.
+This room reads run folders. It must not train, or know how anything is shown in a terminal. The
+page (``page.render``) draws with half of the package, and is imported by itself.
 """
 
 from backproplab.report.columns import columns_of
 from backproplab.report.comparison import Comparison, compare
 from backproplab.report.gathering import Record, chosen_runs, read_records
-from backproplab.report.page import render
 from backproplab.report.pairs import Pair, pair
 from backproplab.report.series import long_table
 from backproplab.report.table_page import table_page
@@ -35,7 +35,6 @@ __all__ = [
     "pair",
     "ranked_table",
     "read_records",
-    "render",
     "table_page",
     "test_of_best",
 ]

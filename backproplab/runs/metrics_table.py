@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from backproplab.errors import DamageError
@@ -52,23 +53,25 @@ def parsed_metrics(
     if "\0" in text:
         raise DamageError(f"{path}: damaged: not text")
     whole = text[: text.rfind("\n") + 1]
-    reader = csv.DictReader(io.StringIO(whole, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(whole, newline=""), strict=True)
     try:
-        rows = [_checked(path, reader.line_num, row) for row in reader]
+        names = next(reader, [])
+        rows = [_row(path, reader.line_num, names, cells) for cells in reader if cells]
     except csv.Error as error:
-        raise DamageError(f"{path}:{reader.reader.line_num}: damaged: {error}") from error
+        raise DamageError(f"{path}:{reader.line_num}: damaged: {error}") from error
     torn = not whole and FIRST.startswith(text[: len(FIRST)])  # the heading is being written
-    if not torn and not {"epoch", "split"} <= set(reader.fieldnames or ()):
+    if not torn and not {"epoch", "split"} <= set(names):
         raise DamageError(f"{path}:1: damaged: no columns 'epoch' and 'split'")
     if measured and not rows:
         raise DamageError(f"{path}: damaged: it has no rows, though the run has measured something")
     return rows
 
 
-def _checked(path: Path | str, line: int, row: dict[str, str]) -> dict[str, str]:
-    """``row``, unless the reader marked it (with None) as longer or shorter than the heading."""
-    if None in row or None in row.values():
+def _row(path: Path | str, line: int, names: list[str], cells: list[str]) -> dict[str, str]:
+    """The cells by their columns' names. Raises DamageError if one cannot be what it should be."""
+    if len(cells) != len(names):
         raise DamageError(f"{path}:{line}: damaged: not as many fields as columns")
+    row = dict(zip(names, cells, strict=True))
     try:
         int(row.get("epoch", 0)), int(row.get("step", 0))
         for name, value in row.items():
@@ -87,10 +90,11 @@ def by_epoch(rows: Iterable[Mapping[str, str]]) -> dict[int, dict[str, float]]:
     Counts of passes are no metrics.
     """
     found: dict[int, dict[str, float]] = {}
+    metric = cache(named)  # a name is made once, and not once an epoch
     for row in rows:
-        epoch = int(row["epoch"])
+        epoch, split = int(row["epoch"]), row["split"]
         metrics = found.setdefault(epoch, {"epoch": epoch})
         for name, value in row.items():
-            if name not in BESIDE and value:
-                metrics[named(row["split"], name)] = float(value)
+            if value and name not in BESIDE:
+                metrics[metric(split, name)] = float(value)
     return found

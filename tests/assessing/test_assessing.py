@@ -22,6 +22,7 @@ from backproplab.assessing.thresholds import Thresholds
 from backproplab.config import load
 from backproplab.errors import DataError, RunError
 from backproplab.palette import THEMES
+from backproplab.report.page import render
 from backproplab.runs import find_run
 from backproplab.text import json_tree
 
@@ -240,7 +241,7 @@ def test_what_has_no_figures_is_refused(shop):
 def test_the_report_shows_the_best_run(shop):
     info = find_run(shop / "runs", "kind")
     records, warnings = report.read_records([info])
-    page, _ = report.render(report.compare(records), warnings)
+    page, _ = render(report.compare(records), warnings)
     assert page.count('class="drawn"') == 5
     assert "kind, weights of its best epoch, on its test split." in page
 

@@ -28,6 +28,7 @@ from backproplab.loop import Callback, Every
 from backproplab.measures import MEASURES, POSITION, Measure, goal_of, measure
 from backproplab.nn.metrics import METRICS, metric
 from backproplab.optim.plateau import ReduceOnPlateau
+from backproplab.report.page import render
 from backproplab.runs import create_session, open_log_root
 from backproplab.sweep.executors import Workers
 from backproplab.sweep.library import opened
@@ -502,7 +503,7 @@ def test_all_agree_on_the_goal_of_a_metric(tmp_path, request, goal, function):
     assert means[0] == better(means)
     assert comparison.trials[0].values["learning_rate"] == 0.05
     assert "val_added" in report.ranked_table(comparison).columns
-    assert f"validation share of {goal}" in report.render(comparison)[0]
+    assert f"validation share of {goal}" in render(comparison)[0]
 
 
 def stops_after(values, goal, patience):

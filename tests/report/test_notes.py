@@ -2,23 +2,23 @@
 
 import os
 
-from backproplab import report
 from backproplab.report.notes import as_markup
+from backproplab.report.page import render
 
 
 def test_notes_come_back_each_time(write_run, session, compare):
     write_run("a", 0.1)
     (session / "notes.md").write_text("Momentum <b>helps</b>.\n\n- first `x < 1`\n- second\n")
-    page = report.render(compare()[0])[0]
+    page = render(compare()[0])[0]
     assert "Momentum &lt;b&gt;helps&lt;/b&gt;." in page
     assert "<ul><li>first <code>x &lt; 1</code></li><li>second</li></ul>" in page
-    assert report.render(compare()[0])[0] == page
+    assert render(compare()[0])[0] == page
     assert (session / "notes.md").read_text().startswith("Momentum")
 
 
 def test_without_notes_the_page_says_where_they_go(write_run, session, compare):
     write_run("a", 0.1)
-    page = report.render(compare()[0])[0]
+    page = render(compare()[0])[0]
     assert f"<code>{session / 'notes.md'}</code>" in page
     assert '<div class="pad" id="notes" aria-label="notes"></div>' in page
 
@@ -26,7 +26,7 @@ def test_without_notes_the_page_says_where_they_go(write_run, session, compare):
 def test_a_notes_file_that_is_none_is_a_warning(write_run, session, compare):
     write_run("a", 0.1)
     os.mkfifo(session / "notes.md")
-    page, warnings = report.render(compare()[0])
+    page, warnings = render(compare()[0])
     assert len(warnings) == 1
     assert "notes.md" in warnings[0]
     assert "Warning: " in page

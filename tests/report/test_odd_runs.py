@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from backproplab import report
 from backproplab.errors import ConfigError
+from backproplab.report.page import render
 from tests.report.test_page import Reader
 
 STATUSES = ["completed"] * 6 + ["diverged", "failed", "interrupted", "pruned"]
@@ -47,7 +47,7 @@ def test_any_runs_make_a_page(write_run, session, compare, seed, metric):
         comparison, warnings = compare(metric=metric)
     except ConfigError:
         return  # nothing measured it
-    page, _ = report.render(comparison, warnings)
+    page, _ = render(comparison, warnings)
     text = Reader(page).text
     assert not re.search(r"\bnan\b|\bNone\b|\binf\b|  of ", text.replace("infinity", ""))
     assert "NaN" not in re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)

@@ -12,9 +12,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backproplab import report
 from backproplab.report.axes import Axis
 from backproplab.report.differences import ABSENT
+from backproplab.report.page import render
 from backproplab.report.series import bands
 
 EVIL = "<script>alert(1)</script> $x_2^$ & \" ' </svg>"
@@ -71,7 +71,7 @@ def grid(write_run, session):
 
 def page_of(compare, *words, **options):
     comparison, warnings = compare(*words, **options)
-    return report.render(comparison, warnings)[0]
+    return render(comparison, warnings)[0]
 
 
 def test_the_page_has_its_parts_in_their_order(grid, compare):
@@ -99,7 +99,7 @@ def test_nothing_comes_from_elsewhere_and_no_text_is_markup(grid, compare):
 
 
 def test_links_lead_to_the_runs(grid, compare, session):
-    page, _ = report.render(compare()[0], beside=session.parent)
+    page, _ = render(compare()[0], beside=session.parent)
     found = set(re.findall(r'href="([^"]*)"', page))
     assert found == {
         f"{session.name}/r{number}-{seed}/" for number in range(9) for seed in range(2)
@@ -144,7 +144,7 @@ def test_what_could_not_be_read_is_said(write_run, compare):
     write_run("b", 0.2, learning_rate=1, rows=["1,train,abc"])
     (write_run("c", 0.3, learning_rate=2) / "run.json").write_text("")
     comparison, warnings = compare()
-    page, warned = report.render(comparison, warnings)
+    page, warned = render(comparison, warnings)
     assert len(set(warned)) == len(warned) == 2
     assert page.count("Warning: ") == 2
     assert "unreadable" in page
@@ -154,7 +154,7 @@ def test_the_diagnosis_is_that_of_each_best_run(write_run, compare):
     for name, rate in (("good", 0.1), ("bad", 0.3)):
         write_run(name, rate, learning_rate=rate)
     comparison, _ = compare()
-    reader = Reader(report.render(comparison)[0])
+    reader = Reader(render(comparison)[0])
     assert "Diagnosis" in reader.heads
     for trial in comparison.trials:
         for _, sentence in trial.best_record.diagnosis.closing:
@@ -175,12 +175,12 @@ def test_test_metrics_are_of_the_chosen_trial_only(write_run, compare):
         measured = {"val_loss": rate, "test_loss": test}
         write_run(name, rate, learning_rate=rate, metrics=measured, best=measured | {"epoch": 2})
     comparison, _ = compare()
-    text = Reader(report.render(comparison)[0]).text
+    text = Reader(render(comparison)[0]).text
     assert (
         "Test metrics of number 1 only, so that none is chosen by them: test_loss 0.3211." in text
     )
     assert "0.4321" not in text
-    assert "0.4321" in Reader(report.render(comparison, test=True)[0]).text
+    assert "0.4321" in Reader(render(comparison, test=True)[0]).text
 
 
 def test_a_band_reaches_as_far_as_all_seeds(write_run, compare):

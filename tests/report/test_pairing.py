@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from backproplab import report
+from backproplab.report.page import render
 from backproplab.report.pairing import BEST, TIE, UNSURE, WORSE, Paired, quantile
 
 
@@ -70,10 +71,10 @@ def test_test_metrics_are_of_the_chosen_trial_only(write_run, compare):
         assert "1.7" not in text
         assert "1.7" in report.formatted(comparison, form, test=True)
     assert report.test_of_best(comparison) == "test_loss 0.7000"
-    page = report.render(comparison)[0]
+    page = render(comparison)[0]
     assert "0.7000" in page
     assert "1.7000" not in page
-    assert "1.7000" in report.render(comparison, test=True)[0]
+    assert "1.7000" in render(comparison, test=True)[0]
     assert "1.7" in report.formatted(comparison, "csv")  # a file keeps all
 
 

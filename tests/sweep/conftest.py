@@ -35,12 +35,23 @@ main()
 
 
 def workers_of(pid):
-    """The processes that multiprocessing has started; a thread's children are its own."""
+    """The processes that multiprocessing has started, or forked from its fork server."""
+    found = children_of(pid)
+    spawned = [child for child in found if b"spawn_main" in words_of(child)]
+    return spawned + [worker for server in servers_of(pid) for worker in children_of(server)]
+
+
+def servers_of(pid):
+    return [child for child in children_of(pid) if b"forkserver" in words_of(child)]
+
+
+def children_of(pid):
+    """Those of every thread: a thread's children are its own."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*"):
         with suppress(OSError):
             found += (task / "children").read_text().split()
-    return [int(child) for child in found if b"spawn_main" in words_of(child)]
+    return [int(child) for child in found]
 
 
 def words_of(pid):
@@ -67,6 +78,7 @@ class Shell:
         (self.folder / "s.yaml").write_text(f"base: base.yaml\n{sweep}")
 
     workers_of = staticmethod(workers_of)
+    servers_of = staticmethod(servers_of)
 
     def start(self, *words, root="runs", slice=30, launcher=()):
         python = [*launcher] or [sys.executable, "-c", COMMAND, str(slice), f"{root}.handed"]

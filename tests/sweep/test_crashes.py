@@ -58,6 +58,19 @@ def test_local_workers_killed_at_random_moments(shell, name):
     assert runs < len(shell.handed("killed")) <= runs + killed
 
 
+@pytest.mark.slow
+def test_a_fork_server_killed_costs_its_workers_slices_alone(shell):
+    shell.write(BASE.replace("81", "200"), f"lockstep: 'off'\n{SWEEPS['grid']}")
+    whole = shell.table("-j", "2", root="whole")
+    process = shell.start("-j", "2", root="killed")
+    wait_for_workers(shell, process, 2, root="killed")
+    (server,) = shell.servers_of(process.pid)
+    os.kill(server, signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert shell.results("killed") == whole
+
+
 ENDLESS = BASE.replace("81", "1000000")
 
 
@@ -99,10 +112,10 @@ def test_ctrl_c_pauses_runs_that_would_not_end(shell, lockstep):
         assert len(set(seen.values())) == 1
 
 
-def wait_for_workers(shell, process, amount):
+def wait_for_workers(shell, process, amount, root="runs"):
     """Until so many are there, and all that may be handed out at first is."""
     deadline = time.monotonic() + 60
-    while len(shell.workers_of(process.pid)) < amount or len(shell.handed()) < 2:
+    while len(shell.workers_of(process.pid)) < amount or len(shell.handed(root)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

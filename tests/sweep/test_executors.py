@@ -147,10 +147,13 @@ def test_after_a_shutdown_nothing_is_taken(spec):
 
 # processes of this machine
 
+ways = pytest.mark.parametrize("ahead", [False, True], ids=["spawned", "forked"])
+
 
 @pytest.mark.slow
-def test_a_worker_killed_fails_its_own_run_only(tmp_path):
-    with open_executor("local:2") as engine:
+@ways
+def test_a_worker_killed_fails_its_own_run_only(tmp_path, ahead):
+    with open_executor("local:2", ahead=ahead) as engine:
         doomed = engine.executor.submit(*told(tmp_path, config("doomed", ENDLESS)))
         others = [
             engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)
@@ -166,23 +169,26 @@ def test_a_worker_killed_fails_its_own_run_only(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_exception_that_does_not_unpickle_costs_one_job():
-    with open_executor("local:1") as engine:
+@ways
+def test_an_exception_that_does_not_unpickle_costs_one_job(ahead):
+    with open_executor("local:1", ahead=ahead) as engine:
         bad = "import subprocess; raise subprocess.CalledProcessError(returncode=1, cmd='x')"
         with pytest.raises(engine.lost):
             engine.executor.submit(exec, bad).result(SECONDS)
         assert engine.executor.submit(abs, -1).result(SECONDS) == 1
 
 
-def test_what_cannot_be_sent_fails_alone():
-    with open_executor("local:1") as engine:
+@ways
+def test_what_cannot_be_sent_fails_alone(ahead):
+    with open_executor("local:1", ahead=ahead) as engine:
         with pytest.raises((AttributeError, TypeError), match=r"pickle|local object"):
             engine.executor.submit(lambda: 1).result(SECONDS)
         assert engine.executor.submit(abs, -1).result(SECONDS) == 1
 
 
-def test_the_second_ctrl_c_ends_the_workers_at_once(tmp_path):
-    with open_executor("local:1") as engine:
+@ways
+def test_the_second_ctrl_c_ends_the_workers_at_once(tmp_path, ahead):
+    with open_executor("local:1", ahead=ahead) as engine:
         runs = [
             engine.executor.submit(*told(tmp_path, config(f"run{n}", ENDLESS))) for n in range(3)
         ]
@@ -198,8 +204,9 @@ def test_the_second_ctrl_c_ends_the_workers_at_once(tmp_path):
             os.kill(pid, 0)
 
 
-def test_leaving_drops_what_still_runs(tmp_path):
-    with open_executor("local:2") as engine:
+@ways
+def test_leaving_drops_what_still_runs(tmp_path, ahead):
+    with open_executor("local:2", ahead=ahead) as engine:
         runs = [
             engine.executor.submit(*told(tmp_path, config(f"run{n}", ENDLESS))) for n in range(3)
         ]
@@ -210,8 +217,9 @@ def test_leaving_drops_what_still_runs(tmp_path):
             os.kill(pid, 0)
 
 
-def test_a_shutdown_lets_what_was_submitted_end():
-    with open_executor("local:2") as engine:
+@ways
+def test_a_shutdown_lets_what_was_submitted_end(ahead):
+    with open_executor("local:2", ahead=ahead) as engine:
         runs = [engine.executor.submit(run_slice, slice_of(config(seed=seed))) for seed in range(3)]
         engine.executor.shutdown()
         assert all(future.done() for future in runs)
@@ -239,8 +247,9 @@ def test_local_alone_takes_the_cores_that_a_run_computes_with(monkeypatch):
             assert engine.capacity() == slots
 
 
-def test_a_worker_blocks_ctrl_c_from_its_first_instruction():
-    with open_executor("local:2") as engine:
+@ways
+def test_a_worker_blocks_ctrl_c_from_its_first_instruction(ahead):
+    with open_executor("local:2", ahead=ahead) as engine:
         mask = "{*__import__('signal').pthread_sigmask(0, [])}"
         blocked = [engine.executor.submit(eval, mask).result(SECONDS) for _ in range(4)]
     assert all(signal.SIGINT in signals for signals in blocked)
@@ -260,19 +269,27 @@ import pathlib, signal, sys
 from backproplab.sweep.executors import open_executor
 sys.path.insert(0, sys.argv[1])
 from test_executors import told
-slices = [told(pathlib.Path(sys.argv[2]), tree) for tree in sys.argv[3:]]
+slices = [told(pathlib.Path(sys.argv[2]), tree) for tree in sys.argv[4:]]
 signal.signal(signal.SIGINT, lambda number, frame: print("heard", flush=True))
-with open_executor("local:2") as engine:
+with open_executor("local:2", ahead=sys.argv[3] == "True") as engine:
     runs = [engine.executor.submit(*each) for each in slices]
     print(*[run.result()[0].status for run in runs])
 """
 
 
 @contextmanager
-def driver(folder, *texts):
+def driver(folder, ahead, *texts):
     """A driver in a process group of its own, killed at the end of the test whatever happens. Its
     output ends when its last worker does."""
-    command = [sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(folder), *texts]
+    command = [
+        sys.executable,
+        "-c",
+        DRIVER,
+        str(Path(__file__).parent),
+        str(folder),
+        str(ahead),
+        *texts,
+    ]
     environment = os.environ | {"TMPDIR": str(folder)}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -284,8 +301,9 @@ def driver(folder, *texts):
 
 
 @pytest.mark.slow
-def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path):
-    with driver(tmp_path, config("a", ENDLESS), config("b", ENDLESS)) as process:
+@ways
+def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path, ahead):
+    with driver(tmp_path, ahead, config("a", ENDLESS), config("b", ENDLESS)) as process:
         running(tmp_path, 2)
         process.kill()
         assert process.communicate(timeout=SECONDS)[0] == ""
@@ -293,8 +311,9 @@ def test_a_driver_killed_leaves_no_worker_and_no_file_behind(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_reaches_the_driver_alone(tmp_path):
-    with driver(tmp_path, config("a", 300), config("b", 300)) as process:
+@ways
+def test_ctrl_c_reaches_the_driver_alone(tmp_path, ahead):
+    with driver(tmp_path, ahead, config("a", 300), config("b", 300)) as process:
         running(tmp_path)
         os.killpg(process.pid, signal.SIGINT)
         assert process.communicate(timeout=SECONDS)[0].split() == [

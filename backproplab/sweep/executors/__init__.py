@@ -13,9 +13,7 @@ import re
 from contextlib import AbstractContextManager
 
 from backproplab.errors import ConfigError, Problem
-from backproplab.sweep.executors.dask import open_dask
 from backproplab.sweep.executors.local import open_local
-from backproplab.sweep.executors.mpi import open_mpi
 from backproplab.sweep.executors.workers import Workers
 
 __all__ = ["Workers", "open_executor"]
@@ -36,7 +34,13 @@ def open_executor(
     if found := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", spec):
         return open_local(int(found[1]) if found[1] else None, threads, ahead)
     if found := re.fullmatch(r"dask:(\w+://.+)", spec):
+        from backproplab.sweep.executors.dask import (
+            open_dask,
+        )  # what a local sweep need not wait for
+
         return open_dask(found[1])
     if spec == "mpi":
+        from backproplab.sweep.executors.mpi import open_mpi
+
         return open_mpi()
     raise ConfigError(Problem(f"--executor {spec}", "no such executor", VALID))

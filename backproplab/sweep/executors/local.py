@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from functools import partial
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.context import BaseContext
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import RLock, Thread, Timer
@@ -25,7 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 AHEAD = 4  # most processes that start before there is a job: there may be few runs
-WORK = "backproplab.sweep.job"  # what they import
+WORK = "backproplab.sweep.job"  # what they import,
+LOGS = "backproplab.journal.events"  # and what they import with their first log
 GRACE = 5.0  # seconds that a worker has after SIGTERM, in which the driver takes back its runs
 THREADS = (
     "OMP_NUM_THREADS",
@@ -70,8 +74,9 @@ class LocalExecutor(Executor):
         )
         self.flag = Path(self._folder.name) / "come-back"
         leash, self._hold = Pipe(duplex=False)
-        setup = _set_up_worker, (leash, self.flag.parent)
-        self._open_pool = partial(ProcessPoolExecutor, 1, get_context("spawn"), *setup)
+        context, *folders = _context(ahead > 0)
+        setup = _set_up_worker, (leash, self.flag.parent, *folders)
+        self._open_pool = partial(ProcessPoolExecutor, 1, context, *setup)
         starts = [number < ahead for number in range(slots)]
         self._slots = [Thread(target=self._serve, args=[now], daemon=True) for now in starts]
         for slot in self._slots:
@@ -104,7 +109,9 @@ class LocalExecutor(Executor):
                 if job := self._jobs.get_nowait():
                     job.future.cancel()
                     job.future.set_running_or_notify_cancel()  # wakes who waits for it
-        self._hold.close()
+        if not self._hold.closed:
+            os.write(self._hold.fileno(), bytes(len(self._slots)))  # for each worker its own
+            self._hold.close()
 
     def _serve(self, now: bool) -> None:
         """One slot: job after job, in one process for as long as it lives, which may start now."""
@@ -145,18 +152,35 @@ class _Job:
         return True
 
 
-def _set_up_worker(leash: Connection, folder: Path) -> None:
-    """Leave signals to the driver; one that terminates all processes gives it time to stop."""
+def _context(ahead: bool) -> tuple[BaseContext, *tuple[Path, ...]]:
+    """How processes start: as forks of one that has imported what jobs need, where it may be had;
+    and the folders that this takes.
+
+    That one is kept by Python for as long as this process lives, with the environment that it has
+    now, so it is for a command, and not for programs with processes of their own.
+    """
+    if not ahead or sys.platform != "linux":
+        return (get_context("spawn"),)
+    context = get_context("forkserver")
+    context.set_forkserver_preload([WORK, LOGS])
+    return context, Path(get_temp_dir())
+
+
+def _set_up_worker(leash: Connection, *folders: Path) -> None:
+    """Leave signals to the driver; one that terminates all processes gives it time to stop.
+
+    folders: of the driver, which a worker removes if the driver was killed.
+    """
     signal.signal(signal.SIGTERM, lambda *_: Timer(GRACE, os._exit, [1]).start())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    Thread(target=_end_with_driver, args=(leash, folder), daemon=True).start()
+    Thread(target=_end_with_driver, args=(leash, folders), daemon=True).start()
 
 
-def _end_with_driver(leash: Connection, folder: Path) -> None:
-    """Nothing is ever sent: the read ends when the driver closes its end, or has died."""
-    with suppress(EOFError, OSError):
-        leash.recv_bytes()
-    shutil.rmtree(folder, ignore_errors=True)  # of a driver that was killed
+def _end_with_driver(leash: Connection, folders: Sequence[Path]) -> None:
+    """Its byte says that the driver lets it go; the read ends without one when it was killed."""
+    if not os.read(leash.fileno(), 1):
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
