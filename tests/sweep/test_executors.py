@@ -255,6 +255,16 @@ def test_a_worker_blocks_ctrl_c_from_its_first_instruction(ahead):
     assert all(signal.SIGINT in signals for signals in blocked)
 
 
+@ways
+def test_what_draws_without_a_seed_draws_other_numbers_in_each_process(ahead):
+    with open_executor("local:2", ahead=ahead) as engine:
+        draw = "(__import__('numpy').random.random(), __import__('random').random(), __import__('os').getpid())"
+        seen = set()
+        while len({pid for _, _, pid in seen}) < 2:
+            seen.add(engine.executor.submit(eval, draw).result(SECONDS))
+    assert len({number for number, _, _ in seen}) == len({n for _, n, _ in seen}) == len(seen)
+
+
 @pytest.mark.slow
 def test_processes_that_start_ahead_have_imported_what_jobs_need():
     with open_executor("local:2", ahead=True) as engine:

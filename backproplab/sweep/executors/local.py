@@ -174,6 +174,8 @@ def _set_up_worker(leash: Connection, *folders: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: Timer(GRACE, os._exit, [1]).start())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     Thread(target=_end_with_driver, args=(leash, folders), daemon=True).start()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # or forks, and so parts of the user's own, would draw equal numbers
 
 
 def _end_with_driver(leash: Connection, folders: Sequence[Path]) -> None:
