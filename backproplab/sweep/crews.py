@@ -42,7 +42,7 @@ class Crews:
     def _alike(self, job: Job, first: Job) -> bool:
         if job.folder in self.alone or self._shape(job) != self._shape(first):
             return False
-        return self.folder.reached(job)[1:] == self.folder.reached(first)[1:]  # in a file: last
+        return self.folder.reached(job).place == self.folder.reached(first).place  # in a file: last
 
     def _shape(self, job: Job) -> str:
         place = job.trial.number, job.repeat.fold
