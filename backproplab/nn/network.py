@@ -69,6 +69,8 @@ class Network:
             raise ConfigError(
                 *(Problem("", f"freeze: there is no layer '{name}'", hint) for name in unknown)
             )
+        if all(place.frozen is (place.name in names) for place in self.places):
+            return self
         return replace(self, places=tuple(replace(p, frozen=p.name in names) for p in self.places))
 
     @property
