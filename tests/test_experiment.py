@@ -372,3 +372,12 @@ def test_null_means_the_default_and_is_saved_so(model, tmp_path):
     e = experiment(model=model)
     (tmp_path / "c.yaml").write_text(to_yaml(e))
     assert load(tmp_path / "c.yaml") == e
+
+
+def test_runs_that_share_a_model_share_its_network():
+    first = experiment(model={"hidden": [5]})
+    other = first.model_copy(update={"seed": 7, "learning_rate": 0.5})
+    assert build(first).network is build(other).network
+    assert build(first).network is not build(experiment(model={"hidden": [5]})).network
+    assert build(first.model_copy(update={"freeze": ("dense_1",)})).network.frozen_size == 15
+    assert build(first).network.frozen_size == 0

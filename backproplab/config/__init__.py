@@ -1,7 +1,7 @@
 """Configs: a checked Experiment from strict YAML; all problems are reported together with lines."""
 
 from backproplab.config.experiment import Experiment, Role, keys
-from backproplab.config.loading import examine, load, located, read, to_yaml, tree_of
+from backproplab.config.loading import examine, load, located, read, to_yaml, tree_of, yaml_of
 
 __all__ = [
     "Experiment",
@@ -13,4 +13,5 @@ __all__ = [
     "read",
     "to_yaml",
     "tree_of",
+    "yaml_of",
 ]

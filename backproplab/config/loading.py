@@ -124,7 +124,11 @@ def located(error: ConfigError, document: Document) -> ConfigError:
 
 def to_yaml(experiment: Experiment) -> str:
     """The resolved config: every key that is used; loading it gives the experiment back."""
-    tree = tree_of(experiment)
+    return yaml_of(tree_of(experiment))
+
+
+def yaml_of(tree: Mapping[str, Any]) -> str:
+    """The resolved config of this tree."""
     return "".join(_section(key, json.dumps(value)) for key, value in tree.items())
 
 

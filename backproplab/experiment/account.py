@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -58,7 +58,7 @@ class HParams:
     @property
     def entry(self) -> dict[str, Any]:
         """What ``read`` reads."""
-        return {HPARAMS: asdict(self)}
+        return {HPARAMS: vars(self) | {"settings": dict(self.settings)}}
 
 
 def setting(value: Any) -> Setting:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from backproplab import own_parts
-from backproplab.config import Experiment, Role, keys, to_yaml, tree_of
+from backproplab.config import Experiment, Role, keys, tree_of, yaml_of
 from backproplab.errors import ConfigError, DamageError, MachineError, Problem, RunError
 from backproplab.experiment import account, numerics, records
 from backproplab.experiment.account import HParams
@@ -80,7 +80,8 @@ class Course:
     ) -> None:
         self.parts = parts
         self.folder = RunFolder(files)
-        self.config = to_yaml(parts.experiment)
+        self.tree = tree_of(parts.experiment)
+        self.config = yaml_of(self.tree)
         foreign = packages(parts.experiment)
         self.numerics = numerics.numerics(parts.threads) | foreign
         self.restored_epoch = 0
@@ -191,8 +192,7 @@ class Course:
     @property
     def _identity(self) -> dict[str, Any]:
         """What must be equal when the run continues."""
-        own = tree_of(self.parts.experiment)
-        tree = {key: own[key] for key in own.keys() - keys(Role.LENGTH)}
+        tree = {key: self.tree[key] for key in self.tree.keys() - keys(Role.LENGTH)}
         return {
             "run": self.record["id"],
             "config": _digest(json.dumps(tree, sort_keys=True)),

@@ -140,7 +140,7 @@ class Parts:
         own = network, e, self.batch_length
         return turns_of(*own) > 0 or shares_passes(*own)
 
-    @property
+    @cached_property
     def length(self) -> Length:
         """How long the run is."""
         e, each = self.experiment, self.updates_per_epoch
@@ -195,7 +195,7 @@ class Parts:
         mode, examples, _ = self.batching
         return Order(mode, examples, self.batch_length, stream(self.experiment.seed, "shuffle"))
 
-    @property
+    @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """What the learner measures of each split."""
         own = self.experiment.learner.measures(self.splits.task)

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,9 +82,9 @@ def encode(checkpoint: Checkpoint) -> bytes:
         for name, array in checkpoint.arrays.items()
     }
     state = strict_json(checkpoint.state)
-    record = {"format": FORMAT, "sha256": _digest(arrays, state), "state": checkpoint.state}
+    record = f'{{"format": {FORMAT}, "sha256": "{_digest(arrays, state)}", "state": {state}}}'
     try:
-        return to_bytes(arrays, {KEY: json.dumps(record)})
+        return to_bytes(arrays, {KEY: record})
     except SafetensorError as error:
         raise ValueError(f"an array cannot be stored: {error}") from error
 
@@ -134,6 +135,11 @@ def _digest(arrays: Mapping[str, Array], state: str) -> str:
     """SHA-256 of the state's JSON and, by name, of each array's name, dtype, shape and bytes."""
     digest = hashlib.sha256(state.encode())
     for name, array in sorted(arrays.items()):
-        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(_title(name, array.dtype.str, array.shape))
         digest.update(array.ravel().data)
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=1024)  # the runs of a sweep have the same arrays
+def _title(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
+    return json.dumps([name, dtype, shape]).encode()

@@ -105,7 +105,7 @@ class DescentCrew(Learning):
     def _leap(self, span: Span, number: int, reports: Reports) -> Leapt:
         """The updates of the span from this number on, as far as they are made in one call."""
         train = self._split("train")
-        rows = np.moveaxis(span.stretch(number), 1, 0) + train.offsets
+        rows = span.stretch(number).swapaxes(0, 1) + train.offsets
         first, live = span.start + number, list(self.live)
         rates = self._rates if self.moves else lambda step: self.rates
         leapt = self.updates.leap(train, rows, rates, self.moves, first, reports, live)

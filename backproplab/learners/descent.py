@@ -223,10 +223,15 @@ class Descent(Learning):
         self.rate.epoch(row)
 
     def passes(self, steps: int, examples: int) -> Passes:
+        return Passes.of(steps, examples, *self._passes)
+
+    @cached_property
+    def _passes(self) -> tuple[int, int]:
+        """Forward and backward, of a step."""
         forward, backward = self.settings.gradient.passes(self.network)
         if self.material.keys["optimizer"].second_order:  # a gradient, and a pass for each row
             forward, backward = forward + 1, backward + 1 + self.size
-        return Passes.of(steps, examples, forward, backward)
+        return forward, backward
 
     def state(self) -> tuple[Arrays, Json]:
         vectors = {"weights": self.parameters, "gradients": self.gradient}

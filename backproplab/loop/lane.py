@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -101,9 +101,9 @@ class Progress:
     file = ""
 
     def state(self) -> tuple[Arrays, Json]:
-        kept = asdict(self)
+        kept = vars(self) | {"passes": dict(self.passes.row), "metrics": plain(self.metrics)}
         del kept["seconds"], kept["status"]
-        return {}, kept | {"metrics": plain(self.metrics)}
+        return {}, kept
 
     def restore(self, arrays: Arrays, state: Json) -> None:
         made = {"metrics": numbers(state["metrics"]), "passes": Passes(**state["passes"])}

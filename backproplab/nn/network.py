@@ -69,6 +69,8 @@ class Network:
             raise ConfigError(
                 *(Problem("", f"freeze: there is no layer '{name}'", hint) for name in unknown)
             )
+        if all(place.frozen is (place.name in names) for place in self.places):
+            return self
         return replace(self, places=tuple(replace(p, frozen=p.name in names) for p in self.places))
 
     @property
@@ -84,7 +86,7 @@ class Network:
         """Every array of the network: ``dense_1/kernel``, ``residual_1/conv2d_1/bias``, …"""
         return named_weights(self.places)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many numbers a gradient moves."""
         return sum(place.parameters for place in self.places)
@@ -94,7 +96,7 @@ class Network:
         """How many numbers are in layers that training leaves alone, as ``size`` counts them."""
         return sum(replace(p, frozen=False).parameters for p in self.places if p.frozen)
 
-    @property
+    @cached_property
     def mixes_examples(self) -> bool:
         """True if, in training, an example's result depends on the other examples of its batch."""
         return any(p.layer.mixes_examples for p in self.places if not p.frozen)
@@ -104,7 +106,7 @@ class Network:
         """True if a result depends on the other members of a population: it computes no crew."""
         return any(place.layer.mixes_members for place in self.places)
 
-    @property
+    @cached_property
     def differs_in_training(self) -> bool:
         """True if a training pass computes something else than an evaluation, as dropout does."""
         return any(p.layer.differs_in_training for p in self.places if not p.frozen)
@@ -114,13 +116,13 @@ class Network:
         found = enumerate(p.layer.blocked(p.input_shape, examples) for p in self.places)
         return {i: f"{self.places[i].name} {why}" for i, why in found if why}
 
-    @property
+    @cached_property
     def footprint(self) -> int:
         """The approximate number of values kept for one example in a forward pass, with inputs."""
         kept = (place.layer.footprint(place.input_shape) for place in self.places)
         return prod(self.input_shape) + sum(kept)
 
-    @property
+    @cached_property
     def largest_product(self) -> int:
         """Operations per example in the largest matrix product of a dense layer."""
         dense = (p for p in self.places if isinstance(p.layer, Dense))

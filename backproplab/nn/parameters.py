@@ -6,6 +6,7 @@ An optimizer works on ``trainable`` without names; a layer works on its views wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -44,7 +45,11 @@ class ParameterVector:
         self.flat = flat
         moved = sum(map(prod, self.weights.values()))
         self.trainable, self.statistics = flat[..., :moved], flat[..., moved:]
-        self.views = self.named(flat)
+        vars(self).pop("views", None)
+
+    @cached_property
+    def views(self) -> dict[str, Array]:
+        return self.named(self.flat)
 
     def move_to(self, flat: Array) -> None:
         """Continue in this memory, which gets the present values."""

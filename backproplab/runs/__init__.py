@@ -8,7 +8,7 @@ from backproplab.runs.cleaning import Item, Left, clean, plan_cleaning
 from backproplab.runs.epochs import best_by
 from backproplab.runs.folders import create_session, experiment_folder, open_log_root
 from backproplab.runs.links import linked
-from backproplab.runs.listing import RunInfo, find_run, list_runs, read_run
+from backproplab.runs.listing import RunInfo, find_run, list_runs, read_run, run_of
 from backproplab.runs.locking import is_active, lock_session
 from backproplab.runs.metrics_table import read_metrics
 
@@ -33,6 +33,7 @@ __all__ = [
     "plan_cleaning",
     "read_metrics",
     "read_run",
+    "run_of",
     "start",
     "stop",
     "url",

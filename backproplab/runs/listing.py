@@ -98,21 +98,26 @@ def read_run(folder: Path) -> RunInfo:
 
     A run that says ``running`` while no process holds its session was killed: ``interrupted``.
     """
-    run = RunInfo(folder, folder.parent.name, folder.name)
     path = folder / "run.json"
     try:
         record = read_object(path)
     except DamageError as error:
-        return replace(run, faults=(str(error),))
-    if record is None:
-        return replace(run, faults=(f"{path}: no such file",))
+        return _named(folder, str(error))
+    return _named(folder, f"{path}: no such file") if record is None else run_of(folder, record)
+
+
+def _named(folder: Path, *faults: str) -> RunInfo:
+    return RunInfo(folder, folder.parent.name, folder.name, faults=faults)
+
+
+def run_of(folder: Path, record: Mapping[str, Any]) -> RunInfo:
+    """The run in ``folder``, whose run.json holds this."""
+    run, path = _named(folder), folder / "run.json"
     status = Status.read(record.get("status"))
     if record.get("format") not in READS or status is Status.UNREADABLE:
         return replace(run, faults=(f"{path}: damaged: no known 'format' or 'status'",))
     if key := wrong_entry(record):
         run = replace(run, faults=(f"{path}: damaged: {key!r} is not of the right type",))
-    epochs, restored, steps = (record.get(k) for k in ("epochs", "restored_epoch", "steps"))
-
     epochs, restored, steps = map(record.get, ("epochs", "restored_epoch", "steps"))
     run = replace(
         run,

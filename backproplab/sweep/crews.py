@@ -34,6 +34,8 @@ class Crews:
         alike = (job for job in ready if self._alike(job, first))
         found = list(islice(alike, MOST * slots))
         size = min(-(-len(found) // slots), self._size(first)) if len(found) > 1 else 1
+        if len(found) <= size * slots:  # all begin now: those of one seed share data and draws
+            found.sort(key=lambda job: job.repeat.suffix)
         crew = found[:size]
         taken = {job.folder for job in crew}
         ready[:] = [job for job in ready if job.folder not in taken]
@@ -42,7 +44,7 @@ class Crews:
     def _alike(self, job: Job, first: Job) -> bool:
         if job.folder in self.alone or self._shape(job) != self._shape(first):
             return False
-        return self.folder.reached(job)[1:] == self.folder.reached(first)[1:]  # in a file: last
+        return self.folder.reached(job).place == self.folder.reached(first).place  # in a file: last
 
     def _shape(self, job: Job) -> str:
         place = job.trial.number, job.repeat.fold

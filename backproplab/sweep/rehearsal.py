@@ -125,7 +125,6 @@ def _build(drafts: Sequence[Draft], repeat: Repeat, data: Loader, found: Rehears
     # ``threads: auto`` would allocate the weights to choose a number
     experiment = repeat.of(experiment).model_copy(update={"threads": 1})
     faults: list[Fault] = []
-    names = [label(values, list(values)) for values, *_ in drafts]
     try:
         parts = build(experiment, data)
         found.measured.append(_measured(parts))
@@ -134,18 +133,19 @@ def _build(drafts: Sequence[Draft], repeat: Repeat, data: Loader, found: Rehears
         found.undefined |= undefined_measures(parts.metrics, parts.splits)
         for caution in located(ConfigError(*cautions(parts)), document).problems:
             kind = caution.what.partition(":")[0]
-            _say_of(names, found.cautions_of.setdefault(kind, {}), caution)
+            _say_of(drafts, found.cautions_of.setdefault(kind, {}), caution)
     except ConfigError as error:
         faults = [(ConfigError, problem) for problem in located(error, document).problems]
     except DataError as error:
         where = document.where(("data",))
         faults = [(DataError, Problem(where, f"data: {line}")) for line in str(error).splitlines()]
     for fault in faults:
-        _say_of(names, found.faults.setdefault(fault, {}), None)
+        _say_of(drafts, found.faults.setdefault(fault, {}), None)
 
 
-def _say_of(names: Sequence[str], said: dict[str, T], what: T) -> None:
+def _say_of(drafts: Sequence[Draft], said: dict[str, T], what: T) -> None:
     """What the first one's data show is so for all; what was said of it before is its own."""
+    names = [label(values, list(values)) for values, *_ in drafts]
     if names[0] not in said:
         said |= dict.fromkeys(names, what)
 

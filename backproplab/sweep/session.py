@@ -18,9 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from backproplab.config import Experiment
 from backproplab.errors import DamageError, MachineError, RunError
@@ -38,12 +37,13 @@ from backproplab.files import (
     write_together,
 )
 from backproplab.journal import EVENTS, Journal
-from backproplab.runs import best_by, read_metrics, read_run
+from backproplab.runs import read_metrics, run_of
 from backproplab.runs.folders import created
 from backproplab.runs.run_folder import FORMAT, TRACEBACK, RunFolder
 from backproplab.runs.sweep_file import NAME, read_sweep
 from backproplab.status import Status
 from backproplab.sweep.job import remaining
+from backproplab.sweep.reached import Reached
 from backproplab.sweep.repeats import Repeat
 from backproplab.sweep.space import Sweep
 from backproplab.sweep.trials import Trial
@@ -69,14 +69,6 @@ class Job:
     @property
     def experiment(self) -> Experiment:
         return self.trial.experiment(self.repeat)
-
-
-class Reached(NamedTuple):
-    """How far a run has come. status: None for one that begins, or begins anew."""
-
-    status: Status | None = None
-    epoch: int = 0
-    step: int = 0
 
 
 class SweepFolder:
@@ -150,17 +142,20 @@ class SweepFolder:
         return self.reached(job).status
 
     def reached(self, job: Job) -> Reached:
-        """How far its run has come, read once: only we write there."""
-        run = job.folder
+        """How far its run has come."""
+        return self._read(job.folder)
+
+    def _read(self, run: str) -> Reached:
+        """What its record says, read once: only we write there."""
         if run not in self._reached:
             record = self.record(run)
             status = Status.read(record.get("status"))
             paused = status is Status.PAUSED and record.get("format") == FORMAT
             if paused:
                 RunFolder(DiskFolder(self.path / run)).check(record)
-            numbers = (record.get(key) for key in ("epochs", "steps"))
-            done = [number if isinstance(number, int) else 0 for number in numbers]
-            self._reached[run] = Reached(status, *done) if status.is_final or paused else Reached()
+            known = status.is_final or paused
+            of = run_of(self.path / run, record), self.sweep.metric
+            self._reached[run] = Reached.read(*of) if known else Reached()
         return self._reached[run]
 
     def endings(self, status: Status) -> list[str]:
@@ -186,12 +181,7 @@ class SweepFolder:
 
     def value(self, run: str) -> float | None:
         """The sweep's metric in the run so far; None if it has none that is finite."""
-        metric, found = self.sweep.metric, read_run(self.path / run)
-        if found.status not in (Status.COMPLETED, Status.PAUSED):
-            return None
-        best = best_by(found, metric.name, metric.minimizes) if metric.at == "best" else {}
-        value = best.get(metric.name, found.metrics.get(metric.name))
-        return value if value is not None and isfinite(value) else None
+        return self._read(run).value
 
     def files(self, job: Job) -> dict[str, bytes]:
         """What a paused run has left for its next slice: of its event files the names alone.

@@ -5,7 +5,13 @@ import os
 import pytest
 
 from backproplab.errors import MachineError, RunError
-from backproplab.files import DiskFolder, MemoryFolder, exclusive_folder, write_atomic
+from backproplab.files import (
+    DiskFolder,
+    MemoryFolder,
+    exclusive_folder,
+    parse_object,
+    write_atomic,
+)
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -158,3 +164,15 @@ def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(MachineError, match="a: cannot write: the disk is full"):
         write_atomic(tmp_path / "a", b"new")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize(("levels", "deep"), [(63, False), (64, True), (10_000, True)])
+@pytest.mark.parametrize("beside", [0, 100])
+def test_json_is_nested_at_most_so_deep(levels, deep, beside):
+    text = b'{"a": ' + b"[" * (levels - 1) + b"]" * (levels - 1) + b', "b": [' + b"[]," * beside
+    text += b"0]}"
+    if deep:
+        with pytest.raises(ValueError, match=r"deeper than 64|not JSON"):
+            parse_object(text)
+    else:
+        assert len(parse_object(text)["b"]) == beside + 1

@@ -303,3 +303,15 @@ def test_a_session_is_a_sweep_file_too(sweeping):
         (driver.folder.path / "sweep.json").write_text(text)
         with pytest.raises(DamageError, match="damaged: "):
             read(driver.folder.path)
+
+
+def test_runs_of_one_seed_train_together_where_all_begin_at_once(sweeping, monkeypatch):
+    """They share data and draws. Where some must wait, whole trials come first."""
+    sweeping.write("seeds: [0, 1]\ngrid: {learning_rate: [0.1, 0.03, 0.01, 0.3]}\n")
+    assert _seeds(sweeping.drive(slots=2)) == [["0"] * 4, ["1"] * 4]
+    monkeypatch.setattr("backproplab.sweep.crews.MOST", 4)
+    assert _seeds(sweeping.drive(root="others", slots=1)) == [["0", "0", "1", "1"]] * 2
+
+
+def _seeds(driver):
+    return [[name.rpartition("-")[2] for name in crew] for crew in driver.crews_seen]
