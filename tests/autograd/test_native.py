@@ -322,14 +322,15 @@ def test_an_own_product_that_fails_its_proof_is_blas(turned, monkeypatch):
     np.testing.assert_array_equal(out, 6)
 
 
-def test_large_products_are_left_to_several_threads_of_blas():
+def test_large_products_are_left_to_many_threads_of_blas():
     if not products.threads_of_blas():
         pytest.skip("NumPy has another BLAS than OpenBLAS")
-    a, b, out = np.empty((64, 700)), np.empty((700, 500)), np.empty((64, 500))
-    with threadpool_limits(1):
-        assert bool(products.own_loops(a, b, out)) == (products.level() == 4)
-    with threadpool_limits(2):
-        assert products.own_loops(a, b, out) == []
+    a, b, out = np.empty((2, 64, 700)), np.empty((700, 500)), np.empty((2, 64, 500))
+    for threads, members in ((1, 2), (2, 1), (products.CROWD, 1), (products.CROWD + 1, 0)):
+        with threadpool_limits(threads):
+            for member, (x, y) in enumerate([(a[0], out[0]), (a, out)]):
+                own = products.own_loops(x, b, y)
+                assert bool(own) == (products.level() == 4 and members > member)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -350,12 +351,12 @@ def test_a_product_that_blas_makes_in_one_way_is_not_tried(dtype, monkeypatch):
 @np.errstate(all="ignore")
 def test_a_product_with_many_rows_turns_the_other_factor(dtype):
     """Then its rows lie side by side."""
-    a, b = np.empty((products.TURNED, 40), dtype), np.empty((33, 40), dtype).T
+    a, b = np.empty((products.TURNED, 80), dtype), np.empty((15, 80), dtype).T
     for odd in (False, True):
         proof._fill(a, 0, odd)
         proof._fill(b, 1, odd)
-        played_alike(np.dot, (a, b), np.empty((len(a), 33), dtype))
-    parts = tape.proven(partial(np.dot, a, b, np.empty((len(a), 33), dtype)))
+        played_alike(np.dot, (a, b), np.empty((len(a), 15), dtype))
+    parts = tape.proven(partial(np.dot, a, b, np.empty((len(a), 15), dtype)))
     assert len(parts) == (2 if products.level() else 1)
     for one in (b[:, :1], b[:, :1].copy(), b[:1, :1], b[:1]):  # rows or columns, both or neither
         played_alike(np.dot, (a[:, : len(one)], one), np.empty((len(a), one.shape[1]), dtype))

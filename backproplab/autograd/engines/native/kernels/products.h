@@ -63,40 +63,13 @@ ON INLINE void NAME(rows)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, T
 #undef ROWS
 }
 
-// Rows that lie in columns, eight of them side by side.
-ON INLINE void NAME(gather)(const TYPE *a, I a_k, I M, I K, TYPE *to) {
-    const MASK some = FIRST(8);  // or all, of a vector of fewer
-    for (I i = 0; i < M; i += 8, a += 8)
-        for (I k = 0; k < K; k++, to += 8)
-            UNROLL for (I j = 0; j < 8; j += WIDTH)
-                STORE_SOME(to + j, some, LOAD_SOME(a + k * a_k + j, some));
-}
-
-// While the first eight rows pass by, two vectors of columns at a time are copied side by side, so
-// that they stay in the caches for all other rows. The result: how many columns are made.
-ON INLINE I NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I M,
-                         I K, I N, int ends, TYPE *space) {
-    const I width = 2 * WIDTH, even = M - M % 8, turned = a_row == 1;
-    const I next = turned ? 8 : a_k, step = turned ? K : a_row;
-    const TYPE *own = turned ? space + K * width : a;
-    const MASK whole = FIRST(WIDTH);
-    I j = 0;
-    if (turned) NAME(gather)(a, a_k, even, K, space + K * width);
-    for (; j + width <= N; j += width) {
-        TYPE *to = c + j;
-        NAME(tile)(ANY, 8, 2, own, a_row, next, b + j, b_k, to, c_row, K, ends, whole, space);
-        for (I i = 8; i < even; i += 8)
-            NAME(tile)(ANY, 8, 2, own + i * step, a_row, next, space, width, to + i * c_row, c_row, K, ends,
-                       whole, NULL);
-        NAME(rows)(a + even * a_row, a_row, a_k, space, width, to + even * c_row, c_row, M - even, K,
-                   width, ends);
-    }
-    return j;
-}
+#if LEVEL == 4
+#include "packed.h"
+#endif
 
 // As np.matmul's loop: lengths are 1, M, K, N. data: a (M, K), b (K, N), c (M, N), b and c with
-// their columns side by side. context: most of k in a piece, the unit of pieces, ADDS_ZERO or 0, and
-// the address of space for copies of columns, and of rows, or 0; with it there are eight rows or more.
+// their columns side by side, or b its rows, if there is space. context: most of k in a piece, the
+// unit of pieces, ADDS_ZERO or 0, and the address of space for copies of columns, and of rows, or 0.
 ON int NAME(product)(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
     const I *cut = context, M = lengths[1], K = lengths[2], N = lengths[3];
     const I a_row = strides[3] / BYTES, a_k = strides[4] / BYTES, b_k = strides[5] / BYTES;
@@ -111,9 +84,13 @@ ON int NAME(product)(void *context, char *const *data, const I *lengths, const I
     for (I k = 0, length; k < K; k += length) {
         const TYPE *a = left + k * a_k, *b = right + k * b_k;
         const int ends = (int)cut[2] | (k ? ADDS : 0);
-        TYPE *space = (TYPE *)cut[3];
         length = NAME(piece)(K - k, cut[0], cut[1]);
-        I done = space ? NAME(packed)(a, a_row, a_k, b, b_k, to, c_row, M, length, N, ends, space) : 0;
+        I done = 0;
+#if LEVEL == 4
+        if (cut[3])
+            done = NAME(packed)(a, a_row, a_k, b, b_k, strides[6] / BYTES, to, c_row, M, length, N,
+                                ends, (TYPE *)cut[3]);
+#endif
         NAME(rows)(a, a_row, a_k, b + done, b_k, to + done, c_row, M, length, N - done, ends);
     }
     return 0;
