@@ -30,7 +30,7 @@ from backproplab.errors import DataError
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
 OTHERS = [
     Path(__file__).with_name(f"test_native_{name}.py")
-    for name in ("windows", "rows", "strips", "crews")
+    for name in ("windows", "rows", "strips", "shared", "crews")
 ]
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
@@ -252,15 +252,22 @@ def test_a_product_that_copies_columns(shape, dtype, monkeypatch):
 
 @needs_own_products
 def test_pieces_of_k_are_cut_as_openblas_cuts_them():
-    """784 by at most 448: halves in units of 16; 900: a whole piece, and then halves."""
-    for k, ends in ((784, (400, 784)), (900, (448, 688, 900))):
+    """784 by at most 448: halves in units of 16; 900: a whole piece, and then halves. With several
+    threads halves are as long as each other, but for one entry."""
+    several = (products.LONGEST, 1, products.ADDS_ZERO)
+    for cut, k, ends in (
+        (products.CUTS[2], 784, (400, 784)),
+        (products.CUTS[2], 900, (448, 688, 900)),
+        (several, 784, (392, 784)),
+        (several, 901, (448, 675, 901)),
+    ):
         a, b = (np.random.default_rng(0).standard_normal(s).astype("f4") for s in ((3, k), (k, 5)))
         want, start = np.zeros((3, 5), "f4"), 0
         for end in ends:
             part = partial(np.dot, a[:, start:end], b[start:end], np.empty((3, 5), "f4"))
             want, start = want + own_product(part), end
-        cut = partial(np.dot, a, b, np.empty((3, 5), "f4"))
-        np.testing.assert_array_equal(own_product(cut, products.CUTS[2]), want)
+        whole = partial(np.dot, a, b, np.empty((3, 5), "f4"))
+        np.testing.assert_array_equal(own_product(whole, cut), want)
 
 
 DOTS = [(k, n) for k in (*range(2, 14), 100) for n in (2, 4, 7)]

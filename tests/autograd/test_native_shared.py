@@ -89,6 +89,15 @@ def test_a_large_product_is_shared(threads):
 
 
 @packs
+def test_a_small_product_alone_asks_for_no_threads(threads):
+    calls = [
+        partial(np.dot, np.ones((32, 10)), np.ones((128, 10)).T, np.empty((32, 128))),
+        partial(np.dot, np.ones((8, 40)), np.ones((40, 100)), np.empty((8, 100))),
+    ]
+    assert tape.Tape(calls).crew.threads == 1
+
+
+@packs
 def test_a_product_that_fails_its_trial_is_left_to_all_threads_of_blas(threads, monkeypatch):
     a, b, out = np.ones((128, 784), "f4"), np.ones((784, 256), "f4"), np.empty((128, 256), "f4")
     tried, passed = [], proof._Trial.passed

@@ -7,9 +7,10 @@ of them, if any, has BLAS' bits is a matter of its kernels, and found by trial (
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from math import prod
 
 from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.door import Loop
@@ -35,6 +36,7 @@ WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
 MOST = 2**22  # multiplications: in larger products columns of b are copied, if it is no such b
 FEW, SIDE = 32, 128  # least rows for that; bytes of a row of a copy: two vectors of AVX-512
+PANELS = 4  # copies that are made together, as in packed.h
 CROWD = 4  # most threads that share a product: with more it is left to BLAS
 PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; times that a is read
 COUNTERS = (  # of OpenBLAS in NumPy's wheels and elsewhere
@@ -69,7 +71,7 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if not level() or not inner or not (near or _packs(a, b)):
         return found
     thin = is_thin(a, b)
-    copies = SIDE + (a.strides[-2] == a.itemsize) * rows * a.itemsize
+    copies = PANELS * SIDE + (a.strides[-2] == a.itemsize) * rows * a.itemsize
     space = None if near else aligned((inner, copies))
     loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
@@ -145,6 +147,11 @@ def _cut(loop: Loop) -> tuple[int, ...]:
 def has_copies(loop: Loop) -> bool:
     """Whether the loop copies columns to a place of its own, which threads cannot share."""
     return isinstance(loop.owner, tuple) and loop.owner[1] is not None
+
+
+def is_for_threads(loop: Loop, lengths: Sequence[int]) -> bool:
+    """Whether so large a product is ours that BLAS' threads would share it: then our threads do."""
+    return has_copies(loop) and prod(lengths) > MOST
 
 
 def with_own_space(loop: Loop) -> Loop:

@@ -22,7 +22,11 @@ from backproplab.autograd.engines.native.grouping import in_strips
 from backproplab.autograd.engines.native.packing import packed
 from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.passes import one_pass
-from backproplab.autograd.engines.native.products import has_copies, has_one_way, threads_of_blas
+from backproplab.autograd.engines.native.products import (
+    has_one_way,
+    is_for_threads,
+    threads_of_blas,
+)
 from backproplab.autograd.engines.native.proof import arrays_of, first_equal
 from backproplab.autograd.engines.native.records import Callback, Ending, Mover, Record, library
 from backproplab.autograd.engines.native.translate import PRODUCTS, translate
@@ -81,9 +85,7 @@ class Tape:
         self.errors: list[BaseException] = []
         strides = {address_of(x): x.strides[0] for x in tables}
         whole = self._parts(strides)
-        if any(
-            has_copies(own.loop) and own.shares for own, _ in whole
-        ):  # which BLAS' threads would share
+        if any(is_for_threads(own.loop, own.lengths) for own, _ in whole):
             threads = max(threads, threads_of_blas())
         self.crew = Crew(threads)
         least = 1 if threads > 1 else 2

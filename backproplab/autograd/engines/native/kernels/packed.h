@@ -1,6 +1,8 @@
 // Large products, whose factors are copied to where their entries lie side by side. AVX-512 only.
 #undef UNROLL_16
 #define UNROLL_16 _Pragma("GCC unroll 16")
+#undef PANELS
+#define PANELS 4  // pairs of vectors of columns that are copied together, so that long rows are read
 
 // Rows that lie in columns, eight of them side by side.
 ON INLINE void NAME(gather)(const TYPE *a, I a_k, I M, I K, TYPE *to) {
@@ -31,43 +33,47 @@ ON INLINE void NAME(square)(V *x) {
     }
 }
 
-// Columns whose entries lie side by side, at most two vectors of them, as rows of two vectors.
-ON static void NAME(turn_panel)(const TYPE *b, I b_column, I K, I N, TYPE *to) {
+// Columns, two vectors of them side by side for each k, and then the next two.
+ON static void NAME(pack)(const TYPE *b, I b_k, I K, I N, TYPE *to) {
+    for (I k = 0; k < K; k++, b += b_k, to += 2 * WIDTH)
+        for (I j = 0; j < N; j += WIDTH)
+            OF(storeu)(to + j / (2 * WIDTH) * 2 * WIDTH * K + j % (2 * WIDTH), LOAD_SOME(b + j, FIRST(N - j)));
+}
+
+// The same of columns whose entries lie side by side.
+ON static void NAME(pack_turned)(const TYPE *b, I b_column, I K, I N, TYPE *to) {
     for (I j = 0; j < N; j += WIDTH)
         for (I k = 0; k < K; k += WIDTH) {
             V x[WIDTH];
+            TYPE *own = to + j / (2 * WIDTH) * 2 * WIDTH * K + j % (2 * WIDTH) + k * 2 * WIDTH;
             UNROLL_16 for (I i = 0; i < WIDTH; i++)
                 x[i] = LOAD_SOME(b + (j + i < N ? j + i : j) * b_column + k, FIRST(K - k));
             NAME(square)(x);
             UNROLL_16 for (I i = 0; i < WIDTH; i++)
-                if (k + i < K) OF(storeu)(to + (k + i) * 2 * WIDTH + j, x[i]);
+                if (k + i < K) OF(storeu)(own + i * 2 * WIDTH, x[i]);
         }
 }
 
-// While the first eight rows pass by, two vectors of columns at a time are copied side by side, so
-// that they stay in the caches for all other rows; columns whose entries lie side by side are turned
-// before. The result: how many columns are made.
-ON INLINE I NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, I b_column, TYPE *c,
-                         I c_row, I M, I K, I N, int ends, TYPE *space) {
-    const I width = 2 * WIDTH, even = M - M % 8, turned = a_row == 1, turns = b_column != 1;
+// Some columns of both are copied, and stay in the L2 cache for all rows; rows that lie in columns
+// are copied before.
+ON INLINE void NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, I b_column, TYPE *c,
+                            I c_row, I M, I K, I N, int ends, TYPE *space) {
+    const I width = 2 * WIDTH, even = M - M % 8, turned = a_row == 1;
     const I next = turned ? 8 : a_k, step = turned ? K : a_row;
-    const TYPE *own = turned ? space + K * width : a;
-    const MASK whole = FIRST(WIDTH);
-    I j = 0;
-    if (!even && !turns) return 0;
-    if (turned) NAME(gather)(a, a_k, even, K, space + K * width);
-    for (; j + width <= N; j += width) {
-        TYPE *to = c + j;
-        if (turns) NAME(turn_panel)(b + j * b_column, b_column, K, width, space);
-        else NAME(tile)(ANY, 8, 2, own, a_row, next, b + j, b_k, to, c_row, K, ends, whole, space);
-        for (I i = turns ? 0 : 8; i < even; i += 8)
-            NAME(tile)(ANY, 8, 2, own + i * step, a_row, next, space, width, to + i * c_row, c_row, K, ends,
-                       whole, NULL);
-        NAME(rows)(a + even * a_row, a_row, a_k, space, width, to + even * c_row, c_row, M - even, K,
-                   width, ends);
+    const TYPE *own = turned ? space + K * width * PANELS : a;
+    if (turned) NAME(gather)(a, a_k, even, K, space + K * width * PANELS);
+    for (I some; N; N -= some, b += some * b_column, c += some) {
+        some = N < width * PANELS ? N : width * PANELS;
+        if (b_column == 1) NAME(pack)(b, b_k, K, some, space);
+        else NAME(pack_turned)(b, b_column, K, some, space);
+        I whole = some - some % width;
+        for (I j = 0; j < whole; j += width)
+            for (I i = 0; i < even; i += 8)
+                NAME(tile)(ANY, 8, 2, own + i * step, a_row, next, space + j * K, width,
+                           c + i * c_row + j, c_row, K, ends, FIRST(WIDTH));
+        for (I j = 0; j < whole; j += width)
+            NAME(rows)(a + even * a_row, a_row, a_k, space + j * K, width, c + even * c_row + j, c_row,
+                       M - even, K, width, ends);
+        NAME(rows)(a, a_row, a_k, space + whole * K, width, c + whole, c_row, M, K, some - whole, ends);
     }
-    if (!turns || j == N) return j;
-    NAME(turn_panel)(b + j * b_column, b_column, K, N - j, space);
-    NAME(rows)(a, a_row, a_k, space, width, c + j, c_row, M, K, N - j, ends);
-    return N;
 }

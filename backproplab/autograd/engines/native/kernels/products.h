@@ -16,18 +16,15 @@ ON INLINE V NAME(fused)(const int first, V a, V b, V sum) {
 }
 
 // A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
-// copy: where those of b are put side by side, or NULL.
 ON INLINE void NAME(tile)(const int first, const int rows, const int vectors, const TYPE *a,
                           I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends,
-                          MASK mask, TYPE *copy) {
+                          MASK mask) {
     V sum[8][2], x[2];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(setzero)();
     for (I k = 0; k < K; k++) {
         UNROLL for (int j = 0; j < vectors; j++)
             x[j] = vectors == 2 ? OF(loadu)(b + k * b_k + j * WIDTH) : LOAD_SOME(b + k * b_k, mask);
-        UNROLL for (int j = 0; j < vectors; j++)
-            if (copy) OF(storeu)(copy + (k * vectors + j) * WIDTH, x[j]);
         UNROLL for (int i = 0; i < rows; i++) {
             V y = OF(set1)(a[i * a_row + k * a_k]);
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = NAME(fused)(first, y, x[j], sum[i][j]);
@@ -48,9 +45,9 @@ ON INLINE void NAME(stripe)(const int first, const int rows, const TYPE *a, I a_
                             TYPE *c, I c_row, I K, I N, int ends) {
     I j = 0;
     for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
-        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH), NULL);
+        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
     for (; j < N; j += WIDTH)
-        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j), NULL);
+        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
 }
 
 // All rows, as many at a time as there are registers for.
@@ -77,7 +74,7 @@ ON int NAME(product)(void *context, char *const *data, const I *lengths, const I
     const TYPE *left = (const TYPE *)data[0], *right = (const TYPE *)data[1];
     TYPE *to = (TYPE *)data[2];
     (void)aux;
-    if (M == 1 || K == 1) {
+    if ((M == 1 && !cut[3]) || K == 1) {
         NAME(single)(left, a_row, a_k, right, b_k, to, c_row, M, K, N, cut);
         return 0;
     }
@@ -85,13 +82,14 @@ ON int NAME(product)(void *context, char *const *data, const I *lengths, const I
         const TYPE *a = left + k * a_k, *b = right + k * b_k;
         const int ends = (int)cut[2] | (k ? ADDS : 0);
         length = NAME(piece)(K - k, cut[0], cut[1]);
-        I done = 0;
 #if LEVEL == 4
-        if (cut[3])
-            done = NAME(packed)(a, a_row, a_k, b, b_k, strides[6] / BYTES, to, c_row, M, length, N,
-                                ends, (TYPE *)cut[3]);
+        if (cut[3]) {
+            NAME(packed)(a, a_row, a_k, b, b_k, strides[6] / BYTES, to, c_row, M, length, N, ends,
+                         (TYPE *)cut[3]);
+            continue;
+        }
 #endif
-        NAME(rows)(a, a_row, a_k, b + done, b_k, to + done, c_row, M, length, N - done, ends);
+        NAME(rows)(a, a_row, a_k, b, b_k, to, c_row, M, length, N, ends);
     }
     return 0;
 }
