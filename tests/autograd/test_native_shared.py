@@ -51,7 +51,6 @@ def laid_out(shape, dtype, layout):
     return x if layout == "rows" else x.T
 
 
-@packs
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("left", LAYOUTS)
 @pytest.mark.parametrize("right", LAYOUTS)
