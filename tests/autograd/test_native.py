@@ -30,7 +30,7 @@ from backproplab.errors import DataError
 LEAPS = Path(__file__).parent.parent / "learners" / "test_leaps.py"
 OTHERS = [
     Path(__file__).with_name(f"test_native_{name}.py")
-    for name in ("windows", "rows", "strips", "crews")
+    for name in ("windows", "rows", "strips", "shared", "crews")
 ]
 SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 1e-310, 1e-42, 0.0]
 CASES = [(op, k) for op in OPS.values() for k in range(len(op.samples)) if not op.effect]
@@ -252,15 +252,22 @@ def test_a_product_that_copies_columns(shape, dtype, monkeypatch):
 
 @needs_own_products
 def test_pieces_of_k_are_cut_as_openblas_cuts_them():
-    """784 by at most 448: halves in units of 16; 900: a whole piece, and then halves."""
-    for k, ends in ((784, (400, 784)), (900, (448, 688, 900))):
+    """784 by at most 448: halves in units of 16; 900: a whole piece, and then halves. With several
+    threads halves are as long as each other, but for one entry."""
+    several = (products.LONGEST, 1, products.ADDS_ZERO)
+    for cut, k, ends in (
+        (products.CUTS[2], 784, (400, 784)),
+        (products.CUTS[2], 900, (448, 688, 900)),
+        (several, 784, (392, 784)),
+        (several, 901, (448, 675, 901)),
+    ):
         a, b = (np.random.default_rng(0).standard_normal(s).astype("f4") for s in ((3, k), (k, 5)))
         want, start = np.zeros((3, 5), "f4"), 0
         for end in ends:
             part = partial(np.dot, a[:, start:end], b[start:end], np.empty((3, 5), "f4"))
             want, start = want + own_product(part), end
-        cut = partial(np.dot, a, b, np.empty((3, 5), "f4"))
-        np.testing.assert_array_equal(own_product(cut, products.CUTS[2]), want)
+        whole = partial(np.dot, a, b, np.empty((3, 5), "f4"))
+        np.testing.assert_array_equal(own_product(whole, cut), want)
 
 
 DOTS = [(k, n) for k in (*range(2, 14), 100) for n in (2, 4, 7)]
@@ -322,14 +329,15 @@ def test_an_own_product_that_fails_its_proof_is_blas(turned, monkeypatch):
     np.testing.assert_array_equal(out, 6)
 
 
-def test_large_products_are_left_to_several_threads_of_blas():
+def test_large_products_are_left_to_many_threads_of_blas():
     if not products.threads_of_blas():
         pytest.skip("NumPy has another BLAS than OpenBLAS")
-    a, b, out = np.empty((64, 700)), np.empty((700, 500)), np.empty((64, 500))
-    with threadpool_limits(1):
-        assert bool(products.own_loops(a, b, out)) == (products.level() == 4)
-    with threadpool_limits(2):
-        assert products.own_loops(a, b, out) == []
+    a, b, out = np.empty((2, 64, 700)), np.empty((700, 500)), np.empty((2, 64, 500))
+    for threads, members in ((1, 2), (2, 1), (products.CROWD, 1), (products.CROWD + 1, 0)):
+        with threadpool_limits(threads):
+            for member, (x, y) in enumerate([(a[0], out[0]), (a, out)]):
+                own = products.own_loops(x, b, y)
+                assert bool(own) == (products.level() == 4 and members > member)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -350,12 +358,12 @@ def test_a_product_that_blas_makes_in_one_way_is_not_tried(dtype, monkeypatch):
 @np.errstate(all="ignore")
 def test_a_product_with_many_rows_turns_the_other_factor(dtype):
     """Then its rows lie side by side."""
-    a, b = np.empty((products.TURNED, 40), dtype), np.empty((33, 40), dtype).T
+    a, b = np.empty((products.TURNED, 80), dtype), np.empty((15, 80), dtype).T
     for odd in (False, True):
         proof._fill(a, 0, odd)
         proof._fill(b, 1, odd)
-        played_alike(np.dot, (a, b), np.empty((len(a), 33), dtype))
-    parts = tape.proven(partial(np.dot, a, b, np.empty((len(a), 33), dtype)))
+        played_alike(np.dot, (a, b), np.empty((len(a), 15), dtype))
+    parts = tape.proven(partial(np.dot, a, b, np.empty((len(a), 15), dtype)))
     assert len(parts) == (2 if products.level() else 1)
     for one in (b[:, :1], b[:, :1].copy(), b[:1, :1], b[:1]):  # rows or columns, both or neither
         played_alike(np.dot, (a[:, : len(one)], one), np.empty((len(a), one.shape[1]), dtype))

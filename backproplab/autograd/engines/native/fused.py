@@ -11,13 +11,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.door import Loop, Unplayable
-from backproplab.autograd.engines.native.part import Part
+from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.proof import arrays_of
 from backproplab.autograd.engines.native.records import library
 from backproplab.autograd.engines.native.roots import are_exact
+from backproplab.autograd.engines.native.strips import ENTRIES
 from backproplab.autograd.engines.native.translate import walk
 
 Call = Callable[[], Any]
@@ -140,7 +142,24 @@ def _part(chain: Chain, arrays: dict[str, Array]) -> Part | None:
     if ends != [dtype.itemsize] * len(vectors) + [0] * chain.numbers:
         return None
     loop = Loop(library().loop(_name(chain.loop, dtype.itemsize)))
-    return Part(loop, views, arrays=views, written=range(chain.written))
+    part = Part(loop, views, arrays=views, written=range(chain.written))
+    if first.ndim > 1:
+        return part
+    corners = [x[..., 0] for x in views]
+    own = 0, ENTRIES, *ends
+    return part._replace(views=corners, lengths=first.shape, strides=tuple(ends), shares=own)
+
+
+def joined(first: Part, second: Part) -> Part | None:
+    """One part for both, if they are the same chain on vectors that follow each other in memory."""
+    if not (first.shares and second.shares) or first.loop != second.loop:
+        return None
+    for x, y in zip(first.arrays, second.arrays, strict=True):
+        if address_of(y) - address_of(x) != x.strides[0] * len(x):
+            return None
+    length = first.lengths[0] + second.lengths[0]
+    views = [as_strided(x, (length,)) for x in first.arrays]
+    return first._replace(lengths=(length,), arrays=views)
 
 
 def _name(loop: str, size: int) -> str:

@@ -20,6 +20,8 @@ class Part(NamedTuple):
     rows: how it can be played in strips, with the same bits: by the first of the axes of its
         views, where they have one, and ``rows`` is empty; else the number of a length, the unit
         of its parts, and of each view the bytes from one to the next. None if it cannot.
+    shares: how threads can share it where it is played alone, as ``rows`` with numbers; its last
+        part may be a shorter one. Empty if they cannot.
     ends: whether it may end the playing.
     signed: their trial is also about the sign of NaN.
     """
@@ -33,8 +35,13 @@ class Part(NamedTuple):
     arrays: Sequence[Array] = ()
     written: Sequence[int] = (-1,)
     rows: tuple[int, ...] | None = None
+    shares: tuple[int, ...] = ()
     ends: bool = False
     signed: bool = False
+
+    def with_length(self, axis: int, length: int) -> Part:
+        """The part with another number of a length."""
+        return self._replace(lengths=(*self.lengths[:axis], length, *self.lengths[axis + 1 :]))
 
 
 def address_of(x: Array) -> int:

@@ -7,9 +7,10 @@ of them, if any, has BLAS' bits is a matter of its kernels, and found by trial (
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
+from math import prod
 
 from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.door import Loop
@@ -28,12 +29,15 @@ CUTS = (
         (most, unit, ADDS_ZERO)
         for most, unit in ((LONGEST, 16), (384, 16), (320, 16), (384, 8), (256, 4))
     ),
+    *((most, 1, ADDS_ZERO) for most in (LONGEST, 384, 320, 256)),  # with several threads
     (EIGHT, EIGHT, ADDS_ZERO),
 )
 WIDEST = 1024  # bytes of a row of b: the rows of longer ones do not share the L1 cache
 NARROW, NEAR = 256, 2**15  # bytes of a row of b, and of b, which stay in the L1 cache as they are
 MOST = 2**22  # multiplications: in larger products columns of b are copied, if it is no such b
 FEW, SIDE = 32, 128  # least rows for that; bytes of a row of a copy: two vectors of AVX-512
+PANELS = 4  # copies that are made together, as in packed.h
+CROWD = 4  # most threads that share a product: with more it is left to BLAS
 PIECE, FAR, TIMES = 2**19, 2**23, 4  # most bytes of a piece of a, and of b; times that a is read
 COUNTERS = (  # of OpenBLAS in NumPy's wheels and elsewhere
     "scipy_openblas_get_num_threads64_",
@@ -53,7 +57,9 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     if _are_dots(a, b, out):
         return [Loop(library().loop(f"dots_{out.itemsize}_v3"))]
     turned = rows > 1 and is_turned_within(b)
-    beside = out.strides[-1] == out.itemsize and (b.strides[-1] == out.itemsize or turned)
+    copied = not turned and _has_columns(b) and _packs(a, b)  # and turned
+    in_rows = b.strides[-1] == b.itemsize or turned or copied
+    beside = out.strides[-1] == out.itemsize and in_rows
     steps = (stride for x in (a, b, out) for stride in x.strides)
     if not beside or out.dtype.char not in "fd" or any(step % out.itemsize for step in steps):
         return []
@@ -61,12 +67,12 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
     found = [Loop(library().loop(f"outer_{out.itemsize}"))] if outer else []
     width = columns * out.itemsize
     fits = width <= NARROW or inner * width <= NEAR or rows * inner * columns <= MOST
-    near = fits and width <= WIDEST
+    near = fits and width <= WIDEST and not copied
     if not level() or not inner or not (near or _packs(a, b)):
         return found
     thin = is_thin(a, b)
-    copied = SIDE + (a.strides[-2] == a.itemsize) * rows * a.itemsize
-    space = None if near else aligned((inner, copied))
+    copies = PANELS * SIDE + (a.strides[-2] == a.itemsize) * rows * a.itemsize
+    space = None if near else aligned((inner, copies))
     loop = library().loop(f"{'thin_product' if thin else 'product'}_{out.itemsize}_v{level()}")
     least = 0 if rows == 1 else 9
     cuts = [cut for cut in CUTS if least <= cut[0] < inner or cut[0] == WHOLE]
@@ -82,12 +88,13 @@ def own_loops(a: Array, b: Array, out: Array) -> list[Loop]:
 def _packs(a: Array, b: Array) -> bool:
     """Whether it pays to copy columns of b, and rows of a that lie in columns.
 
-    BLAS is to have one thread, as we have. What is read again for each of the copies is to stay in
-    the L2 cache: a piece of a, or all of it if it is read a few times only.
+    BLAS is to have as many threads as share the product. What is read again for each of the copies
+    is to stay in the L2 cache: a piece of a, or all of it if it is read a few times only.
     """
     rows, inner = a.shape[-2:]
     width, beside = b.shape[-1] * b.itemsize, a.strides[-1] == a.itemsize
-    if level() < 4 or rows < FEW or width < SIDE or threads_of_blas() != 1:
+    most = CROWD if a.ndim == 2 else 1
+    if level() < 4 or rows < FEW or width < SIDE or not 1 <= threads_of_blas() <= most:
         return False
     if width <= TIMES * SIDE and (not beside or rows * inner * a.itemsize <= 4 * PIECE):
         return beside
@@ -106,6 +113,11 @@ def _are_dots(a: Array, b: Array, out: Array) -> bool:
     beside = a.strides[-1] == b.strides[-2] == out.strides[-1] == out.itemsize
     apart = b.strides[-1] > out.itemsize and not b.strides[-1] % out.itemsize
     return bool(a.shape[-2] == 1 and beside and apart and out.dtype.char in "fd" and level())
+
+
+def _has_columns(b: Array) -> bool:
+    """Whether the columns of b lie side by side, and are no single entries."""
+    return bool(b.strides[-2] == b.itemsize and b.shape[-2] > 1)
 
 
 def is_thin(a: Array, b: Array) -> bool:
@@ -137,11 +149,34 @@ def has_copies(loop: Loop) -> bool:
     return isinstance(loop.owner, tuple) and loop.owner[1] is not None
 
 
+def is_for_threads(loop: Loop, lengths: Sequence[int]) -> bool:
+    """Whether so large a product is ours that BLAS' threads would share it: then our threads do."""
+    return has_copies(loop) and prod(lengths) > MOST
+
+
+def with_own_space(loop: Loop) -> Loop:
+    """The loop with another place for its copies, if it has one."""
+    if not has_copies(loop):
+        return loop
+    numbers, space = loop.owner
+    return _loop(loop.address, numbers[:3], aligned(space.shape))
+
+
+def shares(a: Array, b: Array, out: Array) -> tuple[int, ...]:
+    """How threads share a product whose factors are copied: by rows where these are copied, too,
+    as a thread then copies its own alone, else by columns."""
+    if out.ndim > 2:
+        return ()
+    if a.strides[-2] == a.itemsize:
+        return 1, FEW, a.strides[-2], 0, out.strides[-2]
+    return 3, SIDE // out.itemsize, 0, b.strides[-1], out.strides[-1]
+
+
 def turns(a: Array, b: Array, out: Array) -> bool:
     """Whether to turn b first: the columns of a matrix lie side by side, and a has many rows."""
     columns = b.flags.f_contiguous and not b.flags.c_contiguous
     large = columns and out.ndim == b.ndim == 2 and not is_turned_within(b)
-    return bool(large and a.shape[-2] >= TURNED)
+    return bool(large and a.shape[-2] >= TURNED and not _packs(a, b))
 
 
 def has_one_way(a: Array, b: Array, out: Array) -> bool:

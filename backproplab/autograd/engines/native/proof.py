@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from backproplab.arrays import LINE, Array
+from backproplab.autograd.engines.native.products import threads_of_blas
 
 SMALL = 2**16  # entries; larger products are BLAS' only way, and denormals would take long
 COMPARED, MOST = 256, 32  # results to compare, and trials at most
@@ -36,7 +37,7 @@ def first_equal(
     loop: the first player's address, as the same call may be made by others.
     signed: the sign of NaN is tried, too, where both factors of a product have one.
     """
-    key = loop, *_key(call)
+    key = loop, threads_of_blas(), *_key(call)
     if key not in TRIED:
         trial = _Trial(call, signed)
         equal = (number for number, player in enumerate(players) if trial.passed(player))

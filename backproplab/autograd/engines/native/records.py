@@ -53,9 +53,11 @@ class Strips(Structure):
         ("count", c_ssize_t),
         ("strips", c_ssize_t),
         ("steps", c_void_p),
+        ("last", c_void_p),
         ("turns", c_void_p),
         ("crew", c_void_p),
         ("next", c_ssize_t),
+        ("end", c_int),
     )
 
 

@@ -16,6 +16,7 @@ from backproplab.arrays import Array, aligned
 from backproplab.autograd.engines.native.part import Part, address_of
 
 LARGE = 2**17  # bytes of an operand from which a part is played in strips
+EACH = 4  # strips of a thread, of a part that is shared alone: one that comes late takes fewer
 ENTRIES = 64  # unit of a strip of a row: whole vectors, so that no loop ends in another way
 
 
@@ -51,13 +52,17 @@ class Operand(NamedTuple):
 
 
 class Stripped(NamedTuple):
-    """A part's first strip.  steps: of each view, bytes from one strip to the next."""
+    """A part's first strip.  steps: of each view, bytes from one strip to the next.
+
+    last: lengths of the last strip; empty if they are those of the others.
+    """
 
     whole: Part
     part: Part
     steps: Sequence[int]
     operands: Sequence[Operand]
     number: int
+    last: Sequence[int] = ()
 
     @property
     def sums(self) -> bool:
@@ -156,11 +161,24 @@ def first_strip(part: Part, number: int, count: int) -> Stripped:
     if part.views[0].ndim:
         first = part._replace(views=[x[:rows] for x in part.views])
     else:
-        axis = (part.rows or (0,))[0]
-        lengths = *part.lengths[:axis], rows, *part.lengths[axis + 1 :]
-        first = part._replace(lengths=lengths)
+        first = part.with_length((part.rows or (0,))[0], rows)
     operands = [
         x._replace(high=x.high - step * (count - 1), step=step, total=count)
         for x, step in zip(operands_of(part), steps, strict=True)
     ]
     return Stripped(part, first, steps, operands, number)
+
+
+def shared(part: Part, threads: int) -> Strips | None:
+    """The part alone, in strips for so many threads, of which the last may be shorter; None if it
+    cannot be shared, or is small."""
+    if not part.shares or max(map(_bytes, part.arrays)) < LARGE:
+        return None
+    axis, unit, *steps = part.shares
+    length = part.lengths[axis]
+    rows = -(-length // (EACH * threads * unit)) * unit
+    count = -(-length // rows)
+    last = part.with_length(axis, length - rows * (count - 1)).lengths
+    first = part.with_length(axis, rows)
+    strip = Stripped(part, first, [step * rows for step in steps], (), 0, last)
+    return Strips([strip], count, [{}], []) if count > 1 else None

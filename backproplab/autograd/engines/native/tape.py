@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import Any
 
@@ -16,15 +17,18 @@ import numpy as np
 from backproplab.arrays import Array
 from backproplab.autograd.engines.native.crew import Crew
 from backproplab.autograd.engines.native.door import Loop, Unplayable
-from backproplab.autograd.engines.native.fused import fused
+from backproplab.autograd.engines.native.fused import fused, joined
 from backproplab.autograd.engines.native.grouping import in_strips
 from backproplab.autograd.engines.native.packing import packed
 from backproplab.autograd.engines.native.part import Part, address_of
 from backproplab.autograd.engines.native.passes import one_pass
-from backproplab.autograd.engines.native.products import has_one_way
+from backproplab.autograd.engines.native.products import (
+    has_one_way,
+    is_for_threads,
+    threads_of_blas,
+)
 from backproplab.autograd.engines.native.proof import arrays_of, first_equal
 from backproplab.autograd.engines.native.records import Callback, Ending, Mover, Record, library
-from backproplab.autograd.engines.native.strips import Strips
 from backproplab.autograd.engines.native.translate import PRODUCTS, translate
 from backproplab.autograd.lowering import Pass
 
@@ -79,14 +83,15 @@ class Tape:
         self.calls = calls
         self.refusals: list[str] = []
         self.errors: list[BaseException] = []
-        self.crew = Crew(threads)
         strides = {address_of(x): x.strides[0] for x in tables}
+        whole = self._parts(strides)
+        if any(is_for_threads(own.loop, own.lengths) for own, _ in whole):
+            threads = max(threads, threads_of_blas())
+        self.crew = Crew(threads)
         least = 1 if threads > 1 else 2
-        found = in_strips(self._parts(strides), scratch, until, [*strides], least)
+        found = in_strips(whole, scratch, until, [*strides], least)
         self.origin = [number for _, number in found]  # of each record: the number of its call
-        self._kept = parts = [
-            self.crew.part(own) if isinstance(own, Strips) else own for own, _ in found
-        ]
+        self._kept = parts = [self.crew.part(own) for own, _ in found]
         self._callback = Callback(_python(calls, self.errors))  # made of no method: no cycle
         self._records, self._pool = packed(parts, self._callback)
         self._movers = self._moving(strides)
@@ -123,6 +128,8 @@ class Tape:
         while number < len(self.calls):
             part, count = fused(self.calls, number) or (None, 1)
             parts = [part] if part else self._of_call(number, tables)
+            if part and whole and (both := joined(whole[-1][0], part)):
+                whole[-1], parts = (both, whole[-1][1]), []
             whole += [(own, number) for own in parts]
             number += count
         return whole
@@ -142,7 +149,7 @@ class Tape:
         size, offset = ctypes.sizeof(ctypes.c_void_p), Record.data.offset
         found = [
             (ctypes.addressof(record) + offset + k * size, address)
-            for record in (self._records if strides else ())
+            for record in (chain(self._records, *self.crew.records) if strides else ())
             for k, address in enumerate(record.data)
             if address in strides
         ]

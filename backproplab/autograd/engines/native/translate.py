@@ -24,9 +24,11 @@ from backproplab.autograd.engines.native.products import (
     is_thin,
     level,
     own_loops,
+    shares,
     turns,
 )
 from backproplab.autograd.engines.native.records import AXES, OPERANDS, Rows, library
+from backproplab.autograd.engines.native.strips import ENTRIES
 from backproplab.autograd.lowering import logits
 
 IDENTITIES = {np.add: 0, np.multiply: 1}
@@ -159,10 +161,11 @@ def product(a: Array, b: Array, out: Array, skipped: int = 0) -> list[Part]:
     rows: tuple[int, ...] | None = () if lead else None
     if own and not lead:
         rows = 1, EIGHT, a.strides[-2], 0, out.strides[-2]
+    threads: tuple[int, ...] = ()
     if has_copies(loop):
-        rows = None
-    arrays = [a, b, out]
-    part = Part(loop, views, sizes, (0, 0, 0, *sides), None, len(own), arrays, rows=rows)
+        rows, threads = None, shares(a, b, out)
+    arrays, steps = [a, b, out], (0, 0, 0, *sides)
+    part = Part(loop, views, sizes, steps, None, len(own), arrays, rows=rows, shares=threads)
     if rows and len(out) == 1 and (sums := adds(loop, a.shape[-1])):
         along = (2, EIGHT, a.strides[-1], b.strides[-2], 0)
         return [*copy(out, 0.0), part._replace(loop=sums, rows=along)]
@@ -256,7 +259,8 @@ def require_finite(x: Array) -> list[Part]:
         raise Unplayable("numbers that do not lie side by side")
     own, flat = f"_v{level()}" if level() else "", x.reshape(-1)
     loop = Loop(library().loop(f"check_finite_{x.itemsize}{own}"))
-    return [Part(loop, [flat], arrays=[flat], written=(), ends=True)]
+    corner, sizes, steps, by = flat[..., 0], (x.size,), (x.itemsize,), (0, ENTRIES, x.itemsize)
+    return [Part(loop, [corner], sizes, steps, arrays=[flat], written=(), shares=by, ends=True)]
 
 
 PLAYED: dict[Any, Callable[..., list[Part]]] = {

@@ -16,18 +16,15 @@ ON INLINE V NAME(fused)(const int first, V a, V b, V sum) {
 }
 
 // A tile of `rows` rows and `vectors` vectors of columns; a mask chooses columns of a single vector.
-// copy: where those of b are put side by side, or NULL.
 ON INLINE void NAME(tile)(const int first, const int rows, const int vectors, const TYPE *a,
                           I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I K, int ends,
-                          MASK mask, TYPE *copy) {
+                          MASK mask) {
     V sum[8][2], x[2];
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = OF(setzero)();
     for (I k = 0; k < K; k++) {
         UNROLL for (int j = 0; j < vectors; j++)
             x[j] = vectors == 2 ? OF(loadu)(b + k * b_k + j * WIDTH) : LOAD_SOME(b + k * b_k, mask);
-        UNROLL for (int j = 0; j < vectors; j++)
-            if (copy) OF(storeu)(copy + (k * vectors + j) * WIDTH, x[j]);
         UNROLL for (int i = 0; i < rows; i++) {
             V y = OF(set1)(a[i * a_row + k * a_k]);
             UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = NAME(fused)(first, y, x[j], sum[i][j]);
@@ -48,9 +45,9 @@ ON INLINE void NAME(stripe)(const int first, const int rows, const TYPE *a, I a_
                             TYPE *c, I c_row, I K, I N, int ends) {
     I j = 0;
     for (; j + 2 * WIDTH <= N; j += 2 * WIDTH)
-        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH), NULL);
+        NAME(tile)(first, rows, 2, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(WIDTH));
     for (; j < N; j += WIDTH)
-        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j), NULL);
+        NAME(tile)(first, rows, 1, a, a_row, a_k, b + j, b_k, c + j, c_row, K, ends, FIRST(N - j));
 }
 
 // All rows, as many at a time as there are registers for.
@@ -63,40 +60,13 @@ ON INLINE void NAME(rows)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, T
 #undef ROWS
 }
 
-// Rows that lie in columns, eight of them side by side.
-ON INLINE void NAME(gather)(const TYPE *a, I a_k, I M, I K, TYPE *to) {
-    const MASK some = FIRST(8);  // or all, of a vector of fewer
-    for (I i = 0; i < M; i += 8, a += 8)
-        for (I k = 0; k < K; k++, to += 8)
-            UNROLL for (I j = 0; j < 8; j += WIDTH)
-                STORE_SOME(to + j, some, LOAD_SOME(a + k * a_k + j, some));
-}
-
-// While the first eight rows pass by, two vectors of columns at a time are copied side by side, so
-// that they stay in the caches for all other rows. The result: how many columns are made.
-ON INLINE I NAME(packed)(const TYPE *a, I a_row, I a_k, const TYPE *b, I b_k, TYPE *c, I c_row, I M,
-                         I K, I N, int ends, TYPE *space) {
-    const I width = 2 * WIDTH, even = M - M % 8, turned = a_row == 1;
-    const I next = turned ? 8 : a_k, step = turned ? K : a_row;
-    const TYPE *own = turned ? space + K * width : a;
-    const MASK whole = FIRST(WIDTH);
-    I j = 0;
-    if (turned) NAME(gather)(a, a_k, even, K, space + K * width);
-    for (; j + width <= N; j += width) {
-        TYPE *to = c + j;
-        NAME(tile)(ANY, 8, 2, own, a_row, next, b + j, b_k, to, c_row, K, ends, whole, space);
-        for (I i = 8; i < even; i += 8)
-            NAME(tile)(ANY, 8, 2, own + i * step, a_row, next, space, width, to + i * c_row, c_row, K, ends,
-                       whole, NULL);
-        NAME(rows)(a + even * a_row, a_row, a_k, space, width, to + even * c_row, c_row, M - even, K,
-                   width, ends);
-    }
-    return j;
-}
+#if LEVEL == 4
+#include "packed.h"
+#endif
 
 // As np.matmul's loop: lengths are 1, M, K, N. data: a (M, K), b (K, N), c (M, N), b and c with
-// their columns side by side. context: most of k in a piece, the unit of pieces, ADDS_ZERO or 0, and
-// the address of space for copies of columns, and of rows, or 0; with it there are eight rows or more.
+// their columns side by side, or b its rows, if there is space. context: most of k in a piece, the
+// unit of pieces, ADDS_ZERO or 0, and the address of space for copies of columns, and of rows, or 0.
 ON int NAME(product)(void *context, char *const *data, const I *lengths, const I *strides, void *aux) {
     const I *cut = context, M = lengths[1], K = lengths[2], N = lengths[3];
     const I a_row = strides[3] / BYTES, a_k = strides[4] / BYTES, b_k = strides[5] / BYTES;
@@ -104,17 +74,22 @@ ON int NAME(product)(void *context, char *const *data, const I *lengths, const I
     const TYPE *left = (const TYPE *)data[0], *right = (const TYPE *)data[1];
     TYPE *to = (TYPE *)data[2];
     (void)aux;
-    if (M == 1 || K == 1) {
+    if ((M == 1 && !cut[3]) || K == 1) {
         NAME(single)(left, a_row, a_k, right, b_k, to, c_row, M, K, N, cut);
         return 0;
     }
     for (I k = 0, length; k < K; k += length) {
         const TYPE *a = left + k * a_k, *b = right + k * b_k;
         const int ends = (int)cut[2] | (k ? ADDS : 0);
-        TYPE *space = (TYPE *)cut[3];
         length = NAME(piece)(K - k, cut[0], cut[1]);
-        I done = space ? NAME(packed)(a, a_row, a_k, b, b_k, to, c_row, M, length, N, ends, space) : 0;
-        NAME(rows)(a, a_row, a_k, b + done, b_k, to + done, c_row, M, length, N - done, ends);
+#if LEVEL == 4
+        if (cut[3]) {
+            NAME(packed)(a, a_row, a_k, b, b_k, strides[6] / BYTES, to, c_row, M, length, N, ends,
+                         (TYPE *)cut[3]);
+            continue;
+        }
+#endif
+        NAME(rows)(a, a_row, a_k, b, b_k, to, c_row, M, length, N, ends);
     }
     return 0;
 }

@@ -1,10 +1,11 @@
 // Products with a single row, or a single entry along k, for one type and one instruction set.
 #include "vectors.h"
 
-// Sums along k are those of pieces of at most `most`, as OpenBLAS cuts them.
+// Sums along k are those of pieces of at most `most`, as OpenBLAS cuts them: halves in units, or
+// with several threads, where the unit is 1, of which the first may be longer by one.
 INLINE I NAME(piece)(I left, I most, I unit) {
     if (left <= most || left >= 2 * most) return left < most ? left : most;
-    return (left / 2 + unit - 1) / unit * unit;
+    return ((left + (unit == 1)) / 2 + unit - 1) / unit * unit;
 }
 
 // A sum whose NaN, if both have one, is the first one's; compilers turn the operands around.
