@@ -27,7 +27,8 @@ def open_executor(
     """The engine that ``spec`` names, for a ``with``; at its end what still runs is dropped.
 
     threads: number of threads per job; plain ``local`` opens one process per ``threads`` cores.
-    ahead: start some of these processes now, and not with their first job.
+    ahead: start some of these processes now, and not with their first job; only for a command, as
+        on Linux they are forks of a process that stays.
     Raises ConfigError for an unknown spec, a package that is missing, or workers of another
     version; MachineError if nobody answers at an address.
     """
