@@ -392,3 +392,23 @@ def test_every_function_of_the_tables_exists():
         assert callable(getattr(ops, name))
     assert OPS.keys() >= STEPS
     assert all(isinstance(op, Op) or inspect.isfunction(op) for op in FUNCTIONS.values())
+
+
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("shape", [(5, 5), (3, 5, 5)])
+def test_a_matrix_symmetric_but_for_rounding_has_the_symmetric_gradient(shape, upper):
+    """Whether A @ A.T is symmetric to the last bit is BLAS' affair, and changes with the machine."""
+    chance = np.random.default_rng(0)
+    a = chance.standard_normal(shape)
+    exact = a @ np.swapaxes(a, -1, -2)
+    exact = (exact + np.swapaxes(exact, -1, -2)) / 2 + np.eye(5)
+    g = chance.standard_normal(shape)
+
+    def gradient(x):
+        return bpl.vjp(lambda x: np.linalg.cholesky(x, upper=upper), x)[1](g)[0].value
+
+    rounded = exact * (1 + np.finfo(float).eps * np.tri(5, k=-1))
+    assert (rounded != np.swapaxes(rounded, -1, -2)).any()
+    np.testing.assert_allclose(gradient(rounded), gradient(exact), rtol=1e-9, atol=1e-12)
+    other = exact + 1e-6 * np.tri(5, k=-1)  # of it NumPy reads one triangle
+    assert not (np.tril(gradient(other), -1) if upper else np.triu(gradient(other), 1)).any()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.linalg as la
 
+from backproplab.arrays import Array
 from backproplab.autograd import ops
 from backproplab.autograd.like_numpy.table import (
     RULES,
@@ -158,10 +159,19 @@ def _solve(a: Any, b: Any) -> Tensor:
 def _cholesky(a: Any, /, *, upper: bool = False) -> Tensor:
     (x,) = lift(a)
     x = x if x.dtype.kind == "f" else ops.cast(x, dtype=np.float64)
-    if x.ndim > 1 and not np.array_equal(x.value, x.value.swapaxes(-1, -2), equal_nan=True):
+    if x.ndim > 1 and not _is_symmetric(x.value):
         x = triangle(x, "U" if upper else "L")  # else the gradient is symmetric, too
     y = ops.cholesky(x)
     return ops.swapaxes(y, axis1=-1, axis2=-2) if upper else y
+
+
+def _is_symmetric(x: Array) -> bool:
+    """But for rounding errors, as of a product with its transpose, of whose order BLAS decides."""
+    if x.shape[-1] != x.shape[-2]:
+        return False
+    largest = np.max(np.abs(x), (-2, -1), keepdims=True, initial=0, where=np.isfinite(x))
+    error = x.shape[-1] * np.finfo(x.dtype).eps * largest
+    return bool(np.isclose(x, x.swapaxes(-1, -2), rtol=0, atol=error, equal_nan=True).all())
 
 
 @rule(la.slogdet)

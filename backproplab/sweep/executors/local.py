@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ T = TypeVar("T")
 AHEAD = 4  # most processes that start before there is a job: there may be few runs
 WORK = "backproplab.sweep.job"  # what they import,
 LOGS = "backproplab.journal.events"  # and what they import with their first log
+DYING = 0.2  # seconds, at most, in which a fork server that was killed is in the way of another one
 GRACE = 5.0  # seconds that a worker has after SIGTERM, in which the driver takes back its runs
 THREADS = (
     "OMP_NUM_THREADS",
@@ -140,7 +142,7 @@ class _Job:
         if not self.future.set_running_or_notify_cancel():
             return True
         try:
-            result = pool.submit(self.call).result()
+            result = _submitted(pool, self.call).result()
         except BrokenExecutor as error:
             pool.shutdown()
             self.future.set_exception(error)
@@ -150,6 +152,15 @@ class _Job:
         else:
             self.future.set_result(result)
         return True
+
+
+def _submitted(pool: Executor, call: Callable[[], T]) -> Future[T]:
+    """Raises BrokenExecutor where the pool's process cannot start."""
+    try:
+        return pool.submit(call)
+    except OSError as error:
+        time.sleep(DYING)
+        raise BrokenExecutor(f"a worker cannot start: {error}") from error
 
 
 def _context(ahead: bool) -> tuple[BaseContext, *tuple[Path, ...]]:
