@@ -31,7 +31,7 @@ T = TypeVar("T")
 AHEAD = 4  # most processes that start before there is a job: there may be few runs
 WORK = "backproplab.sweep.job"  # what they import,
 LOGS = "backproplab.journal.events"  # and what they import with their first log
-DYING = 0.2  # seconds, at most, in which a fork server that was killed is in the way of another one
+DYING = 0.2  # seconds in which a killed fork server is gone, so that another one can start
 GRACE = 5.0  # seconds that a worker has after SIGTERM, in which the driver takes back its runs
 THREADS = (
     "OMP_NUM_THREADS",
@@ -164,11 +164,11 @@ def _submitted(pool: Executor, call: Callable[[], T]) -> Future[T]:
 
 
 def _context(ahead: bool) -> tuple[BaseContext, *tuple[Path, ...]]:
-    """How processes start: as forks of one that has imported what jobs need, where it may be had;
-    and the folders that this takes.
+    """How processes start, and the folders that this makes.
 
-    That one is kept by Python for as long as this process lives, with the environment that it has
-    now, so it is for a command, and not for programs with processes of their own.
+    ahead: on Linux as forks of a server, a process that has imported what jobs need. Python keeps
+        the server, with its environment of now, until this process ends: right for a command, but
+        not for a program that starts processes of its own.
     """
     if not ahead or sys.platform != "linux":
         return (get_context("spawn"),)

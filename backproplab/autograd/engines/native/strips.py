@@ -170,8 +170,10 @@ def first_strip(part: Part, number: int, count: int) -> Stripped:
 
 
 def shared(part: Part, threads: int) -> Strips | None:
-    """The part alone, in strips for so many threads, of which the last may be shorter; None if it
-    cannot be shared, or is small."""
+    """The part alone in strips, several for each thread; the last strip may be shorter.
+
+    None if the part cannot be shared, or is small.
+    """
     if not part.shares or max(map(_bytes, part.arrays)) < LARGE:
         return None
     axis, unit, *steps = part.shares
